@@ -124,7 +124,7 @@ async def measure(runs: int, tools: int) -> tuple[Times, int]:
         while app.current_mode == "start":
             await pilot.pause()
         server = HeldTransport(config)
-        app.backend.client = DrioClient(Transport("http://127.0.0.1:9/api/v1", http=server))
+        app.connection.client = DrioClient(Transport("http://127.0.0.1:9/api/v1", http=server))
         refresh: Any = app.screen
         refresh.action_refresh()
         await pilot.pause(0.5)  # wait for the requests to the first URL, which fail

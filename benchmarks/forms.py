@@ -19,7 +19,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from benchmarks.common import RUNS, Row
-from drio_tui.schema.fields import Reader
+from drio_tui.schema.fields import SchemaReader
 from drio_tui.schema.form import FormModel
 from drio_tui.ui.forms.schema_form import SchemaForm
 
@@ -61,7 +61,7 @@ async def open_form(app: App[None], tabs: int) -> tuple[float, SchemaForm]:
     """Open a form; return the seconds from the schema to the first frame with fields, and the form."""
     start = time.perf_counter()
     root = schema(tabs)
-    form = SchemaForm(FormModel(Reader(root).field(root), {}))
+    form = SchemaForm(FormModel(SchemaReader(root).field(root), {}))
     await app.mount(form)
     await painted(form)
     while not form.query("FieldRow LineEditor"):
@@ -90,8 +90,8 @@ async def _measure_actions(pilot: Pilot[None], form: SchemaForm, times: dict[str
     """Type into fields, show the tabs and validate, and add the milliseconds of each to `times`."""
     await pilot.pause()
     for number in (0, 1, 5, 30, 59):
-        node, _ = form.model.nearest(f"group0.field{number}")
-        field_widget = form.place_of(node)
+        node, _ = form.model.nearest_node(f"group0.field{number}")
+        field_widget = form.field_widget_of(node)
         assert field_widget is not None
         field_widget.focus_editor()
         await pilot.pause(0.2)

@@ -74,30 +74,30 @@ async def measure() -> dict[str, Cost]:
                 await pilot.pause()
 
         def patched() -> bool:
-            return any(request.method == "PATCH" and request.status for request in app.backend.log)
+            return any(request.method == "PATCH" and request.status for request in app.connection.log)
 
         await until(lambda: app.current_mode not in ("start", "_default"))
         await pilot.press("2")
         await until(lambda: app.current_mode == "apps" and getattr(app.screen, "resources", ()))
-        with counting(app.backend.log) as costs["open an app"]:
+        with counting(app.connection.log) as costs["open an app"]:
             await pilot.press("enter")
             await until(lambda: isinstance(app.screen, AppScreen) and not app.screen.loading_app)
         screen: Any = app.screen
         tool = next(iter(screen.snapshot.resources("tool")))
         screen.tree_view.reveal(tool.key)
-        await until(lambda: screen.chosen.about == tool.key)
-        with counting(app.backend.log) as costs["x on a tool"]:
+        await until(lambda: screen.selected_node.about == tool.key)
+        with counting(app.connection.log) as costs["x on a tool"]:
             await pilot.press("x")
             await until(lambda: isinstance(app.screen, BatchDialog))
             await pilot.press("enter")
             await until(patched)
             await until(lambda: app.screen is screen)
-        with counting(app.backend.log) as costs["open an editor"]:
+        with counting(app.connection.log) as costs["open an editor"]:
             await pilot.press("e")
             await until(lambda: isinstance(app.screen, EditScreen))
         await pilot.press(*" and more")
         await until(lambda: True)
-        with counting(app.backend.log) as costs["Ctrl+S in an editor"]:
+        with counting(app.connection.log) as costs["Ctrl+S in an editor"]:
             await pilot.press("ctrl+s")
             await until(lambda: patched() and app.screen is screen)
     return costs

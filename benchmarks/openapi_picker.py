@@ -99,7 +99,7 @@ async def open_picker(app: App[None], path: Path) -> tuple[float, OperationPicke
     picker.show(opened.operations)
     await painted(picker)
     seconds = time.perf_counter() - start
-    assert len(picker.choosing.operations) == OPERATIONS
+    assert len(picker.selection.operations) == OPERATIONS
     await opened.close()
     return seconds, picker
 

@@ -65,19 +65,19 @@ def grade(value: float) -> Grade:
     return "AA" if value >= ENOUGH else "large text only" if value >= 3 else "too low"
 
 
-def shown(value: float) -> str:
+def ratio_text(value: float) -> str:
     """Return a contrast ratio with one decimal, rounded down, so that one that is too low never looks sufficient."""
     return f"{math.floor(value * 10) / 10:.1f}"
 
 
-def described(front: Any, ground: Any) -> str:
+def contrast_text(front: Any, ground: Any) -> str:
     """Return the contrast of one colour on another as text, such as `15.3 : 1, AAA`; empty if one is not a colour."""
     ground_colour = parse(ground)
     front_colour = parse(front, ground_colour or WHITE)
     if front_colour is None or ground_colour is None:
         return ""
     value = ratio(front_colour, ground_colour)
-    return f"{shown(value)} : 1, {grade(value)}"
+    return f"{ratio_text(value)} : 1, {grade(value)}"
 
 
 def best_on(ground: Rgb) -> Rgb:

@@ -188,7 +188,7 @@ async def ensure_sandbox(
     `on_line` is called with the progress, one short sentence at a time. Raises `SandboxFailed`.
     """
     report = on_line or (lambda _line: None)
-    folder = data_folder(data_dir)
+    folder = resolve_data_dir(data_dir)
     running = await _wait_until_ready(folder)
     if running is None:
         report("Starting the sandbox")
@@ -200,13 +200,13 @@ async def ensure_sandbox(
     return running
 
 
-def data_folder(data_dir: Path | str | None) -> Path:
+def resolve_data_dir(data_dir: Path | str | None) -> Path:
     """Return the absolute path of `data_dir`, by default the platform's folder. Raises `SandboxFailed`."""
     try:
         return Path(data_dir).expanduser().absolute() if data_dir else paths.sandbox_dir()
     except (RuntimeError, OSError) as error:  # `~` of an unknown user, or a deleted working directory
         raise SandboxFailed(
-            f"{data_dir} is no folder: {files.reason_of(error)}", hint="Name another folder with --data."
+            f"{data_dir} is no folder: {files.os_error_text(error)}", hint="Name another folder with --data."
         ) from error
 
 
@@ -299,7 +299,7 @@ def _end_process(running: RunningSandbox, folder: Path) -> None:
         except ProcessLookupError:
             return
         except OSError as error:
-            raise _stop_error(f"process {running.pid}: {files.reason_of(error)}") from error
+            raise _stop_error(f"process {running.pid}: {files.os_error_text(error)}") from error
         deadline = time.monotonic() + _STOP_SECONDS
         while time.monotonic() < deadline:
             if not is_locked(folder):
@@ -315,7 +315,7 @@ def _stop_error(message: str) -> SandboxFailed:
     return SandboxFailed(message, title="The sandbox did not end", hint="End its process yourself.")
 
 
-async def wait_until_gone(running: RunningSandbox) -> None:
+async def wait_until_ended(running: RunningSandbox) -> None:
     """Keep a connection to the sandbox open until the sandbox ends; meanwhile the sandbox is not idle."""
     address = urlsplit(running.base_url)
     try:
@@ -381,7 +381,7 @@ def _spawn(folder: Path, options: StartOptions) -> tuple[subprocess.Popen[bytes]
                 **detached,
             )
     except OSError as error:
-        raise SandboxFailed(f"{folder}: {files.reason_of(error)}", hint="Check the folder and the disk.") from error
+        raise SandboxFailed(f"{folder}: {files.os_error_text(error)}", hint="Check the folder and the disk.") from error
     # If it ends while this program runs, something has to wait for it, or it stays a zombie.
     threading.Thread(target=process.wait, name="drio-sandbox-end", daemon=True).start()
     return process, log, log_start
@@ -411,7 +411,7 @@ def _token(folder: Path) -> str:
     try:
         token = files.read_private(folder / "local-token").decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SandboxFailed(f"the local user's token cannot be read: {files.reason_of(error)}") from error
+        raise SandboxFailed(f"the local user's token cannot be read: {files.os_error_text(error)}") from error
     if not token:
         raise SandboxFailed(f"{folder / 'local-token'} is empty")
     return token

@@ -26,12 +26,12 @@ def server_id(base_url: str, sandbox_id: str = "") -> str:
     return _SANDBOX + sandbox_id if sandbox_id else base_url
 
 
-def may_belong(kept_of: str, server: str) -> bool:
+def may_belong_to(kept_of: str, server: str) -> bool:
     """Return whether files of the server `kept_of` may belong to `server`: the same, or an earlier URL of a sandbox."""
-    return kept_of == server or is_earlier(kept_of, server)
+    return kept_of == server or is_earlier_sandbox_url(kept_of, server)
 
 
-def is_earlier(kept_of: str, server: str) -> bool:
+def is_earlier_sandbox_url(kept_of: str, server: str) -> bool:
     """Return whether `server` is a sandbox and `kept_of` a URL of some sandbox, as earlier versions wrote it."""
     return server.startswith(_SANDBOX) and is_loopback(urlsplit(kept_of).hostname or "")
 
@@ -41,7 +41,7 @@ def file_prefix(server: str) -> str:
     return "sandbox-" if server.startswith(_SANDBOX) else ""
 
 
-def adopt(
+def migrate_old_files(
     server: str, path: Path, pattern: str, name_of: Callable[[str], str], take: Callable[[list[Path]], None]
 ) -> None:
     """Call `take` with the files that earlier versions used instead of `path` for a sandbox, oldest first.

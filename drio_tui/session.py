@@ -14,8 +14,8 @@ from drio_tui.api.transport import Exchange, Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
 from drio_tui.auth.profiles import DEFAULT_BASE_URL, Profile, Profiles, normalize_base_url
 from drio_tui.auth.token_manager import TokenCallbacks
-from drio_tui.auth.token_store import Vault
-from drio_tui.launcher import RunningSandbox, ensure_sandbox, find_running, wait_until_gone, was_stopped
+from drio_tui.auth.token_store import TokenStore
+from drio_tui.launcher import RunningSandbox, ensure_sandbox, find_running, wait_until_ended, was_stopped
 from drio_tui.settings import Settings
 
 Notice = Callable[[str], None]
@@ -39,7 +39,7 @@ class Session:
     sandbox: SandboxLink | None = field(default=None, repr=False)
 
     @property
-    def server(self) -> str:
+    def server_id(self) -> str:
         """The key of this server in local files."""
         return self.client.transport.server_id
 
@@ -102,7 +102,7 @@ class SandboxLink:
 
     async def wait_until_gone(self) -> None:
         """Wait until the sandbox ends, by holding a connection to it."""
-        await wait_until_gone(self.running)
+        await wait_until_ended(self.running)
 
     def was_stopped(self) -> bool:
         """Return whether it was stopped by `drio-tui sandbox stop`."""
@@ -139,7 +139,7 @@ async def open_session(
     data_dir: Path | str | None = None,
     on_exchange: Callable[[Exchange], None] | None = None,
     notice: Notice | None = None,
-    hooks: TokenCallbacks | None = None,
+    callbacks: TokenCallbacks | None = None,
     or_anonymous: bool = False,
 ) -> Session:
     """Return a session for the sandbox's local user, for `DRIO_TOKEN`, or for a profile's stored sign-in.
@@ -159,10 +159,10 @@ async def open_session(
     selected = _resolve_profile(profiles, profile, base_url)
     environment_token = token_from_environment()
     signed_in = environment_token is not None
-    store = Vault(notice=notice)
+    store = TokenStore(notice=notice)
     if not signed_in and profiles.get(selected.name):  # else the keyring is not accessed
         settings = await asyncio.to_thread(Settings.load)
-        store = Vault(insecure=settings.insecure_storage, notice=notice)
+        store = TokenStore(insecure=settings.insecure_storage, notice=notice)
         signed_in = await store.load(selected) is not None
     if not signed_in:
         if not or_anonymous:
@@ -170,7 +170,7 @@ async def open_session(
         session = _new_session(selected, None, None, "", on_exchange)
         session.first_run = not len(profiles)
         return session
-    auth = bearer_for(selected, store, callbacks=hooks or TokenCallbacks(notice=notice))
+    auth = bearer_for(selected, store, callbacks=callbacks or TokenCallbacks(notice=notice))
     account = None if environment_token else selected.account
     source = environment_token.source if environment_token else (await store.place(selected))[1]
     return _new_session(selected, auth, account, source, on_exchange)
@@ -189,7 +189,7 @@ async def anonymous_session(
 
 
 @asynccontextmanager
-async def connected(
+async def command_session(
     *,
     profile: str | None = None,
     base_url: str | None = None,

@@ -46,7 +46,7 @@ class Settings:
         except FileNotFoundError:
             return cls()
         except OSError as error:
-            return cls(problems=(f"{path} cannot be read ({files.reason_of(error)}); the defaults are in force.",))
+            return cls(problems=(f"{path} cannot be read ({files.os_error_text(error)}); the defaults are in force.",))
         if len(data) > _LIMIT:
             return cls(problems=(f"{path} is larger than 1 MiB; the defaults are in force.",))
         import tomllib  # imported only if there is a config file
@@ -97,7 +97,7 @@ def _validated(values: dict[str, Any], path: Path) -> Settings:
     return Settings(**valid, problems=tuple(problems))
 
 
-def remembered() -> dict[str, Any]:
+def load_state() -> dict[str, Any]:
     """Return what `remember` saved; empty if there is nothing, or it cannot be read."""
     try:
         values = json.loads(files.read_private(paths.state_dir() / "remembered.json"))
@@ -106,11 +106,11 @@ def remembered() -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def remember(**values: Any) -> bool:
+def save_state(**values: Any) -> bool:
     """Save `values` for the next start, beside those saved before; return False if they cannot be written."""
     try:
         folder = files.private_dir(paths.state_dir())
-        files.write_private(folder / "remembered.json", json.dumps(remembered() | values).encode())
+        files.write_private(folder / "remembered.json", json.dumps(load_state() | values).encode())
     except OSError:
         return False
     return True

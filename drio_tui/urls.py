@@ -35,7 +35,7 @@ def split(url: str) -> SplitResult:
     return parts
 
 
-def why_not(url: str) -> str:
+def url_error(url: str) -> str:
     """Return why `url` is not a web address that can be called, as the end of a sentence; empty where it is one."""
     if not url.strip():
         return "it is empty"
@@ -55,7 +55,7 @@ def why_not(url: str) -> str:
     return ""
 
 
-def explained(url: str) -> str:
+def url_error_with_address(url: str) -> str:
     """Return `why_not` with the address itself, unless it may contain credentials. Not sanitized."""
-    reason = why_not(url)
+    reason = url_error(url)
     return reason if not reason or "@" in url else f"{reason} ({url})"

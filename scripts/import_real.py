@@ -31,9 +31,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from drio_tui.openapi_import.parser import OpenApiParser
 from drio_tui.tool_calls.requests import build
-from tests.openapi_import.oracle import count, wanted
+from tests.openapi_import.oracle import expected_request, operation_count
 from tests.sandbox.mcp.conftest import served, upstream_at
-from tests.sandbox.mcp.test_imported import imported
+from tests.sandbox.mcp.test_imported import import_and_call
 
 
 def github(folder: Path) -> Path:
@@ -64,13 +64,13 @@ def compare(data: bytes, document: Any) -> tuple[int, int]:
     """Return how many requests are as the oracle expects, and for how many the oracle has no values."""
     equal = unknown = 0
     parser = OpenApiParser(data)
-    for offered in parser.offered():
+    for offered in parser.summaries():
         if offered.obstacle:
             continue
         operation = parser.detail(offered.id).operation
         for choice in (0, 1):
             try:
-                expected = wanted(document, offered.path, offered.method.lower(), choice)
+                expected = expected_request(document, offered.path, offered.method.lower(), choice)
             except ValueError:  # a pattern that none of the oracle's texts matches
                 unknown += 1
                 continue
@@ -97,10 +97,13 @@ async def run(operations: int, folder: Path) -> None:
             equal, unknown = await asyncio.to_thread(compare, path.read_bytes(), document)
             print(f"{path.name}: {equal:,} requests are as the document says; {unknown} without values")
             start = time.perf_counter()
-            ids = await imported(sandbox, upstream, path, document, operations)
+            ids = await import_and_call(sandbox, upstream, path, document, operations)
             seconds = time.perf_counter() - start
             size = path.stat().st_size / 1e6
-            print(f"{path.name}: {size:.1f} MB, {count(document):,} operations offered; {len(ids)} called correctly:")
+            print(
+                f"{path.name}: {size:.1f} MB, {operation_count(document):,} operations offered; "
+                f"{len(ids)} called correctly:"
+            )
             for id in ids:
                 print(f"  {id}")
             print(f"  in {seconds:.1f} s")

@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.sandbox_fixtures import close
-from tests.wizard.dying import DEATHS, TITLES, Home, proof
+from tests.sandbox_fixtures import kill_process
+from tests.wizard.dying import ENDINGS, TITLES, Home, check_recovery
 
 
 def main() -> int:
@@ -28,14 +28,14 @@ def main() -> int:
     failed = number = 0
     with tempfile.TemporaryDirectory(prefix="guide-") as folder:
         home = Home(Path(folder))
-        plans = [(page, death, 0.0) for page in TITLES if page != "create" for death in DEATHS]
-        plans += [("create", DEATHS[turn % len(DEATHS)], 0.04 * turn) for turn in range(rounds)]
+        plans = [(page, death, 0.0) for page in TITLES if page != "create" for death in ENDINGS]
+        plans += [("create", ENDINGS[turn % len(ENDINGS)], 0.04 * turn) for turn in range(rounds)]
         try:
             for page, death, wait in plans:
                 number += 1
                 start = time.monotonic()
                 try:
-                    proof(home, page, death, number, wait)
+                    check_recovery(home, page, death, number, wait)
                     result = "ok"
                 except AssertionError as error:
                     failed += 1
@@ -44,7 +44,7 @@ def main() -> int:
                 delay = f" after {wait * 1000:.0f} ms" if page == "create" else ""
                 print(f"{page:9} {death:12}{delay} {result} ({time.monotonic() - start:.1f} s)", flush=True)
         finally:
-            close(home.sandbox)
+            kill_process(home.sandbox)
     print(f"{number - failed} of {number} ends survived: nothing lost, nothing created twice.")
     return 1 if failed else 0
 

@@ -18,7 +18,7 @@ from random import Random, SystemRandom
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.sandbox_fixtures import close, start_sandbox
+from tests.sandbox_fixtures import kill_process, start_sandbox
 from tests.ui.garbage import ENVIRONMENT, Undrawn, feed, quit_from_anywhere
 
 
@@ -54,7 +54,7 @@ def main() -> int:
                         flush=True,
                     )
         finally:
-            close(sandbox)
+            kill_process(sandbox)
     print(f"{sent:,} bytes in {options.seconds:g} s over {starts} starts: it quit with status 0 each time.")
     return 0
 

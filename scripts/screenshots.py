@@ -67,7 +67,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
     from drio_tui.ui.app.drio_app import DrioApp
     from drio_tui.ui.app.opening import make_screen
     from drio_tui.ui.base.launch_options import LaunchOptions
-    from drio_tui.ui.editing.edit_screen import Target
+    from drio_tui.ui.editing.edit_screen import EditTarget
 
     files: list[Path] = []
     app = DrioApp(LaunchOptions(sandbox=True, theme=theme))
@@ -100,9 +100,9 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
 
     async def open_editor(kind: str, id: str, page: int) -> Any:
         """Open the edit screen of a resource at a page, and return it."""
-        app.push_screen(make_screen("edit", Target(app_id, kind, id)))
+        app.push_screen(make_screen("edit", EditTarget(app_id, kind, id)))
         screen = await shown("EditScreen")
-        await until(pilot, lambda: screen._filled)
+        await until(pilot, lambda: screen.is_filled)
         screen.show_page(page)
         await pilot.pause()
         return screen
@@ -134,7 +134,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await until(pilot, lambda: app_screen.outline is not None and not app_screen.loading_app)
         save("app")
 
-        client = await app.backend.ready()
+        client = await app.connection.ready()
         tools = {tool["key"]: tool for tool in (await client.list(TOOL, app=app_id)).items}
         widgets = {widget["key"]: widget for widget in (await client.list(WIDGET, app=app_id)).items}
         for name, kind, resource, page in (
@@ -151,7 +151,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         screen = await open_editor("tool", str(contact["id"]), 0)
         remote_change = {"name": "Show a contact", "description": "One contact with all they asked."}
         await client.update(TOOL, str(contact["id"]), remote_change, app=app_id)
-        screen.form.model.root.members["name"].set_value("Contact card")
+        screen.form.model.root.properties["name"].set_value("Contact card")
         await pilot.press("ctrl+s")
         await shown("ConflictScreen")
         save("conflict")
@@ -173,7 +173,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         screen = await shown("ImportScreen")
         screen.query_one(".-source").value = str(document)
         await pilot.press("enter")
-        await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
+        await until(pilot, lambda: screen.document is not None and screen.picker.current_id)
         screen.query_one(".-source").value = "~/petstore.json"
         await pilot.press("space", "down", "space")
         await pilot.pause()

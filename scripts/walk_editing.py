@@ -106,7 +106,7 @@ async def walk(size: tuple[int, int], *, show: bool) -> TmuxHand:
     hand.start()
     try:
         await hand.until("Acme Support")
-        await Walk(hand, f"Walk {uuid.uuid4().hex[:6]}").whole()
+        await Walk(hand, f"Walk {uuid.uuid4().hex[:6]}").run()
     except BaseException:
         hand.tmux("kill-server")
         raise

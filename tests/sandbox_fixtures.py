@@ -36,7 +36,7 @@ API = "/api/v1"
 
 
 @dataclass
-class InProcess:
+class InProcessSandbox:
     """A sandbox in this process."""
 
     app: FastAPI
@@ -52,7 +52,7 @@ class InProcess:
 
 
 @asynccontextmanager
-async def in_process(folder: Path, **options: Any) -> AsyncIterator[InProcess]:
+async def in_process(folder: Path, **options: Any) -> AsyncIterator[InProcessSandbox]:
     """Run a sandbox with its data in `folder`; `options` are those of its `Settings`."""
     pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
     from drio_tui.sandbox.app import create_app
@@ -66,10 +66,10 @@ async def in_process(folder: Path, **options: Any) -> AsyncIterator[InProcess]:
         token = await mint_local_token(sandbox.database, sandbox.oauth.settings)
         # an exception of the app becomes a response, as over a socket
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        yield InProcess(app, settings.base_url, token, transport, sandbox.database)
+        yield InProcessSandbox(app, settings.base_url, token, transport, sandbox.database)
 
 
-def made_once(work: Coroutine[Any, Any, T]) -> T:
+def run_in_new_loop(work: Coroutine[Any, Any, T]) -> T:
     """Run the work of a session fixture in a separate event loop."""
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         return runner.run(work)
@@ -84,12 +84,12 @@ def example_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         async with in_process(folder):
             pass
 
-    made_once(create())
+    run_in_new_loop(create())
     return folder
 
 
 @pytest_asyncio.fixture
-async def sandbox(tmp_path: Path, example_data: Path) -> AsyncIterator[InProcess]:
+async def sandbox(tmp_path: Path, example_data: Path) -> AsyncIterator[InProcessSandbox]:
     """A new sandbox in this process with the example app."""
     shutil.copytree(example_data, tmp_path / "sandbox")
     async with in_process(tmp_path / "sandbox") as running:
@@ -97,14 +97,14 @@ async def sandbox(tmp_path: Path, example_data: Path) -> AsyncIterator[InProcess
 
 
 @pytest_asyncio.fixture
-async def bare_sandbox(tmp_path: Path) -> AsyncIterator[InProcess]:
+async def bare_sandbox(tmp_path: Path) -> AsyncIterator[InProcessSandbox]:
     """A new sandbox in this process without apps."""
     async with in_process(tmp_path / "sandbox", example_app=False) as running:
         yield running
 
 
 @dataclass
-class Process:
+class SandboxProcess:
     """A sandbox as a separate process."""
 
     popen: subprocess.Popen[str]
@@ -121,13 +121,13 @@ class Process:
         """Return an HTTP client with the local user's token."""
         return httpx.Client(base_url=self.base_url, headers={"Authorization": f"Bearer {self.token}"}, trust_env=False)
 
-    def end(self, number: int = signal.SIGTERM) -> int:
+    def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait, and return the exit code (negative for a signal that killed it)."""
         self.popen.send_signal(number)
         return self.popen.wait(20)
 
 
-def start_sandbox(data_dir: Path, *arguments: str, **options: Any) -> Process:
+def start_sandbox(data_dir: Path, *arguments: str, **options: Any) -> SandboxProcess:
     """Start a sandbox process and wait until it is ready; if it is not, fail with its stderr."""
     pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
     stderr = data_dir.with_name(f"{data_dir.name}.stderr")
@@ -142,10 +142,10 @@ def start_sandbox(data_dir: Path, *arguments: str, **options: Any) -> Process:
         popen.wait(20)
         popen.stdout.close()
         raise AssertionError(f"exit code {popen.returncode}: {stderr.read_text()}")
-    return Process(popen, json.loads(line), data_dir, stderr, (data_dir / "local-token").read_text().strip())
+    return SandboxProcess(popen, json.loads(line), data_dir, stderr, (data_dir / "local-token").read_text().strip())
 
 
-def close(process: Process) -> None:
+def kill_process(process: SandboxProcess) -> None:
     """Kill a process if it is running, and close its pipes."""
     if process.popen.poll() is None:
         process.popen.kill()
@@ -156,11 +156,11 @@ def close(process: Process) -> None:
 
 
 @pytest.fixture(scope="session")
-def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     """A sandbox process with the example app, shared by the test session."""
     process = start_sandbox(tmp_path_factory.mktemp("shared") / "sandbox")
     yield process
-    close(process)
+    kill_process(process)
 
 
 @pytest.fixture

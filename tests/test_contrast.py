@@ -71,7 +71,7 @@ def test_each_unreadable_pair_suggests_a_readable_colour() -> None:
 def test_hexadecimal_colors_are_accepted_everywhere(color: str) -> None:
     assert contrast.is_colour(color)
     assert AppPatch.from_wire({"branding": {"primaryColor": color}})
-    assert formats.problem("color", color) == ""
+    assert formats.format_error("color", color) == ""
     assert f"--accent: {color};" in variables({"accentColor": color})
 
 
@@ -81,27 +81,27 @@ def test_hexadecimal_colors_are_accepted_everywhere(color: str) -> None:
 def test_other_values_are_refused_as_colors_everywhere(text: Any) -> None:
     assert not contrast.is_colour(text)
     assert contrast.parse(text) is None
-    assert contrast.described(text, "#ffffff") == contrast.described("#ffffff", text) == ""
+    assert contrast.contrast_text(text, "#ffffff") == contrast.contrast_text("#ffffff", text) == ""
     assert f"--accent: {text};" not in variables({"accentColor": text})
     if isinstance(text, str):
-        assert formats.problem("color", text) != ""
+        assert formats.format_error("color", text) != ""
         with pytest.raises(ValidationError):
             AppPatch.from_wire({"branding": {"primaryColor": text}})
 
 
 def test_the_contrast_of_a_translucent_color_is_that_of_the_blended_one() -> None:
-    assert contrast.described("#00000033", "#ffffff") == "1.6 : 1, too low"
-    assert contrast.described("#00000033", "#00000033") == "1.5 : 1, too low"
+    assert contrast.contrast_text("#00000033", "#ffffff") == "1.6 : 1, too low"
+    assert contrast.contrast_text("#00000033", "#00000033") == "1.5 : 1, too low"
     (pair,) = [pair for pair in contrast.pairs({"primaryColor": "#00000033"}) if pair.member == "primaryColor"]
-    assert contrast.shown(pair.ratio) == "1.6"
+    assert contrast.ratio_text(pair.ratio) == "1.6"
     assert "--primary: #14181f;" in variables({"primaryColor": "#00000033", "backgroundColor": "#ffffff"})
 
 
 def test_a_ratio_that_is_too_low_is_never_rounded_up() -> None:
-    assert contrast.described("#777777", "#ffffff") == "4.4 : 1, large text only"
-    assert contrast.shown(4.499999) == "4.4"
-    assert contrast.shown(4.5) == "4.5"
-    assert contrast.shown(21.0) == "21.0"
+    assert contrast.contrast_text("#777777", "#ffffff") == "4.4 : 1, large text only"
+    assert contrast.ratio_text(4.499999) == "4.4"
+    assert contrast.ratio_text(4.5) == "4.5"
+    assert contrast.ratio_text(21.0) == "21.0"
 
 
 @pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.json")), ids=lambda path: path.stem)

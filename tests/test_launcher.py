@@ -19,14 +19,14 @@ from drio_tui.api.transport import Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken
 from drio_tui.sandbox.datadir import DataDir
 from drio_tui.session import open_session
-from tests.sandbox_fixtures import close, start_sandbox
+from tests.sandbox_fixtures import kill_process, start_sandbox
 
 pytestmark = pytest.mark.socket
 
 
 async def wait_until_ended(running: launcher.RunningSandbox) -> None:
     """Wait until a sandbox has released the lock of its folder."""
-    await launcher.wait_until_gone(running)
+    await launcher.wait_until_ended(running)
     async with asyncio.timeout(30):
         while launcher.is_locked(running.data_dir):
             await asyncio.sleep(0.01)
@@ -68,7 +68,7 @@ async def test_a_running_sandbox_is_used_and_not_stopped(tmp_path: Path) -> None
         assert running.token == process.token
         assert process.popen.poll() is None
     finally:
-        close(process)
+        kill_process(process)
 
 
 async def test_the_token_is_passed_in_a_private_file_only(background: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ async def test_the_ready_file_of_a_killed_sandbox_is_ignored(background: Path) -
     assert (background / "sandbox.json").exists()
     assert launcher.find_running(background) is None
     assert launcher.stop_sandbox(background) is None
-    with DataDir(background).held():  # by a process that does not serve, such as `sandbox reset`
+    with DataDir(background).locked():  # by a process that does not serve, such as `sandbox reset`
         assert launcher.find_running(background) is None
     second = await launcher.ensure_sandbox(background)
     assert second.started_by_us
@@ -133,12 +133,12 @@ async def test_a_sandbox_that_is_ending_is_not_used(tmp_path: Path) -> None:
         writer.write(b"Expect: 100-continue\r\nContent-Type: application/json\r\n\r\n")
         assert b"100" in await reader.readline()  # the sandbox does not end before this request is complete
         os.kill(running.pid, signal.SIGTERM)
-        await launcher.wait_until_gone(running)
+        await launcher.wait_until_ended(running)
         assert launcher.is_locked(running.data_dir)
         assert launcher.find_running(running.data_dir) is None
         writer.close()
     finally:
-        close(process)
+        kill_process(process)
 
 
 async def test_a_start_failure_names_the_folder(tmp_path: Path) -> None:

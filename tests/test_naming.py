@@ -15,7 +15,7 @@ from drio_tui.naming import slug_of
 from drio_tui.openapi_import.names import key_of
 
 if TYPE_CHECKING:
-    from tests.sandbox_fixtures import InProcess
+    from tests.sandbox_fixtures import InProcessSandbox
 
 CASES = [
     ("Search Contacts!", "search-contacts"),
@@ -32,7 +32,7 @@ def test_a_name_has_the_same_key_everywhere(name: str, key: str) -> None:
     assert naming.kebab(name) == slug_of(name) == key_of(name, "") == key
 
 
-async def test_the_sandbox_makes_the_same_slugs_and_keys(sandbox: InProcess) -> None:
+async def test_the_sandbox_makes_the_same_slugs_and_keys(sandbox: InProcessSandbox) -> None:
     async with sandbox.client() as client:
         for name, key in CASES:
             if name:

@@ -16,7 +16,7 @@ from drio_tui.api import json_codec
 from drio_tui.api.transport import Transport
 from drio_tui.kinds import APP, TOOL
 from drio_tui.launcher import ensure_sandbox
-from drio_tui.server_id import adopt, server_id
+from drio_tui.server_id import migrate_old_files, server_id
 from drio_tui.session import Session, open_session
 from drio_tui.storage import paths
 from drio_tui.storage.files import private_dir
@@ -25,7 +25,7 @@ from drio_tui.wizard import draft_store
 from drio_tui.wizard.draft_store import DraftSession
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, record_of
 from drio_tui.workspace.model.schema_history import SchemaHistory
-from drio_tui.workspace.run.run_history import Kept
+from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.run.tool_run import Run
 from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving import unsaved_edits
@@ -34,7 +34,7 @@ from drio_tui.workspace.saving.save_result import Edit, Saved
 from drio_tui.workspace.saving.saver import Saver
 from drio_tui.workspace.saving.undo import undo_last
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
-from tests.sandbox_fixtures import InProcess, Process, close, start_sandbox
+from tests.sandbox_fixtures import InProcessSandbox, SandboxProcess, kill_process, start_sandbox
 from tests.ui.driving import running, show, until
 
 FIRST, SECOND = "http://127.0.0.1:40001/api/v1", "http://localhost:65535/api/v1"
@@ -44,7 +44,7 @@ OTHER = "https://getdrio.com/api/v1"
 
 def add_entry(journal: Journal, name: str, at: float) -> None:
     """Add a completed change to a journal."""
-    entry = replace(journals.entry("update", "app_1", "tool", "tool_1", name, before={"a": 1}, after={}), at=at)
+    entry = replace(journals.new_entry("update", "app_1", "tool", "tool_1", name, before={"a": 1}, after={}), at=at)
     journal.begin(entry)
     journal.end(replace(entry, state="done"))
 
@@ -76,7 +76,7 @@ def test_a_failed_adoption_is_tried_again() -> None:
             raise OSError(28, "No space left on device")
 
     for _ in range(3):
-        adopt(HERE, folder / "new", "old-*", name_of, fail_once)
+        migrate_old_files(HERE, folder / "new", "old-*", name_of, fail_once)
     assert calls == [[folder / "old-40001"]] * 2
 
 
@@ -91,15 +91,15 @@ def test_the_newest_deploy_record_is_adopted() -> None:
 
 def test_runs_and_samples_of_all_ports_are_adopted() -> None:
     for at, url in ((2.0, FIRST), (1.0, SECOND)):
-        history = Kept(url, "app_1")
+        history = RunHistory(url, "app_1")
         history.add(Run("tool_1", "Search", "here", {"from": url}, at))
         history.save_sample(url, {"of": url})
-    Kept(OTHER, "app_1").add(Run("tool_1", "Search", "here", {}, 3.0))
+    RunHistory(OTHER, "app_1").add(Run("tool_1", "Search", "here", {}, 3.0))
     assert (paths.state_dir() / "playground" / hashlib.sha256(f"{FIRST}\napp_1".encode()).hexdigest()[:24]).is_dir()
-    adopted = Kept(HERE, "app_1")
+    adopted = RunHistory(HERE, "app_1")
     assert [run.at for run in adopted.runs("tool_1")] == [2.0, 1.0]
     assert [adopted.sample(url) for url in (FIRST, SECOND)] == [{"of": FIRST}, {"of": SECOND}]
-    assert len(Kept(OTHER, "app_1").runs("tool_1")) == 1
+    assert len(RunHistory(OTHER, "app_1").runs("tool_1")) == 1
 
 
 def test_schema_histories_of_all_ports_are_adopted() -> None:
@@ -139,12 +139,12 @@ def test_unreadable_and_unrelated_files_are_ignored(isolated: Path) -> None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Process]:
+def serving(folder: Path) -> Iterator[SandboxProcess]:
     process = start_sandbox(folder)
     try:
         yield process
     finally:
-        close(process)
+        kill_process(process)
 
 
 async def open_sandbox_session(folder: Path) -> Session:
@@ -162,7 +162,7 @@ async def test_a_change_made_on_one_port_can_be_undone_on_another(tmp_path: Path
         saver = Saver(session.client, lambda app_id: Journal("sandbox", session.base_url, app_id))
         saved = await saver.save(Edit(TOOL, app, str(tool["id"]), tool, {**tool, "name": "Changed"}))
         assert isinstance(saved, Saved)
-        known = session.server
+        known = session.server_id
         await session.aclose()
     with closing(socket.socket()) as other:  # another program uses the port now
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -171,15 +171,15 @@ async def test_a_change_made_on_one_port_can_be_undone_on_another(tmp_path: Path
         with serving(folder) as second:
             assert second.base_url != first.base_url
             session = await open_sandbox_session(folder)
-            assert session.server == known
-            saver = Saver(session.client, lambda app_id: Journal("sandbox", session.server, app_id))
+            assert session.server_id == known
+            saver = Saver(session.client, lambda app_id: Journal("sandbox", session.server_id, app_id))
             steps = await undo_last(saver, app)
             assert [step.ok for step in steps] == [True]
             assert (await session.client.get(TOOL, str(tool["id"]), app=app)).raw["name"] == tool["name"]
             await session.aclose()
 
 
-async def test_a_client_reads_the_server_id_from_any_response(sandbox: InProcess) -> None:
+async def test_a_client_reads_the_server_id_from_any_response(sandbox: InProcessSandbox) -> None:
     """Even without a sign-in, and without the sandbox's files."""
     transport = Transport(f"{sandbox.base_url}/api/v1", http=sandbox.transport)
     assert transport.server_id == transport.base_url
@@ -189,13 +189,13 @@ async def test_a_client_reads_the_server_id_from_any_response(sandbox: InProcess
 
 @pytest.mark.socket
 async def test_a_sign_in_to_a_sandbox_by_url_finds_the_files_of_its_server_id(
-    sandbox_process: Process, monkeypatch: pytest.MonkeyPatch
+    sandbox_process: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The program gets the id with the first response, after it has looked for drafts for the first time."""
     url, token = sandbox_process.base_url, sandbox_process.token
     known = server_id("", sandbox_process.ready["id"])
     async with running(url, monkeypatch, token=token) as pilot:
-        await until(pilot, lambda: pilot.app.backend.server == known)
+        await until(pilot, lambda: pilot.app.connection.server == known)
         profile = pilot.app.status.profile
     draft_session = DraftSession.begin(profile, known)
     draft_session.draft.basics["name"] = "Nova"

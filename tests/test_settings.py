@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drio_tui.settings import Settings, remember, remembered
+from drio_tui.settings import Settings, load_state, save_state
 from drio_tui.storage import paths
 
 
@@ -72,14 +72,14 @@ def test_a_directory_instead_of_the_file_is_reported(config: Path) -> None:
 
 
 def test_remembered_values_are_merged_and_private() -> None:
-    assert remembered() == {}
-    assert remember(theme="nord")
-    assert remember(other=1)
-    assert remembered() == {"theme": "nord", "other": 1}
+    assert load_state() == {}
+    assert save_state(theme="nord")
+    assert save_state(other=1)
+    assert load_state() == {"theme": "nord", "other": 1}
     assert os.stat(paths.state_dir() / "remembered.json").st_mode & 0o777 == 0o600
 
 
 def test_remember_returns_false_if_it_cannot_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIO_STATE_DIR", "/dev/null/no")
-    assert remember(theme="nord") is False
-    assert remembered() == {}
+    assert save_state(theme="nord") is False
+    assert load_state() == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drio_tui.urls import explained, why_not
+from drio_tui.urls import url_error, url_error_with_address
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from drio_tui.urls import explained, why_not
     ],
 )
 def test_invalid_addresses_have_a_reason(url: str, why: str) -> None:
-    assert why_not(url) == why
+    assert url_error(url) == why
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,10 @@ def test_invalid_addresses_have_a_reason(url: str, why: str) -> None:
     ],
 )
 def test_reasons_do_not_repeat_addresses_with_credentials(url: str) -> None:
-    assert why_not(url)
-    assert explained(url) == why_not(url)
+    assert url_error(url)
+    assert url_error_with_address(url) == url_error(url)
 
 
 def test_reasons_repeat_addresses_without_credentials() -> None:
-    assert explained("string") == "it does not begin with https:// or http:// (string)"
-    assert explained("https://example.com") == ""
+    assert url_error_with_address("string") == "it does not begin with https:// or http:// (string)"
+    assert url_error_with_address("https://example.com") == ""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar
 from drio_tui.api import shape_check
 from drio_tui.api.errors import ApiError, DrioError, NewerApi, NotDrio, OutcomeUnknown, UsageError
 from drio_tui.api.resource_type import Item, Listing, ResourceType, path_of
-from drio_tui.api.transport import Reply, Transport
+from drio_tui.api.transport import ApiResponse, Transport
 from drio_tui.api.versions import newer_version, version_of_envelope
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ TEMPLATES: ResourceType[Template] = ResourceType(
     deletable=False,
     shape=shape_check.TEMPLATE,
 )
-ME: ResourceType[User] = ResourceType("user", "/me", "/me", "users", "user", "User", deletable=False, also=("me",))
+ME: ResourceType[User] = ResourceType(
+    "user", "/me", "/me", "users", "user", "User", deletable=False, envelope_aliases=("me",)
+)
 _TOOL: ResourceType[Tool] = ResourceType("tool", "/apps/{app}/tools", "/apps/{app}/tools/{id}", "tools", "tool", "Tool")
 _WIDGET: ResourceType[Widget] = ResourceType(
     "widget", "/apps/{app}/widgets", "/apps/{app}/widgets/{id}", "widgets", "widget", "Widget"
@@ -187,7 +189,7 @@ class DrioClient:
 
     async def _status(self, path: str) -> int | None:
         try:
-            reply = await self.transport.request("GET", path, anonymous=True, below_origin=True)
+            reply = await self.transport.request("GET", path, anonymous=True, at_origin=True)
         except ApiError as error:
             return error.status
         except DrioError:
@@ -272,7 +274,7 @@ def _json(body: ApiModel | dict[str, Any]) -> dict[str, Any]:
     return body if isinstance(body, dict) else body.to_wire()
 
 
-def _json_object(reply: Reply, path: str) -> dict[str, Any]:
+def _json_object(reply: ApiResponse, path: str) -> dict[str, Any]:
     if not isinstance(reply.data, dict):
         raise NotDrio(f"{path} answered with {_json_type(reply)} where an object was expected")
     return reply.data
@@ -283,11 +285,11 @@ def _is_nonempty_text(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value)
 
 
-def _json_type(reply: Reply) -> str:
+def _json_type(reply: ApiResponse) -> str:
     return "nothing" if reply.data is None else f"a {type(reply.data).__name__}"
 
 
-def _changed_item(resource_type: ResourceType[T], reply: Reply, method: str, path: str) -> Item[T]:
+def _changed_item(resource_type: ResourceType[T], reply: ApiResponse, method: str, path: str) -> Item[T]:
     """Return the resource in the response to a change. Raises `OutcomeUnknown` when a 2xx does not contain it."""
     try:
         return _unwrap(resource_type, reply, path)
@@ -295,9 +297,9 @@ def _changed_item(resource_type: ResourceType[T], reply: Reply, method: str, pat
         raise OutcomeUnknown(f"{method}: {error.message}") from error
 
 
-def _unwrap(resource_type: ResourceType[T], reply: Reply, path: str) -> Item[T]:
+def _unwrap(resource_type: ResourceType[T], reply: ApiResponse, path: str) -> Item[T]:
     envelope = _json_object(reply, path)
-    for key in (resource_type.item_key, *resource_type.also):
+    for key in (resource_type.item_key, *resource_type.envelope_aliases):
         inner = envelope.get(key)
         if isinstance(inner, dict):
             return Item(resource_type, inner, reply.request_id)

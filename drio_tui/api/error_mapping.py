@@ -47,7 +47,7 @@ class InsecureConnection(ConnectionFailed):
     hint = "For a private CA, set SSL_CERT_FILE; check the clock too."
 
 
-def as_ours(error: Exception, host: str, limits: Limits, http: Any = httpx) -> DrioError:
+def map_http_error(error: Exception, host: str, limits: Limits, http: Any = httpx) -> DrioError:
     """Return the `DrioError` for an exception of the HTTP library, raised by a request to `host`.
 
     `http` is that library: httpx, or its successor httpx2, which the MCP SDK uses.
@@ -71,7 +71,7 @@ def as_ours(error: Exception, host: str, limits: Limits, http: Any = httpx) -> D
     return ConnectionLost(f"{host}: {_reason(error) or text}")
 
 
-def unusable_network(error: Exception) -> UsageError:
+def network_settings_error(error: Exception) -> UsageError:
     """Return the error for proxy or certificate settings with which no client can be created."""
     return UsageError(
         one_line(str(error), 200),

@@ -78,7 +78,7 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
 _ESCAPE = re.compile(r"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|u[0-9a-f]{4}|.)")
 
 
-def readable(text: str) -> str:
+def for_display(text: str) -> str:
     """Return JSON text of `dumps` for display: the same value, with printable characters instead of their escapes."""
 
     def unescape(match: re.Match[str]) -> str:

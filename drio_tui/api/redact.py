@@ -34,7 +34,7 @@ def is_secret(name: str, *, oauth: bool = False) -> bool:
     return plain.endswith(_SECRET_ENDINGS) or (oauth and plain in _SECRET_NAMES)
 
 
-def holds_secret(name: str, value: Any, *, oauth: bool = False) -> bool:
+def is_secret_property(name: str, value: Any, *, oauth: bool = False) -> bool:
     """Return whether a property of this name and value is a secret, or a list of secrets.
 
     That includes a `secretRef` that does not look like a reference: users may have put the secret itself there.
@@ -65,7 +65,7 @@ def redact_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> li
     ]
 
 
-def spellings(secret: str) -> list[str]:
+def encoded_forms(secret: str) -> list[str]:
     """Return the forms in which a secret may occur in text: plain, URL-, form- and JSON-encoded; longest first."""
     encoded = secret.encode("utf-8", "replace")
     forms = {secret, quote(encoded, safe=""), quote(encoded), quote_plus(encoded)}
@@ -85,7 +85,7 @@ def _redact(value: Any, oauth: bool, *, hide: bool) -> Any:
                 redacted[key] = _redact(
                     item,
                     oauth,
-                    hide=hide or holds_secret(key, item, oauth=oauth) or (is_secret_pair and key == "value"),
+                    hide=hide or is_secret_property(key, item, oauth=oauth) or (is_secret_pair and key == "value"),
                 )
         return redacted
     if value is None or isinstance(value, bool):

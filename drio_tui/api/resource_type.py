@@ -36,7 +36,7 @@ class ResourceType(Generic[T]):
     create_name: str | None = None
     patch_name: str | None = None
     deletable: bool = True
-    also: tuple[str, ...] = ()
+    envelope_aliases: tuple[str, ...] = ()
     shape: Shape | None = None
 
     @property
@@ -130,7 +130,7 @@ def parse_item(resource_type: ResourceType[T], raw: Any) -> T | InvalidItem:
         return InvalidItem(raw, "nested too deeply")
 
 
-def why_degraded(resource_type: ResourceType[Any], raw: Any) -> str:
+def validation_error(resource_type: ResourceType[Any], raw: Any) -> str:
     """Return why `raw` is not a valid resource of this kind, e.g. `name: Input should be a valid string`; or ``."""
     if resource_type.shape is not None and matches_shape(raw, resource_type.shape):
         return ""

@@ -23,11 +23,11 @@ from drio_tui.api.error_mapping import (
     LOOPBACK,
     REPEATABLE,
     ProxyRefused,
-    as_ours,
     final_error,
     is_transient,
+    map_http_error,
+    network_settings_error,
     retry_after,
-    unusable_network,
 )
 from drio_tui.api.errors import (
     ApiError,
@@ -106,13 +106,13 @@ class Exchange:
     waiting: bool = False
 
     @property
-    def done(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the attempt has ended, with a response or not."""
         return self.elapsed is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ApiResponse:
     """A successful response: parsed JSON (None for an empty body), status, headers (lower-case names)."""
 
     data: Any
@@ -159,10 +159,10 @@ class Transport:
         self._sleep = sleep
         self._server = ""
         self._sandbox_id = sandbox_id
-        self.known = asyncio.Event()
+        self.server_id_known = asyncio.Event()
         """Set once `server_id` is final: after the first response, or from the start if `sandbox_id` is given."""
         if sandbox_id:
-            self.known.set()
+            self.server_id_known.set()
         try:
             self._client = httpx.AsyncClient(
                 transport=http,
@@ -181,7 +181,7 @@ class Transport:
                 trust_env=self._origin[0] == "https" or self._origin[1] not in LOOPBACK,
             )
         except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
-            raise unusable_network(error) from error
+            raise network_settings_error(error) from error
 
     def move_to(self, base_url: str) -> None:
         """Send all further requests to `base_url`, another URL of the same server."""
@@ -218,9 +218,9 @@ class Transport:
         *,
         json: Any = _UNSET,
         anonymous: bool = False,
-        below_origin: bool = False,
+        at_origin: bool = False,
         etag: str = "",
-    ) -> Reply:
+    ) -> ApiResponse:
         """Send a request and return the response. `path` is below the base URL and already percent-encoded.
 
         GET, PUT and DELETE are retried on 408, 429, 5xx and broken connections; POST and PATCH never: if it is unknown
@@ -242,7 +242,7 @@ class Transport:
             exchange = Exchange(
                 number=exchange_number(),
                 method=method,
-                url=(self._root if below_origin else self.base_url) + path,
+                url=(self._root if at_origin else self.base_url) + path,
                 path=path,
                 attempt=attempt,
                 started_at=time.time(),
@@ -252,7 +252,7 @@ class Transport:
                 return await self._attempt(exchange, content, headers, anonymous, budget)
             except DrioError as error:
                 if may_be_done and isinstance(error, ApiError) and error.status == 404:
-                    return Reply(None, 404, {}, error.request_id)
+                    return ApiResponse(None, 404, {}, error.request_id)
                 if revive and isinstance(error, ConnectionFailed) and await revive():
                     revive = None
                     continue
@@ -288,7 +288,7 @@ class Transport:
 
     async def _attempt(
         self, exchange: Exchange, content: bytes | None, headers: dict[str, str], anonymous: bool, budget: _TimeBudget
-    ) -> Reply:
+    ) -> ApiResponse:
         started = time.perf_counter()
         self._report(exchange)
         try:
@@ -310,7 +310,7 @@ class Transport:
 
     async def _send(
         self, exchange: Exchange, content: bytes | None, headers: dict[str, str], anonymous: bool, budget: _TimeBudget
-    ) -> Reply:
+    ) -> ApiResponse:
         method, url = exchange.method, httpx.URL()
         try:
             url = httpx.URL(exchange.url)
@@ -330,7 +330,7 @@ class Transport:
                 url = _redirect_target(method, url, response.status_code, target)
             raise RedirectRefused(f"more than {self.limits.redirects} redirects from {exchange.path}")
         except (httpx.TransportError, httpx.InvalidURL, ssl.SSLError, UnicodeError) as error:
-            raise as_ours(error, _host(url), self.limits) from error
+            raise map_http_error(error, _host(url), self.limits) from error
 
     async def _send_with_auth(
         self, request: httpx.Request, auth: httpx.Auth | None, budget: _TimeBudget
@@ -356,20 +356,20 @@ class Transport:
                     raise
                 await response.aclose()
 
-    async def _read(self, exchange: Exchange, response: httpx.Response) -> Reply:
+    async def _read(self, exchange: Exchange, response: httpx.Response) -> ApiResponse:
         exchange.status = response.status_code
         exchange.response_headers = redact_headers(response.headers.multi_items())
         exchange.request_id = response.headers.get("x-request-id")
         if origin(response.request.url) == self._origin:
             self._server = response.headers.get("server", "")
-            self.known.set()
+            self.server_id_known.set()
         body = await read_body(response, self.limits.response_bytes)
         exchange.response_size = len(body)
         if len(body) <= _INLINE_PARSE_BYTES:
             return self._parse(exchange, response, body)
         return await asyncio.to_thread(self._parse, exchange, response, body)
 
-    def _parse(self, exchange: Exchange, response: httpx.Response, body: bytes) -> Reply:
+    def _parse(self, exchange: Exchange, response: httpx.Response, body: bytes) -> ApiResponse:
         """Return the response for a body. May take seconds for tens of megabytes, which are parsed in a thread."""
         status = response.status_code
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -398,12 +398,12 @@ class Transport:
             exchange.request_id = failure.request_id
             raise failure
         if status == 304 and "if-none-match" in response.request.headers:
-            return Reply(None, status, headers, exchange.request_id)
+            return ApiResponse(None, status, headers, exchange.request_id)
         if not 200 <= status < 300:
             raise NotDrio(f"{exchange.path} answered with HTTP {status}")
         if parse_error:
             raise NotDrio(f"{exchange.path}: {parse_error}. It begins: {_first_line(body)}")
-        return Reply(data, status, headers, exchange.request_id)
+        return ApiResponse(data, status, headers, exchange.request_id)
 
     def _report(self, exchange: Exchange) -> None:
         if self._on_exchange:

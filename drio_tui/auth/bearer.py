@@ -13,7 +13,7 @@ from drio_tui.auth.token_manager import TokenCallbacks, TokenManager
 from drio_tui.auth.token_store import TokenStorage
 from drio_tui.auth.tokens import HIDDEN
 from drio_tui.auth.urls import origin
-from drio_tui.auth.www_authenticate import bearer_challenge, scopes
+from drio_tui.auth.www_authenticate import bearer_challenge, parse_scopes
 
 TOKEN_VARIABLE = "DRIO_TOKEN"  # noqa: S105 - the variable's name
 
@@ -126,7 +126,7 @@ class BearerAuth(httpx.Auth):
         elif response.status_code == 403:
             challenge = bearer_challenge(response.headers.get_list("www-authenticate"))
             if challenge.get("error") == "insufficient_scope":
-                new_token = await self.source.step_up(scopes(challenge.get("scope", "")), token)
+                new_token = await self.source.step_up(parse_scopes(challenge.get("scope", "")), token)
         if new_token is not None:
             request.headers["Authorization"] = f"Bearer {new_token}"
             yield request

@@ -28,7 +28,7 @@ _START_SECONDS = 1.0
 _REMOVED_VARIABLES = ("DRIO_TOKEN",)
 
 
-class BrowserRefused(Exception):
+class BrowserUnavailable(Exception):
     """No browser was opened; the text says why, for the user."""
 
 
@@ -42,7 +42,7 @@ class DesktopEnvironment:
     container: bool = False
 
     @classmethod
-    def here(cls) -> DesktopEnvironment:
+    def detect(cls) -> DesktopEnvironment:
         """Return the environment this program runs in."""
         env = os.environ
         return cls(
@@ -54,7 +54,7 @@ class DesktopEnvironment:
             or Path("/run/.containerenv").exists(),
         )
 
-    def obstacle(self) -> str | None:
+    def why_no_browser(self) -> str | None:
         """Return why a browser opened from here would be of no use, or None.
 
         Over SSH the browser would run on the wrong machine, whatever `BROWSER` says. In all other cases `BROWSER`
@@ -93,7 +93,7 @@ class DesktopEnvironment:
         for program in (["xdg-open"], ["gio", "open"], ["sensible-browser"]):
             if shutil.which(program[0], path=self.env.get("PATH")):
                 return [*program, url]
-        raise BrowserRefused("No program that opens a browser was found")
+        raise BrowserUnavailable("No program that opens a browser was found")
 
     def _command_from_browser_variable(self, url: str) -> list[str]:
         """Return the command of the first usable entry of `BROWSER`; an argument `%s` or `…=%s` takes the URL."""
@@ -120,7 +120,7 @@ class DesktopEnvironment:
             return [
                 argument.replace("%s", url) if i in placeholders else argument for i, argument in enumerate(arguments)
             ]
-        raise BrowserRefused(reason)
+        raise BrowserUnavailable(reason)
 
 
 def require_web_url(url: str) -> None:
@@ -128,9 +128,9 @@ def require_web_url(url: str) -> None:
     try:
         urls.split(url)
     except ValueError as error:
-        raise BrowserRefused(f"The address is not one a browser should get: {error}") from None
+        raise BrowserUnavailable(f"The address is not one a browser should get: {error}") from None
     if not _URL.fullmatch(url):
-        raise BrowserRefused("The address is not a plain http or https address")
+        raise BrowserUnavailable("The address is not a plain http or https address")
 
 
 async def open_url(url: str, desktop: DesktopEnvironment) -> None:
@@ -181,7 +181,7 @@ async def _start(command: list[str], desktop: DesktopEnvironment) -> None:
     except TimeoutError:
         return
     if code != 0:
-        raise BrowserRefused(f"{Path(command[0]).name} could not open it")
+        raise BrowserUnavailable(f"{Path(command[0]).name} could not open it")
 
 
 def _read_text(path: str) -> str:

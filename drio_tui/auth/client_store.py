@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.storage import paths
-from drio_tui.storage.files import NotOurs, private_dir, read_private, reason_of, write_private
+from drio_tui.storage.files import NotPrivate, os_error_text, private_dir, read_private, write_private
 from drio_tui.storage.lock import FileLock, LockBusy
 
 _MAX_PER_ISSUER = 8
@@ -80,7 +80,7 @@ class ClientRegistrationStore:
         self.notices: list[str] = []
         self._unsaved: list[Client] | None = None
 
-    def of(self, issuer: str) -> list[Client]:
+    def for_issuer(self, issuer: str) -> list[Client]:
         """Return the clients registered at `issuer`, newest first."""
         return [c for c in reversed(self._read()) if c.issuer == issuer]
 
@@ -108,7 +108,7 @@ class ClientRegistrationStore:
             return [client for item in items if CLIENT_ID.fullmatch((client := _parse_client(item)).client_id)]
         except FileNotFoundError:
             return []
-        except NotOurs as error:
+        except NotPrivate as error:
             self.notices.append(f"{error}; registering again.")
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             self.notices.append(f"{self.path} is damaged; registering again.")
@@ -122,7 +122,7 @@ class ClientRegistrationStore:
         except (OSError, ValueError) as error:
             self._unsaved = clients
             self.notices.append(
-                f"{self.path} cannot be written ({reason_of(error)}); the next sign-in registers again."
+                f"{self.path} cannot be written ({os_error_text(error)}); the next sign-in registers again."
             )
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from drio_tui.auth.errors import BadAnswer, MetadataMismatch, NoSignInService, PkceMissing, Step
 from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.urls import origin, require_safe, resource_covers, same_issuer
-from drio_tui.auth.www_authenticate import bearer_challenge, scopes
+from drio_tui.auth.www_authenticate import bearer_challenge, parse_scopes
 from drio_tui.text import one_line
 
 _WELL_KNOWN = "/.well-known/"
@@ -65,7 +65,9 @@ async def discover(http: OAuthHttpClient, base_url: str) -> Discovery:
     else:
         server = await _server_without_resource_metadata(http, base_url)
     api_scopes = tuple(scope for scope in server.scopes if scope in _API_SCOPES)
-    requested = scopes(challenge.get("scope", "")) or (resource.scopes if resource is not None else ()) or api_scopes
+    requested = (
+        parse_scopes(challenge.get("scope", "")) or (resource.scopes if resource is not None else ()) or api_scopes
+    )
     supported = server.scopes + (resource.scopes if resource is not None else ())
     if OFFLINE_ACCESS in supported and OFFLINE_ACCESS not in requested:
         requested += (OFFLINE_ACCESS,)
@@ -103,7 +105,7 @@ async def _fetch_resource_metadata(
     return _ResourceMetadata(
         resource,
         _string_list(document, "authorization_servers"),
-        scopes(" ".join(_string_list(document, "scopes_supported"))),
+        parse_scopes(" ".join(_string_list(document, "scopes_supported"))),
     )
 
 
@@ -198,7 +200,7 @@ def _parse_server(document: dict[str, Any]) -> AuthServer:
         token_endpoint=token,
         registration_endpoint=endpoint("registration_endpoint"),
         revocation_endpoint=endpoint("revocation_endpoint"),
-        scopes=scopes(" ".join(_string_list(document, "scopes_supported"))),
+        scopes=parse_scopes(" ".join(_string_list(document, "scopes_supported"))),
         auth_methods=_string_list(document, "token_endpoint_auth_methods_supported"),
         sends_iss=document.get("authorization_response_iss_parameter_supported") is True,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from drio_tui.auth.errors import StoreFailed
 from drio_tui.storage import paths
-from drio_tui.storage.files import private_dir, read_private, reason_of, sync_dir, write_private
+from drio_tui.storage.files import os_error_text, private_dir, read_private, sync_dir, write_private
 
 _DAMAGED = ".damaged"
 
@@ -50,7 +50,7 @@ class FileBackend:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise StoreFailed(f"{path} is not used: {reason_of(error)}.") from None
+            raise StoreFailed(f"{path} is not used: {os_error_text(error)}.") from None
         try:
             body = json.loads(raw)
             value = body["value"] if body["entry"] == entry else None
@@ -64,7 +64,7 @@ class FileBackend:
             private_dir(self._folder)
             write_private(path, json.dumps({"entry": entry, "value": text}).encode("ascii"))
         except (OSError, ValueError) as error:
-            raise StoreFailed(f"{path} cannot be written: {reason_of(error)}.") from None
+            raise StoreFailed(f"{path} cannot be written: {os_error_text(error)}.") from None
 
     def _delete(self, entry: str) -> None:
         path = self.path(entry)
@@ -73,7 +73,7 @@ class FileBackend:
         except NotADirectoryError:
             return
         except (OSError, ValueError) as error:
-            raise StoreFailed(f"{path} cannot be deleted: {reason_of(error)}.") from None
+            raise StoreFailed(f"{path} cannot be deleted: {os_error_text(error)}.") from None
         sync_dir(self._folder)
 
     def _set_aside(self, entry: str) -> str:
@@ -84,5 +84,5 @@ class FileBackend:
         try:
             path.replace(damaged_path)
         except OSError as error:
-            raise StoreFailed(f"{path} is damaged and cannot be moved: {reason_of(error)}.") from None
+            raise StoreFailed(f"{path} is damaged and cannot be moved: {os_error_text(error)}.") from None
         return str(damaged_path)

@@ -65,7 +65,7 @@ class SignInResult:
     profile: Profile
     tokens: TokenSet
     account: Account
-    place: str
+    storage_label: str
     missing_scopes: tuple[str, ...] = field(default=())
 
 
@@ -262,7 +262,7 @@ class SignInFlow:
     async def _known_clients(self, server: AuthServer) -> list[Client]:
         """Return the usable clients registered at this issuer, newest first, with their secrets."""
         usable = []
-        for client in self._clients.of(server.issuer):
+        for client in self._clients.for_issuer(server.issuer):
             if self._register_again:
                 await self._forget_client(client)
                 continue
@@ -316,15 +316,15 @@ class SignInFlow:
         if not self._open_browser:
             self._emit(PasteOffered("Opening a browser was switched off"))
             return
-        desktop = self._desktop or browser.DesktopEnvironment.here()
-        obstacle = desktop.obstacle()
+        desktop = self._desktop or browser.DesktopEnvironment.detect()
+        obstacle = desktop.why_no_browser()
         if obstacle is not None:
             self._emit(PasteOffered(obstacle))
             return
         self._emit(StepStarted(Step.BROWSER, "Opening your browser"))
         try:
             await browser.open_url(url, desktop)
-        except browser.BrowserRefused as refusal:
+        except browser.BrowserUnavailable as refusal:
             self._emit(PasteOffered(str(refusal)))
         else:
             self._emit(StepDone(Step.BROWSER, "if no window appeared, open the address yourself"))

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from drio_tui.auth.authorization import AuthorizationCode, CallbackResult, FailedCallback, UnrelatedCallback
 from drio_tui.auth.errors import AuthorizationDenied, ListenerFailed
-from drio_tui.storage.files import reason_of
+from drio_tui.storage.files import os_error_text
 
 CALLBACK_PATH = "/callback"
 _MAX_HEAD_BYTES = 16 * 1024
@@ -103,7 +103,7 @@ class Listener:
         except OSError as error:
             if port:
                 raise
-            raise ListenerFailed(f"No port on 127.0.0.1 could be opened: {reason_of(error)}.") from None
+            raise ListenerFailed(f"No port on 127.0.0.1 could be opened: {os_error_text(error)}.") from None
         server = await asyncio.start_server(serve, sock=bound, limit=_MAX_HEAD_BYTES, backlog=512, start_serving=False)
         listeners.append(cls(server, bound))
         await server.start_serving()

@@ -20,7 +20,7 @@ from urllib.parse import quote_plus, urljoin
 from drio_tui import __version__
 from drio_tui.api.error_mapping import retry_after
 from drio_tui.api.http import httpx
-from drio_tui.api.redact import HIDDEN, is_secret, spellings
+from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret
 from drio_tui.auth.errors import (
     BadAnswer,
     ServerUnavailable,
@@ -125,7 +125,7 @@ class OAuthResponse:
 
     def _hide_secrets(self, text: str) -> str:
         for secret in self.secrets:
-            for spelling in spellings(secret):
+            for spelling in encoded_forms(secret):
                 text = text.replace(spelling, HIDDEN)
         return text
 

@@ -16,7 +16,7 @@ from typing import Any
 from drio_tui.api.errors import UsageError
 from drio_tui.auth import urls
 from drio_tui.storage import paths
-from drio_tui.storage.files import reason_of, write_private
+from drio_tui.storage.files import os_error_text, write_private
 from drio_tui.storage.lock import FileLock, LockBusy
 from drio_tui.text import one_line
 
@@ -139,7 +139,7 @@ class Profiles:
         """The profile that commands use by default."""
         return self._profiles.get(self._current) if self._current is not None else None
 
-    def at(self, base_url: str) -> list[Profile]:
+    def for_base_url(self, base_url: str) -> list[Profile]:
         """Return the profiles of that (normalized) base URL, the current one first."""
         profiles = [p for p in self._profiles.values() if p.base_url == base_url]
         return sorted(profiles, key=lambda p: p.name != self._current)
@@ -166,7 +166,7 @@ class Profiles:
             if self.current is not None:
                 return self.current
             base = normalize_base_url(DEFAULT_BASE_URL)
-        same_host = self.at(base)
+        same_host = self.for_base_url(base)
         return same_host[0] if same_host else Profile(urls.origin(base).partition("://")[2], base)
 
     def add(self, profile: Profile, *, make_current: bool = True) -> None:
@@ -240,7 +240,7 @@ class Profiles:
             return
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             self.in_memory = True
-            self.notices.append(f"{self.path} cannot be read ({reason_of(error)}); going on without it.")
+            self.notices.append(f"{self.path} cannot be read ({os_error_text(error)}); going on without it.")
             return
         try:
             current, profiles = _parse_file(raw)
@@ -292,7 +292,7 @@ class Profiles:
             write_private(self.path, json.dumps(body, indent=2).encode("ascii"))
         except (OSError, ValueError) as error:
             self.in_memory = True
-            self.notices.append(f"{self.path} cannot be written ({reason_of(error)}); kept until you quit.")
+            self.notices.append(f"{self.path} cannot be written ({os_error_text(error)}); kept until you quit.")
 
 
 def check_name(name: str) -> str:

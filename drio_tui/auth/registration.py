@@ -20,7 +20,7 @@ from drio_tui.auth.errors import (
 )
 from drio_tui.auth.oauth_http import OAuthHttpClient, OAuthResponse
 from drio_tui.auth.urls import is_safe
-from drio_tui.auth.www_authenticate import scopes
+from drio_tui.auth.www_authenticate import parse_scopes
 from drio_tui.text import one_line
 
 CLIENT_NAME = "drio-tui"
@@ -155,7 +155,7 @@ def _registered_client(response: OAuthResponse, issuer: str, redirect_uri: str, 
         issued_at=_seconds(body.get("client_id_issued_at")) or now,
         secret_expires_at=_seconds(body.get("client_secret_expires_at")) if secret else 0.0,
         auth_method=method,
-        scopes=scopes(_optional_string(body, "scope", _SCOPES) or ""),
+        scopes=parse_scopes(_optional_string(body, "scope", _SCOPES) or ""),
         has_secrets=bool(secret or token),
         client_secret=secret,
         registration_token=token,

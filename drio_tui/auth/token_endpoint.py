@@ -22,7 +22,7 @@ from drio_tui.auth.errors import (
 )
 from drio_tui.auth.oauth_http import OAuthHttpClient, OAuthResponse
 from drio_tui.auth.tokens import TokenSet
-from drio_tui.auth.www_authenticate import scopes
+from drio_tui.auth.www_authenticate import parse_scopes
 from drio_tui.text import one_line
 
 REFRESH_SECONDS = 25.0
@@ -173,7 +173,7 @@ def _token_set(response: OAuthResponse, *, previous: TokenSet, now: float) -> To
             raise BadAnswer(f"The refresh_token in {response.subject.lower()} is not usable.", step=step, hint=hint)
         refresh_token = None
     scope = body.get("scope")
-    granted = " ".join(scopes(scope[:_MAX_SCOPE_LENGTH])) if isinstance(scope, str) else previous.scope
+    granted = " ".join(parse_scopes(scope[:_MAX_SCOPE_LENGTH])) if isinstance(scope, str) else previous.scope
     lifetime = _lifetime(body.get("expires_in"))
     return TokenSet(
         access_token=access_token,

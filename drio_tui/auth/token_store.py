@@ -1,7 +1,7 @@
 """Stores tokens: in the keyring where there is one, else in a private file, with a notice to the user.
 
-A `SecretBackend` stores named texts in one place. `Vault` stores token sets in the best backend available, moves them
-from the file to the keyring once there is one, and caches what it has read.
+A `SecretBackend` stores named texts in one place. `TokenStore` stores token sets in the best backend available, moves
+them from the file to the keyring once there is one, and caches what it has read.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class TokenStorage(Protocol):
         """Return where the token set is, or would be stored, and the same as text for the user."""
 
 
-class Vault:
+class TokenStore:
     """The `TokenStorage` of the program.
 
     `insecure` stores in the file only and does not touch the keyring. `notice` is called with messages for the user,

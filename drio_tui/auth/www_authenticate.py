@@ -42,6 +42,6 @@ def bearer_challenge(values: Iterable[str]) -> dict[str, str]:
     return {}
 
 
-def scopes(text: str) -> tuple[str, ...]:
+def parse_scopes(text: str) -> tuple[str, ...]:
     """Return the scopes in a space-separated list, in order, without duplicates and without invalid ones."""
     return tuple(dict.fromkeys(s for s in text.split(" ") if _SCOPE.fullmatch(s)))

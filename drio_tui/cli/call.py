@@ -24,7 +24,7 @@ from drio_tui.cli.common import (
 from drio_tui.cli.output import confirm, echo, echo_json, info, prompt_secret, warn
 from drio_tui.cli.read import find_app
 from drio_tui.cli.streams import can_prompt, exit_if_closed
-from drio_tui.session import connected
+from drio_tui.session import command_session
 from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def call(
         from drio_tui.workspace.run import local_runner as local
         from drio_tui.workspace.run.bound_tool import bound_of, find_tool
 
-        async with connected(**options, notice=info) as session:
+        async with command_session(**options, notice=info) as session:
             snapshot = Snapshot(await find_app(session.client, app))
             await load_app(session.client, snapshot.app_id, snapshot.apply)
             for part in snapshot.parts.values():
@@ -117,18 +117,18 @@ def call(
 
     tool_run, bound = run(work())
     if as_json:
-        from drio_tui.workspace.run.tool_run import shown_arguments
+        from drio_tui.workspace.run.tool_run import redacted_arguments
 
-        echo_json(tool_run.as_wire() | {"arguments": shown_arguments(bound, tool_run.arguments)})
+        echo_json(tool_run.as_wire() | {"arguments": redacted_arguments(bound, tool_run.arguments)})
     elif tool_run.failed and tool_run.value is not None:
         if isinstance(tool_run.value, str):
             warn(tool_run.value)
         else:
             echo_json(tool_run.value, err=True)
     elif not tool_run.failed and widget:
-        from drio_tui.workspace.run.text_renderer import draw
+        from drio_tui.workspace.run.text_renderer import render_widget
 
-        for line in draw(bound, tool_run, _WIDGET_WIDTH).plain():
+        for line in render_widget(bound, tool_run, _WIDGET_WIDTH).plain():
             echo(line)
     elif not tool_run.failed:
         echo_json(tool_run.structured)
@@ -185,11 +185,11 @@ def _confirm_run(bound: BoundTool, target: str, arguments: dict[str, Any], yes: 
         raise UsageError("this tool changes something, and --read-only is in force")
     if yes:
         return
-    from drio_tui.workspace.run.tool_run import shown_arguments
+    from drio_tui.workspace.run.tool_run import redacted_arguments
 
     warn(f"{one_line(bound.title, 80)} is not marked as only reading. This would be sent:")
     warn(f"  {one_line(target, 400)}")
-    warn(f"  with {one_line(json_codec.readable(json_codec.dumps(shown_arguments(bound, arguments))), 2_000)}")
+    warn(f"  with {one_line(json_codec.for_display(json_codec.dumps(redacted_arguments(bound, arguments))), 2_000)}")
     if not can_prompt():
         raise UsageError("this tool changes something, and nobody can be asked", hint="Add --yes to run it.")
     confirm("Run it?", abort=True)
@@ -197,7 +197,7 @@ def _confirm_run(bound: BoundTool, target: str, arguments: dict[str, Any], yes: 
 
 def _provide_credentials(runner: LocalRunner, bound: BoundTool) -> None:
     """Give the runner the upstream's secret, from the environment or a prompt. Raises `UsageError`."""
-    request = runner.wanted(bound)
+    request = runner.credential_request(bound)
     if request is None:
         return
     field, label = request.members[0]
@@ -207,10 +207,10 @@ def _provide_credentials(runner: LocalRunner, bound: BoundTool) -> None:
         if not can_prompt():
             raise UsageError(f"the {name} is needed", hint=f"Set {CREDENTIAL}, or run it in a terminal.")
         secret = prompt_secret(name)
-    runner.give(request, {field: secret})
+    runner.provide_credentials(request, {field: secret})
 
 
 async def _run_deployed(session: Session, app: dict[str, Any], bound: BoundTool, arguments: dict[str, Any]) -> Run:
-    from drio_tui.workspace.run.deployed_runner import live_at, run_deployed
+    from drio_tui.workspace.run.deployed_runner import endpoint_of_app, run_deployed
 
-    return await run_deployed(await live_at(session.client, app), bound, arguments)
+    return await run_deployed(await endpoint_of_app(session.client, app), bound, arguments)

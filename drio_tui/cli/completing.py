@@ -98,9 +98,9 @@ def _names(category: str, ctx: click.Context) -> list[list[str]]:
 
             return [[kind.list_key, ""] for kind in KINDS.values()]
         case "clients":
-            from drio_tui.workspace.deploy.ai_clients import guides
+            from drio_tui.workspace.deploy.ai_clients import client_instructions
 
-            return [[guide.name, guide.title] for guide in guides("", "")]
+            return [[guide.name, guide.title] for guide in client_instructions("", "")]
         case "profiles":
             from drio_tui.auth.profiles import Profiles
 

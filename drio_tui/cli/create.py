@@ -18,7 +18,7 @@ from drio_tui.cli.output import echo, echo_json, info
 from drio_tui.cli.read import suggest_template
 from drio_tui.cli.render import format_value
 from drio_tui.kinds import APP
-from drio_tui.session import connected
+from drio_tui.session import command_session
 from drio_tui.text import one_line
 
 
@@ -63,7 +63,7 @@ def create(
     body = {name: value for name, value in properties.items() if value is not None}
 
     async def work() -> None:
-        async with connected(**effective_options(profile, base_url, sandbox), notice=info) as session:
+        async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             try:
                 app = await session.client.create(APP, body)
             except DrioError as error:

@@ -14,7 +14,7 @@ from drio_tui.cli.output import Line, echo, echo_json, info, style, warn
 from drio_tui.cli.read import find_app
 from drio_tui.cli.render import ascii_only, format_value
 from drio_tui.kinds import APP
-from drio_tui.session import Session, connected
+from drio_tui.session import Session, command_session
 from drio_tui.text import count_of, did_you_mean, one_line
 from drio_tui.tool_calls.token_count import kilobytes
 
@@ -52,7 +52,7 @@ def check(app: str, strict: bool, profile: str | None, base_url: str | None, san
     """Show what would break or embarrass if APP (id or slug) were deployed as it is."""
 
     async def work() -> Preflight:
-        async with connected(**effective_options(profile, base_url, sandbox), notice=info) as session:
+        async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             return await _run_preflight(session, await _read_app(session, await find_app(session.client, app)))
 
     report = run(work())
@@ -65,10 +65,10 @@ def check(app: str, strict: bool, profile: str | None, base_url: str | None, san
 
 
 async def _read_app(session: Session, app_id: str) -> Snapshot:
-    from drio_tui.workspace.deploy.deployer import read
+    from drio_tui.workspace.deploy.deployer import read_app
     from drio_tui.workspace.saving.saver import Saver
 
-    return await read(Saver(session.client), app_id)
+    return await read_app(Saver(session.client), app_id)
 
 
 async def _run_preflight(session: Session, snapshot: Snapshot) -> Preflight:
@@ -79,14 +79,14 @@ async def _run_preflight(session: Session, snapshot: Snapshot) -> Preflight:
 
 
 def _print_preflight(report: Preflight, *, err: bool = False) -> None:
-    for diagnostic in report.findings:
+    for diagnostic in report.diagnostics:
         for line in _diagnostic_lines(diagnostic):
             echo(*line, err=err)
     tools = count_of(report.tools, "tool")
     counts = f"{count_of(report.errors, 'error')}, {count_of(report.warnings, 'warning')}"
     cost = f"{kilobytes(report.bytes)} in the list of tools, about {report.tokens:,} tokens of a model's context"
     tail = f" {tools}, {cost}."
-    echo(f"{counts if report.findings else 'No problems.'}{'.' if report.findings else ''}{tail}", err=err)
+    echo(f"{counts if report.diagnostics else 'No problems.'}{'.' if report.diagnostics else ''}{tail}", err=err)
 
 
 def _diagnostic_lines(diagnostic: Diagnostic) -> Iterable[Line]:
@@ -125,7 +125,7 @@ def deploy(
     refuse_read_only("--read-only deploys nothing; `drio-tui check` shows what a deploy would meet")
 
     async def work() -> None:
-        async with connected(**effective_options(profile, base_url, sandbox), notice=info) as session:
+        async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             app_id = await find_app(session.client, app)
             snapshot = await _read_app(session, app_id)
             unchanged = _unchanged_deploy(session, snapshot) if if_changed else None
@@ -133,7 +133,7 @@ def deploy(
                 _print_unchanged(app_id, unchanged, as_json=as_json)
                 return
             report = await _run_preflight(session, snapshot)
-            if report.findings and not as_json:
+            if report.diagnostics and not as_json:
                 _print_preflight(report, err=True)
             if report.errors and not force:
                 raise NotReady(report)
@@ -162,7 +162,7 @@ def _unchanged_deploy(session: Session, snapshot: Snapshot) -> Record | None:
     """
     from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, changes_since, resources_of
 
-    records = DeployRecordStore(session.server, snapshot.app_id)
+    records = DeployRecordStore(session.server_id, snapshot.app_id)
     last = records.read()
     for notice in records.notices:
         info(notice)
@@ -189,8 +189,8 @@ async def _deploy(session: Session, app_id: str) -> Deployed:
     from drio_tui.workspace.saving.save_result import Unknown
     from drio_tui.workspace.saving.saver import Saver
 
-    saver = Saver(session.client, lambda app: Journal(session.profile, session.server, app))
-    records = DeployRecordStore(session.server, app_id)
+    saver = Saver(session.client, lambda app: Journal(session.profile, session.server_id, app))
+    records = DeployRecordStore(session.server_id, app_id)
     outcome = await deployer.deploy(saver, app_id, records, lambda text: info(f"{text}…"))
     if isinstance(outcome, deployer.Deployed):
         for notice in outcome.notices:
@@ -236,7 +236,7 @@ def _print_deploy(result: Deployed, model_view: dict[str, Any]) -> None:
     if result.doubt:
         answer = "was lost" if result.doubt == "lost" else "lacked the app or its endpoint"
         warn(f"The answer {answer}; reading the app again shows that it is live.")
-    if result.moved:
+    if result.changed_meanwhile:
         warn("Someone else changed the app meanwhile: what went live may be either of the two.")
     for line in _change_lines(result.changes):
         info(line)
@@ -289,16 +289,16 @@ def connect(
     as_json: bool,
 ) -> None:
     """Show how AI clients are connected to the deployed APP (id or slug): steps on stderr, snippets on stdout."""
-    from drio_tui.urls import explained
-    from drio_tui.workspace.deploy.ai_clients import guides, reach
-    from drio_tui.workspace.run.deployed_runner import NotDeployed, live_at
+    from drio_tui.urls import url_error_with_address
+    from drio_tui.workspace.deploy.ai_clients import client_instructions, reach
+    from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of_app
 
     async def work() -> tuple[str, str]:
-        async with connected(**effective_options(profile, base_url, sandbox), notice=info) as session:
+        async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             app_id = await find_app(session.client, app)
             raw = (await session.client.get(APP, app_id)).raw
             try:
-                return endpoint or await live_at(session.client, raw), str(raw.get("slug") or "")
+                return endpoint or await endpoint_of_app(session.client, raw), str(raw.get("slug") or "")
             except NotDeployed as error:
                 raise DrioError(
                     error.message,
@@ -307,7 +307,7 @@ def connect(
                 ) from None
 
     url, slug = run(work())
-    if reason := one_line(explained(url), 200):
+    if reason := one_line(url_error_with_address(url), 200):
         if endpoint:
             raise UsageError(f"--endpoint is no address of an endpoint: {reason}")
         raise DrioError(
@@ -315,9 +315,9 @@ def connect(
             title="The endpoint cannot be used",
             hint="Name the endpoint with --endpoint URL.",
         )
-    clients = [client for client in guides(url, slug) if client_name in (None, client.name)]
+    clients = [client for client in client_instructions(url, slug) if client_name in (None, client.name)]
     if not clients:
-        known = [client.name for client in guides(url, slug)]
+        known = [client.name for client in client_instructions(url, slug)]
         hint = f"{did_you_mean(client_name or '', known)} The clients are: {', '.join(known)}.".strip()
         raise UsageError(f"there is no client {one_line(client_name or '', 40)}", hint=hint)
     reachability = reach(url)
@@ -326,14 +326,14 @@ def connect(
             {
                 "endpoint": url,
                 "localOnly": reachability.local,
-                "note": reachability.told or None,
+                "note": reachability.advice or None,
                 "clients": [asdict(client) for client in clients],
             }
         )
         return
     info(f"Endpoint: {one_line(url, 300)}")
-    if reachability.told:
-        info(reachability.told)
+    if reachability.advice:
+        info(reachability.advice)
     for client in clients:
         info(f"\n{client.title}")
         for number, step in enumerate(client.steps, 1):

@@ -25,8 +25,8 @@ from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
     from drio_tui.openapi_import.document import Document
-    from drio_tui.openapi_import.errors import Problem
-    from drio_tui.openapi_import.existing import Present
+    from drio_tui.openapi_import.errors import DocumentProblem
+    from drio_tui.openapi_import.existing import ExistingResources
     from drio_tui.openapi_import.model import Scheme
     from drio_tui.openapi_import.planning import NewConnection, Plan
     from drio_tui.session import Session
@@ -95,7 +95,7 @@ class _Import:
 
     def _connection_body(self, document: Document, chosen: list[str]) -> dict[str, Any]:
         """Return the body of the auth connection that --auth-secret creates; empty without it. Raises `UsageError`."""
-        from drio_tui.openapi_import.security import BY_PROVIDER, connection_of
+        from drio_tui.openapi_import.security import CREDENTIAL_KEYS, connection_body
 
         options = self._options
         if not options["auth_secret"]:
@@ -105,14 +105,14 @@ class _Import:
         if options["auth"]:
             raise UsageError("--auth names a connection that is there, --auth-secret creates one: give one of them")
         scheme = self._scheme(document, chosen)
-        fields = BY_PROVIDER[scheme.provider]
+        fields = CREDENTIAL_KEYS[scheme.provider]
         if fields.user and not options["auth_user"]:
             raise UsageError(f"{one_line(scheme.name, 60)} needs the {fields.user_label}", hint="Add --auth-user TEXT.")
         if options["dry_run"]:
-            return connection_of(scheme, document.title, user=options["auth_user"] or "")
+            return connection_body(scheme, document.title, user=options["auth_user"] or "")
         label = f"{fields.secret_label} for {one_line(document.title, 60)} ({one_line(scheme.about, 80)})"
         secret = _read_secret(label, document_on_stdin=self._source.strip() == "-")
-        return connection_of(scheme, document.title, secret=secret, user=options["auth_user"] or "")
+        return connection_body(scheme, document.title, secret=secret, user=options["auth_user"] or "")
 
     def _scheme(self, document: Document, chosen: list[str]) -> Scheme:
         """Return the security scheme of --auth-scheme, or the one the document proposes. Raises `UsageError`."""
@@ -121,7 +121,7 @@ class _Import:
         if name:
             scheme = next((scheme for scheme in document.schemes if scheme.name == name), None)
         else:
-            scheme = document.proposal(chosen)
+            scheme = document.preferred_scheme(chosen)
         if scheme is None:
             missing = f"no security scheme {one_line(name, 60)}" if name else "no sign-in for what is taken"
             raise UsageError(f"the document names {missing}", hint=f"The document's security schemes: {known}.")
@@ -130,24 +130,24 @@ class _Import:
         return scheme
 
     async def _import_into_app(
-        self, document: Document, chosen: list[str], checked: tuple[Problem, ...], connection: dict[str, Any]
+        self, document: Document, chosen: list[str], checked: tuple[DocumentProblem, ...], connection: dict[str, Any]
     ) -> None:
         """Create the chosen operations in the app, or print the plan with --dry-run.
 
         `checked` are the errors of the document itself, `connection` the body of a connection to create, or empty.
         """
         from drio_tui.cli.read import find_app
-        from drio_tui.openapi_import.existing import present_in
+        from drio_tui.openapi_import.existing import existing_resources
         from drio_tui.openapi_import.planning import NewConnection
-        from drio_tui.openapi_import.security import same_connection
-        from drio_tui.session import connected
-        from drio_tui.workspace.deploy.deployer import read
+        from drio_tui.openapi_import.security import existing_connection_id
+        from drio_tui.session import command_session
+        from drio_tui.workspace.deploy.deployer import read_app
         from drio_tui.workspace.saving.saver import Saver
 
         options = self._options
         where = effective_options(options["profile"], options["base_url"], options["sandbox"])
-        async with connected(**where, notice=info) as session:
-            snapshot = await read(Saver(session.client), await find_app(session.client, self._app))
+        async with command_session(**where, notice=info) as session:
+            snapshot = await read_app(Saver(session.client), await find_app(session.client, self._app))
             for part in snapshot.parts.values():  # a resource that could not be read would be created again
                 if part.error is not None:
                     raise part.error
@@ -159,8 +159,8 @@ class _Import:
                 providers = [provider.text("key") for provider in snapshot.resources("provider")]
                 if connection["providerKey"] not in providers:
                     raise UsageError(f"this drio has no provider {connection['providerKey']}", hint="Use --auth.")
-                auth = NewConnection(connection, same_connection(connections, connection))
-            present = present_in(snapshot)
+                auth = NewConnection(connection, existing_connection_id(connections, connection))
+            present = existing_resources(snapshot)
             into = (
                 _find_by_id_or_key([*present.integrations], options["into"], "integration") if options["into"] else None
             )
@@ -175,16 +175,16 @@ class _Import:
         self,
         document: Document,
         chosen: list[str],
-        present: Present,
+        present: ExistingResources,
         auth: str | NewConnection,
         into: Mapping[str, Any] | None,
     ) -> Plan:
-        from drio_tui.openapi_import.planning import Target
+        from drio_tui.openapi_import.planning import ExistingIntegration
 
         options = self._options
-        target: Target | str = options["name"] or ""
+        target: ExistingIntegration | str = options["name"] or ""
         if into is not None:
-            target = Target(str(into["id"]), str(into.get("baseUrl") or ""))
+            target = ExistingIntegration(str(into["id"]), str(into.get("baseUrl") or ""))
         return await document.plan(
             chosen,
             base_url=options["server"] or "",
@@ -201,7 +201,7 @@ class _Import:
 
         With --allow-host the permission is given instead.
         """
-        from drio_tui.openapi_import.security import BY_PROVIDER
+        from drio_tui.openapi_import.security import CREDENTIAL_KEYS
         from drio_tui.tool_calls.egress import origin_text
         from drio_tui.workspace.lint.allowed_hosts import allow, allowed_hosts
         from drio_tui.workspace.lint.import_source import MEMBER
@@ -212,8 +212,8 @@ class _Import:
             existing = snapshot.resource("integration", integration.changes) if integration.changes else None
             schemes = integration.body.get("config", {}).get(MEMBER, {}).get("signIn")
             if schemes and not integration.links and not (existing is not None and existing.text("authId")):
-                scheme = document.proposal(operation.id for operation in document.operations)
-                supported = scheme is not None and scheme.provider in BY_PROVIDER
+                scheme = document.preferred_scheme(operation.id for operation in document.operations)
+                supported = scheme is not None and scheme.provider in CREDENTIAL_KEYS
                 advice = (
                     "--auth-secret creates the connection, --auth names one"
                     if supported
@@ -243,7 +243,7 @@ class _Import:
         for text in options["operations"]:
             method, mark, path = text.partition(":")
             id = f"{method.strip().upper()} {path.strip()}" if mark else text.strip()
-            operation = document.offered(id)
+            operation = document.operation(id)
             if operation is None:
                 raise UsageError(
                     f"the document has no operation {one_line(id, 200)}",
@@ -292,7 +292,7 @@ class _Import:
         info("Take some with --operation METHOD:PATH, --tag TAG or --all. Tokens are estimated from what clients get.")
         _print_problems(document.problems)
 
-    def _print_plan(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
+    def _print_plan(self, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:
         if self._json:
             echo_json(plan.as_dict() | {"checked": [problem.as_dict() for problem in checked]})
             return
@@ -305,21 +305,21 @@ class _Import:
         info(f"{count_of(len(plan.resources), 'resource')}; the list of tools grows by {cost}.")
         _print_problems((*plan.problems, *checked))
 
-    async def _apply_plan(self, session: Session, app: str, plan: Plan, checked: tuple[Problem, ...]) -> None:
+    async def _apply_plan(self, session: Session, app: str, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:
         """Create the resources of the plan and print the results. Raises `DrioError` if any of them failed."""
-        from drio_tui.openapi_import.import_batch import batch
+        from drio_tui.openapi_import.import_batch import import_batch
         from drio_tui.workspace.saving.batch import Result
-        from drio_tui.workspace.saving.duplicate import made_id
+        from drio_tui.workspace.saving.duplicate import id_of_created
         from drio_tui.workspace.saving.journal import Journal
         from drio_tui.workspace.saving.saver import Saver
 
-        saver = Saver(session.client, lambda app_id: Journal(session.profile, session.server, app_id))
-        creates = batch(saver, app, plan)
+        saver = Saver(session.client, lambda app_id: Journal(session.profile, session.server_id, app_id))
+        creates = import_batch(saver, app, plan)
 
         def print_result(result: Result) -> None:
             if not self._json:
                 mark = style("✓", fg="green") if result.ok else style("✗", fg="red")
-                echo(mark, f" {format_value(result.task.about, 160)}")
+                echo(mark, f" {format_value(result.task.label, 160)}")
                 if not result.ok:
                     warn(f"  {result.problem}")
 
@@ -336,7 +336,7 @@ class _Import:
                             "kind": resource.kind,
                             "key": resource.body.get("key"),
                             "source": resource.source,
-                            "id": made_id(result.outcome) if result and result.outcome else "",  # type: ignore[arg-type] # a create's
+                            "id": id_of_created(result.outcome) if result and result.outcome else "",  # type: ignore[arg-type] # a create's
                             "problem": result.problem if result else "",
                         }
                         for resource, result in results
@@ -398,7 +398,7 @@ def _find_by_id_or_key(resources: Sequence[Mapping[str, Any]], id_or_key: str, k
     raise not_found_error(f"{kind} has the id or key", id_or_key, known, otherwise=existing)
 
 
-def _print_problems(problems: tuple[Problem, ...]) -> None:
+def _print_problems(problems: tuple[DocumentProblem, ...]) -> None:
     """Print the first 20 different problems, with the operation or the path each belongs to."""
     located = ((problem.operation or problem.where, problem.message) for problem in problems)
     texts = list(dict.fromkeys(f"{where}: {message}" if where else message for where, message in located))

@@ -11,10 +11,10 @@ from drio_tui.cli.output import Line, Styled, style
 from drio_tui.cli.render import Branch, ascii_only, format_value, table, tree
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.text import one_line
-from drio_tui.workspace.lint.resource_checks import Problem, find_problems
+from drio_tui.workspace.lint.resource_checks import ResourceDiagnostic, check_resources
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
-from drio_tui.workspace.model.snapshot import Key, Resource, Snapshot
+from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot
 
 
 async def app_tree(client: DrioClient, app_id: str, only: Kind[Any] | None) -> list[Line]:
@@ -28,7 +28,7 @@ async def app_tree(client: DrioClient, app_id: str, only: Kind[Any] | None) -> l
     if error:
         raise error
     links = Links(snapshot)
-    problems = find_problems(snapshot, links)
+    problems = check_resources(snapshot, links)
     if only:
         rows = [
             [format_value(resource.get(column)) for column in (*only.columns, "id")]
@@ -39,10 +39,10 @@ async def app_tree(client: DrioClient, app_id: str, only: Kind[Any] | None) -> l
 
 
 class _TreeBuilder:
-    def __init__(self, snapshot: Snapshot, links: Links, problems: list[Problem]) -> None:
+    def __init__(self, snapshot: Snapshot, links: Links, problems: list[ResourceDiagnostic]) -> None:
         self.snapshot = snapshot
         self.links = links
-        self.marks: dict[Key, Styled] = {}
+        self.marks: dict[ResourceKey, Styled] = {}
         for problem in reversed(problems):
             self.marks[problem.key] = _mark(problem)
 
@@ -78,7 +78,7 @@ class _TreeBuilder:
             branch = group.add(*self._line(resource, *details(resource)))
             if name == "integration":
                 for operation in self.snapshot.resources("operation"):
-                    if resource.id in (operation.get("integrationId"), operation.under):
+                    if resource.id in (operation.get("integrationId"), operation.parent_id):
                         method, path = format_value(operation.get("method")), format_value(operation.get("path"))
                         branch.add(*self._line(operation, f"{method} {path}"))
             if name == "widget":
@@ -105,12 +105,12 @@ class _TreeBuilder:
         shows = [f"shows {self._name(link.target)}" for link in self.links.uses(widget.key) if link.path == "toolId"]
         return (widget.text("primitive"), widget.text("displayMode"), *shows)
 
-    def _name(self, key: Key) -> str:
+    def _name(self, key: ResourceKey) -> str:
         resource = self.snapshot.at(key)
         return resource.name if resource else f"{key[1]} (missing)"
 
 
-def _problem_lines(problems: list[Problem], snapshot: Snapshot) -> list[Line]:
+def _problem_lines(problems: list[ResourceDiagnostic], snapshot: Snapshot) -> list[Line]:
     if not problems:
         return []
     lines: list[Line] = [(), (style(f"Problems ({len(problems)})", bold=True),)]
@@ -125,7 +125,7 @@ def _problem_lines(problems: list[Problem], snapshot: Snapshot) -> list[Line]:
     return lines
 
 
-def _mark(problem: Problem) -> Styled:
+def _mark(problem: ResourceDiagnostic) -> Styled:
     if problem.severity == "error":
         return style("x" if ascii_only() else "✗", fg="red")
     return style("!" if ascii_only() else "▲", fg="yellow")

@@ -71,7 +71,7 @@ def echo_json(value: Any, *, compact: bool = False, err: bool = False) -> None:
     from drio_tui.api import json_codec
 
     if (sys.stderr if err else sys.stdout).isatty():
-        click.echo(json_codec.readable(json_codec.dumps(value, indent=None if compact else 2)), err=err)
+        click.echo(json_codec.for_display(json_codec.dumps(value, indent=None if compact else 2)), err=err)
     else:
         click.echo(json_codec.dumps(value), err=err)
 

@@ -20,7 +20,7 @@ from drio_tui.cli.common import (
 from drio_tui.cli.output import echo, echo_json, info, style
 from drio_tui.cli.render import format_value, table
 from drio_tui.kinds import APP, KINDS, kind_named
-from drio_tui.session import connected
+from drio_tui.session import command_session
 from drio_tui.text import did_you_mean, one_line
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def apps(profile: str | None, base_url: str | None, sandbox: bool, as_json: bool
     """List your apps."""
 
     async def work() -> None:
-        async with connected(**effective_options(profile, base_url, sandbox), notice=info) as session:
+        async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             listing = await session.client.list(APP)
         if as_json:
             echo_json(redact({"apps": listing.raw, **listing.extra}))
@@ -60,7 +60,9 @@ def templates(template_id: str | None, profile: str | None, base_url: str | None
     """List the templates, or show one. Needs no sign-in."""
 
     async def work() -> None:
-        async with connected(**effective_options(profile, base_url, sandbox), anonymous=True, notice=info) as session:
+        async with command_session(
+            **effective_options(profile, base_url, sandbox), anonymous=True, notice=info
+        ) as session:
             if template_id is not None:
                 try:
                     template = (await session.client.template(template_id)).raw
@@ -131,7 +133,7 @@ def me(profile: str | None, base_url: str | None, sandbox: bool, as_json: bool) 
     """Show who is signed in."""
 
     async def work() -> None:
-        async with connected(**effective_options(profile, base_url, sandbox), notice=info) as session:
+        async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             user = (await session.client.me()).raw
         if as_json:
             echo_json({"user": redact(user)})
@@ -168,7 +170,7 @@ def inspect(
         raise UsageError(f"there is no kind {one_line(kind_name, 40)}", hint=hint)
 
     async def work() -> None:
-        async with connected(**effective_options(profile, base_url, sandbox), notice=info) as session:
+        async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             app_id = await find_app(session.client, app)
             if as_json:
                 config = redact(await session.client.config(app_id))

@@ -18,7 +18,7 @@ from drio_tui.cli.common import SuggestingGroup, completer, handle_errors, refus
 from drio_tui.cli.output import confirm, echo, echo_json, info
 from drio_tui.cli.streams import can_prompt
 from drio_tui.storage import paths
-from drio_tui.storage.files import reason_of
+from drio_tui.storage.files import os_error_text
 from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _folder(data: Path | None) -> Path:
     except (RuntimeError, OSError) as error:  # `~` of an unknown user, or a deleted working directory
         from drio_tui.api.errors import UsageError
 
-        raise UsageError(f"{one_line(str(folder), 200)} is no folder: {reason_of(error)}") from error
+        raise UsageError(f"{one_line(str(folder), 200)} is no folder: {os_error_text(error)}") from error
 
 
 @click.group(cls=SuggestingGroup)
@@ -220,7 +220,7 @@ async def _connection_count(running: RunningSandbox) -> int | None:
 
     session = await open_session(sandbox=True, running=running)
     try:
-        answer = await session.client.transport.request("GET", "/sandbox/status", below_origin=True)
+        answer = await session.client.transport.request("GET", "/sandbox/status", at_origin=True)
     except DrioError:  # a sandbox of an earlier version, or one that is ending
         return None
     finally:
@@ -285,7 +285,7 @@ def serve(
 @_requires_extra
 def token(data: Path | None, database_url: str | None, as_json: bool) -> None:
     """Print a bearer token for the local user, for curl and scripts."""
-    from drio_tui.sandbox.serve import token as sandbox_token
+    from drio_tui.sandbox.serve import get_local_token as sandbox_token
 
     local_token = sandbox_token(_folder(data), database_url=database_url)
     if as_json:
@@ -383,13 +383,13 @@ async def _change_allowed(folder: Path, origin: tuple[str, int] | None, revoke: 
     """
     from drio_tui.api.errors import DrioError, NotFound
     from drio_tui.launcher import find_running
-    from drio_tui.sandbox.allowed import change
+    from drio_tui.sandbox.allowed import change_allowed_hosts
     from drio_tui.tool_calls.egress import origin_text
 
     not_allowed = DrioError("that host and port are not allowed", title="Nothing was revoked")
     running = find_running(folder)
     if running is None:
-        hosts, changed = change(folder, origin, revoke=revoke)
+        hosts, changed = change_allowed_hosts(folder, origin, revoke=revoke)
         if not changed:
             raise not_allowed
         return [host["host"] for host in hosts.as_wire()]
@@ -405,7 +405,7 @@ async def _change_allowed(folder: Path, origin: tuple[str, int] | None, revoke: 
                 raise not_allowed from None
         elif origin is not None:
             await allowed_hosts.allow(session.client, origin)
-        allowed = await allowed_hosts.listed(session.client)
+        allowed = await allowed_hosts.fetch_allowed_hosts(session.client)
         return [origin_text(allowed_origin) for allowed_origin in allowed.origins]
     finally:
         await session.aclose()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from drio_tui.auth.events import Event
     from drio_tui.auth.flow import SignInFlow, SignInResult
     from drio_tui.auth.profiles import Profile, Profiles
-    from drio_tui.auth.token_store import Vault
+    from drio_tui.auth.token_store import TokenStore
     from drio_tui.launcher import RunningSandbox
     from drio_tui.settings import Settings
 
@@ -74,7 +74,7 @@ def login(
     from drio_tui.auth.bearer import TOKEN_VARIABLE
     from drio_tui.auth.flow import SignInFlow
     from drio_tui.auth.profiles import Profiles
-    from drio_tui.auth.token_store import Vault
+    from drio_tui.auth.token_store import TokenStore
 
     options = effective_options(profile, base_url, sandbox)
     profiles = Profiles.load()
@@ -90,7 +90,7 @@ def login(
     async def work() -> SignInResult:
         sign_in = SignInFlow(
             chosen,
-            store=Vault(insecure=insecure, notice=lambda text: notify("notice", text)),
+            store=TokenStore(insecure=insecure, notice=lambda text: notify("notice", text)),
             profiles=profiles,
             on_event=lambda event: _notify_of_event(event, notify, as_json),
             open_browser=not no_browser,
@@ -122,7 +122,7 @@ def logout(profile: str | None, all_profiles: bool, as_json: bool) -> None:
     from drio_tui.auth.errors import StoreFailed
     from drio_tui.auth.logout import SignedOutResult, log_out
     from drio_tui.auth.profiles import Profiles
-    from drio_tui.auth.token_store import Vault
+    from drio_tui.auth.token_store import TokenStore
     from drio_tui.cli import completing
 
     notify = _notifier(as_json)
@@ -141,7 +141,7 @@ def logout(profile: str | None, all_profiles: bool, as_json: bool) -> None:
     failures: list[DrioError] = []
 
     async def work() -> list[SignedOutResult]:
-        store = Vault(notice=lambda text: notify("notice", text))
+        store = TokenStore(notice=lambda text: notify("notice", text))
         results = []
         for chosen_profile in chosen:
             try:
@@ -189,7 +189,7 @@ def status(profile: str | None, sandbox: bool, as_json: bool) -> None:
     """Show which profile, host and account are in use, where the token is kept and when it expires."""
     from drio_tui.api.errors import SignInRequired, UsageError
     from drio_tui.auth.profiles import Profiles
-    from drio_tui.auth.token_store import Vault
+    from drio_tui.auth.token_store import TokenStore
 
     notify = _notifier(as_json)
     insecure = _load_settings(notify).insecure_storage
@@ -206,7 +206,7 @@ def status(profile: str | None, sandbox: bool, as_json: bool) -> None:
         shown = [*shown, chosen]
 
     async def work() -> list[dict[str, Any]]:
-        store = Vault(insecure=insecure, notice=lambda text: notify("notice", text))
+        store = TokenStore(insecure=insecure, notice=lambda text: notify("notice", text))
         return [
             await _profile_state(shown_profile, store, is_current=shown_profile.name == chosen.name)
             for shown_profile in shown
@@ -226,7 +226,7 @@ def status(profile: str | None, sandbox: bool, as_json: bool) -> None:
 # --- status --------------------------------------------------------------------------------------
 
 
-async def _profile_state(profile: Profile, store: Vault, *, is_current: bool) -> dict[str, Any]:
+async def _profile_state(profile: Profile, store: TokenStore, *, is_current: bool) -> dict[str, Any]:
     """Return the state of a profile for `--json`, without secrets; no request is sent."""
     from drio_tui.auth.bearer import token_from_environment
     from drio_tui.auth.errors import StoreFailed
@@ -309,10 +309,10 @@ def _expiry_text(state: dict[str, Any]) -> str:
 def _parse_scopes(values: tuple[str, ...]) -> tuple[str, ...]:
     """Return the scopes of all `--scope` options, each of which may hold several. Raises `UsageError`."""
     from drio_tui.api.errors import UsageError
-    from drio_tui.auth.www_authenticate import scopes
+    from drio_tui.auth.www_authenticate import parse_scopes
 
     text = " ".join(values)
-    parsed = scopes(text)
+    parsed = parse_scopes(text)
     if set(parsed) != set(text.split()) or (values and not parsed):
         raise UsageError(f"{one_line(text, 80)} cannot be a scope.", hint="For example --scope openid --scope email.")
     return parsed
@@ -326,7 +326,7 @@ def _result_as_dict(result: SignInResult) -> dict[str, Any]:
         "host": result.profile.host,
         "account": result.account.label,
         "tokenStore": result.profile.token_store,
-        "store": result.place,
+        "store": result.storage_label,
         "expiresAt": datetime.fromtimestamp(expires, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         if expires
         else None,
@@ -336,9 +336,9 @@ def _result_as_dict(result: SignInResult) -> dict[str, Any]:
 
 
 def _find_sandbox(data_dir: str | None) -> RunningSandbox | None:
-    from drio_tui.launcher import data_folder, find_running
+    from drio_tui.launcher import find_running, resolve_data_dir
 
-    return find_running(data_folder(data_dir))
+    return find_running(resolve_data_dir(data_dir))
 
 
 def _sandbox_url(data_dir: str | None, notify: Notify) -> str:

@@ -73,10 +73,10 @@ def exit_immediately(status: int) -> NoReturn:
 def report_write_error(error: Exception) -> None:
     """Report on stderr that a stream could not be written; a closed pipe is not an error."""
     if not isinstance(error, BrokenPipeError):
-        from drio_tui.storage.files import reason_of  # needed only in the rare case of a full disk
+        from drio_tui.storage.files import os_error_text  # needed only in the rare case of a full disk
 
         try:
-            os.write(2, f"error: {reason_of(error)}\n".encode(errors="backslashreplace"))
+            os.write(2, f"error: {os_error_text(error)}\n".encode(errors="backslashreplace"))
         except OSError:
             return
 

@@ -20,14 +20,14 @@ from typing import Any
 import httpx2
 
 from drio_tui.api import json_codec
-from drio_tui.api.error_mapping import LOOPBACK, as_ours, unusable_network
+from drio_tui.api.error_mapping import LOOPBACK, map_http_error, network_settings_error
 from drio_tui.api.errors import DrioError, NotDrio, RedirectRefused, ResponseTooLarge, UsageError
 from drio_tui.api.redact import redact, redact_headers
 from drio_tui.api.response_body import ACCEPT_ENCODING, read_body
 from drio_tui.api.transport import USER_AGENT, Exchange, Limits, exchange_number
 from drio_tui.endpoint.errors import EndpointFailed, EndpointWantsSignIn, NotAnEndpoint, with_endpoint_text
 from drio_tui.text import one_line
-from drio_tui.urls import explained
+from drio_tui.urls import url_error_with_address
 
 _CLOSING_SECONDS = 2.0
 _LOGGED_BYTES = 64 << 10
@@ -80,7 +80,7 @@ class BoundedClient(httpx2.AsyncClient):
                 trust_env=not local,
             )
         except (ValueError, ImportError, OSError, httpx2.InvalidURL) as error:
-            raise unusable_network(error) from error
+            raise network_settings_error(error) from error
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send a request within the limits. Errors become a 503 response and are stored in the request's state."""
@@ -151,7 +151,7 @@ class BoundedClient(httpx2.AsyncClient):
         state.failure = with_endpoint_text(drio_error)
 
     def _to_drio_error(self, error: Exception, host: str) -> DrioError:
-        return as_ours(error, host, self._limits, httpx2)
+        return map_http_error(error, host, self._limits, httpx2)
 
     def _start_exchange(self, request: httpx2.Request) -> Exchange:
         exchange = Exchange(
@@ -203,7 +203,7 @@ class _BoundedStream(httpx2.AsyncByteStream):
 def validated_url(text: str) -> httpx2.URL:
     """Return the endpoint's address: http or https, with a host, without credentials. Raises `UsageError`."""
     title = "The endpoint's address does not work"
-    if why := explained(text):
+    if why := url_error_with_address(text):
         raise UsageError(one_line(why, 200), title=title)
     try:
         return httpx2.URL(text)

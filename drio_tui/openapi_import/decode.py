@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from drio_tui.openapi_import.errors import EXTRA, BadDocument, Problem
+from drio_tui.openapi_import.errors import EXTRA, BadDocument, DocumentProblem
 
 MOST_ITEMS = 8_000_000
 """The maximum number of values in a document, counting those that aliases repeat each time."""
@@ -25,7 +25,7 @@ _MOST_DUPLICATES = 20
 _MARKUP = re.compile(rb"\s*<(?:!doctype|html|\?xml|!--)", re.IGNORECASE)
 
 
-def parse(data: bytes) -> tuple[Any, list[Problem]]:
+def parse(data: bytes) -> tuple[Any, list[DocumentProblem]]:
     """Return the value in `data` and its problems. Raises `BadDocument`."""
     if not data.strip():
         raise BadDocument("It is empty.")
@@ -45,12 +45,12 @@ def parse(data: bytes) -> tuple[Any, list[Problem]]:
 # --- JSON ----------------------------------------------------------------------------------------
 
 
-def _json(data: bytes) -> tuple[Any, list[Problem]]:
+def _json(data: bytes) -> tuple[Any, list[DocumentProblem]]:
     try:
         text = data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise BadDocument(f"It is not {error.encoding.upper()} text: byte {error.start} is wrong.") from None
-    problems: list[Problem] = []
+    problems: list[DocumentProblem] = []
 
     def json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
@@ -82,11 +82,11 @@ def _json(data: bytes) -> tuple[Any, list[Problem]]:
         raise BadDocument("A whole number has more digits than can be read.") from None
 
 
-def _report_duplicates(problems: list[Problem], names: list[str]) -> None:
+def _report_duplicates(problems: list[DocumentProblem], names: list[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen and len(problems) < _MOST_DUPLICATES:
-            problems.append(Problem(f"the name {name[:80]!r} occurs twice in one object; the last one counts"))
+            problems.append(DocumentProblem(f"the name {name[:80]!r} occurs twice in one object; the last one counts"))
         seen.add(name)
 
 
@@ -127,7 +127,7 @@ _ALLOWED_TAGS = frozenset(
 )
 
 
-def _yaml(data: bytes) -> tuple[Any, list[Problem]]:
+def _yaml(data: bytes) -> tuple[Any, list[DocumentProblem]]:
     try:
         import yaml
     except ImportError:
@@ -163,7 +163,7 @@ class _Constructor:
     """Constructs values from YAML nodes. A node with aliases is constructed once and shared, but counted each time."""
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[DocumentProblem] = []
         self._constructed: dict[int, tuple[Any, int]] = {}
         self._open: set[int] = set()
 

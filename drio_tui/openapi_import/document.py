@@ -21,8 +21,8 @@ from typing import Any, Self
 from drio_tui.asyncio_wait import wait_until_done
 from drio_tui.child_process import end_process, start_process
 from drio_tui.openapi_import import framing
-from drio_tui.openapi_import.errors import EXTRA, ImportFailed, Problem
-from drio_tui.openapi_import.existing import Present, Raw, call_of
+from drio_tui.openapi_import.errors import EXTRA, DocumentProblem, ImportFailed
+from drio_tui.openapi_import.existing import ExistingResources, Raw, call_of
 from drio_tui.openapi_import.fetch_document import Source, fetch
 from drio_tui.openapi_import.model import (
     DocumentInfo,
@@ -34,8 +34,8 @@ from drio_tui.openapi_import.model import (
     info_from_json,
     summary_from_json,
 )
-from drio_tui.openapi_import.planning import NewConnection, Plan, Target, make_plan
-from drio_tui.storage.files import reason_of
+from drio_tui.openapi_import.planning import ExistingIntegration, NewConnection, Plan, make_plan
+from drio_tui.storage.files import os_error_text
 from drio_tui.text import duration, one_line
 
 READ_SECONDS = 120.0
@@ -56,7 +56,7 @@ Progress = Callable[[str], object]
 class CheckResult:
     """The violations of the OpenAPI specification. If not `finished` there may be more; the last problem says so."""
 
-    problems: tuple[Problem, ...]
+    problems: tuple[DocumentProblem, ...]
     finished: bool = True
 
 
@@ -102,7 +102,7 @@ class Document:
         self.source = source
         self.head = DocumentInfo("", "", "")
         self.operations: tuple[OperationSummary, ...] = ()
-        self.problems: tuple[Problem, ...] = ()
+        self.problems: tuple[DocumentProblem, ...] = ()
         self._by_id: dict[str, OperationSummary] = {}
         self._details: dict[str, OperationDetail] = {}
         self._worker: _Worker | None = None
@@ -134,11 +134,11 @@ class Document:
         """All tags of the operations, in the order of their first use."""
         return tuple(dict.fromkeys(tag for operation in self.operations for tag in operation.tags))
 
-    def offered(self, id: str) -> OperationSummary | None:
+    def operation(self, id: str) -> OperationSummary | None:
         """Return the operation with this id (`GET /pets`), or None."""
         return self._by_id.get(id)
 
-    def proposal(self, chosen: Iterable[str]) -> Scheme | None:
+    def preferred_scheme(self, chosen: Iterable[str]) -> Scheme | None:
         """Return the supported security scheme that most of the chosen operations accept; None if they need none."""
         uses: dict[str, int] = {}
         for id in chosen:
@@ -185,10 +185,10 @@ class Document:
         chosen: Iterable[str],
         *,
         base_url: str = "",
-        integration: Target | str = "",
+        integration: ExistingIntegration | str = "",
         auth: str | NewConnection = "",
         tools: bool = True,
-        present: Present | None = None,
+        present: ExistingResources | None = None,
         again: bool = False,
     ) -> Plan:
         """Return the resources to create for the chosen operations: the integration, then each operation with its tool.
@@ -211,11 +211,13 @@ class Document:
         base_url = base_url.strip().rstrip("/") or self.base_url
         return make_plan(
             self.head, self.source.url, operations, details,
-            base_url=base_url, integration=integration, auth=auth, tools=tools, present=present or Present(),
+            base_url=base_url, integration=integration, auth=auth, tools=tools, present=present or ExistingResources(),
             again=again,
         )  # fmt: skip
 
-    def existing_operations(self, present: Present, base_url: str = "", integration: str = "") -> dict[str, Raw]:
+    def existing_operations(
+        self, present: ExistingResources, base_url: str = "", integration: str = ""
+    ) -> dict[str, Raw]:
         """Return the operations that an app already has, by their ids in the document.
 
         Operations of `base_url` are looked for in `integration` (an id), if given, all others in the integrations with
@@ -234,7 +236,7 @@ class Document:
         return existing
 
     async def check(
-        self, chosen: Iterable[str] | None = None, on_problem: Callable[[Problem], object] | None = None
+        self, chosen: Iterable[str] | None = None, on_problem: Callable[[DocumentProblem], object] | None = None
     ) -> CheckResult:
         """Return the violations of the OpenAPI specification, in the whole document or in what the operations use.
 
@@ -242,10 +244,10 @@ class Document:
         the validator is not installed, that is the only problem. Cancelling ends it at once.
         """
         order = {"chosen": None if chosen is None else list(chosen)}
-        problems: list[Problem] = []
+        problems: list[DocumentProblem] = []
         finished = False
 
-        def note(problem: Problem) -> None:
+        def note(problem: DocumentProblem) -> None:
             problems.append(problem)
             if on_problem:
                 on_problem(problem)
@@ -255,17 +257,19 @@ class Document:
             async with asyncio.timeout(CHECK_SECONDS):
                 await worker.start("check", self.source, seconds=CHECK_PROCESSOR_SECONDS, **order)
                 while "ready" not in (answer := await worker.next()):
-                    note(Problem(**answer["problem"]))
+                    note(DocumentProblem(**answer["problem"]))
                 finished = answer["finished"]
             if not finished:
-                note(Problem(NOT_FINISHED))
+                note(DocumentProblem(NOT_FINISHED))
         except (TimeoutError, WorkerDied):
-            note(Problem(NOT_FINISHED))
+            note(DocumentProblem(NOT_FINISHED))
         except ImportFailed as failed:
             if EXTRA in failed.hint:
-                note(Problem(f"it was not checked against the specification: that takes `pip install '{EXTRA}'`"))
+                note(
+                    DocumentProblem(f"it was not checked against the specification: that takes `pip install '{EXTRA}'`")
+                )
             else:
-                note(Problem(f"it could not be checked: {failed.message}"))
+                note(DocumentProblem(f"it could not be checked: {failed.message}"))
         finally:
             await worker.close()
         return CheckResult(tuple(problems), finished)
@@ -295,7 +299,7 @@ class Document:
                 operations += [summary_from_json(value) for value in answer["operations"]]
                 report(f"{len(operations):,} of {answer['total']:,} operations")
         self.operations = tuple(operations)
-        self.problems = tuple(Problem(**value) for value in answer["problems"])
+        self.problems = tuple(DocumentProblem(**value) for value in answer["problems"])
         self._by_id = {operation.id: operation for operation in operations}
 
 
@@ -312,7 +316,7 @@ class _Worker:
         try:
             self._process = await start_process(*command, stdout=asyncio.subprocess.PIPE)
         except OSError as error:
-            raise ImportFailed(f"{one_line(sys.executable, 200)} cannot be run: {reason_of(error)}") from error
+            raise ImportFailed(f"{one_line(sys.executable, 200)} cannot be run: {os_error_text(error)}") from error
         order = {"bytes": len(source.data), "url": source.url, "task": task, "chosen": chosen, "seconds": seconds}
         self._feed_task = asyncio.create_task(self._feed(framing.packed(order), source.data))
 

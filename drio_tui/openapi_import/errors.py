@@ -18,7 +18,7 @@ class ImportFailed(DrioError):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DocumentProblem:
     """A defect of a document that does not prevent the use of the rest. Not yet sanitized.
 
     `where` is the location in the document (`paths./pets.get`), empty for the whole; `operation` is the id of the

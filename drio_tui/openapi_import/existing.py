@@ -20,7 +20,7 @@ _STYLE = re.compile(r"(?:\.|;[^/{}]*)\{\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class ExistingResources:
     """The integrations, operations and tools of an app, each as drio returned it.
 
     `under` maps the ids of operations to those of the integrations that list them.
@@ -89,7 +89,7 @@ class Present:
         return matched
 
 
-def present_in(snapshot: Snapshot) -> Present:
+def existing_resources(snapshot: Snapshot) -> ExistingResources:
     """Return the resources of a snapshot."""
 
     def raws(kind: str) -> tuple[Raw, ...]:
@@ -99,8 +99,8 @@ def present_in(snapshot: Snapshot) -> Present:
             if not resource.made_up and isinstance(resource.raw, Mapping)
         )
 
-    under = {resource.id: resource.under for resource in snapshot.resources("operation") if resource.under}
-    return Present(raws("integration"), raws("operation"), raws("tool"), under)
+    under = {resource.id: resource.parent_id for resource in snapshot.resources("operation") if resource.parent_id}
+    return ExistingResources(raws("integration"), raws("operation"), raws("tool"), under)
 
 
 def call_of(operation: OperationSummary) -> tuple[str, str]:

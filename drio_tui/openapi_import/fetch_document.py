@@ -22,9 +22,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 from drio_tui import __version__
 from drio_tui.api.errors import DrioError
 from drio_tui.openapi_import.errors import ImportFailed
-from drio_tui.storage.files import reason_of
+from drio_tui.storage.files import os_error_text
 from drio_tui.text import duration, one_line
-from drio_tui.urls import HOLDS_USER, why_not
+from drio_tui.urls import HOLDS_USER, url_error
 
 if TYPE_CHECKING:
     from drio_tui.api.http import httpx
@@ -162,7 +162,7 @@ def _all_of_stream() -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    text = reason_of(error)
+    text = os_error_text(error)
     return one_line(text[:1].lower() + text[1:], 200)
 
 
@@ -233,7 +233,7 @@ async def _body(response: httpx.Response, report: Progress) -> bytes:
 
 
 def _check(url: str) -> None:
-    error = why_not(url)
+    error = url_error(url)
     if error == HOLDS_USER:
         raise ImportFailed(
             "The address holds a user name or password, and no credentials are sent.",

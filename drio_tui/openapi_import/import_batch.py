@@ -10,12 +10,12 @@ from drio_tui.kinds import KINDS
 from drio_tui.openapi_import.planning import Plan, PlannedResource
 from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.batch import Batch, Task
-from drio_tui.workspace.saving.duplicate import made_id
+from drio_tui.workspace.saving.duplicate import id_of_created
 from drio_tui.workspace.saving.save_result import CreateOutcome, Failed, SaveOutcome
 from drio_tui.workspace.saving.saver import Saver
 
 
-def batch(saver: Saver, app: str, plan: Plan, ids: Mapping[str, str] | None = None) -> Batch:
+def import_batch(saver: Saver, app: str, plan: Plan, ids: Mapping[str, str] | None = None) -> Batch:
     """Return the plan's requests as a batch, in which each waits for those it depends on.
 
     `ids` maps local names that are not in the plan to ids. Running the batch again retries failed requests and
@@ -54,11 +54,11 @@ class _ImportBatch:
                 self._app,
                 body,
                 parent=parent,
-                intent=f"{self._group}:{resource.local}",
+                idempotency_key=f"{self._group}:{resource.local}",
                 group=self._group,
                 known=known,
             )
-            if id := made_id(outcome):
+            if id := id_of_created(outcome):
                 self._ids[resource.local] = id
                 known.add(id)
                 if resource.kind == "integration":
@@ -85,7 +85,7 @@ class _ImportBatch:
     async def _listed(self, kind: str, parent: str) -> set[str] | DrioError:
         """Return the ids of a kind's existing resources, which are read once."""
         if (kind, parent) not in self._known:
-            listed = await self._saver.listed(KINDS[kind], self._app, parent)
+            listed = await self._saver.list_resources(KINDS[kind], self._app, parent)
             if isinstance(listed, DrioError):
                 return listed
             self._known[kind, parent] = {str(raw.get("id")) for raw in listed}

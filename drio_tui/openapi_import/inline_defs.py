@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.tool_calls.requests import HINTS
-from drio_tui.tool_calls.schemas import DEFS, IN_PLACE, NOTES, over
+from drio_tui.tool_calls.schemas import DEFS, IN_PLACE, NOTES, map_subschemas
 from drio_tui.tool_calls.token_count import compact
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class _Inliner:
         if not isinstance(schema, dict):
             return schema
         result = {
-            name: over(name, value, lambda part: self._inlined(part, level + 1)) for name, value in schema.items()
+            name: map_subschemas(name, value, lambda part: self._inlined(part, level + 1))
+            for name, value in schema.items()
         }
         ref = schema.get("$ref")
         if not isinstance(ref, str):
@@ -103,7 +104,7 @@ class _Inliner:
                     visit(inner, depth + 1)
             for keyword in IN_PLACE:
                 if keyword in schema:
-                    result[keyword] = over(keyword, schema[keyword], lambda part: cut(part, depth + 1))
+                    result[keyword] = map_subschemas(keyword, schema[keyword], lambda part: cut(part, depth + 1))
             return result
 
         for name in list(self._defs):
@@ -174,7 +175,7 @@ def names_in(schema: Json) -> list[str]:
             names.append(ref.removeprefix(DEFS))
         for name, value in current.items():
             if name != "$defs":
-                over(name, value, pending.append)
+                map_subschemas(name, value, pending.append)
     return names
 
 

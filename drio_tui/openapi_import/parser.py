@@ -10,7 +10,7 @@ from typing import Any
 from drio_tui.openapi_import import servers as servers_and_security
 from drio_tui.openapi_import.arguments import Arguments, arguments, successes
 from drio_tui.openapi_import.decode import parse
-from drio_tui.openapi_import.errors import BadDocument, Problem
+from drio_tui.openapi_import.errors import BadDocument, DocumentProblem
 from drio_tui.openapi_import.model import DocumentInfo, OperationDetail, OperationSummary, Server
 from drio_tui.openapi_import.names import key_of, shortened, title_of, words_of
 from drio_tui.openapi_import.references import References, UnresolvedReference
@@ -18,7 +18,7 @@ from drio_tui.openapi_import.schemas import Converter, Definitions, Schema
 from drio_tui.tool_calls.outputs import LARGEST, bounded, published
 from drio_tui.tool_calls.requests import JSON, SAFE, content_kind
 from drio_tui.tool_calls.token_count import compact, size, tokens
-from drio_tui.tool_calls.tools import listed, tool_name, without_hints
+from drio_tui.tool_calls.tools import tool_list_entry, tool_name, without_hints
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 MOST_OPERATIONS = 20_000
@@ -100,7 +100,7 @@ class OpenApiParser:
             schemes=servers_and_security.schemes(self.root.get("components"), self.references, self._url),
         )
 
-    def offered(self) -> Iterator[OperationSummary]:
+    def summaries(self) -> Iterator[OperationSummary]:
         """Yield a summary of each operation, in the document's order."""
         for operation in self._operations.values():
             yield self._summary(operation)
@@ -124,7 +124,7 @@ class OpenApiParser:
         description = _tool_description(source)
         annotations = annotations_of(source.method)
         tool = {"name": name, "description": description, "kind": "function", "annotations": annotations}
-        seen = listed(
+        seen = tool_list_entry(
             tool_name(key), name, description, without_hints(input_schema), published(output_schema), annotations
         )
         return OperationDetail(id, key, operation, tool, seen, tokens(compact(seen)), size(seen), tuple(notes))
@@ -132,7 +132,7 @@ class OpenApiParser:
     # --- private ---------------------------------------------------------------------------------
 
     def _problem(self, message: str, where: str = "", operation: str = "") -> None:
-        problem = Problem(message, where, operation)
+        problem = DocumentProblem(message, where, operation)
         if problem not in self.problems and len(self.problems) < _MOST_PROBLEMS:
             self.problems.append(problem)
 
@@ -203,7 +203,7 @@ class OpenApiParser:
         request, converter, input_schema = self._input(operation)
         value, name = operation.value, _name(operation)
         output_schema, note = self._output(operation)
-        seen = listed(
+        seen = tool_list_entry(
             tool_name(_key(operation)), name, _tool_description(operation), without_hints(input_schema),
             published(output_schema), annotations_of(operation.method),
         )  # fmt: skip

@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 
 from drio_tui.api.redact import redact
 from drio_tui.naming import unused
-from drio_tui.openapi_import.errors import ImportFailed, Problem
-from drio_tui.openapi_import.existing import Present, Raw
+from drio_tui.openapi_import.errors import DocumentProblem, ImportFailed
+from drio_tui.openapi_import.existing import ExistingResources, Raw
 from drio_tui.openapi_import.model import DocumentInfo, OperationDetail, OperationSummary
 from drio_tui.openapi_import.names import KEY_MAX, key_of, title_of
 from drio_tui.openapi_import.servers import why_no_base
 from drio_tui.tool_calls.token_count import MANY_TOKENS, MANY_TOOLS, kilobytes
-from drio_tui.workspace.lint.import_source import MEMBER, about, document_of, wanted_sign_in
+from drio_tui.workspace.lint.import_source import MEMBER, document_of, import_source_config, wanted_sign_in
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ExistingIntegration:
     """An existing integration to which operations are added."""
 
     id: str
@@ -83,7 +83,7 @@ class Plan:
     resources: tuple[PlannedResource, ...]
     tokens: int = 0
     bytes: int = 0
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[DocumentProblem, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     used: tuple[str, ...] = ()
 
@@ -124,27 +124,27 @@ def make_plan(
     details: Mapping[str, OperationDetail],
     *,
     base_url: str,
-    integration: Target | str,
+    integration: ExistingIntegration | str,
     auth: str | NewConnection,
     tools: bool,
-    present: Present,
+    present: ExistingResources,
     again: bool,
 ) -> Plan:
     """Plan the import; see `Document.plan`. Raises `ImportFailed`."""
     chosen = list(operations)
     planner = _Planner(head, source, integration, base_url, auth, present, again=again)
-    problems: list[Problem] = []
+    problems: list[DocumentProblem] = []
     tokens = length = 0
     planner.find_existing(chosen, details)
     for operation in chosen:
         if operation.obstacle or operation.id not in details:
-            problems.append(Problem(f"it is left out. {operation.obstacle}".strip(), operation=operation.id))
+            problems.append(DocumentProblem(f"it is left out. {operation.obstacle}".strip(), operation=operation.id))
             continue
         detail = details[operation.id]
         if planner.operation(operation, detail, tool=tools):
             tokens += detail.tokens if tools else 0
             length += detail.bytes if tools else 0
-            problems += [Problem(note, operation=operation.id) for note in detail.notes]
+            problems += [DocumentProblem(note, operation=operation.id) for note in detail.notes]
     planner.finish()
     resources = (*planner.first, *planner.resources)
     count = sum(resource.kind == "tool" for resource in resources)
@@ -152,15 +152,17 @@ def make_plan(
     return Plan(resources, tokens, length, tuple(problems), tuple(planner.skipped), tuple(planner.used))
 
 
-def warnings(tools: int, tokens: int, length: int) -> list[Problem]:
+def warnings(tools: int, tokens: int, length: int) -> list[DocumentProblem]:
     """Return warnings about the number and the size of the tools."""
-    problems: list[Problem] = []
+    problems: list[DocumentProblem] = []
     if tools > MANY_TOOLS:
         many = f"{tools} tools are many: models choose worse among more than {MANY_TOOLS}"
-        problems.append(Problem(f"{many}, and some clients refuse them"))
+        problems.append(DocumentProblem(f"{many}, and some clients refuse them"))
     if tokens > MANY_TOKENS:
         problems.append(
-            Problem(f"these tools are {kilobytes(length)}, about {tokens:,} tokens of a model's context at every turn")
+            DocumentProblem(
+                f"these tools are {kilobytes(length)}, about {tokens:,} tokens of a model's context at every turn"
+            )
         )
     return problems
 
@@ -172,17 +174,17 @@ class _Planner:
         self,
         head: DocumentInfo,
         source: str,
-        integration: Target | str,
+        integration: ExistingIntegration | str,
         base_url: str,
         auth: str | NewConnection,
-        present: Present,
+        present: ExistingResources,
         *,
         again: bool,
     ) -> None:
         self.first: list[PlannedResource] = []
         self.resources: list[PlannedResource] = []
         self.skipped: list[Skipped] = []
-        self.problems: list[Problem] = []
+        self.problems: list[DocumentProblem] = []
         self.used: list[str] = []
         self._head, self._source = head, source
         self._auth = auth
@@ -196,7 +198,7 @@ class _Planner:
         self._schemes = {scheme.name: scheme.about for scheme in head.schemes}
         self._count = 0
         self._given_name = ""
-        if isinstance(integration, Target):
+        if isinstance(integration, ExistingIntegration):
             self._name = head.title
             self._main_url = base_url = integration.base_url.rstrip("/")
             self._integrations_by_url[base_url] = integration.id
@@ -293,7 +295,7 @@ class _Planner:
         for index, resource in enumerate(self.resources):
             if resource.kind == "integration":
                 schemes = self._required_schemes.get(resource.local, ())
-                origin = about(self._head.title, self._head.version, self._source, schemes)
+                origin = import_source_config(self._head.title, self._head.version, self._source, schemes)
                 self.resources[index] = replace(resource, body=resource.body | {"config": {MEMBER: origin}})
         by_id = {str(raw.get("id")): raw for raw in self._present.integrations}
         for number, id in enumerate(dict.fromkeys(self._integrations_by_url.values()), start=1):
@@ -308,7 +310,9 @@ class _Planner:
         current = raw.get("authId")
         chosen = self._auth if isinstance(self._auth, str) else self._auth.id
         if self._auth and current and current != chosen:
-            self.problems.append(Problem(f"the integration {name} signs in with another connection, which is kept"))
+            self.problems.append(
+                DocumentProblem(f"the integration {name} signs in with another connection, which is kept")
+            )
         if current:
             if current == chosen and isinstance(self._auth, NewConnection):
                 self._connection()  # the new secret replaces the stored one
@@ -317,7 +321,7 @@ class _Planner:
         links = {"authId": self._connection()} if self._auth else {}
         schemes = dict.fromkeys([*wanted_sign_in(raw), *self._required_schemes[id]])
         if len(schemes) > len(wanted_sign_in(raw)):
-            origin = about(self._head.title, self._head.version, self._source, ())
+            origin = import_source_config(self._head.title, self._head.version, self._source, ())
             origin |= document_of(raw)  # with operations of several documents, the integration is of the first one
             body["config"] = {MEMBER: origin | {"signIn": [*schemes]}}
         if links or body:

@@ -18,7 +18,7 @@ from drio_tui.naming import unused
 from drio_tui.openapi_import.inline_defs import inline_definitions, names_in
 from drio_tui.openapi_import.normalising import normalise
 from drio_tui.openapi_import.references import References, UnresolvedReference, steps_of
-from drio_tui.tool_calls.schemas import DEFS, IN_PLACE, LISTS, NOTES, ONES
+from drio_tui.tool_calls.schemas import DEFS, IN_PLACE, LISTS, NOTES, SINGLE_SCHEMA_KEYWORDS
 from drio_tui.tool_calls.token_count import compact
 
 Json = Any
@@ -234,7 +234,7 @@ class Converter:
             return (list(value),) if isinstance(value, list) and value else None
         if name in LISTS:
             return ([self._convert(part, level + 1) for part in value],) if isinstance(value, list) and value else None
-        if name in ONES:
+        if name in SINGLE_SCHEMA_KEYWORDS:
             return (self._convert(value, level + 1),) if isinstance(value, dict | bool) else None
         if name in ("patternProperties", "dependentSchemas") and isinstance(value, dict):
             valid = [key for key in value if name == "dependentSchemas" or self._is_pattern(key)]

@@ -20,7 +20,7 @@ class CredentialKeys:
     user_label: str = ""
 
 
-BY_PROVIDER: dict[str, CredentialKeys] = {
+CREDENTIAL_KEYS: dict[str, CredentialKeys] = {
     "api-key": CredentialKeys("apiKey", "API key"),
     "bearer": CredentialKeys("token", "token"),
     "basic": CredentialKeys("password", "password", "username", "user name"),
@@ -28,9 +28,9 @@ BY_PROVIDER: dict[str, CredentialKeys] = {
 }
 
 
-def connection_of(scheme: Scheme, title: str, *, secret: str = "", user: str = "") -> dict[str, Any]:
+def connection_body(scheme: Scheme, title: str, *, secret: str = "", user: str = "") -> dict[str, Any]:
     """Return the body of the connection from the document and the user's credentials. It contains the secret."""
-    keys = BY_PROVIDER[scheme.provider]
+    keys = CREDENTIAL_KEYS[scheme.provider]
     config = dict(scheme.config)
     if secret:
         config[keys.secret] = secret
@@ -41,10 +41,10 @@ def connection_of(scheme: Scheme, title: str, *, secret: str = "", user: str = "
 
 def secret_of(body: Mapping[str, Any]) -> str:
     """Return the path of the secret in the body of a connection."""
-    return f"config.{BY_PROVIDER[body['providerKey']].secret}"
+    return f"config.{CREDENTIAL_KEYS[body['providerKey']].secret}"
 
 
-def same_connection(connections: Iterable[Mapping[str, Any]], body: Mapping[str, Any]) -> str:
+def existing_connection_id(connections: Iterable[Mapping[str, Any]], body: Mapping[str, Any]) -> str:
     """Return the id of the connection of an earlier import, with the same name and provider; empty if there is none."""
     for connection in connections:
         if connection.get("name") == body["name"] and connection.get("providerKey") == body["providerKey"]:

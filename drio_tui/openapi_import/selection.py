@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from drio_tui.openapi_import.errors import Problem
+from drio_tui.openapi_import.errors import DocumentProblem
 from drio_tui.openapi_import.model import OperationSummary
 from drio_tui.openapi_import.planning import warnings
 
@@ -120,7 +120,7 @@ class OperationSelection:
         """The number of chosen operations with an unsafe HTTP method."""
         return sum(not self._by_id[id].safe for id in self._chosen)
 
-    def warnings(self) -> list[Problem]:
+    def warnings(self) -> list[DocumentProblem]:
         """Return warnings about the number and the size of the chosen operations."""
         return warnings(len(self._chosen), self.tokens, self.bytes)
 

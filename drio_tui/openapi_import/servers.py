@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from drio_tui.openapi_import.model import Scheme, Server
 from drio_tui.openapi_import.references import References, UnresolvedReference
-from drio_tui.urls import HOLDS_USER, why_not
+from drio_tui.urls import HOLDS_USER, url_error
 
 MOST = 50
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
@@ -24,7 +24,7 @@ def servers(listed: Any, base: str) -> tuple[Server, ...]:
 
 def why_no_base(url: str) -> str:
     """Return why a text cannot be the base URL of an integration, as a sentence; empty if it can."""
-    reason = why_not(url)
+    reason = url_error(url)
     if reason == HOLDS_USER:
         reason += ", which belongs in an auth connection"
     return f"{reason[0].upper()}{reason[1:]}." if reason else ""

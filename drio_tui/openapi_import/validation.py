@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, NoReturn
 
-from drio_tui.openapi_import.errors import EXTRA, BadDocument, Problem
+from drio_tui.openapi_import.errors import EXTRA, BadDocument, DocumentProblem
 from drio_tui.openapi_import.names import shortened
 from drio_tui.openapi_import.parser import METHODS, OpenApiParser
 from drio_tui.openapi_import.references import UnresolvedReference, steps_of
@@ -32,7 +32,7 @@ class _NoFetching(dict[str, Any]):
         return refuse
 
 
-def check(data: bytes, url: str, chosen: Collection[str] | None) -> Iterator[Problem]:
+def check(data: bytes, url: str, chosen: Collection[str] | None) -> Iterator[DocumentProblem]:
     """Yield at most `MOST_PROBLEMS` violations in a document, or in the part that the `chosen` operations use.
 
     Raises `BadDocument` when it cannot be checked.
@@ -55,14 +55,14 @@ def check(data: bytes, url: str, chosen: Collection[str] | None) -> Iterator[Pro
             yielded.add(str(problem))
             yield problem
             if len(yielded) == MOST_PROBLEMS:
-                yield Problem(f"there is more: only the first {MOST_PROBLEMS} problems are shown")
+                yield DocumentProblem(f"there is more: only the first {MOST_PROBLEMS} problems are shown")
                 return
     except (RecursionError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - the validator raises many types on invalid documents: a problem, too
         ref = getattr(error, "ref", None)
         reason = f"{shortened(ref, 120)} is not there" if isinstance(ref, str) else f"{type(error).__name__}"
-        yield Problem(f"the validator stopped before the end: {reason}")
+        yield DocumentProblem(f"the validator stopped before the end: {reason}")
 
 
 def part_of(parser: OpenApiParser, chosen: Collection[str]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _is_elsewhere(value: dict[str, Any]) -> bool:
     return any(isinstance(value.get(word), str) and not value[word].startswith("#") for word in ("$ref", "$dynamicRef"))
 
 
-def _problem(error: Any) -> Problem:
+def _problem(error: Any) -> DocumentProblem:
     path = [str(step) for step in getattr(error, "absolute_path", ())]
     while getattr(error, "context", None):  # of several alternatives, the error deepest in the document
         inner = max(error.context, key=lambda suberror: len(suberror.absolute_path))
@@ -172,7 +172,7 @@ def _problem(error: Any) -> Problem:
     operation = ""
     if len(path) > 2 and path[0] == "paths" and path[2] in METHODS:
         operation = f"{path[2].upper()} {path[1]}"
-    return Problem(shortened(_message(error), _LONGEST), ".".join(path), operation)
+    return DocumentProblem(shortened(_message(error), _LONGEST), ".".join(path), operation)
 
 
 def _message(error: Any) -> str:

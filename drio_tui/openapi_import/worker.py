@@ -71,7 +71,7 @@ def _serve(source: BinaryIO, target: BinaryIO, data: bytes, order: dict[str, Any
     del data
     framing.write(target, {"head": asdict(parser.head())})
     batch: list[dict[str, Any]] = []
-    for summary in parser.offered():
+    for summary in parser.summaries():
         batch.append(asdict(summary))
         if len(batch) == _BATCH:
             framing.write(target, {"operations": batch, "total": parser.total})

@@ -82,14 +82,16 @@ class AllowedHosts:
         return f"To allow it, run `{self.command} {origin_text(origin)}`, or press A on the integration in drio-tui."
 
 
-def change(data_dir: Path, origin: Origin | None = None, *, revoke: bool = False) -> tuple[AllowedHosts, bool]:
+def change_allowed_hosts(
+    data_dir: Path, origin: Origin | None = None, *, revoke: bool = False
+) -> tuple[AllowedHosts, bool]:
     """Allow or revoke an origin, if one is given, in a folder that no sandbox uses.
 
     Return the hosts after the change, and False if the origin to revoke was not allowed, else True.
     Raises `AlreadyRunning` and `SandboxError`.
     """
     folder = DataDir(data_dir)
-    with folder.held():
+    with folder.locked():
         hosts = AllowedHosts(folder.path)
         done = True
         if origin is not None and revoke:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.api.errors import DrioError
-from drio_tui.storage.files import NotOurs, private_dir, read_private, reason_of, write_private
+from drio_tui.storage.files import NotPrivate, os_error_text, private_dir, read_private, write_private
 
 _LOCK_ATTEMPTS = 5
 _LOCK_PAUSE = 0.06  # seconds
@@ -54,7 +54,7 @@ class DataDir:
         self._port = self.path / "last-port"
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Hold the lock of the folder, which is created if it is missing. Raises `AlreadyRunning`, naming the holder.
 
         The process info that a killed process left is removed: it would be taken for the new holder's.
@@ -115,7 +115,7 @@ class DataDir:
             return 0
         return int(text) if text.isdigit() and int(text) < 65536 else 0
 
-    def keep_port(self, port: int) -> None:
+    def write_port(self, port: int) -> None:
         """Write the port for the next run."""
         with as_sandbox_error(self._port):
             write_private(self._port, b"%d\n" % port)
@@ -124,7 +124,7 @@ class DataDir:
         """Return the local user's token; None if there is none, or if other users could have read it."""
         try:
             return read_private(self._token).decode("ascii").strip() or None
-        except (FileNotFoundError, NotOurs, UnicodeDecodeError):
+        except (FileNotFoundError, NotPrivate, UnicodeDecodeError):
             return None
         except OSError as error:
             raise _sandbox_error(self._token, error) from error
@@ -159,7 +159,7 @@ def _lock(handle: int) -> bool:
 
 
 def _sandbox_error(path: Path, error: OSError) -> SandboxError:
-    return SandboxError(f"{path}: {reason_of(error)}", hint="Check the folder, or choose another with --data.")
+    return SandboxError(f"{path}: {os_error_text(error)}", hint="Check the folder, or choose another with --data.")
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from drio_tui.api.errors import DrioError
-from drio_tui.storage.files import private_dir, reason_of, sync_dir
+from drio_tui.storage.files import os_error_text, private_dir, sync_dir
 
 Value = TypeVar("Value")
 
@@ -344,7 +344,7 @@ def _prepare_file(path: Path) -> None:
         _create_file(path)
     except OSError as error:
         raise StorageError(
-            f"{path}: {reason_of(error)}", hint="Check the folder, or choose another with --data."
+            f"{path}: {os_error_text(error)}", hint="Check the folder, or choose another with --data."
         ) from error
 
 

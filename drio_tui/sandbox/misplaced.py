@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 from drio_tui.api.models import same_json
-from drio_tui.api.redact import holds_secret
+from drio_tui.api.redact import is_secret_property
 from drio_tui.sandbox.problems import FieldError
 
 Document = dict[str, Any]
@@ -28,7 +28,7 @@ def misplaced_secrets(
 def _secret_errors(name: str, value: Any, advice: str, path: str) -> Iterator[FieldError]:
     if value is None or isinstance(value, bool):
         return
-    if holds_secret(name, value):
+    if is_secret_property(name, value):
         yield path, f"is not defined here and may hold a secret: {advice}"
     elif isinstance(value, dict):
         for inner_name, inner_value in value.items():

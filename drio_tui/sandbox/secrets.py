@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.sandbox.db import StorageError
-from drio_tui.storage.files import NotOurs, private_dir, read_private, reason_of, write_private
+from drio_tui.storage.files import NotPrivate, os_error_text, private_dir, read_private, write_private
 
 FILE_NAME = "secret-key"
 PREFIX = "sealed:"
@@ -128,9 +128,9 @@ class SecretCipher:
                 if self._has_key_file:
                     raise SecretsUnavailable(f"{self._file} does not exist", hint=_NEW_KEY_HINT) from None
                 return self._create_key()
-            except (NotOurs, UnicodeDecodeError, OSError) as error:
+            except (NotPrivate, UnicodeDecodeError, OSError) as error:
                 hint = "The file has to be yours alone: chmod 600, no link." if self._has_key_file else None
-                raise SecretsUnavailable(f"{self._file} cannot be used: {reason_of(error)}", hint=hint) from None
+                raise SecretsUnavailable(f"{self._file} cannot be used: {os_error_text(error)}", hint=hint) from None
             if content.startswith("keyring") and not self._has_key_file:
                 key = _decode_key(_read_keyring(self._folder) or "")
                 if key is None or _key_id(key) != content.removeprefix("keyring").strip():
@@ -152,7 +152,7 @@ class SecretCipher:
             write_private(self._file, f"keyring {_key_id(key)}\n".encode() if in_keyring else f"{text}\n".encode())
         except OSError as error:
             raise SecretsUnavailable(
-                f"{self._file} cannot be written: {reason_of(error)}", hint="Check the data folder and the disk."
+                f"{self._file} cannot be written: {os_error_text(error)}", hint="Check the data folder and the disk."
             ) from error
         return key
 

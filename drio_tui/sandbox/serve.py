@@ -27,7 +27,7 @@ from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.datadir import DataDir, SandboxError
 from drio_tui.sandbox.db import FILE_NAME, Database, move_to_backup
 from drio_tui.sandbox.settings import Settings
-from drio_tui.storage.files import reason_of
+from drio_tui.storage.files import os_error_text
 
 log = logging.getLogger("drio_tui.sandbox")
 
@@ -77,10 +77,10 @@ def serve(
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # at DEBUG it logs the values of every statement
     folder = DataDir(data_dir)
-    with folder.held(), _listening(port, folder.last_port()) as listener:
+    with folder.locked(), _listening(port, folder.last_port()) as listener:
         folder.clear_stopped()
         bound_port = listener.getsockname()[1]
-        folder.keep_port(bound_port)
+        folder.write_port(bound_port)
         base_url = f"http://{HOST}:{bound_port}"
         settings = Settings(
             folder.path,
@@ -240,7 +240,7 @@ def _listen(port: int) -> socket.socket:
             raise SandboxError(
                 f"port {port} is in use", hint="Choose another with --port, or none: any free one is taken."
             ) from error
-        raise SandboxError(f"port {port} cannot be used: {reason_of(error)}") from error
+        raise SandboxError(f"port {port} cannot be used: {os_error_text(error)}") from error
     return listener
 
 
@@ -254,14 +254,14 @@ async def ensure_local_token(sandbox: Sandbox, folder: DataDir) -> str:
     return token
 
 
-def token(data_dir: Path, *, database_url: str | None = None) -> str:
+def get_local_token(data_dir: Path, *, database_url: str | None = None) -> str:
     """Return the local user's token, created if necessary, whether a sandbox runs in the folder or not.
 
     Raises `SandboxError` while one is starting, `StorageError` if the database cannot be used.
     """
     folder = DataDir(data_dir)
     try:
-        with folder.held():
+        with folder.locked():
             return asyncio.run(_token(Settings(folder.path, f"http://{HOST}:1", database_url), folder))
     except SandboxError:
         stored = folder.token() if folder.read_info() else None
@@ -290,7 +290,7 @@ def reset(data_dir: Path, *, database_url: str | None = None) -> ResetResult:
     The tables of a PostgreSQL database are dropped, without a backup. Raises `AlreadyRunning`.
     """
     folder = DataDir(data_dir)
-    with folder.held():
+    with folder.locked():
         backup: Path | None = None
         if database_url is None:
             backup = move_to_backup(folder.path / FILE_NAME)

@@ -13,7 +13,7 @@ from typing import Any
 
 from drio_tui.api.models import same_json
 from drio_tui.schema import formats, patterns
-from drio_tui.schema.fields import Field, compact
+from drio_tui.schema.fields import Field, compact_json
 from drio_tui.schema.resolve import PATTERNS, Json
 from drio_tui.text import count_of
 
@@ -69,7 +69,7 @@ def shallow_errors(field: Field, value: Json) -> Iterator[str]:
     for error in _keyword_errors(field, value):
         has_errors = True
         yield error
-    if not has_errors and field.format and value is not None and (error := formats.problem(field.format, value)):
+    if not has_errors and field.format and value is not None and (error := formats.format_error(field.format, value)):
         yield error
 
 
@@ -83,9 +83,9 @@ def _keyword_errors(field: Field, value: Json) -> Iterator[str]:
             return
     flat = field.flat
     if field.kind == "const" and not same_json(value, flat.get("const")):
-        yield f"must be {compact(flat.get('const'))}"
+        yield f"must be {compact_json(flat.get('const'))}"
     elif field.kind == "enum":
-        if field.open:
+        if field.allows_other_values:
             if not isinstance(value, str):
                 yield "must be text"
         elif not any(same_json(value, option.value) for option in field.options):
@@ -103,7 +103,7 @@ def _keyword_errors(field: Field, value: Json) -> Iterator[str]:
         yield from _size_errors(flat, len(value), "Properties", "field")
 
 
-def deep(field: Field, value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def deep_errors(field: Field, value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Yield the errors of a value and of everything in it, each with its path below `path`."""
     return _deep(field, value, path, _Budget())
 
@@ -128,9 +128,9 @@ def _deep(field: Field, value: Json, path: Path, budget: _Budget) -> Iterator[tu
     if isinstance(value, dict) and field.kind == "object":
         required = field.flat.get("required")
         for name in required if isinstance(required, list) else ():
-            if isinstance(name, str) and name not in value and name in field.members:
+            if isinstance(name, str) and name not in value and name in field.properties:
                 yield (*path, name), "is required"
-        for name, property_field in field.members.items():
+        for name, property_field in field.properties.items():
             if name in value:
                 yield from _deep(property_field, value[name], (*path, name), budget)
         if field.flat.get("additionalProperties") is False:

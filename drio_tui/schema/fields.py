@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from drio_tui.api.json_codec import dumps
 from drio_tui.api.models import same_json
-from drio_tui.schema.resolve import Flat, Json, Schemas, UnsupportedReference, merge, own, types
+from drio_tui.schema.resolve import Flat, Json, Schemas, UnsupportedSchema, json_types, merge, own
 
 FieldKind = Literal[
     "string", "integer", "number", "boolean", "enum", "const", "object", "array", "map", "choice", "json"
@@ -69,7 +69,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
+class SchemaOverlay:
     """Additions to a schema, by path pattern (`actions[].targetToolId`, `config.style{}`).
 
     `extra` merges keywords into the schema at a pattern (`format`, `title`, `readOnly` to hide a property);
@@ -89,7 +89,7 @@ class Field:
     the `options` are allowed; `ancestor_refs`: the `$ref`s that lead to it; `tag`: its value of the discriminator.
     """
 
-    reader: Reader
+    reader: SchemaReader
     kind: FieldKind
     name: str
     title: str
@@ -103,7 +103,7 @@ class Field:
     multiline: bool = False
     reason: str = ""
     options: tuple[Option, ...] = ()
-    open: bool = False
+    allows_other_values: bool = False
     depth: int = 0
     ancestor_refs: frozenset[str] = frozenset()
     tag: str = ""
@@ -133,10 +133,10 @@ class Field:
         first = examples[0] if isinstance(examples, list) and examples else self.flat.get("example")
         if first is None or self.secret:
             return ""
-        return first if isinstance(first, str) else compact(first)
+        return first if isinstance(first, str) else compact_json(first)
 
     @cached_property
-    def members(self) -> dict[str, Field]:
+    def properties(self) -> dict[str, Field]:
         """The properties of an `object` by name, in the schema's order, without the read-only ones."""
         fields: dict[str, Field] = {}
         names = self.flat.get("required")
@@ -203,7 +203,7 @@ class Field:
         for schema in self._variants:
             try:
                 flat, _ = self.reader.schemas.flat(schema)
-            except UnsupportedReference:
+            except UnsupportedSchema:
                 return ""
             candidates.append({name for name in _mapping(flat, "properties") if self._constant(flat, name) is not None})
         if not candidates:
@@ -226,7 +226,7 @@ class Field:
                 ref = own(schema, "$ref")
                 try:
                     tag = self._constant(self.reader.schemas.flat(schema)[0], name)
-                except UnsupportedReference:
+                except UnsupportedSchema:
                     tag = None
                 if tag is None and isinstance(ref, str):
                     tag = by_ref.get(ref) or by_ref.get(ref.rpartition("/")[2]) or ref.rpartition("/")[2]
@@ -237,7 +237,7 @@ class Field:
         """Return the only string that a property of an object schema allows; None if it allows others."""
         try:
             property_schema, _ = self.reader.schemas.flat(_mapping(flat, "properties").get(name, False))
-        except UnsupportedReference:
+        except UnsupportedSchema:
             return None
         values = property_schema.get("enum")
         value = property_schema.get("const", values[0] if isinstance(values, list) and len(values) == 1 else None)
@@ -257,16 +257,16 @@ class Field:
         """Yield this field and, except for recursive objects, every property below it."""
         yield self
         if self.kind == "object" and not self.recursive:
-            for property_field in self.members.values():
+            for property_field in self.properties.values():
                 yield from property_field.walk()
 
 
-class Reader:
+class SchemaReader:
     """Reads the schemas of one document as fields; `root` is the document in which `$ref`s are resolved."""
 
-    def __init__(self, root: Json, hints: Hints | None = None) -> None:
+    def __init__(self, root: Json, hints: SchemaOverlay | None = None) -> None:
         self.schemas = Schemas(root)
-        self.hints = hints or Hints()
+        self.hints = hints or SchemaOverlay()
 
     def field(
         self,
@@ -300,7 +300,7 @@ class Reader:
             field.recursive = bool(followed & ancestor_refs) or depth > TOO_DEEP
             field.ancestor_refs = ancestor_refs | followed
             self._set_kind(field, ancestor_refs)
-        except UnsupportedReference as error:
+        except UnsupportedSchema as error:
             field.kind, field.reason = "json", str(error)
         text = field.flat.get("description")
         field.description = text if isinstance(text, str) else ""
@@ -322,7 +322,7 @@ class Reader:
             flat = field.flat
             known = flat.get("x-known-values")
             if isinstance(known, list) and known and all(isinstance(value, str) for value in known):
-                field.kind, field.open = "enum", True
+                field.kind, field.allows_other_values = "enum", True
                 field.options = tuple(Option(value, value) for value in dict.fromkeys(known))
                 return
             union = next((name for name in ("oneOf", "anyOf") if isinstance(flat.get(name), list)), None)
@@ -331,7 +331,7 @@ class Reader:
             variants = [variant for variant in flat[union] if not self._is_null(variant)]
             field.nullable = field.nullable or len(variants) < len(flat[union])
             if not variants:
-                raise UnsupportedReference("nothing but null is allowed here")
+                raise UnsupportedSchema("nothing but null is allowed here")
             if len(variants) > 1:
                 self._set_alternatives(field, variants)
                 return
@@ -341,13 +341,13 @@ class Reader:
             field.recursive = field.recursive or bool(followed & ancestor_refs)
             field.flat = merge(only_variant, rest)
         else:
-            raise UnsupportedReference("the schema has too many alternatives within alternatives")
+            raise UnsupportedSchema("the schema has too many alternatives within alternatives")
         self._set_kind_by_type(field)
 
     def _set_nullable(self, field: Field) -> None:
         """Set `nullable` if null is one of the types or values, and remove it from them."""
         flat = field.flat
-        kinds = types(flat)
+        kinds = json_types(flat)
         if flat.get("nullable") is True:  # OpenAPI 3.0
             field.nullable = True
         if kinds and "null" in kinds and len(kinds) > 1:
@@ -372,14 +372,14 @@ class Reader:
         for variant in variants:
             try:
                 flats.append(self.schemas.flat(variant)[0])
-            except UnsupportedReference:
+            except UnsupportedSchema:
                 flats.append({})
         options = [option for flat in flats for option in _options(flat)]
         not_constant = [flat for flat in flats if not _options(flat)]
         if options and not not_constant:
             field.kind, field.options = "enum", _distinct(options)
-        elif options and all(types(flat) == ("string",) and "properties" not in flat for flat in not_constant):
-            field.kind, field.open, field.options = "enum", True, _distinct(options)
+        elif options and all(json_types(flat) == ("string",) and "properties" not in flat for flat in not_constant):
+            field.kind, field.allows_other_values, field.options = "enum", True, _distinct(options)
         else:
             field.kind, field._variants = "choice", tuple(variants)
 
@@ -391,13 +391,13 @@ class Reader:
             return
         if isinstance(flat.get("enum"), list):
             if not flat["enum"]:
-                raise UnsupportedReference("nothing is allowed here")
+                raise UnsupportedSchema("nothing is allowed here")
             if len(flat["enum"]) == 1:
                 field.kind, field.flat = "const", {**flat, "const": flat["enum"][0]}
                 return
             field.kind, field.options = "enum", _distinct(_options(flat))
             return
-        kinds = types(flat) or _implied_types(flat)
+        kinds = json_types(flat) or _implied_types(flat)
         if kinds is None:
             field.kind = "json"
             return
@@ -410,7 +410,7 @@ class Reader:
             field.kind = kind  # type: ignore[assignment]  # narrowed by the test above
         elif kind == "array":
             if any(keyword in flat for keyword in _UNSUPPORTED_ARRAY_KEYWORDS) or flat.get("items") is False:
-                raise UnsupportedReference("the schema has a separate schema for each item")
+                raise UnsupportedSchema("the schema has a separate schema for each item")
             field.kind = "array"
         elif kind == "object":
             if field.format == "json-schema":
@@ -418,14 +418,14 @@ class Reader:
             elif _mapping(flat, "properties"):
                 field.kind = "object"
             elif len(_mapping(flat, "patternProperties")) > 1:
-                raise UnsupportedReference("the schema has rules for names by several patterns")
+                raise UnsupportedSchema("the schema has rules for names by several patterns")
             else:
                 closed = flat.get("additionalProperties") is False and not _mapping(flat, "patternProperties")
                 field.kind = "object" if closed else "map"
         elif kind == "null":
-            raise UnsupportedReference("nothing but null is allowed here")
+            raise UnsupportedSchema("nothing but null is allowed here")
         else:
-            raise UnsupportedReference("this is not a JSON Schema")
+            raise UnsupportedSchema("this is not a JSON Schema")
 
 
 def any_json() -> dict[str, Any]:
@@ -462,7 +462,7 @@ def _normalised(text: str) -> str:
     return re.sub(r"[\s_\-.]", "", text).casefold()
 
 
-def compact(value: Json) -> str:
+def compact_json(value: Json) -> str:
     """Return a JSON value on one line; `…` if it cannot be written."""
     try:
         return dumps(value)
@@ -495,7 +495,7 @@ def _options(flat: Flat) -> list[Option]:
 
 
 def _label(value: Json) -> str:
-    return value if isinstance(value, str) and value else compact(value)
+    return value if isinstance(value, str) and value else compact_json(value)
 
 
 def _distinct(options: list[Option]) -> tuple[Option, ...]:

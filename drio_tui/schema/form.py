@@ -16,13 +16,13 @@ from drio_tui.api.errors import FieldError
 from drio_tui.api.models import changes, same_json
 from drio_tui.schema import lists as _lists  # the import registers the nodes of lists and maps
 from drio_tui.schema.fields import MISSING, Field
-from drio_tui.schema.leaves import JsonNode, Leaf, SecretLeaf, make
+from drio_tui.schema.leaves import JsonNode, ScalarNode, SecretNode, make
 from drio_tui.schema.lists import ArrayNode
 from drio_tui.schema.nodes import Node, dotted
 from drio_tui.schema.objects import ChoiceNode, ObjectNode
 from drio_tui.schema.resolve import Json
 
-__all__ = ["FormModel", "Group", "hidden"]
+__all__ = ["FormModel", "Group", "is_hidden"]
 _ = _lists
 
 GENERAL = "General"
@@ -71,9 +71,9 @@ class FormModel:
     @property
     def dirty(self) -> bool:
         """Whether anything differs from the initial state."""
-        return self.root.touched
+        return self.root.is_changed
 
-    def take(self, value: Json) -> None:
+    def assign(self, value: Json) -> None:
         """Set the whole value, as the JSON view does; secrets that it leaves out are unchanged.
 
         Raises `TypeError` if the form shows an object and `value` is none.
@@ -81,16 +81,16 @@ class FormModel:
         if not isinstance(value, dict) and self.field.kind == "object":
             raise TypeError("the top of the form is an object")
         if not same_json(value, self.value(secrets=False)):
-            self.root = self.root.take(value)
+            self.root = self.root.assign(value)
 
     # -- errors -----------------------------------------------------------------------------------
 
     def check(self) -> list[FieldError]:
         """Validate against the schema and return all errors, in the order of the form."""
         for node in self.root.walk():
-            node.failed = ()
+            node.check_errors = ()
         self.root.check()
-        return [FieldError(dotted(node.path), text) for node in self.root.walk() for text in node.failed]
+        return [FieldError(dotted(node.path), text) for node in self.root.walk() for text in node.check_errors]
 
     def apply_errors(self, errors: Iterable[FieldError]) -> list[FieldError]:
         """Show a server's errors at the fields that they name, or at the nearest field above.
@@ -98,17 +98,17 @@ class FormModel:
         Replaces the server's earlier errors. Returns the errors whose path leads to no field below the top.
         """
         for node in self.root.walk():
-            node.refused = ()
+            node.server_errors = ()
         unplaced: list[FieldError] = []
         for error in errors:
-            node, rest = self.nearest(error.path)
+            node, rest = self.nearest_node(error.path)
             if node is self.root:
                 unplaced.append(error)
             text = f"{rest} {error.message}" if rest else error.message
-            node.refused = (*node.refused, text)
+            node.server_errors = (*node.server_errors, text)
         return unplaced
 
-    def nearest(self, path: str) -> tuple[Node, str]:
+    def nearest_node(self, path: str) -> tuple[Node, str]:
         """Return the node that a dotted path leads to, or the nearest one above it, and the rest of the path."""
         steps = [step for step in re.sub(r"\[([0-9]+)\]", r".\1", path).split(".") if step]
         node, position = self.root, 0
@@ -119,7 +119,7 @@ class FormModel:
             node, position = match
         return node, ".".join(steps[position:])
 
-    def failing(self) -> list[Node]:
+    def nodes_with_errors(self) -> list[Node]:
         """Return the visible nodes with errors, in the order of the form."""
         return [node for node in self.root.walk() if node.errors]
 
@@ -132,34 +132,34 @@ class FormModel:
         """
         if not isinstance(self.root, ObjectNode):
             return [Group(self.field.title or GENERAL, ())]
-        visible = [name for name, node in self.root.members.items() if not hidden(node)]
+        visible = [name for name, node in self.root.properties.items() if not is_hidden(node)]
         groups = [
             Group(title, tuple(name for name in names if name in visible)) for title, names in (wanted or {}).items()
         ]
         grouped = {name for group in groups for name in group.names}
         rest = [name for name in visible if name not in grouped]
-        large = [name for name in rest if _is_large(self.root.members[name].field)]
+        large = [name for name in rest if _is_large(self.root.properties[name].field)]
         general = tuple(name for name in rest if name not in large)
         if general:
             groups.insert(0, Group(GENERAL, general))
-        groups += [Group(self.root.members[name].field.title or name, (name,)) for name in large]
+        groups += [Group(self.root.properties[name].field.title or name, (name,)) for name in large]
         return [group for group in groups if group.names] or [Group(GENERAL, ())]
 
-    def nodes_of(self, group: Group) -> list[Node]:
+    def nodes_in(self, group: Group) -> list[Node]:
         """Return the nodes on one tab."""
         if isinstance(self.root, ObjectNode):
-            return [self.root.members[name] for name in group.names if name in self.root.members]
+            return [self.root.properties[name] for name in group.names if name in self.root.properties]
         return [self.root]
 
 
-def hidden(node: Node) -> bool:
+def is_hidden(node: Node) -> bool:
     """Return whether a node is not shown because there is nothing to edit: a constant with the right value."""
-    return isinstance(node, Leaf) and node.field.kind == "const"
+    return isinstance(node, ScalarNode) and node.field.kind == "const"
 
 
 def has_secret(node: Node) -> bool:
     """Return whether a node is, or contains, a secret."""
-    return any(isinstance(descendant, SecretLeaf) for descendant in node.walk())
+    return any(isinstance(descendant, SecretNode) for descendant in node.walk())
 
 
 def to_json(node: Node) -> JsonNode:
@@ -170,7 +170,7 @@ def to_json(node: Node) -> JsonNode:
     json_node = JsonNode(node.field, node.initial, new=node.new, parent=node.parent, reason="edited as JSON")
     if node.parent is not None:
         node.parent.replace_child(node, json_node)
-    json_node.take(value)
+    json_node.assign(value)
     return json_node
 
 
@@ -179,11 +179,11 @@ def to_fields(node: JsonNode) -> Node:
 
     If the JSON is invalid or does not match the schema, nothing changes and `node` is returned.
     """
-    if node.field.kind == "json" or any(node.failed) or node.too_long:
+    if node.field.kind == "json" or any(node.check_errors) or node.too_long:
         return node
     node.check_self()
     value = node.value()
-    if node.failed:
+    if node.check_errors:
         return node
     field_node = make(node.field, node.initial, new=node.new, parent=node.parent)
     if isinstance(field_node, JsonNode):
@@ -195,12 +195,12 @@ def to_fields(node: JsonNode) -> Node:
         return field_node
     if node.parent is not None:
         node.parent.replace_child(node, field_node)
-    return field_node.take(value)
+    return field_node.assign(value)
 
 
 def _is_large(field: Field) -> bool:
     if field.kind == "object":
-        return len(field.members) >= _MIN_PROPERTIES_OF_TAB
+        return len(field.properties) >= _MIN_PROPERTIES_OF_TAB
     if field.kind == "array":
         return not field.item.scalar and field.item.kind != "json"
     return False

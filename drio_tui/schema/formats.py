@@ -20,7 +20,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:)(\d\d)(\.\d+)?([Zz]|[+-]\
 _TYPES = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
 
 
-def problem(name: str, value: Any) -> str:
+def format_error(name: str, value: Any) -> str:
     """Return the error of `value` under a format; empty if it is valid, or if the format is not known."""
     check = _CHECKS.get(name)
     return check(value) if check else ""

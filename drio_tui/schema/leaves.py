@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from drio_tui.api.json_codec import MalformedJson, loads
 from drio_tui.schema import check
-from drio_tui.schema.fields import MISSING, Field, compact
+from drio_tui.schema.fields import MISSING, Field, compact_json
 from drio_tui.schema.jsontext import pretty
 from drio_tui.schema.nodes import NODES, Node, Presence, Value, dotted, same_value
 from drio_tui.schema.resolve import Json
@@ -19,7 +19,7 @@ TOO_LONG = 200_000
 """Number of characters beyond which JSON cannot be edited, and a string is edited as JSON."""
 
 
-class Leaf(Node):
+class ScalarNode(Node):
     """A string, number, boolean, constant or enumeration value. `text` is the text of its input."""
 
     def __init__(self, field: Field, initial: Value, *, new: bool, parent: Node | None = None) -> None:
@@ -40,7 +40,7 @@ class Leaf(Node):
         return self.field.kind == "string" and (self.field.multiline or "\n" in self._text_of(self._start))
 
     @property
-    def touched(self) -> bool:
+    def is_changed(self) -> bool:
         return bool(self._problem) or not same_value(self._state, self._start)
 
     def value(self, *, secrets: bool = True) -> Value:
@@ -64,7 +64,7 @@ class Leaf(Node):
         self.text = self._text_of(value)
         self.mark_edited()
 
-    def take(self, value: Value) -> Node:
+    def assign(self, value: Value) -> Node:
         if value is not MISSING and not _can_edit(self.field, value):
             return self._replace(value, misfit_reason(self.field))
         self.set_value(value)
@@ -91,7 +91,7 @@ class Leaf(Node):
     def _text_of(self, value: Value) -> str:
         if value is MISSING or value is None:
             return ""
-        return value if isinstance(value, str) else compact(value)
+        return value if isinstance(value, str) else compact_json(value)
 
     def _find_errors(self) -> Iterator[str]:
         if self._problem:
@@ -100,13 +100,13 @@ class Leaf(Node):
             # An empty input in a list is an empty string, which the schema may forbid.
             if self.field.kind == "string":
                 yield from check.shallow_errors(self.field, "")
-            elif self.new or self.touched:
+            elif self.new or self.is_changed:
                 yield "is required"
         else:
             yield from super()._find_errors()
 
 
-class SecretLeaf(Node):
+class SecretNode(Node):
     """A write-only value: it is never shown, and unchanged unless something is typed."""
 
     def __init__(self, field: Field, initial: Value, *, new: bool, parent: Node | None = None) -> None:
@@ -120,7 +120,7 @@ class SecretLeaf(Node):
         return f"<secret at {'.'.join(map(str, self.path))}>"
 
     @property
-    def typed(self) -> str:
+    def typed_text(self) -> str:
         """The typed text, for the masked input."""
         return self._typed or ""
 
@@ -130,7 +130,7 @@ class SecretLeaf(Node):
         return self._presence != "there"
 
     @property
-    def touched(self) -> bool:
+    def is_changed(self) -> bool:
         return self._typed is not None or self.cleared
 
     def value(self, *, secrets: bool = True) -> Value:
@@ -153,11 +153,11 @@ class SecretLeaf(Node):
         self._typed, self._presence = text or None, "there"
         self.mark_edited()
 
-    def take(self, value: Value) -> Node:
+    def assign(self, value: Value) -> Node:
         if value is None and self.field.nullable:
             self._typed, self._presence = None, "null"
         elif value is not MISSING:
-            self._typed, self._presence = value if isinstance(value, str) else compact(value), "there"
+            self._typed, self._presence = value if isinstance(value, str) else compact_json(value), "there"
         self.mark_edited()
         return self
 
@@ -190,7 +190,7 @@ class JsonNode(Node):
         return len(self._start_text) > TOO_LONG
 
     @property
-    def touched(self) -> bool:
+    def is_changed(self) -> bool:
         return bool(self._problem) or not same_value(self._state, self._start)
 
     def value(self, *, secrets: bool = True) -> Value:
@@ -211,19 +211,19 @@ class JsonNode(Node):
                 self._problem = f"is not JSON: {error}"
         self.mark_edited()
 
-    def take(self, value: Value) -> Node:
+    def assign(self, value: Value) -> Node:
         self._state, self._problem = value, ""
         self.text = self._start_text if same_value(value, self._start) else pretty(value)
         self.mark_edited()
         return self
 
     def reset(self) -> None:
-        self.take(self._start)
+        self.assign(self._start)
 
     def _find_errors(self) -> Iterator[str]:
         if self._problem:
             yield self._problem
-        elif not (self.new or self.touched):
+        elif not (self.new or self.is_changed):
             return
         elif self._state is MISSING:
             if self.field.required:
@@ -231,7 +231,7 @@ class JsonNode(Node):
         elif self.field.kind == "json":
             yield from check.shallow_errors(self.field, self._state)
         else:
-            for path, error in check.deep(self.field, self._state):
+            for path, error in check.deep_errors(self.field, self._state):
                 yield f"{dotted(path)} {error}" if path else error
 
 
@@ -241,7 +241,7 @@ def make(field: Field, value: Value, *, new: bool, parent: Node | None = None) -
     With `new` the value is not yet on the server, so that the schema's default applies and required fields are checked.
     """
     if field.secret and field.kind not in ("object", "array", "map", "choice"):
-        return SecretLeaf(field, value, new=new, parent=parent)
+        return SecretNode(field, value, new=new, parent=parent)
     has_value = value is not MISSING and value is not None
     if field.kind == "json":
         return JsonNode(field, value, new=new, parent=parent, reason=field.reason)
@@ -251,7 +251,7 @@ def make(field: Field, value: Value, *, new: bool, parent: Node | None = None) -
         return JsonNode(
             field, value, new=new, parent=parent, reason="its value is not the one that the schema requires"
         )
-    if has_value and field.kind == "enum" and isinstance(value, dict | list) and field.open:
+    if has_value and field.kind == "enum" and isinstance(value, dict | list) and field.allows_other_values:
         return JsonNode(field, value, new=new, parent=parent, reason=misfit_reason(field))
     if isinstance(value, str) and len(value) > TOO_LONG:
         reason = f"{len(value):,} characters are too many for a field"
@@ -261,7 +261,7 @@ def make(field: Field, value: Value, *, new: bool, parent: Node | None = None) -
         return JsonNode(field, value, new=new, parent=parent, reason=reason)
     if has_value and field.kind == "choice" and check.matching_variant(field, value) is None:
         return JsonNode(field, value, new=new, parent=parent, reason=misfit_reason(field))
-    return NODES.get(field.kind, Leaf)(field, value, new=new, parent=parent)
+    return NODES.get(field.kind, ScalarNode)(field, value, new=new, parent=parent)
 
 
 def element_value(node: Node, *, secrets: bool) -> Json:

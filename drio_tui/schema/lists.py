@@ -33,11 +33,11 @@ class ArrayNode(Node):
         self.mark_edited()
 
     @property
-    def touched(self) -> bool:
+    def is_changed(self) -> bool:
         if self.presence != self._initial_presence or len(self.items) != len(self._initial_items):
             return True
         pairs = zip(self.items, self._initial_items, strict=True)
-        return any(item is not initial or item.touched for item, initial in pairs)
+        return any(item is not initial or item.is_changed for item, initial in pairs)
 
     def value(self, *, secrets: bool = True) -> Value:
         if self.presence == "there":
@@ -47,7 +47,7 @@ class ArrayNode(Node):
     def add(self, index: int | None = None) -> Node:
         """Add a new item at `index`, or at the end, and return it."""
         item = make(self.field.item, MISSING, new=True, parent=self)
-        item.make_present()
+        item.ensure_present()
         self.items.insert(len(self.items) if index is None else index, item)
         self.presence = "there"
         self.mark_edited()
@@ -68,7 +68,7 @@ class ArrayNode(Node):
         self.mark_edited()
         return True
 
-    def take(self, value: Value) -> Node:
+    def assign(self, value: Value) -> Node:
         if value is MISSING or value is None:
             self.items = []
             self.presence = "null" if value is None else "absent"
@@ -80,7 +80,7 @@ class ArrayNode(Node):
                 items.append(make(self.field.item, MISSING, new=True, parent=self))
             self.items = items
             for item, item_value in zip(list(items), value, strict=True):
-                item.take(item_value)
+                item.assign(item_value)
             self.presence = "there"
         self.mark_edited()
         return self
@@ -130,11 +130,11 @@ class MapNode(Node):
         self.mark_edited()
 
     @property
-    def touched(self) -> bool:
+    def is_changed(self) -> bool:
         if self.presence != self._initial_presence or len(self.entries) != len(self._initial_entries):
             return True
         return any(
-            entry.name != name or entry.node is not node or entry.node.touched
+            entry.name != name or entry.node is not node or entry.node.is_changed
             for entry, (name, node) in zip(self.entries, self._initial_entries, strict=True)
         )
 
@@ -143,14 +143,14 @@ class MapNode(Node):
             return {
                 entry.name: element_value(entry.node, secrets=secrets)
                 for entry in self.entries
-                if entry.name or entry.node.touched or ("", entry.node) in self._initial_entries
+                if entry.name or entry.node.is_changed or ("", entry.node) in self._initial_entries
             }
         return None if self.presence == "null" else MISSING
 
     def add(self, name: str = "") -> Entry:
         """Add a new entry at the end and return it."""
         entry = Entry(name, make(self.field.value, MISSING, new=True, parent=self))
-        entry.node.make_present()
+        entry.node.ensure_present()
         self.entries.append(entry)
         self.presence = "there"
         self.mark_edited()
@@ -178,7 +178,7 @@ class MapNode(Node):
         self.mark_edited()
         return True
 
-    def take(self, value: Value) -> Node:
+    def assign(self, value: Value) -> Node:
         if value is MISSING or value is None:
             self.entries = []
             self.presence = "null" if value is None else "absent"
@@ -191,7 +191,7 @@ class MapNode(Node):
                 for name in value
             ]
             for entry in list(self.entries):
-                entry.node.take(value[entry.name])
+                entry.node.assign(value[entry.name])
             self.presence = "there"
         self.mark_edited()
         return self
@@ -211,23 +211,23 @@ class MapNode(Node):
 
     def check(self) -> None:
         super().check()
-        if not self.touched:
+        if not self.is_changed:
             return
         names = [entry.name for entry in self.entries]
         name_schema = self.field.flat.get("propertyNames")
         for entry in self.entries:
             errors: list[str] = []
             if not entry.name and ("", entry.node) not in self._initial_entries:
-                if entry.node.touched:
+                if entry.node.is_changed:
                     errors.append("needs a name")
                 else:
-                    entry.node.failed = ()  # a new entry without a name and a value is left out
+                    entry.node.check_errors = ()  # a new entry without a name and a value is left out
             elif names.count(entry.name) > 1:
                 errors.append("has a name that is used twice")
             elif name_schema is not None:
                 name_field = self.field.reader.field(name_schema, name="name")
                 errors += [f"has a name that {text}" for text in check.shallow_errors(name_field, entry.name)]
-            entry.node.failed = (*errors, *entry.node.failed)
+            entry.node.check_errors = (*errors, *entry.node.check_errors)
 
 
 NODES["array"] = ArrayNode

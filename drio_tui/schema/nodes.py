@@ -40,8 +40,8 @@ class Node:
         self.initial = initial
         self.new = new
         self.parent = parent
-        self.failed: tuple[str, ...] = ()
-        self.refused: tuple[str, ...] = ()
+        self.check_errors: tuple[str, ...] = ()
+        self.server_errors: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -58,10 +58,10 @@ class Node:
     @property
     def errors(self) -> tuple[str, ...]:
         """All errors of this field, those of `check` first."""
-        return self.failed + self.refused
+        return self.check_errors + self.server_errors
 
     @property
-    def touched(self) -> bool:
+    def is_changed(self) -> bool:
         """Whether this node, or one below it, differs from its initial state."""
         raise NotImplementedError
 
@@ -69,18 +69,18 @@ class Node:
         """Return the value as edited; without `secrets`, write-only properties are left out."""
         raise NotImplementedError
 
-    def take(self, value: Value) -> Node:
+    def assign(self, value: Value) -> Node:
         """Set the value, as if the user had typed it; return this node, or the `JsonNode` that replaces it."""
         raise NotImplementedError
 
     def clear(self) -> None:
         """Leave the property out."""
-        self.take(MISSING)
+        self.assign(MISSING)
 
     def set_null(self) -> None:
         """Set the property to null, if it is nullable."""
         if self.field.nullable:
-            self.take(None)
+            self.assign(None)
 
     def reset(self) -> None:
         """Return to the initial state."""
@@ -101,7 +101,7 @@ class Node:
         """Yield the direct children that are shown, also those of an optional object that is still absent."""
         yield from self.children()
 
-    def make_present(self) -> None:
+    def ensure_present(self) -> None:
         """Give an optional object a value, even an empty one."""
 
     def walk(self) -> Iterator[Node]:
@@ -118,12 +118,12 @@ class Node:
 
     def check_self(self) -> None:
         """Set `failed` of this node."""
-        self.failed = tuple(self._find_errors())
+        self.check_errors = tuple(self._find_errors())
 
     def _find_errors(self) -> Iterator[str]:
         """Yield the errors of this node; a loaded value that was not changed is not checked."""
         value = self.value()
-        if not (self.new or self.touched):
+        if not (self.new or self.is_changed):
             return
         if value is MISSING:
             if self.field.required:
@@ -135,7 +135,7 @@ class Node:
         """Discard the server's errors of this node and its ancestors: they are about the value before the edit."""
         node: Node | None = self
         while node is not None:
-            node.refused = ()
+            node.server_errors = ()
             node = node.parent
 
     def _replace(self, value: Value, reason: str) -> Node:
@@ -143,7 +143,7 @@ class Node:
         json_node = NODES["json"](self.field, self.initial, new=self.new, parent=self.parent, reason=reason)
         if self.parent is not None:
             self.parent.replace_child(self, json_node)
-        return json_node.take(value)
+        return json_node.assign(value)
 
 
 def dotted(path: Path) -> str:

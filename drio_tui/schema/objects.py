@@ -17,7 +17,7 @@ class ObjectNode(Node):
 
     def __init__(self, field: Field, initial: Value, *, new: bool, parent: Node | None = None) -> None:
         super().__init__(field, initial, new=new, parent=parent)
-        self.members: dict[str, Node] = {}
+        self.properties: dict[str, Node] = {}
         self.extra: dict[str, Json] = {}
         self.presence: Presence = "absent"
         self.always_present = parent is None
@@ -42,39 +42,39 @@ class ObjectNode(Node):
         is_present = isinstance(value, dict) or (value is MISSING and (self.always_present or is_required))
         self.presence = "there" if is_present else "null" if value is None else "absent"
         self._order = tuple(base)
-        self.members = {}
-        self.extra = {name: item for name, item in base.items() if name not in self.field.members}
+        self.properties = {}
+        self.extra = {name: item for name, item in base.items() if name not in self.field.properties}
         if not self._is_lazy():
             self._create_members(base, new=not isinstance(value, dict) or (value is not self.initial))
 
     def _create_members(self, base: dict[str, Json], *, new: bool) -> None:
-        for name, field in self.field.members.items():
-            self.members[name] = make(field, base.get(name, MISSING), new=new, parent=self)
+        for name, field in self.field.properties.items():
+            self.properties[name] = make(field, base.get(name, MISSING), new=new, parent=self)
 
-    def make_present(self) -> None:
+    def ensure_present(self) -> None:
         """Give the object a value, even an empty one."""
         self.presence = "there"
-        if not self.members:
+        if not self.properties:
             self._create_members({}, new=True)
         self.mark_edited()
 
     @property
-    def counts(self) -> bool:
+    def is_present(self) -> bool:
         """Whether the object has a value: it is present, or one of its properties was edited."""
-        return self.presence == "there" or any(node.touched for node in self.members.values())
+        return self.presence == "there" or any(node.is_changed for node in self.properties.values())
 
     @property
-    def touched(self) -> bool:
-        if self.presence != self._initial_presence or any(node.touched for node in self.members.values()):
+    def is_changed(self) -> bool:
+        if self.presence != self._initial_presence or any(node.is_changed for node in self.properties.values()):
             return True
         return not same_json(self.extra, self._initial_extra)
 
     def value(self, *, secrets: bool = True) -> Value:
-        if not self.counts:
+        if not self.is_present:
             return None if self.presence == "null" else MISSING
         result: dict[str, Json] = {}
-        for name in dict.fromkeys((*self._order, *self.extra, *self.members)):
-            node = self.members.get(name)
+        for name in dict.fromkeys((*self._order, *self.extra, *self.properties)):
+            node = self.properties.get(name)
             if node is None:
                 if name in self.extra:
                     result[name] = self.extra[name]
@@ -84,7 +84,7 @@ class ObjectNode(Node):
                 result[name] = value
         return result
 
-    def take(self, value: Value) -> Node:
+    def assign(self, value: Value) -> Node:
         if value is MISSING or value is None:
             if self.always_present:
                 return self
@@ -93,33 +93,33 @@ class ObjectNode(Node):
         elif not isinstance(value, dict):
             return self._replace(value, misfit_reason(self.field))
         else:
-            self.make_present()
+            self.ensure_present()
             self._order = tuple(value)
-            self.extra = {name: item for name, item in value.items() if name not in self.members}
-            for name, node in list(self.members.items()):
+            self.extra = {name: item for name, item in value.items() if name not in self.properties}
+            for name, node in list(self.properties.items()):
                 if not same_value(node.value(secrets=False), value.get(name, MISSING)):
-                    node.take(value.get(name, MISSING))
+                    node.assign(value.get(name, MISSING))
         self.mark_edited()
         return self
 
     def children(self) -> Iterator[Node]:
-        if self.counts:
-            yield from self.members.values()
+        if self.is_present:
+            yield from self.properties.values()
 
     def visible_children(self) -> Iterator[Node]:
-        yield from self.members.values()
+        yield from self.properties.values()
 
     def step_to(self, child: Node) -> str | int | None:
-        return next((name for name, node in self.members.items() if node is child), None)
+        return next((name for name, node in self.properties.items() if node is child), None)
 
     def replace_child(self, child: Node, other: Node) -> None:
-        for name, node in self.members.items():
+        for name, node in self.properties.items():
             if node is child:
-                self.members[name] = other
+                self.properties[name] = other
 
     def check(self) -> None:
-        for node in self.members.values():
-            node.failed = ()
+        for node in self.properties.values():
+            node.check_errors = ()
         super().check()
 
 
@@ -154,7 +154,7 @@ class ChoiceNode(Node):
         self.chosen, self.null = number, False
         if number not in self._bodies:
             self._bodies[number] = make(self.field.variants[number], MISSING, new=True, parent=self)
-        self._bodies[number].make_present()
+        self._bodies[number].ensure_present()
 
     @property
     def body(self) -> Node | None:
@@ -162,10 +162,10 @@ class ChoiceNode(Node):
         return None if self.chosen is None else self._bodies[self.chosen]
 
     @property
-    def touched(self) -> bool:
+    def is_changed(self) -> bool:
         if (self.chosen, self.null) != self._initial_choice:
             return True
-        return self.body is not None and self.body.touched
+        return self.body is not None and self.body.is_changed
 
     def choose(self, number: int) -> Node:
         """Choose an alternative by its number and return its node."""
@@ -178,7 +178,7 @@ class ChoiceNode(Node):
             return None
         return MISSING if self.body is None else self.body.value(secrets=secrets)
 
-    def take(self, value: Value) -> Node:
+    def assign(self, value: Value) -> Node:
         if value is MISSING or value is None:
             self.chosen, self.null = None, value is None
         else:
@@ -186,7 +186,7 @@ class ChoiceNode(Node):
             if number is None:
                 return self._replace(value, misfit_reason(self.field))
             self._select(number)
-            self._bodies[number].take(value)
+            self._bodies[number].assign(value)
         self.mark_edited()
         return self
 
@@ -200,7 +200,7 @@ class ChoiceNode(Node):
                 self._bodies[number] = other
 
     def _find_errors(self) -> Iterator[str]:
-        if self.body is None and (self.new or self.touched) and not self.null and self.field.required:
+        if self.body is None and (self.new or self.is_changed) and not self.null and self.field.required:
             yield "is required"
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from drio_tui.schema.fields import Hints, Reader
-from drio_tui.schema.resolve import Json, Schemas, UnsupportedReference
+from drio_tui.schema.fields import SchemaOverlay, SchemaReader
+from drio_tui.schema.resolve import Json, Schemas, UnsupportedSchema
 
 _PARAMETER = re.compile(r"\{[^{}]*\}")
 
@@ -38,7 +38,9 @@ def request_body(document: Json, method: str, path: str) -> Json | None:
     return None
 
 
-def reader(document: Json, method: str, path: str, hints: Hints | None = None) -> tuple[Reader, Json] | None:
+def request_body_reader(
+    document: Json, method: str, path: str, hints: SchemaOverlay | None = None
+) -> tuple[SchemaReader, Json] | None:
     """Return a reader of the document and the schema of the request's body; None if there is no usable schema.
 
     A schema of anything but an object with properties is not used: that of the API models describes more.
@@ -46,9 +48,9 @@ def reader(document: Json, method: str, path: str, hints: Hints | None = None) -
     schema = request_body(document, method, path)
     if schema is None:
         return None
-    document_reader = Reader(document, hints)
+    document_reader = SchemaReader(document, hints)
     field = document_reader.field(schema)
-    return (document_reader, schema) if field.kind == "object" and field.members else None
+    return (document_reader, schema) if field.kind == "object" and field.properties else None
 
 
 def _body_schema(schemas: Schemas, body: Json) -> Json | None:
@@ -56,7 +58,7 @@ def _body_schema(schemas: Schemas, body: Json) -> Json | None:
     if isinstance(body, Mapping) and isinstance(body.get("$ref"), str):
         try:
             body = schemas.find(body["$ref"])
-        except UnsupportedReference:
+        except UnsupportedSchema:
             return None
     content = body.get("content") if isinstance(body, Mapping) else None
     if not isinstance(content, Mapping):

@@ -23,7 +23,7 @@ _MAX_PARTS = 2_000
 _ANNOTATIONS = ("title", "description", "default", "examples", "deprecated")
 
 
-class UnsupportedReference(Exception):
+class UnsupportedSchema(Exception):
     """A schema that cannot be shown as fields; the text is the reason, for the user."""
 
 
@@ -40,7 +40,7 @@ class Schemas:
         Raises `UnsupportedReference`.
         """
         if not ref.startswith("#"):
-            raise UnsupportedReference("the schema refers to another document, and those are not fetched")
+            raise UnsupportedSchema("the schema refers to another document, and those are not fetched")
         fragment = unquote(ref[1:])
         if not fragment:
             return self.root
@@ -48,7 +48,7 @@ class Schemas:
             if self._anchors is None:
                 self._anchors = _anchors(self.root)
             if fragment not in self._anchors:
-                raise UnsupportedReference("the schema refers to something that is not there")
+                raise UnsupportedSchema("the schema refers to something that is not there")
             return self._anchors[fragment]
         value = self.root
         for token in fragment[1:].split("/"):
@@ -58,7 +58,7 @@ class Schemas:
             elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name[:9]) < len(value):
                 value = value[int(name[:9])]
             else:
-                raise UnsupportedReference("the schema refers to something that is not there")
+                raise UnsupportedSchema("the schema refers to something that is not there")
         return value
 
     def flat(self, schema: Json) -> tuple[Flat, frozenset[str]]:
@@ -71,23 +71,23 @@ class Schemas:
         try:
             return self._flat(schema, (), followed, budget), frozenset(followed)
         except RecursionError:
-            raise UnsupportedReference("the schema is nested too deeply") from None
+            raise UnsupportedSchema("the schema is nested too deeply") from None
 
     def _flat(self, schema: Json, trail: tuple[str, ...], followed: set[str], budget: list[int]) -> Flat:
         budget[0] -= 1
         if budget[0] < 0:
-            raise UnsupportedReference("the schema is put together from too many parts")
+            raise UnsupportedSchema("the schema is put together from too many parts")
         if schema is True:
             return {}
         if not isinstance(schema, Mapping):
-            raise UnsupportedReference("nothing is allowed here" if schema is False else "this is not a JSON Schema")
+            raise UnsupportedSchema("nothing is allowed here" if schema is False else "this is not a JSON Schema")
         if "$dynamicRef" in schema or "$recursiveRef" in schema:
-            raise UnsupportedReference("the schema uses dynamic references")
+            raise UnsupportedSchema("the schema uses dynamic references")
         merged: Flat = {}
         ref = schema.get("$ref")
         if isinstance(ref, str):
             if ref in trail:
-                raise UnsupportedReference("the schema is defined by itself")
+                raise UnsupportedSchema("the schema is defined by itself")
             followed.add(ref)
             merged = self._flat(self.find(ref), (*trail, ref), followed, budget)
         parts = schema.get("allOf")
@@ -112,7 +112,7 @@ def own(schema: Json, keyword: str) -> Json:
     return None
 
 
-def types(flat: Mapping[str, Any]) -> tuple[str, ...] | None:
+def json_types(flat: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return the JSON types of a flat schema; None if it has no `type`."""
     value = flat.get("type")
     if isinstance(value, str):
@@ -145,9 +145,9 @@ def merge(left: Flat, right: Flat) -> Flat:
         elif name == "enum" and isinstance(left_value, list) and isinstance(value, list):
             result[name] = [item for item in left_value if any(same_json(item, other) for other in value)]
         elif name == "const" and not same_json(left_value, value):
-            raise UnsupportedReference("two parts of the schema contradict each other")
+            raise UnsupportedSchema("two parts of the schema contradict each other")
         elif name in ("anyOf", "oneOf") and not same_json(left_value, value):
-            raise UnsupportedReference("two parts of the schema offer alternatives")
+            raise UnsupportedSchema("two parts of the schema offer alternatives")
         elif name in ("items", "additionalProperties", "propertyNames"):
             result[name] = _merge_subschemas(left_value, value)
         else:
@@ -156,16 +156,16 @@ def merge(left: Flat, right: Flat) -> Flat:
 
 
 def _common_types(left: Flat, right: Flat) -> list[str]:
-    left_types, right_types = types(left), types(right)
+    left_types, right_types = json_types(left), json_types(right)
     if left_types is None or right_types is None:
-        raise UnsupportedReference("this is not a JSON Schema")
+        raise UnsupportedSchema("this is not a JSON Schema")
     common: list[str] = []
     for left_type in left_types:
         for right_type in right_types:
             if left_type == right_type or {left_type, right_type} == {"integer", "number"}:
                 common.append("integer" if "integer" in (left_type, right_type) else left_type)
     if not common:
-        raise UnsupportedReference("two parts of the schema contradict each other")
+        raise UnsupportedSchema("two parts of the schema contradict each other")
     return list(dict.fromkeys(common))
 
 

@@ -15,11 +15,11 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 _REGULAR_FILE: int = _BINARY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-class NotOurs(OSError):
+class NotPrivate(OSError):
     """A file or folder that must be private belongs to another user, is a link, or is accessible to others."""
 
 
-def reason_of(error: Exception) -> str:
+def os_error_text(error: Exception) -> str:
     """Return why a file cannot be read or written: the system's message without error number and path."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
@@ -31,10 +31,10 @@ def private_dir(path: Path) -> Path:
         path.mkdir(mode=0o700)
     info = path.lstat()
     if not stat.S_ISDIR(info.st_mode):
-        raise NotOurs(f"{path} is not a folder")
+        raise NotPrivate(f"{path} is not a folder")
     if hasattr(os, "getuid"):
         if info.st_uid != os.getuid():
-            raise NotOurs(f"{path} belongs to another user")
+            raise NotPrivate(f"{path} belongs to another user")
         if info.st_mode & 0o077:
             path.chmod(0o700)
     return path
@@ -47,7 +47,7 @@ def write_private(path: Path, data: bytes) -> None:
     renamed to `path`. Raises `NotOurs` if `path` is a symbolic link.
     """
     if path.is_symlink():
-        raise NotOurs(f"{path} is a symbolic link")
+        raise NotPrivate(f"{path} is a symbolic link")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
     try:
@@ -75,7 +75,7 @@ def append_private(path: Path, *, keep: int) -> BinaryIO:
         if path.lstat().st_size > keep:
             path.replace(path.with_name(f"{path.name}.1"))
     if path.is_symlink():
-        raise NotOurs(f"{path} is a symbolic link")
+        raise NotPrivate(f"{path} is a symbolic link")
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _REGULAR_FILE, 0o600)
     file = os.fdopen(handle, "ab")
     if hasattr(os, "fchmod"):
@@ -103,19 +103,19 @@ def read_private(path: Path, *, limit: int = 1 << 20) -> bytes:
         handle = os.open(path, os.O_RDONLY | _REGULAR_FILE)
     except OSError as error:
         if path.is_symlink():
-            raise NotOurs(f"{path} is a symbolic link") from error
+            raise NotPrivate(f"{path} is a symbolic link") from error
         raise
     if not stat.S_ISREG(os.fstat(handle).st_mode):  # before fdopen, which would not close the handle
         os.close(handle)
-        raise NotOurs(f"{path} is not a plain file")
+        raise NotPrivate(f"{path} is not a plain file")
     with os.fdopen(handle, "rb") as file:
         info = os.fstat(file.fileno())
         if hasattr(os, "getuid"):
             if info.st_uid != os.getuid():
-                raise NotOurs(f"{path} belongs to another user")
+                raise NotPrivate(f"{path} belongs to another user")
             if info.st_mode & 0o077:
-                raise NotOurs(f"{path} can be read by others (mode {stat.S_IMODE(info.st_mode):04o}); chmod 600 it")
+                raise NotPrivate(f"{path} can be read by others (mode {stat.S_IMODE(info.st_mode):04o}); chmod 600 it")
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise NotOurs(f"{path} is larger than {limit} bytes")
+        raise NotPrivate(f"{path} is larger than {limit} bytes")
     return data

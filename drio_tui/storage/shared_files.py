@@ -8,23 +8,23 @@ from pathlib import Path
 from drio_tui.storage.lock import FileLock, LockBusy
 
 
-class InUse(OSError):
+class FileInUse(OSError):
     """Another process, or another screen, is using the file."""
 
 
-def hold(stack: ExitStack, path: Path, what: str) -> None:
+def lock_file(stack: ExitStack, path: Path, what: str) -> None:
     """Lock the file at `path` until `stack` is closed, or the process ends. Raises `InUse`; `what` names the file."""
     try:
         stack.enter_context(FileLock(path.with_suffix(".lock")).hold_blocking(0))
     except LockBusy as busy:
-        raise InUse(f"Another window is working on this {what}.") from busy
+        raise FileInUse(f"Another window is working on this {what}.") from busy
 
 
-def is_held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Return whether the file at `path` is locked."""
     with ExitStack() as stack:
         try:
-            hold(stack, path, "file")
-        except InUse:
+            lock_file(stack, path, "file")
+        except FileInUse:
             return True
     return False

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from drio_tui.api import json_codec
 from drio_tui.storage import paths
-from drio_tui.storage.files import private_dir, read_private, reason_of, sync_dir, write_private
+from drio_tui.storage.files import os_error_text, private_dir, read_private, sync_dir, write_private
 
 T = TypeVar("T")
 LIMIT = 32 << 20
@@ -23,7 +23,7 @@ _ID = re.compile(r"[0-9a-f]{24}")
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf(Generic[T]):
+class PrivateFileStore(Generic[T]):
     """The files of one kind of object.
 
     `name` is the folder below the state folder; `singular` and `plural` are the words for the objects in messages
@@ -60,7 +60,7 @@ class Shelf(Generic[T]):
         except FileNotFoundError:
             return [], []
         except OSError as error:
-            return [], [f"Kept {self.plural} cannot be looked for: {reason_of(error)}"]
+            return [], [f"Kept {self.plural} cannot be looked for: {os_error_text(error)}"]
         for name in names:
             path = self.folder / name
             try:
@@ -70,7 +70,7 @@ class Shelf(Generic[T]):
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 with contextlib.suppress(OSError):
                     path = path.rename(path.with_name(f"{name}.corrupt"))
-                problems.append(f"A kept {self.singular} cannot be read ({reason_of(error)}); it lies in {path}")
+                problems.append(f"A kept {self.singular} cannot be read ({os_error_text(error)}); it lies in {path}")
                 continue
             if loaded is not None:
                 objects.append(loaded)

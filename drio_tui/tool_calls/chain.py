@@ -25,7 +25,7 @@ class ChainArguments:
     absent: list[str] = field(default_factory=list)
 
 
-def handed_on(schema: Document, sources: Sequence[Document], fits: Fits) -> ChainArguments:
+def chain_arguments(schema: Document, sources: Sequence[Document], fits: Fits) -> ChainArguments:
     """Return, for every argument of the schema, the first value in `sources` that has its name and is valid for it."""
     arguments: Document = {}
     source_indexes: dict[str, int] = {}

@@ -20,7 +20,7 @@ from typing import Any
 import httpcore
 
 from drio_tui.api.http import httpx
-from drio_tui.urls import why_not
+from drio_tui.urls import url_error
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Origin = tuple[str, int]
@@ -97,7 +97,7 @@ def parse_origin(text: str) -> Origin:
     text = text.strip()
     url = text if "://" in text else f"http://{text}"
     try:
-        if why_not(url):
+        if url_error(url):
             raise ValueError
         host, port = origin_of(httpx.URL(url))
         _check_host(host)
@@ -153,11 +153,11 @@ def _check_host(host: str) -> None:
             raise EgressDenied("The host is neither a name nor an address in its usual spelling.") from None
 
 
-def why_refused(address: Address, *, allow_private: bool = False) -> str:
+def denial_reason(address: Address, *, allow_private: bool = False) -> str:
     """Return why no request may be sent to an address, as the end of a sentence; empty where it may."""
     ipv4 = _embedded(address)
     if ipv4 is not None:
-        return why_refused(ipv4, allow_private=allow_private)
+        return denial_reason(ipv4, allow_private=allow_private)
     if address.is_unspecified or address.is_multicast or int(address) == 0xFFFFFFFF:
         return "is no address of a server"
     if allow_private:
@@ -242,8 +242,8 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             if policy.own and port == own_port and _is_loopback(address):
                 raise EgressDenied(f"The sandbox does not call itself; its helpdesk is at {policy.own[0]}:{own_port}.")
             allowable = not _is_metadata(address)  # metadata is never allowed for a single origin, under any name
-            if reason := why_refused(address, allow_private=policy.allow_private or (allowed and allowable)):
-                private = allowable and not why_refused(address, allow_private=True)
+            if reason := denial_reason(address, allow_private=policy.allow_private or (allowed and allowable)):
+                private = allowable and not denial_reason(address, allow_private=True)
                 message = f"{host} {reason}" if host == str(address) else f"{host} is at {address}, which {reason}"
                 raise EgressDenied(f"{message}.", private=(host, port) if private else None)
         if allowed:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from drio_tui.text import count_of, one_line
 from drio_tui.tool_calls.response import as_text
-from drio_tui.tool_calls.schemas import DEFS, NOTES, all_within, over
+from drio_tui.tool_calls.schemas import DEFS, NOTES, all_within, map_subschemas
 from drio_tui.tool_calls.token_count import size
 
 if TYPE_CHECKING:
@@ -169,14 +169,14 @@ class _Truncation:
         return copied
 
     def _map_subschemas(self, name: str, value: Any, depth: int, hops: int) -> Any:
-        return over(name, value, lambda part: self.schema(part, depth, hops))
+        return map_subschemas(name, value, lambda part: self.schema(part, depth, hops))
 
 
 def _without_notes(schema: Any, notes: frozenset[str]) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {
-        name: over(name, value, lambda part: _without_notes(part, notes))
+        name: map_subschemas(name, value, lambda part: _without_notes(part, notes))
         for name, value in schema.items()
         if name not in notes
     }
@@ -187,7 +187,7 @@ def _without_patterns(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {
-        name: over(name, value, _without_patterns)
+        name: map_subschemas(name, value, _without_patterns)
         for name, value in schema.items()
         if name not in ("pattern", "patternProperties", "$schema")
     }

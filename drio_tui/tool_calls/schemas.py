@@ -14,20 +14,20 @@ NOTES = frozenset({"title", "description", "default", "deprecated", "readOnly", 
 
 IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
 LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
-ONES = (
+SINGLE_SCHEMA_KEYWORDS = (
     "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else", "unevaluatedProperties",
     "unevaluatedItems",
 )  # fmt: skip
 MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs")
 
 
-def over(name: str, value: Json, transform: Callable[[Json], Json]) -> Json:
+def map_subschemas(name: str, value: Json, transform: Callable[[Json], Json]) -> Json:
     """Return the value of a keyword with `transform` applied to each direct subschema."""
     if name in LISTS and isinstance(value, list):
         return [transform(subschema) for subschema in value]
     if name in MAPS and isinstance(value, dict):
         return {key: transform(subschema) for key, subschema in value.items()}
-    if name in ONES or name == "items":
+    if name in SINGLE_SCHEMA_KEYWORDS or name == "items":
         return transform(value)
     return value
 
@@ -45,5 +45,5 @@ def all_within(schema: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
                 stack += [((*location, name, str(number)), subschema) for number, subschema in enumerate(value)]
             elif name in MAPS and isinstance(value, dict):
                 stack += [((*location, name, str(key)), subschema) for key, subschema in value.items()]
-            elif name in ONES or name == "items":
+            elif name in SINGLE_SCHEMA_KEYWORDS or name == "items":
                 stack.append(((*location, name), value))

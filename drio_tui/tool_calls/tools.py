@@ -84,7 +84,7 @@ def without_hints(schema: Document) -> Document:
     return {name: value for name, value in schema.items() if name not in ROOT_HINTS} | {"properties": properties}
 
 
-def listed(
+def tool_list_entry(
     name: str, title: str, description: str, schema: Document, output_schema: Document | None, annotations: Any
 ) -> Document:
     """Return a tool as in `tools/list`, without what its widget adds. `schema` is without hints (`without_hints`)."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from textual.worker import Worker
 
     from drio_tui.api.client import DrioClient
-    from drio_tui.ui.base.connection import Backend
+    from drio_tui.ui.base.connection import Connection
     from drio_tui.ui.base.context import DrioContext
 
 R = TypeVar("R")
@@ -46,9 +46,9 @@ class Requests:
         return cast("DrioContext", cast("Screen[Any]", self).app)
 
     @property
-    def backend(self) -> Backend:
+    def connection(self) -> Connection:
         """The connection to drio."""
-        return self.drio.backend
+        return self.drio.connection
 
     def run_request(
         self,
@@ -67,14 +67,14 @@ class Requests:
         `RequestFailed`, which is shown by `show_error`. Esc cancels running requests.
         """
         screen = cast("Screen[Any]", self)
-        if once and self.asking(group):
+        if once and self.has_request(group):
             return None
 
         async def work() -> None:
             from drio_tui.api.errors import DrioError
 
             try:
-                result = await call(await self.backend.ready())
+                result = await call(await self.connection.ready())
             except DrioError as error:
                 screen.post_message(failed(error) if failed else RequestFailed(error, group))
             else:
@@ -90,18 +90,18 @@ class Requests:
         """Whether the requests that the screen made when it was opened are running: type-ahead waits for them."""
         return any(not worker.is_finished for worker in self._first_requests)
 
-    def asking(self, group: str) -> bool:
+    def has_request(self, group: str) -> bool:
         """Return whether a request of this group is running."""
-        return any(worker.group == group for worker in self._under_way())
+        return any(worker.group == group for worker in self._running_workers())
 
     def cancel_requests(self) -> bool:
         """Cancel every request of this screen; return whether there was one."""
-        running = self._under_way()
+        running = self._running_workers()
         for worker in running:
             worker.cancel()
         return bool(running)
 
-    def _under_way(self) -> list[Worker[Any]]:
+    def _running_workers(self) -> list[Worker[Any]]:
         screen = cast("Screen[Any]", self)
         return [worker for worker in screen.workers if worker.node is screen and not worker.is_finished]
 

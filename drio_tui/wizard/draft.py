@@ -16,9 +16,9 @@ from drio_tui.api.errors import UsageError
 from drio_tui.kinds import KINDS
 from drio_tui.naming import NAME_MAX
 from drio_tui.text import visible
-from drio_tui.workspace.saving.journal import strip
+from drio_tui.workspace.saving.journal import without_secrets
 from drio_tui.workspace.saving.merge import dotted
-from drio_tui.workspace.saving.undo import without
+from drio_tui.workspace.saving.undo import without_paths
 from drio_tui.workspace.saving.unsaved_edits import SECRETIVE
 
 VERSION = 1
@@ -55,10 +55,10 @@ class FormValue:
 
     def storable(self, kind: str) -> tuple[Object, tuple[str, ...]]:
         """Return what may be stored in a file, and the dotted paths of what may not."""
-        stored, stripped = strip(self.shown) if kind in SECRETIVE else (self.shown, ())
+        stored, stripped = without_secrets(self.shown) if kind in SECRETIVE else (self.shown, ())
         missing = [*self.lost, *(dotted(path) for path in stripped), *_missing(self.full, stored, "")]
         lost = tuple(dict.fromkeys(missing))
-        return without(stored, lost), lost
+        return without_paths(stored, lost), lost
 
 
 @dataclass(slots=True)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drio_tui.api import json_codec
-from drio_tui.server_id import may_belong
-from drio_tui.storage.files import reason_of
-from drio_tui.storage.shared_files import InUse as InUse
-from drio_tui.storage.shared_files import hold
-from drio_tui.storage.store import Shelf
+from drio_tui.server_id import may_belong_to
+from drio_tui.storage.files import os_error_text
+from drio_tui.storage.shared_files import FileInUse as FileInUse
+from drio_tui.storage.shared_files import lock_file
+from drio_tui.storage.store import PrivateFileStore
 from drio_tui.wizard.draft import Draft, from_json, to_json
 
 SAVE_DELAY = 0.2
@@ -33,7 +33,7 @@ def _parse(data: object, id: str) -> Draft | None:
     return draft
 
 
-_STORE = Shelf("drafts", "draft", "drafts", _parse)
+_STORE = PrivateFileStore("drafts", "draft", "drafts", _parse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def load(profile: str | None = None, server: str | None = None) -> LoadedDrafts:
         if draft.ended:  # the app is complete, but the program ended before it deleted the draft
             with contextlib.suppress(OSError):
                 discard(draft.id)
-        elif profile in (None, draft.profile) and (server is None or may_belong(draft.server, server)):
+        elif profile in (None, draft.profile) and (server is None or may_belong_to(draft.server, server)):
             matching.append(draft)
     return LoadedDrafts(sorted(matching, key=lambda draft: draft.at, reverse=True), problems)
 
@@ -68,7 +68,7 @@ def load(profile: str | None = None, server: str | None = None) -> LoadedDrafts:
 def discard(id: str) -> None:
     """Delete a draft, if it exists. Raises `InUse`, or `OSError` when it cannot be removed."""
     with ExitStack() as stack:
-        hold(stack, _STORE.path(id), "draft")
+        lock_file(stack, _STORE.path(id), "draft")
         _remove(id)
 
 
@@ -99,7 +99,7 @@ class DraftSession:
         """Begin a new draft. Its file is written once it holds something worth storing."""
         draft = Draft(profile, server)
         with ExitStack() as stack:
-            hold(stack, _STORE.path(draft.id), "draft")
+            lock_file(stack, _STORE.path(draft.id), "draft")
             return cls(draft, stack.pop_all())
 
     @classmethod
@@ -109,7 +109,7 @@ class DraftSession:
         Raises `InUse`, `FileNotFoundError`, `OSError` or `ValueError`.
         """
         with ExitStack() as stack:
-            hold(stack, _STORE.path(id), "draft")
+            lock_file(stack, _STORE.path(id), "draft")
             draft = _STORE.read(id)
             if draft is None:
                 raise ValueError("the draft was made by a newer version of the program")
@@ -169,7 +169,7 @@ class DraftSession:
             try:
                 _STORE.write(self.draft.id, data)
             except OSError as error:
-                self.problem = f"The draft cannot be kept: {reason_of(error)}"
+                self.problem = f"The draft cannot be kept: {os_error_text(error)}"
                 return
             self.problem = ""
             self._written_version = version

@@ -220,7 +220,7 @@ class Executor:
             if created is not None:
                 return self._mark_created(step, state, created)
         else:
-            known = await self.saver.listed(kind, app, parent)
+            known = await self.saver.list_resources(kind, app, parent)
             if isinstance(known, DrioError):
                 return _mark_failed(state, str(known), go_on=isinstance(known, ApiError))
             state.known = tuple(str(raw.get("id")) for raw in known)
@@ -233,7 +233,7 @@ class Executor:
         self._on_change()
         intent = f"{self.draft.id} {step.id}"
         outcome = await self.saver.create(
-            kind, app, body, parent=parent, intent=intent, group=self.draft.group, known=state.known
+            kind, app, body, parent=parent, idempotency_key=intent, group=self.draft.group, known=state.known
         )
         late = isinstance(outcome, Refused) and isinstance(outcome.error, Conflict) and again
         server_error = isinstance(outcome, Refused) and isinstance(outcome.error, ServerError)
@@ -266,7 +266,7 @@ class Executor:
     ) -> Object | DrioError | None:
         """Find the resource that a request with an unknown outcome created; None if there is none."""
         while True:
-            listed = await self.saver.listed(kind, app, parent)
+            listed = await self.saver.list_resources(kind, app, parent)
             if isinstance(listed, DrioError):
                 return listed
             matches = [raw for raw in listed if _matches_sent(raw, state.said, state.known)]

@@ -23,7 +23,7 @@ from drio_tui.wizard.template_parts import Part, by_ref, parts, replace_strings
 from drio_tui.wizard.validation import PAGE_OF, app_body
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.delete_plan import Plan as DeletePlan
+from drio_tui.workspace.saving.delete_plan import DeletePlan as DeletePlan
 from drio_tui.workspace.saving.delete_plan import plan_delete
 from drio_tui.workspace.saving.journal import digest
 from drio_tui.workspace.saving.save_result import Outcome
@@ -106,7 +106,7 @@ def _app_deletes(
         kind = step.key[0]
         ref = refs.get(step.key, f"draft:{kind}:#{step.key[1]}")
         after = ("read", *(ids[index] for index in step.after))
-        ids.append(f"detach:{ref}:{step.member}" if step.verb == "detach" else f"delete:{ref}")
+        ids.append(f"detach:{ref}:{step.property_name}" if step.verb == "detach" else f"delete:{ref}")
         yield Step(ids[-1], step.verb, kind, ref, step.about, PAGE_OF[kind], after=after, run=run)
 
 

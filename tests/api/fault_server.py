@@ -20,7 +20,7 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RecordedRequest:
     """One request as received: header names in lower case, connections numbered from 1."""
 
     method: str
@@ -63,7 +63,7 @@ class Connection:
         self.gone.set()
 
 
-Behaviour = Callable[[Seen, Connection], Awaitable[bool | None]]
+Behaviour = Callable[[RecordedRequest, Connection], Awaitable[bool | None]]
 
 
 class FaultServer:
@@ -71,7 +71,7 @@ class FaultServer:
 
     def __init__(self, *script: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         self.script: list[Behaviour] = list(script) or [answer()]
-        self.seen: list[Seen] = []
+        self.requests_seen: list[RecordedRequest] = []
         self.connections: list[Connection] = []
         self.arrived = asyncio.Condition()
         self.port = 0
@@ -113,11 +113,11 @@ class FaultServer:
         """The base URL for a client."""
         return f"{self.origin}/api/v1"
 
-    async def requests(self, count: int) -> list[Seen]:
+    async def requests(self, count: int) -> list[RecordedRequest]:
         """Wait until `count` requests have arrived."""
         async with self.arrived:
-            await self.arrived.wait_for(lambda: len(self.seen) >= count)
-        return self.seen
+            await self.arrived.wait_for(lambda: len(self.requests_seen) >= count)
+        return self.requests_seen
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -127,9 +127,9 @@ class FaultServer:
         self.connections.append(connection)
         try:
             while request := await _read_request(connection):
-                behave = self.script[min(len(self.seen), len(self.script) - 1)]
+                behave = self.script[min(len(self.requests_seen), len(self.script) - 1)]
                 async with self.arrived:
-                    self.seen.append(request)
+                    self.requests_seen.append(request)
                     self.arrived.notify_all()
                 if not await behave(request, connection):
                     break
@@ -141,7 +141,7 @@ class FaultServer:
             self._tasks.discard(task)
 
 
-async def _read_request(connection: Connection) -> Seen | None:
+async def _read_request(connection: Connection) -> RecordedRequest | None:
     try:
         head = await connection.reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
@@ -150,7 +150,7 @@ async def _read_request(connection: Connection) -> Seen | None:
     method, target, _ = first.split(" ", 2)
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     body = await connection.reader.readexactly(int(headers.get("content-length", "0")))
-    return Seen(method, target, headers, body, connection.number)
+    return RecordedRequest(method, target, headers, body, connection.number)
 
 
 # --- behaviours -----------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def status(code: int, *, error: Any = None, headers: Iterable[tuple[str, str]] =
 def raw(data: bytes, *, keep: bool = False) -> Behaviour:
     """Send exactly these bytes, then close the connection unless `keep`."""
 
-    async def behave(_: Seen, connection: Connection) -> bool:
+    async def behave(_: RecordedRequest, connection: Connection) -> bool:
         await connection.send(data)
         return keep
 
@@ -200,7 +200,7 @@ def raw(data: bytes, *, keep: bool = False) -> Behaviour:
 def reset(after: bytes = b"") -> Behaviour:
     """Send these bytes, then reset the connection."""
 
-    async def behave(_: Seen, connection: Connection) -> None:
+    async def behave(_: RecordedRequest, connection: Connection) -> None:
         if after:
             await connection.send(after)
         connection.reset()
@@ -211,7 +211,7 @@ def reset(after: bytes = b"") -> Behaviour:
 def hang(after: bytes = b"") -> Behaviour:
     """Send these bytes, then nothing until the client disconnects."""
 
-    async def behave(_: Seen, connection: Connection) -> None:
+    async def behave(_: RecordedRequest, connection: Connection) -> None:
         await connection.send(after)
         await connection.wait_until_gone()
 
@@ -221,7 +221,7 @@ def hang(after: bytes = b"") -> Behaviour:
 def drip(data: bytes, gap: float) -> Behaviour:
     """Send one byte every `gap` seconds until the client disconnects."""
 
-    async def behave(_: Seen, connection: Connection) -> None:
+    async def behave(_: RecordedRequest, connection: Connection) -> None:
         leaving = asyncio.create_task(connection.wait_until_gone())
         for byte in data:
             await connection.send(bytes([byte]))
@@ -236,7 +236,7 @@ def drip(data: bytes, gap: float) -> Behaviour:
 def flood(chunk: bytes, head: bytes) -> Behaviour:
     """Send `head`, then `chunk` repeatedly until the client disconnects."""
 
-    async def behave(_: Seen, connection: Connection) -> None:
+    async def behave(_: RecordedRequest, connection: Connection) -> None:
         await connection.send(head)
         leaving = asyncio.create_task(connection.wait_until_gone())
         while not leaving.done():

@@ -28,7 +28,7 @@ from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGE
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
 
 if TYPE_CHECKING:
-    from tests.sandbox_fixtures import InProcess, Process
+    from tests.sandbox_fixtures import InProcessSandbox, SandboxProcess
 
 SCHEMA = {"type": "object", "properties": {"q": {"type": "string"}}}
 
@@ -55,13 +55,13 @@ class Recorded(DrioClient):
 
 
 @pytest.fixture
-async def client(sandbox: InProcess) -> AsyncIterator[Recorded]:
+async def client(sandbox: InProcessSandbox) -> AsyncIterator[Recorded]:
     async with Recorded(sandbox.base_url, sandbox.token, sandbox.transport) as client:
         yield client
 
 
 @pytest.fixture
-async def socket_client(sandbox_process: Process) -> AsyncIterator[Recorded]:
+async def socket_client(sandbox_process: SandboxProcess) -> AsyncIterator[Recorded]:
     async with Recorded(sandbox_process.base_url, sandbox_process.token) as client:
         yield client
 
@@ -194,7 +194,7 @@ async def test_validation_error_names_the_field(client: Recorded) -> None:
     assert caught.value.request_id
 
 
-async def test_invalid_token_is_unauthorized_and_templates_need_none(sandbox: InProcess) -> None:
+async def test_invalid_token_is_unauthorized_and_templates_need_none(sandbox: InProcessSandbox) -> None:
     async with Recorded(sandbox.base_url, "wrong", sandbox.transport) as client:
         assert len(await client.templates()) >= 8
         with pytest.raises(Unauthorized) as caught:
@@ -226,21 +226,21 @@ async def test_hostile_names_are_stored_unchanged(client: Recorded) -> None:
 @pytest.mark.socket
 @pytest.mark.slow
 async def test_killed_sandbox_raises_and_works_again_after_a_restart(tmp_path: Path) -> None:
-    from tests.sandbox_fixtures import close, start_sandbox  # needs the sandbox extra
+    from tests.sandbox_fixtures import kill_process, start_sandbox  # needs the sandbox extra
 
     process = start_sandbox(tmp_path / "sandbox")
     try:
         port = str(httpx.URL(process.base_url).port)
         async with Recorded(process.base_url, process.token) as client:
             app = (await client.create(APP, {"templateId": "blank", "name": "Kept"})).model
-            process.end(signal.SIGKILL)
+            process.stop(signal.SIGKILL)
             with pytest.raises(DrioError) as caught:
                 await client.create(APP, {"templateId": "blank", "name": "Lost"})
             assert not isinstance(caught.value, ApiError)
             assert not isinstance(caught.value, OutcomeUnknown) or caught.value.outcome_unknown
-            close(process)
+            kill_process(process)
             process = start_sandbox(tmp_path / "sandbox", "--port", port)
             client.transport.auth = Token(process.token)
             assert (await client.get(APP, app.id)).model.name == "Kept"
     finally:
-        close(process)
+        kill_process(process)

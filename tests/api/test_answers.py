@@ -53,7 +53,7 @@ async def test_error_statuses_are_not_retried(bench: Bench, code: int) -> None:
     server, client = await bench.pair(status(code))
     with pytest.raises(ApiError):
         await client.list(APP)
-    assert [seen.target for seen in server.seen].count("/api/v1/apps") == 1
+    assert [seen.target for seen in server.requests_seen].count("/api/v1/apps") == 1
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 408, 409, 413, 422, 429, 431, 501, 503])
@@ -62,7 +62,7 @@ async def test_refused_post_was_not_executed(bench: Bench, code: int) -> None:
     with pytest.raises(ApiError) as caught:
         await client.create(APP, NEW)
     assert not caught.value.outcome_unknown
-    assert [seen.method for seen in server.seen].count("POST") == 1
+    assert [seen.method for seen in server.requests_seen].count("POST") == 1
 
 
 @pytest.mark.parametrize("code", [500, 502, 504, 520])
@@ -72,7 +72,7 @@ async def test_server_error_of_a_post_keeps_the_message_and_has_an_unknown_outco
     with pytest.raises(errors.ServerError, match=r"Some message\.") as caught:
         await client.create(APP, NEW)
     assert caught.value.outcome_unknown
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1
 
 
 async def test_oauth_error_form_is_read(bench: Bench) -> None:
@@ -160,7 +160,7 @@ async def test_response_that_is_not_the_apis_raises_not_drio_without_retries(ben
     with pytest.raises(NotDrio) as caught:
         await client.list(APP)
     assert caught.value.title == "This is not the drio API"
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1
 
 
 @pytest.mark.parametrize("behaviour", NOT_DRIO.values(), ids=NOT_DRIO.keys())
@@ -171,7 +171,7 @@ async def test_response_that_is_not_the_apis_makes_the_outcome_of_a_change_unkno
     for call in (client.create(APP, NEW), client.update(APP, "app_1", {"name": "Two"})):
         with pytest.raises(OutcomeUnknown):
             await call
-    assert len(server.seen) == 2
+    assert len(server.requests_seen) == 2
 
 
 async def test_first_line_of_a_foreign_response_is_quoted_and_sanitized(bench: Bench) -> None:
@@ -195,7 +195,7 @@ async def test_html_502_is_a_server_error_with_its_first_line(bench: Bench) -> N
     server, client = await bench.pair(answer("<h1>Bad gateway</h1>", status=502, media="text/html"))
     with pytest.raises(errors.ServerError, match=r"HTTP 502.*Bad gateway"):
         await client.list(APP)
-    assert len(server.seen) == 4
+    assert len(server.requests_seen) == 4
 
 
 @pytest.mark.parametrize("media", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/hal+json"])
@@ -211,7 +211,9 @@ async def test_every_json_media_type_is_accepted(bench: Bench, media: str) -> No
 async def test_delete_succeeds_with_any_json_in_its_2xx(bench: Bench, behaviour: Any) -> None:
     server, client = await bench.pair(behaviour)
     await client.delete(TOOL, "tool_1", app="app_1")
-    assert [(seen.method, seen.target) for seen in server.seen] == [("DELETE", "/api/v1/apps/app_1/tools/tool_1")]
+    assert [(seen.method, seen.target) for seen in server.requests_seen] == [
+        ("DELETE", "/api/v1/apps/app_1/tools/tool_1")
+    ]
 
 
 # --- JSON at its edges ----------------------------------------------------------------------------
@@ -259,7 +261,7 @@ async def test_numbers_are_read_and_written_exactly(bench: Bench, number: str) -
     )
     app = (await client.get(APP, "a")).model
     await client.update(APP, "a", {"x": app.to_wire()["x"]})
-    sent = server.seen[1].body.decode().removeprefix('{"x":[').removesuffix("]}")
+    sent = server.requests_seen[1].body.decode().removeprefix('{"x":[').removesuffix("]}")
     assert Decimal(sent) == Decimal(number)
     assert Decimal(sent).is_signed() == Decimal(number).is_signed()
 
@@ -277,7 +279,7 @@ async def test_lone_surrogate_is_read_and_sent_unchanged(bench: Bench) -> None:
     listing = await client.list(APP)
     assert [app.name for app in listing.models] == ["\ud800", "B"]
     await client.update(APP, "a", listing.models[0].to_wire())
-    assert server.seen[1].body == rb'{"id":"a","name":"\ud800"}'
+    assert server.requests_seen[1].body == rb'{"id":"a","name":"\ud800"}'
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal("NaN"), {1, 2}, b"x", object()])
@@ -285,7 +287,7 @@ async def test_non_json_values_are_refused_before_sending(bench: Bench, value: A
     server, client = await bench.pair()
     with pytest.raises(UsageError):
         await client.create(APP, {"name": value})
-    assert server.seen == []
+    assert server.requests_seen == []
 
 
 async def test_invalid_items_of_a_list_are_reported_separately_with_a_reason(bench: Bench) -> None:

@@ -74,7 +74,7 @@ async def test_missing_response_times_out_after_the_last_attempt(bench: Bench) -
     server, client = await bench.pair(hang(), limits=HASTY)
     with pytest.raises(RequestTimeout, match="nothing came"):
         await client.list(APP)
-    assert [seen.method for seen in server.seen] == ["GET", "GET"]
+    assert [seen.method for seen in server.requests_seen] == ["GET", "GET"]
 
 
 async def test_missing_response_to_a_post_is_an_unknown_outcome_and_not_retried(bench: Bench) -> None:
@@ -82,7 +82,7 @@ async def test_missing_response_to_a_post_is_an_unknown_outcome_and_not_retried(
     with pytest.raises(OutcomeUnknown) as caught:
         await client.create(APP, NEW)
     assert caught.value.outcome_unknown
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1
 
 
 async def test_incomplete_body_times_out(bench: Bench) -> None:
@@ -96,7 +96,7 @@ async def test_total_limit_ends_a_slow_response(bench: Bench) -> None:
     server, client = await bench.pair(drip(message(APPS) + b" " * 10_000, 0.01), limits=Limits(read=5, total=0.2))
     with pytest.raises(RequestTimeout, match=r"no complete answer within 0\.2 s"):
         await client.list(APP)
-    assert len(server.seen) == 1, "the call's time is used up, so there is no second attempt"
+    assert len(server.requests_seen) == 1, "the call's time is used up, so there is no second attempt"
     assert bench.waits == []
 
 
@@ -112,7 +112,7 @@ async def test_total_limit_covers_all_attempts(bench: Bench) -> None:
     server, client = await bench.pair(hang(), limits=Limits(read=0.15, total=0.2, retries=3))
     with pytest.raises(RequestTimeout, match="no complete answer"):
         await client.list(APP)
-    assert len(server.seen) <= 2  # of four; on a busy machine there may be no time for the second
+    assert len(server.requests_seen) <= 2  # of four; on a busy machine there may be no time for the second
 
 
 # --- cancelling -----------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ async def test_cancelling_closes_the_connection_and_is_recorded(bench: Bench, sc
     # Comes only if the client's end was closed; otherwise the test's own time limit ends it.
     await server.connections[0].gone.wait()
     assert [exchange.error for exchange in bench.exchanges] == ["cancelled"]
-    assert bench.exchanges[0].done
+    assert bench.exchanges[0].is_finished
 
 
 async def test_cancelling_during_the_wait_between_attempts_ends_the_call_at_once(bench: Bench) -> None:
@@ -147,7 +147,7 @@ async def test_cancelling_during_the_wait_between_attempts_ends_the_call_at_once
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1
 
 
 async def test_client_is_usable_after_a_cancelled_call(bench: Bench) -> None:
@@ -165,7 +165,7 @@ async def test_closed_client_raises_connection_failed(bench: Bench) -> None:
     await client.aclose()
     with pytest.raises(ConnectionFailed):
         await client.list(APP)
-    assert server.seen == []
+    assert server.requests_seen == []
 
 
 # --- resets ---------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ async def test_get_is_retried_after_a_reset(bench: Bench, sent: bytes) -> None:
     """F12."""
     server, client = await bench.pair(reset(sent), answer(APPS))
     assert [app.id for app in (await client.list(APP)).models] == ["app_1"]
-    assert len(server.seen) == 2
+    assert len(server.requests_seen) == 2
 
 
 @pytest.mark.parametrize("sent", CUT.values(), ids=CUT.keys())
@@ -192,7 +192,7 @@ async def test_get_reset_every_time_raises_connection_lost(bench: Bench, sent: b
     server, client = await bench.pair(reset(sent))
     with pytest.raises(ConnectionLost):
         await client.list(APP)
-    assert len(server.seen) == 4
+    assert len(server.requests_seen) == 4
 
 
 @pytest.mark.parametrize("sent", CUT.values(), ids=CUT.keys())
@@ -205,7 +205,7 @@ async def test_change_cut_off_by_a_reset_is_sent_once_with_an_unknown_outcome(
     change = client.create(APP, NEW) if method == "POST" else client.update(APP, "app_1", {"name": "Two"})
     with pytest.raises(OutcomeUnknown) as caught:
         await change
-    assert [seen.method for seen in server.seen] == [method]
+    assert [seen.method for seen in server.requests_seen] == [method]
     assert caught.value.as_dict()["outcomeUnknown"] is True
     assert method in caught.value.message
 
@@ -214,7 +214,7 @@ async def test_put_reset_every_time_is_retried_and_has_an_unknown_outcome(bench:
     server, client = await bench.pair(reset())
     with pytest.raises(ConnectionLost) as caught:
         await client.set_chain("app_1", "tool_1", [])
-    assert len(server.seen) == 4
+    assert len(server.requests_seen) == 4
     assert caught.value.outcome_unknown
 
 
@@ -264,7 +264,7 @@ async def test_malformed_response_to_a_post_is_an_unknown_outcome(bench: Bench, 
     server, client = await bench.pair(raw(sent))
     with pytest.raises(OutcomeUnknown):
         await client.create(APP, NEW)
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1
 
 
 async def test_get_after_an_overlong_response_uses_a_new_connection(bench: Bench) -> None:
@@ -277,7 +277,7 @@ async def test_get_after_an_overlong_response_uses_a_new_connection(bench: Bench
 async def test_gzip_is_requested_and_decompressed(bench: Bench) -> None:
     server, client = await bench.pair(answer(gzip.compress(b'{"apps": []}'), headers=ZIPPED))
     assert len(await client.list(APP)) == 0
-    assert server.seen[0].headers["accept-encoding"] == "gzip"
+    assert server.requests_seen[0].headers["accept-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -301,7 +301,7 @@ async def test_endless_response_is_refused_at_the_limit(bench: Bench) -> None:
     server, client = await bench.pair(flood(b"1," * 4096, head), limits=Limits(response_bytes=1 << 20))
     with pytest.raises(ResponseTooLarge, match="1 MiB"):
         await client.list(APP)
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1
     await server.connections[0].gone.wait()
 
 
@@ -326,7 +326,7 @@ async def test_connection_is_reused_for_sequential_requests(bench: Bench) -> Non
     server, client = await bench.pair(answer(APPS))
     for _ in range(3):
         await client.list(APP)
-    assert [seen.connection for seen in server.seen] == [1, 1, 1]
+    assert [seen.connection for seen in server.requests_seen] == [1, 1, 1]
 
 
 async def test_get_works_after_a_restart_of_the_server(bench: Bench) -> None:
@@ -343,7 +343,7 @@ async def test_get_on_a_broken_idle_connection_is_retried(bench: Bench) -> None:
     server, client = await bench.pair(answer(APPS), reset(), answer(APPS))
     await client.list(APP)
     assert len(await client.list(APP)) == 1
-    assert [seen.connection for seen in server.seen] == [1, 1, 2]
+    assert [seen.connection for seen in server.requests_seen] == [1, 1, 2]
 
 
 async def test_post_on_a_broken_idle_connection_is_not_retried(bench: Bench) -> None:
@@ -351,4 +351,4 @@ async def test_post_on_a_broken_idle_connection_is_not_retried(bench: Bench) -> 
     await client.list(APP)
     with pytest.raises(OutcomeUnknown):
         await client.create(APP, NEW)
-    assert len(server.seen) == 2
+    assert len(server.requests_seen) == 2

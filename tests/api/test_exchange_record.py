@@ -55,14 +55,14 @@ async def test_exchange_records_request_and_response(bench: Bench) -> None:
     assert exchange.response_body == {"app": {"id": "a", "name": "One"}}
     assert exchange.response_size == len(b'{"app": {"id": "a", "name": "One"}}')
     assert dict(exchange.response_headers)["x-request-id"] == "r-5"
-    assert exchange.done
+    assert exchange.is_finished
 
 
 async def test_exchange_is_reported_at_start_and_end(bench: Bench) -> None:
     reports: list[tuple[int | None, bool]] = []
     server = await bench.server(answer(APPS))
     transport = Transport(
-        server.base_url, on_exchange=lambda exchange: reports.append((exchange.status, exchange.done))
+        server.base_url, on_exchange=lambda exchange: reports.append((exchange.status, exchange.is_finished))
     )
     async with DrioClient(transport) as client:
         await client.list(APP)
@@ -80,7 +80,7 @@ async def test_token_is_not_in_records_errors_or_logs(
         await client.list(APP)
     except DrioError as error:
         shown = f"{error!r} {error} {error.as_dict()} {error.__cause__!r}"
-    assert server.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert server.requests_seen[0].headers["authorization"] == f"Bearer {TOKEN}"
     records = [
         (exchange.request_headers, exchange.response_headers, exchange.response_body) for exchange in bench.exchanges
     ]
@@ -94,7 +94,7 @@ async def test_secret_properties_are_sent_and_hidden_in_the_record(bench: Bench)
     item = await client.create(
         AUTH, {"providerKey": "custom-oauth", "name": "A", "config": {"clientSecret": SECRET}}, app="app_1"
     )
-    assert server.seen[0].json["config"]["clientSecret"] == SECRET
+    assert server.requests_seen[0].json["config"]["clientSecret"] == SECRET
     assert item.raw["config"]["clientSecret"] == SECRET
     (exchange,) = bench.exchanges
     assert SECRET not in f"{exchange.request_body} {exchange.response_body} {exchange!r}"
@@ -117,7 +117,7 @@ async def test_secret_headers_of_an_integration_are_hidden(bench: Bench) -> None
 async def test_refused_token_is_refreshed_within_one_attempt(bench: Bench) -> None:
     server, client = await bench.pair(status(401), answer(APPS), auth=Refreshing("old", "new"))
     await client.list(APP)
-    assert [seen.headers["authorization"] for seen in server.seen] == ["Bearer old", "Bearer new"]
+    assert [seen.headers["authorization"] for seen in server.requests_seen] == ["Bearer old", "Bearer new"]
     assert [(exchange.status, exchange.attempt) for exchange in bench.exchanges] == [(200, 1)]
 
 
@@ -125,21 +125,21 @@ async def test_a_post_is_sent_again_after_a_401_with_its_body(bench: Bench) -> N
     created = {"app": {"id": "a", "name": "One"}}
     server, client = await bench.pair(status(401), answer(created), auth=Refreshing("old", "new"))
     await client.create(APP, {"name": "One"})
-    assert [seen.json for seen in server.seen] == [{"name": "One"}] * 2
+    assert [seen.json for seen in server.requests_seen] == [{"name": "One"}] * 2
 
 
 async def test_body_of_a_401_is_not_read(bench: Bench) -> None:
     huge = answer(b"x" * (8 << 20), status=401)
     server, client = await bench.pair(huge, answer(APPS), auth=Refreshing("old", "new"))
     await client.list(APP)
-    assert [seen.connection for seen in server.seen] == [1, 2], "the body of the first was not read"
+    assert [seen.connection for seen in server.requests_seen] == [1, 2], "the body of the first was not read"
 
 
 async def test_without_a_token_nothing_is_sent(bench: Bench) -> None:
     server, client = await bench.pair(auth=SignedOut())
     with pytest.raises(SignInRequired):
         await client.list(APP)
-    assert server.seen == []
+    assert server.requests_seen == []
     assert bench.exchanges[0].error == "Sign-in needed: no token"
 
 
@@ -149,7 +149,7 @@ async def test_templates_are_read_without_a_token(bench: Bench) -> None:
     )
     await client.templates()
     await client.template("support")
-    assert all("authorization" not in seen.headers for seen in server.seen)
+    assert all("authorization" not in seen.headers for seen in server.requests_seen)
 
 
 async def test_each_attempt_is_an_exchange(bench: Bench) -> None:

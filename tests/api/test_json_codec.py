@@ -92,11 +92,11 @@ def test_exact_numbers_are_written_with_any_indent(indent: int | None) -> None:
 
 @given(st.text())
 def test_readable_json_is_the_same_value_and_printable(text: str) -> None:
-    shown = json_codec.readable(json_codec.dumps({"a": text, "b\\": 1}))
+    shown = json_codec.for_display(json_codec.dumps({"a": text, "b\\": 1}))
     assert json_codec.loads(shown.encode("utf-8")) == {"a": text, "b\\": 1}
     assert visible(shown) == shown
 
 
 def test_readable_json_shows_printable_characters_only() -> None:
-    text = json_codec.readable(json_codec.dumps("日本 é 😀 \\u65e5 \x1b[31m \u202e \ud800"))
+    text = json_codec.for_display(json_codec.dumps("日本 é 😀 \\u65e5 \x1b[31m \u202e \ud800"))
     assert text == r'"日本 é 😀 \\u65e5 \u001b[31m \u202e \ud800"'

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drio_tui.kinds import APP
-from drio_tui.schema.openapi import reader
+from drio_tui.schema.openapi import request_body_reader
 from tests.api.conftest import Bench
 from tests.api.fault_server import answer
 
@@ -44,7 +44,7 @@ async def test_event_loop_runs_while_a_large_response_is_parsed(bench: Bench, la
         nonlocal turns
         while True:
             await asyncio.sleep(0)
-            turns += any(exchange.response_size and not exchange.done for exchange in bench.reports)
+            turns += any(exchange.response_size and not exchange.is_finished for exchange in bench.reports)
 
     busy_task = asyncio.create_task(count_turns())
     listing = await client.list(APP)
@@ -56,10 +56,10 @@ async def test_event_loop_runs_while_a_large_response_is_parsed(bench: Bench, la
 
 def test_form_of_a_large_document_resolves_circular_references_once_and_fetches_nothing() -> None:
     """F24: a remote reference is edited as JSON, with the reason."""
-    reader_result = reader(document(20_000), "POST", "/apps")
+    reader_result = request_body_reader(document(20_000), "POST", "/apps")
     assert reader_result is not None
     field = reader_result[0].field(reader_result[1])
-    assert list(field.members) == ["name", "inside", "far"]
-    assert field.members["inside"].kind == "object"
-    assert field.members["far"].kind == "json"
-    assert "not fetched" in field.members["far"].reason
+    assert list(field.properties) == ["name", "inside", "far"]
+    assert field.properties["inside"].kind == "object"
+    assert field.properties["far"].kind == "json"
+    assert "not fetched" in field.properties["far"].reason

@@ -65,7 +65,7 @@ async def test_other_hosts_are_reached_through_the_proxy(bench: Bench, monkeypat
     proxy = await bench.server(answer(APPS))
     monkeypatch.setenv("HTTP_PROXY", proxy.origin)
     await bench.client("http://drio.test/api/v1").list(APP)
-    assert proxy.seen[0].target == "http://drio.test/api/v1/apps"
+    assert proxy.requests_seen[0].target == "http://drio.test/api/v1/apps"
 
 
 async def test_proxy_authentication_is_reported_and_not_retried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ async def test_proxy_authentication_is_reported_and_not_retried(bench: Bench, mo
     with pytest.raises(ProxyRefused) as caught:
         await client.create(APP, NEW)
     assert not caught.value.outcome_unknown
-    assert len(proxy.seen) == 2
+    assert len(proxy.requests_seen) == 2
 
 
 async def test_proxy_that_refuses_connect_is_reported_and_gets_no_token(
@@ -88,8 +88,8 @@ async def test_proxy_that_refuses_connect_is_reported_and_gets_no_token(
     with pytest.raises(ProxyRefused, match="407") as caught:
         await bench.client("https://drio.test/api/v1").list(APP)
     assert "HTTPS_PROXY" in caught.value.hint
-    assert [(seen.method, seen.target) for seen in proxy.seen] == [("CONNECT", "drio.test:443")]
-    assert TOKEN not in repr(proxy.seen)
+    assert [(seen.method, seen.target) for seen in proxy.requests_seen] == [("CONNECT", "drio.test:443")]
+    assert TOKEN not in repr(proxy.requests_seen)
 
 
 async def test_unreachable_proxy_is_mentioned_in_the_hint(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ async def test_private_certificate_authority_is_trusted_when_configured(
         server = await bench.server(answer(APPS), tls=context)
         client = bench.client(server.base_url)
         assert len(await client.list(APP)) == 1
-        assert server.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
+        assert server.requests_seen[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
 async def _refused(bench: Bench, server: FaultServer, reason: str) -> None:
@@ -147,7 +147,7 @@ async def _refused(bench: Bench, server: FaultServer, reason: str) -> None:
             await (client.list(APP) if call == "list" else client.create(APP, NEW))
         assert not caught.value.outcome_unknown
         assert "SSL_CERT_FILE" in caught.value.hint
-    assert server.seen == []
+    assert server.requests_seen == []
     assert len(server.connections) <= 2, "a refused certificate is not tried again"
 
 

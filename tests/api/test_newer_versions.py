@@ -11,7 +11,7 @@ import pytest
 from drio_tui.api.errors import DrioError, NewerApi, NotDrio, NotFound
 from drio_tui.kinds import APP, TOOL
 from tests.api.conftest import Bench
-from tests.api.fault_server import Behaviour, Connection, Seen, message
+from tests.api.fault_server import Behaviour, Connection, RecordedRequest, message
 
 GONE = {"error": {"code": "not_found", "message": "No such route.", "request_id": "r-3"}}
 UNAUTHORIZED = {"error": {"code": "unauthorized", "message": "No token.", "request_id": "r-4"}}
@@ -22,7 +22,7 @@ Answers = dict[str, tuple[int, Any]]
 def by_path(answers: Answers, otherwise: tuple[int, Any] = (404, GONE)) -> Behaviour:
     """Respond by path; a string is sent as HTML, anything else as JSON."""
 
-    async def behave(seen: Seen, connection: Connection) -> bool:
+    async def behave(seen: RecordedRequest, connection: Connection) -> bool:
         status, body = answers.get(seen.target, otherwise)
         is_page = isinstance(body, str)
         content = body.encode() if is_page else json.dumps(body).encode()
@@ -60,9 +60,9 @@ async def test_missing_collection_is_reported_as_a_newer_version(
         assert f"this drio speaks {version}; drio-tui edits v1" in error.message
         assert "pip install --upgrade drio-tui" in error.hint
         assert not error.outcome_unknown
-    targets = [seen.target for seen in server.seen]
+    targets = [seen.target for seen in server.requests_seen]
     assert targets.count("/api/v3/apps") == 1
-    assert all("authorization" not in seen.headers for seen in server.seen if "/v1/" not in seen.target)
+    assert all("authorization" not in seen.headers for seen in server.requests_seen if "/v1/" not in seen.target)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ async def test_404_of_a_v1_server_means_deleted(bench: Bench) -> None:
     await refused(client.list(TOOL, app="app_1"))
     await client.list(APP)
     await refused(client.get(TOOL, "tool_1", app="app_1"))
-    assert [s.target for s in server.seen if "/v1/" not in s.target] == []
-    assert [s.target for s in server.seen].count("/api/v1/apps") <= 3
+    assert [s.target for s in server.requests_seen if "/v1/" not in s.target] == []
+    assert [s.target for s in server.requests_seen].count("/api/v1/apps") <= 3
 
 
 @pytest.mark.parametrize("body", [GONE, {"error": "not_found", "request_id": "r-3"}, GONE["error"] | GONE])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui.api.redact import HIDDEN, redact, redact_headers
-from drio_tui.ui.editing.review_dialog import shown
+from drio_tui.ui.editing.review_dialog import value_text
 from tests.api.strategies import json_values
 
 SECRET = "hunter2hunter2hunter2"
@@ -59,7 +59,7 @@ def test_other_values_are_unchanged(value: Any) -> None:
 @pytest.mark.parametrize("value", ["sk-live-0123456789abcdef", "hunter2", "eyJhbGciOi.eyJzdWIi.c2ln", "a b:c d"])
 def test_secret_in_place_of_a_reference_is_hidden(value: str) -> None:
     assert redact({"secretRef": value}) == {"secretRef": HIDDEN}
-    assert shown(("secretRef",), value) == HIDDEN
+    assert value_text(("secretRef",), value) == HIDDEN
 
 
 def test_schema_of_a_secret_property_is_kept_without_values() -> None:

@@ -24,8 +24,8 @@ async def test_get_follows_redirects_within_the_origin_with_the_token(bench: Ben
     server.script = [redirect(code, location.format(origin=server.origin)), answer(APPS)]
     client = bench.client(server.base_url)
     assert len(await client.list(APP)) == 1
-    assert server.seen[1].target == "/api/v1/elsewhere?x=1"
-    assert server.seen[1].headers["authorization"] == f"Bearer {TOKEN}"
+    assert server.requests_seen[1].target == "/api/v1/elsewhere?x=1"
+    assert server.requests_seen[1].headers["authorization"] == f"Bearer {TOKEN}"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -34,9 +34,9 @@ async def test_token_is_not_sent_to_another_origin(bench: Bench, host: str) -> N
     other = await bench.server(answer(APPS))
     server, client = await bench.pair(redirect(307, f"http://{host}:{other.port}/api/v1/apps"))
     assert len(await client.list(APP)) == 1
-    assert server.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
-    assert "authorization" not in other.seen[0].headers
-    assert TOKEN not in repr(other.seen)
+    assert server.requests_seen[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert "authorization" not in other.requests_seen[0].headers
+    assert TOKEN not in repr(other.requests_seen)
 
 
 async def test_token_is_sent_again_after_a_redirect_back(bench: Bench) -> None:
@@ -44,15 +44,15 @@ async def test_token_is_sent_again_after_a_redirect_back(bench: Bench) -> None:
     server, client = await bench.pair(redirect(302, f"{other.origin}/away"), answer(APPS))
     other.script = [redirect(302, f"{server.origin}/home")]
     await client.list(APP)
-    assert "authorization" not in other.seen[0].headers
-    assert server.seen[1].headers["authorization"] == f"Bearer {TOKEN}"
+    assert "authorization" not in other.requests_seen[0].headers
+    assert server.requests_seen[1].headers["authorization"] == f"Bearer {TOKEN}"
 
 
 async def test_credentials_in_a_redirect_url_are_not_used(bench: Bench) -> None:
     other = await bench.server(answer(APPS))
     _, client = await bench.pair(redirect(302, f"http://eve:pw@127.0.0.1:{other.port}/"))
     await client.list(APP)
-    assert "authorization" not in other.seen[0].headers
+    assert "authorization" not in other.requests_seen[0].headers
 
 
 @pytest.mark.parametrize("limit", [0, 1, 5])
@@ -61,7 +61,7 @@ async def test_redirect_loop_is_limited(bench: Bench, limit: int) -> None:
     server, client = await bench.pair(redirect(302, "/api/v1/apps"), limits=Limits(redirects=limit))
     with pytest.raises(RedirectRefused, match=f"more than {limit} redirects"):
         await client.list(APP)
-    assert len(server.seen) == limit + 1, "and it is not tried again"
+    assert len(server.requests_seen) == limit + 1, "and it is not tried again"
 
 
 async def test_redirect_from_https_to_http_is_refused(
@@ -77,8 +77,8 @@ async def test_redirect_from_https_to_http_is_refused(
         server = await bench.server(redirect(301, f"{plain.origin}/api/v1/apps"), tls=context)
         with pytest.raises(RedirectRefused, match="from https to http"):
             await bench.client(server.base_url).list(APP)
-    assert len(server.seen) == 1
-    assert plain.seen == []
+    assert len(server.requests_seen) == 1
+    assert plain.requests_seen == []
 
 
 @pytest.mark.parametrize("code", [301, 302, 303])
@@ -86,7 +86,7 @@ async def test_redirect_that_would_turn_a_post_into_a_get_is_refused(bench: Benc
     server, client = await bench.pair(redirect(code, "/api/v1/apps"))
     with pytest.raises(RedirectRefused, match=f"redirects a POST with {code}") as caught:
         await client.create(APP, NEW)
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1
     assert caught.value.outcome_unknown is (code == 303), "303 says that the result is elsewhere"
 
 
@@ -94,7 +94,7 @@ async def test_redirect_that_would_turn_a_post_into_a_get_is_refused(bench: Benc
 async def test_post_follows_307_and_308_within_the_origin(bench: Bench, code: int) -> None:
     server, client = await bench.pair(redirect(code, "/api/v1/moved"), answer({"app": {"id": "a", "name": "One"}}))
     await client.create(APP, NEW)
-    assert [(seen.method, seen.target, seen.json) for seen in server.seen] == [
+    assert [(seen.method, seen.target, seen.json) for seen in server.requests_seen] == [
         ("POST", "/api/v1/apps", NEW),
         ("POST", "/api/v1/moved", NEW),
     ]
@@ -106,7 +106,7 @@ async def test_post_does_not_follow_to_another_origin(bench: Bench, code: int) -
     _, client = await bench.pair(redirect(code, f"{other.origin}/api/v1/apps"))
     with pytest.raises(RedirectRefused, match="redirects a POST to"):
         await client.create(APP, NEW)
-    assert other.seen == []
+    assert other.requests_seen == []
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ async def test_redirect_to_a_non_http_url_is_refused(bench: Bench, location: str
     server, client = await bench.pair(redirect(302, location))
     with pytest.raises(RedirectRefused):
         await client.list(APP)
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1
 
 
 async def test_redirect_without_location_raises_not_drio(bench: Bench) -> None:
@@ -138,5 +138,5 @@ async def test_cookies_are_neither_stored_nor_sent(bench: Bench) -> None:
     server, client = await bench.pair(answer(APPS, headers=cookie))
     await client.list(APP)
     await client.list(APP)
-    assert "cookie" not in server.seen[1].headers
+    assert "cookie" not in server.requests_seen[1].headers
     assert "s3cret" not in repr(bench.exchanges)

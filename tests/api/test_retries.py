@@ -44,8 +44,8 @@ async def test_repeatable_request_is_retried_three_times(bench: Bench, call: Cal
     with pytest.raises(ApiError) as caught:
         await call(client)
     assert caught.value.status == code
-    assert len(server.seen) == 4
-    assert len({(seen.method, seen.target, seen.body) for seen in server.seen}) == 1
+    assert len(server.requests_seen) == 4
+    assert len({(seen.method, seen.target, seen.body) for seen in server.requests_seen}) == 1
     assert [exchange.attempt for exchange in bench.exchanges] == [1, 2, 3, 4]
 
 
@@ -53,7 +53,7 @@ async def test_repeatable_request_is_retried_three_times(bench: Bench, call: Cal
 async def test_repeatable_request_succeeds_on_a_later_attempt(bench: Bench, call: Call) -> None:
     server, client = await bench.pair(status(503), reset(), status(429), answer(APPS | TOOL_MADE))
     await call(client)
-    assert len(server.seen) == 4
+    assert len(server.requests_seen) == 4
 
 
 @pytest.mark.parametrize("call", ONCE.values(), ids=ONCE.keys())
@@ -63,7 +63,7 @@ async def test_change_is_sent_once_whatever_the_status(bench: Bench, call: Call,
     server, client = await bench.pair(status(code, headers=[("Retry-After", "1")]))
     with pytest.raises(ApiError):
         await call(client)
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1
     assert bench.waits == []
 
 
@@ -72,7 +72,7 @@ async def test_change_with_a_lost_response_is_sent_once(bench: Bench, call: Call
     server, client = await bench.pair(reset())
     with pytest.raises(OutcomeUnknown):
         await call(client)
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1
 
 
 async def test_retry_delays_double_from_a_quarter_second_with_jitter(bench: Bench) -> None:
@@ -159,7 +159,7 @@ async def test_long_retry_after_raises_without_waiting(bench: Bench, header: str
     server, client = await bench.pair(status(429, headers=[("Retry-After", header)]))
     with pytest.raises(RateLimited) as caught:
         await client.list(APP)
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1
     assert bench.waits == []
     assert caught.value.retry_after is not None
     assert caught.value.retry_after > 60
@@ -182,7 +182,7 @@ def test_any_retry_after_is_parsed_to_a_finite_delay_or_none(value: str) -> None
 async def test_404_of_a_retried_delete_counts_as_success(bench: Bench, lost: list[Any]) -> None:
     server, client = await bench.pair(*lost, status(404))
     await client.delete(TOOL, "tool_1", app="app_1")
-    assert len(server.seen) == len(lost) + 1
+    assert len(server.requests_seen) == len(lost) + 1
 
 
 @pytest.mark.parametrize("before", [[], [status(429)]])
@@ -196,4 +196,4 @@ async def test_retries_can_be_switched_off(bench: Bench) -> None:
     server, client = await bench.pair(status(503), limits=Limits(retries=0))
     with contextlib.suppress(DrioError):
         await client.list(APP)
-    assert len(server.seen) == 1
+    assert len(server.requests_seen) == 1

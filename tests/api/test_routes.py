@@ -82,7 +82,7 @@ async def test_route_is_requested_with_method_path_and_body(
 ) -> None:
     server, client = await bench.pair(answer(envelope))
     await call(client)
-    (seen,) = server.seen
+    (seen,) = server.requests_seen
     assert (seen.method, seen.target) == (method, "/api/v1" + path)
     if body is None:
         assert seen.body == b""
@@ -100,14 +100,14 @@ async def test_update_without_changes_sends_nothing(bench: Bench) -> None:
     server, client = await bench.pair()
     with pytest.raises(UsageError, match="nothing changed"):
         await client.update(APP, "A", {})
-    assert server.seen == []
+    assert server.requests_seen == []
 
 
 async def test_app_cannot_be_deleted(bench: Bench) -> None:
     server, client = await bench.pair()
     with pytest.raises(UsageError, match="no way to delete"):
         await client.delete(APP, "A")
-    assert server.seen == []
+    assert server.requests_seen == []
 
 
 # --- ids ------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ async def test_id_is_encoded_in_one_path_segment(bench: Bench, id: str) -> None:
     """F23."""
     server, client = await bench.pair(answer({"tool": {}}))
     await client.get(TOOL, id, app=id)
-    (seen,) = server.seen
+    (seen,) = server.requests_seen
     segments = seen.target.split("/")
     assert segments[:4] + segments[5:6] == ["", "api", "v1", "apps", "tools"]
     assert len(segments) == 7
@@ -140,7 +140,7 @@ async def test_id_that_cannot_be_a_path_segment_is_refused(bench: Bench, id: str
     ):  # fmt: skip
         with pytest.raises(UsageError):
             await call
-    assert server.seen == []
+    assert server.requests_seen == []
 
 
 async def test_overlong_id_raises_a_drio_error(bench: Bench) -> None:
@@ -148,7 +148,7 @@ async def test_overlong_id_raises_a_drio_error(bench: Bench) -> None:
     server, client = await bench.pair()
     with pytest.raises(DrioError):
         await client.get(APP, "☃" * 10_000)
-    assert server.seen == []
+    assert server.requests_seen == []
 
 
 @given(st.text(min_size=1), st.text(min_size=1))

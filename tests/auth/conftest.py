@@ -16,9 +16,9 @@ from drio_tui.auth.browser import DesktopEnvironment
 from drio_tui.auth.events import Event, Notice, UrlReady
 from drio_tui.auth.flow import SignInFlow, SignInResult
 from drio_tui.auth.profiles import Profile, Profiles
-from drio_tui.auth.token_store import Vault
+from drio_tui.auth.token_store import TokenStore
 from drio_tui.auth.tokens import TokenSet
-from tests.auth.world import World, browse
+from tests.auth.world import SignInServers, browse
 
 
 class FakeClock:
@@ -43,8 +43,8 @@ class FakeClock:
 class User:
     """A user who signs in: opens each URL in a browser and records events and notices."""
 
-    world: World
-    store: Vault
+    world: SignInServers
+    store: TokenStore
     profiles: Profiles
     clock: FakeClock
     events: list[Event] = field(default_factory=list)
@@ -90,8 +90,8 @@ class User:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as world:
+async def world() -> AsyncIterator[SignInServers]:
+    async with SignInServers() as world:
         yield world
 
 
@@ -101,9 +101,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def user(world: World, clock: FakeClock) -> User:
+def user(world: SignInServers, clock: FakeClock) -> User:
     store_notices: list[str] = []
-    return User(world, Vault(notice=store_notices.append), Profiles.load(), clock, store_notices=store_notices)
+    return User(world, TokenStore(notice=store_notices.append), Profiles.load(), clock, store_notices=store_notices)
 
 
 class MemoryKeyring(KeyringBackend):

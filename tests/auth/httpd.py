@@ -81,7 +81,7 @@ class HttpServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
-    def to(self, path: str) -> list[Request]:
+    def requests_to(self, path: str) -> list[Request]:
         return [r for r in self.requests if r.path == path]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from drio_tui.auth.browser import BrowserRefused, DesktopEnvironment, open_url, require_web_url
+from drio_tui.auth.browser import BrowserUnavailable, DesktopEnvironment, open_url, require_web_url
 
 URL = "https://id.example/authorize?client_id=a&state=b%20c&x=(1)"
 PATH = "/usr/bin:/bin"
@@ -61,9 +61,9 @@ def test_http_and_https_urls_are_accepted(url: str) -> None:
 )
 def test_other_urls_are_refused(url: str) -> None:
     """B23: other schemes, a leading dash, line breaks, quotes, user names."""
-    with pytest.raises(BrowserRefused):
+    with pytest.raises(BrowserUnavailable):
         require_web_url(url)
-    with pytest.raises(BrowserRefused):
+    with pytest.raises(BrowserUnavailable):
         DesktopEnvironment({"BROWSER": "true", "PATH": PATH}, "linux").command(url)
 
 
@@ -85,7 +85,7 @@ def test_url_is_one_argument_of_the_browser_command() -> None:
 )
 def test_url_is_never_passed_to_a_shell_or_inside_another_argument(browser: str) -> None:
     """B23: an address may hold `$(...)` and quotes, so it never becomes part of a command line."""
-    with pytest.raises(BrowserRefused):
+    with pytest.raises(BrowserUnavailable):
         DesktopEnvironment({"BROWSER": browser, "PATH": PATH}, "linux").command(URL)
 
 
@@ -93,7 +93,7 @@ def test_url_is_never_passed_to_a_shell_or_inside_another_argument(browser: str)
 def test_terminal_browsers_are_never_started(tmp_path: Path, name: str) -> None:
     """B24: they would draw over the program's screen."""
     path = write_script(tmp_path, f"touch {tmp_path}/started", name)
-    with pytest.raises(BrowserRefused, match=name):
+    with pytest.raises(BrowserUnavailable, match=name):
         DesktopEnvironment({"BROWSER": path, "PATH": PATH}, "linux").command(URL)
 
 
@@ -147,7 +147,7 @@ async def test_running_browser_process_is_not_waited_for(tmp_path: Path) -> None
 async def test_failing_browser_process_is_reported(tmp_path: Path) -> None:
     """B24: so that the caller can ask the user to open the URL."""
     browser = write_script(tmp_path, "exit 3")
-    with pytest.raises(BrowserRefused, match="could not open"):
+    with pytest.raises(BrowserUnavailable, match="could not open"):
         await open_url(URL, DesktopEnvironment({"BROWSER": browser, "PATH": PATH}, "linux"))
 
 
@@ -185,7 +185,7 @@ def test_no_browser_is_opened_over_ssh_without_display_in_wsl_or_in_a_container(
     env: dict[str, str], extra: dict[str, bool], word: str
 ) -> None:
     """B26: SSH, no display, WSL, containers."""
-    obstacle = DesktopEnvironment(env, "linux", **extra).obstacle()
+    obstacle = DesktopEnvironment(env, "linux", **extra).why_no_browser()
     assert obstacle is not None
     assert word in obstacle
 
@@ -205,21 +205,21 @@ def test_browser_is_opened_on_a_desktop_or_where_browser_is_set(
     env: dict[str, str], platform: str, extra: dict[str, bool]
 ) -> None:
     """B26 B24: `BROWSER` is also honoured in WSL and in containers."""
-    assert DesktopEnvironment(env, platform, **extra).obstacle() is None
+    assert DesktopEnvironment(env, platform, **extra).why_no_browser() is None
 
 
 def test_each_platform_has_an_open_command() -> None:
     """B24: open, rundll32, xdg-open; and an error where there is none."""
     assert DesktopEnvironment({}, "darwin").command(URL) == ["open", URL]
     assert DesktopEnvironment({}, "win32").command(URL)[0] == "rundll32"
-    with pytest.raises(BrowserRefused, match="No program"):
+    with pytest.raises(BrowserUnavailable, match="No program"):
         DesktopEnvironment({"PATH": "/nonexistent"}, "linux").command(URL)
 
 
 def test_environment_of_this_process_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     """B26: `SSH_CONNECTION` of this process."""
     monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
-    assert "SSH" in (DesktopEnvironment.here().obstacle() or "")
+    assert "SSH" in (DesktopEnvironment.detect().why_no_browser() or "")
     monkeypatch.delenv("SSH_CONNECTION")
     monkeypatch.setenv("BROWSER", "true")
-    assert DesktopEnvironment.here().obstacle() is None
+    assert DesktopEnvironment.detect().why_no_browser() is None

@@ -23,7 +23,7 @@ from drio_tui.storage import paths
 from tests import preloaded
 from tests.auth.conftest import FakeClock
 from tests.auth.httpd import HTML, Reply, Request, json_reply
-from tests.auth.world import REGISTER, TOKEN, World
+from tests.auth.world import REGISTER, TOKEN, SignInServers
 
 BROWSER = """#!{python}
 import sys, urllib.request
@@ -61,7 +61,7 @@ async def drio(*arguments: str, env: dict[str, str] | None = None, stdin: bytes 
     return CompletedCommand(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-async def test_login_status_logout(world: World, browser: dict[str, str]) -> None:
+async def test_login_status_logout(world: SignInServers, browser: dict[str, str]) -> None:
     """B24 B59 B66: stdout has the result, stderr the progress, and the URL is always shown."""
     login = await drio("login", "--base-url", world.api.origin, "--timeout", "8", env=browser)
     assert login.code == 0, login.err
@@ -88,7 +88,7 @@ async def test_login_status_logout(world: World, browser: dict[str, str]) -> Non
     assert list((paths.state_dir() / "tokens").iterdir()) == []
 
 
-async def test_json_output_of_login_status_and_logout(world: World, browser: dict[str, str]) -> None:
+async def test_json_output_of_login_status_and_logout(world: SignInServers, browser: dict[str, str]) -> None:
     """B41 B59: every line on stderr is JSON too, and no token is in any of it."""
     login = await drio("login", "--base-url", world.api.origin, "--profile", "work", "--json", env=browser)
     assert login.code == 0, login.err
@@ -104,7 +104,7 @@ async def test_json_output_of_login_status_and_logout(world: World, browser: dic
 
 
 async def test_status_shows_the_environment_token_as_the_source(
-    world: World, browser: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    world: SignInServers, browser: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B64: `status` names the variable and never prints the token."""
     await drio("login", "--base-url", world.api.origin, env=browser)
@@ -118,7 +118,9 @@ async def test_status_shows_the_environment_token_as_the_source(
     assert "still set" in logout.err
 
 
-async def test_client_id_option_is_used_and_stored_in_the_profile(world: World, browser: dict[str, str]) -> None:
+async def test_client_id_option_is_used_and_stored_in_the_profile(
+    world: SignInServers, browser: dict[str, str]
+) -> None:
     """B14: `--client-id` where the server has no registration endpoint."""
     world.settings.metadata = {"registration_endpoint": None}
     refused = await drio("login", "--base-url", world.api.origin, "--json", env=browser)
@@ -129,10 +131,10 @@ async def test_client_id_option_is_used_and_stored_in_the_profile(world: World, 
     world.clients["by-hand"] = {"token_endpoint_auth_method": "none"}
     assert (await drio("login", "--base-url", world.api.origin, "--client-id", "by-hand", env=browser)).code == 0
     assert (await drio("login", env=browser)).code == 0
-    assert world.idp.to(REGISTER) == []
+    assert world.idp.requests_to(REGISTER) == []
 
 
-async def test_grant_refused_with_status_200_exits_with_4(world: World, browser: dict[str, str]) -> None:
+async def test_grant_refused_with_status_200_exits_with_4(world: SignInServers, browser: dict[str, str]) -> None:
     """B51: with the server's message; an HTML page instead keeps the sign-in and exits with 1."""
     await drio("login", "--base-url", world.api.origin, env=browser)
     world.access.clear()
@@ -157,7 +159,9 @@ async def test_grant_refused_with_status_200_exits_with_4(world: World, browser:
     assert "drio-tui login" in again.err
 
 
-async def test_missing_keyring_is_mentioned_at_the_first_sign_in_only(world: World, browser: dict[str, str]) -> None:
+async def test_missing_keyring_is_mentioned_at_the_first_sign_in_only(
+    world: SignInServers, browser: dict[str, str]
+) -> None:
     """B59: a script that renews its token with every call prints nothing about it."""
     first = await drio("login", "--base-url", world.api.origin, env=browser)
     assert "no keyring" in first.err
@@ -170,7 +174,7 @@ async def test_missing_keyring_is_mentioned_at_the_first_sign_in_only(world: Wor
     assert "no keyring" not in (await drio("login", env=browser)).err
 
 
-async def test_logout_reports_a_locked_keyring(world: World, browser: dict[str, str], tmp_path: Path) -> None:
+async def test_logout_reports_a_locked_keyring(world: SignInServers, browser: dict[str, str], tmp_path: Path) -> None:
     """B66: `--insecure-storage` after a keyring sign-in; no "token revoked" while one token is still valid."""
     env = {"PYTHON_KEYRING_BACKEND": "tests.auth.disk_keyring.Keyring", "DRIO_TEST_KEYRING": str(tmp_path / "kept")}
     assert (await drio("login", "--base-url", world.api.origin, env=env | browser)).code == 0
@@ -191,27 +195,27 @@ async def test_logout_reports_a_locked_keyring(world: World, browser: dict[str, 
     assert json.loads((tmp_path / "kept").read_text()) == {}
 
 
-async def test_scopes_can_be_chosen(world: World, browser: dict[str, str]) -> None:
+async def test_scopes_can_be_chosen(world: SignInServers, browser: dict[str, str]) -> None:
     """B22: several options, or several scopes in one; invalid scopes are a usage error."""
     login = ("login", "--base-url", world.api.origin)
     assert (await drio(*login, "--scope", "apps:read openid", "--scope", "email", env=browser)).code == 0
-    assert world.idp.to("/door/in")[-1].params["scope"] == "apps:read openid email"
+    assert world.idp.requests_to("/door/in")[-1].params["scope"] == "apps:read openid email"
     for nonsense in ("", 'a"b', "caf\u00e9"):
         refused = await drio(*login, "--scope", nonsense, env=browser)
         assert refused.code == 2, refused.err
         assert "Traceback" not in refused.err
 
 
-async def test_register_again_is_an_option(world: World, browser: dict[str, str]) -> None:
+async def test_register_again_is_an_option(world: SignInServers, browser: dict[str, str]) -> None:
     """B35 B53."""
     await drio("login", "--base-url", world.api.origin, env=browser)
     await drio("login", env=browser)
-    assert len(world.idp.to(REGISTER)) == 1
+    assert len(world.idp.requests_to(REGISTER)) == 1
     await drio("login", "--register-again", env=browser)
-    assert len(world.idp.to(REGISTER)) == 2
+    assert len(world.idp.requests_to(REGISTER)) == 2
 
 
-async def test_login_without_input_and_browser_times_out(world: World) -> None:
+async def test_login_without_input_and_browser_times_out(world: SignInServers) -> None:
     """B35 F49: stdin is closed or empty."""
     for stdin in (None, b""):
         done = await drio(
@@ -247,7 +251,7 @@ async def test_exit_codes(arguments: tuple[str, ...], code: int) -> None:
 
 
 async def test_control_sequences_from_the_server_do_not_reach_the_terminal(
-    world: World, browser: dict[str, str]
+    world: SignInServers, browser: dict[str, str]
 ) -> None:
     """B31 F55: account names and error texts with control sequences are shown as symbols."""
 
@@ -269,7 +273,7 @@ async def test_control_sequences_from_the_server_do_not_reach_the_terminal(
         assert not set(done.out + done.err) & {"\x1b", "\x07", "\u202e", "\x9b"}
 
 
-async def test_damaged_profiles_file_is_reported_and_kept(world: World) -> None:
+async def test_damaged_profiles_file_is_reported_and_kept(world: SignInServers) -> None:
     """F43: it is renamed."""
     path = Profiles().path
     path.parent.mkdir(parents=True)
@@ -326,7 +330,7 @@ class Terminal:
         return code
 
 
-async def test_redirect_url_can_be_pasted_into_the_terminal(world: World, clock: FakeClock) -> None:
+async def test_redirect_url_can_be_pasted_into_the_terminal(world: SignInServers, clock: FakeClock) -> None:
     """B36 B26: a refused paste is explained and the wait goes on; a URL wrapped over several lines is joined."""
     terminal = Terminal()
     await terminal.start("login", "--base-url", world.api.origin, "--no-browser")
@@ -341,7 +345,7 @@ async def test_redirect_url_can_be_pasted_into_the_terminal(world: World, clock:
     assert await terminal.end() == 0
 
 
-async def test_redirect_url_can_be_piped_in(world: World) -> None:
+async def test_redirect_url_can_be_piped_in(world: SignInServers) -> None:
     """B36: with `--no-browser` a pipe is read too; an unusable line or the end of input does not end the wait."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "drio_tui", "login", "--base-url", world.api.origin, "--no-browser", "--json",
@@ -361,7 +365,7 @@ async def test_redirect_url_can_be_piped_in(world: World) -> None:
     assert json.loads(out)["account"] == "ada@example.com"
 
 
-async def test_ctrl_c_ends_the_wait_and_closes_the_port(world: World) -> None:
+async def test_ctrl_c_ends_the_wait_and_closes_the_port(world: SignInServers) -> None:
     """B27: exit code 130, no traceback, the port is closed and nothing was stored."""
     terminal = Terminal()
     await terminal.start("login", "--base-url", world.api.origin, "--no-browser")

@@ -18,15 +18,15 @@ from drio_tui.auth.errors import (
     UnsafeEndpoint,
 )
 from drio_tui.auth.oauth_http import OAuthHttpClient
-from drio_tui.auth.www_authenticate import bearer_challenge, scopes
+from drio_tui.auth.www_authenticate import bearer_challenge, parse_scopes
 from tests.auth.conftest import User
 from tests.auth.httpd import HTML, HttpServer, Raw, Reply, Request, json_reply
-from tests.auth.world import TOKEN, World
+from tests.auth.world import TOKEN, SignInServers
 
 PRM = "/.well-known/oauth-protected-resource"
 
 
-async def run_discovery(world: World, total: float = 5.0) -> Discovery:
+async def run_discovery(world: SignInServers, total: float = 5.0) -> Discovery:
     async with OAuthHttpClient(total=total) as http:
         return await discover(http, world.base_url)
 
@@ -38,26 +38,26 @@ def always(reply: Reply | Raw):
     return answer
 
 
-async def test_resource_metadata_url_is_taken_from_the_challenge(world: World) -> None:
+async def test_resource_metadata_url_is_taken_from_the_challenge(world: SignInServers) -> None:
     """B01: `resource_metadata` in `WWW-Authenticate` is followed, wherever it points."""
     world.settings.challenge = f'DPoP algs="x", Bearer error="x", resource_metadata="{world.api.origin}/odd/place"'
     world.api_override["/odd/place"] = always(
         json_reply({"resource": world.base_url, "authorization_servers": [world.issuer]})
     )
     assert (await run_discovery(world)).server.issuer == world.issuer
-    assert world.api.to(f"{PRM}/api/v1") == []
+    assert world.api.requests_to(f"{PRM}/api/v1") == []
 
 
 @pytest.mark.parametrize("challenge", [None, "Bearer", 'Bearer realm="x"', "Basic"])
 async def test_without_a_challenge_url_the_well_known_url_with_path_is_tried(
-    world: World, challenge: str | None
+    world: SignInServers, challenge: str | None
 ) -> None:
     """B01: the well-known address with the API's path inserted."""
     world.settings.challenge = challenge
     assert (await run_discovery(world)).server.issuer == world.issuer
 
 
-async def test_root_well_known_url_is_tried_second(world: World) -> None:
+async def test_root_well_known_url_is_tried_second(world: SignInServers) -> None:
     """B01: inserted path first, then the root."""
     world.settings.challenge = None
     world.settings.has_resource_metadata = False
@@ -72,7 +72,7 @@ async def test_root_well_known_url_is_tried_second(world: World) -> None:
 @pytest.mark.parametrize(
     "resource", ["https://elsewhere.example/api/v1", "{origin}/api/v2", "{origin}/api/v1/me", "{origin}/api/v", None, 3]
 )
-async def test_metadata_for_another_resource_are_rejected(user: User, world: World, resource: object) -> None:
+async def test_metadata_for_another_resource_are_rejected(user: User, world: SignInServers, resource: object) -> None:
     """B02: `resource` must cover the API's address; no browser is opened."""
     value = resource.format(origin=world.api.origin) if isinstance(resource, str) else resource
     world.settings.resource = {"resource": value}
@@ -85,13 +85,13 @@ async def test_metadata_for_another_resource_are_rejected(user: User, world: Wor
 
 @pytest.mark.parametrize("layout", ["oauth", "openid", "openid appended", "oauth appended"])
 @pytest.mark.parametrize("path", ["", "/tenant/a"])
-async def test_all_four_metadata_urls_are_tried(world: World, layout: str, path: str) -> None:
+async def test_all_four_metadata_urls_are_tried(world: SignInServers, layout: str, path: str) -> None:
     """B03: path inserted and appended, OAuth and OpenID names."""
     world.settings.layout, world.settings.issuer_path = layout, path
     assert (await run_discovery(world)).server.token_endpoint == world.idp.origin + TOKEN
 
 
-async def test_metadata_that_name_another_issuer_are_rejected(user: User, world: World) -> None:
+async def test_metadata_that_name_another_issuer_are_rejected(user: User, world: SignInServers) -> None:
     """B04: RFC 8414 section 3.3; the message has both names."""
     world.settings.metadata = {"issuer": "https://evil.example"}
     with pytest.raises(MetadataMismatch) as caught:
@@ -101,7 +101,7 @@ async def test_metadata_that_name_another_issuer_are_rejected(user: User, world:
     assert user.urls == []
 
 
-async def test_api_without_resource_metadata_can_be_its_own_authorization_server(world: World) -> None:
+async def test_api_without_resource_metadata_can_be_its_own_authorization_server(world: SignInServers) -> None:
     """B04 (b): no resource metadata, the API's own document, equal issuer."""
     world.settings.has_resource_metadata, world.settings.challenge = False, None
     document = world.metadata() | {"issuer": world.api.origin}
@@ -111,7 +111,7 @@ async def test_api_without_resource_metadata_can_be_its_own_authorization_server
     assert result.resource == world.base_url
 
 
-async def test_endpoints_of_metadata_that_name_another_issuer_are_not_used(world: World) -> None:
+async def test_endpoints_of_metadata_that_name_another_issuer_are_not_used(world: SignInServers) -> None:
     """B04 (b): they name another issuer (AuthKit): its own metadata are fetched and used."""
     world.settings.has_resource_metadata, world.settings.challenge = False, None
     lure = world.metadata() | {"token_endpoint": "https://evil.example/token"}
@@ -119,7 +119,7 @@ async def test_endpoints_of_metadata_that_name_another_issuer_are_not_used(world
     assert (await run_discovery(world)).server.token_endpoint == world.idp.origin + TOKEN
 
 
-async def test_delegation_that_the_named_issuer_does_not_confirm_is_rejected(world: World) -> None:
+async def test_delegation_that_the_named_issuer_does_not_confirm_is_rejected(world: SignInServers) -> None:
     """B04 (c): the named issuer's own metadata name a third issuer; the message has both."""
     world.settings.has_resource_metadata, world.settings.challenge = False, None
     named = world.metadata()
@@ -131,7 +131,7 @@ async def test_delegation_that_the_named_issuer_does_not_confirm_is_rejected(wor
     assert "third.example" in caught.value.message
 
 
-async def test_delegation_to_plain_http_is_refused(world: World) -> None:
+async def test_delegation_to_plain_http_is_refused(world: SignInServers) -> None:
     """B04 B06: the second document is fetched over https only."""
     world.settings.has_resource_metadata, world.settings.challenge = False, None
     document = world.metadata() | {"issuer": "http://id.example"}
@@ -142,7 +142,7 @@ async def test_delegation_to_plain_http_is_refused(world: World) -> None:
 
 @pytest.mark.parametrize("reply", [Reply(500), Reply(503), Reply(429, headers={"Retry-After": "7"})], ids=str)
 @pytest.mark.parametrize("which", ["resource", "server"])
-async def test_server_errors_do_not_count_as_missing_metadata(world: World, reply: Reply, which: str) -> None:
+async def test_server_errors_do_not_count_as_missing_metadata(world: SignInServers, reply: Reply, which: str) -> None:
     """B05: 5xx and 429 on metadata raise `ServerUnavailable`."""
     world.settings.challenge = None
     if which == "resource":
@@ -156,14 +156,14 @@ async def test_server_errors_do_not_count_as_missing_metadata(world: World, repl
     assert not any("openid" in r.path for r in world.idp.requests)
 
 
-async def test_hanging_metadata_request_times_out(world: World) -> None:
+async def test_hanging_metadata_request_times_out(world: SignInServers) -> None:
     """B05: it does not count as missing metadata."""
     world.override[world.metadata_path] = always(Raw(b"", "hang"))
     with pytest.raises(StepTimeout):
         await run_discovery(world, total=0.3)
 
 
-async def test_time_limit_covers_the_whole_metadata_response(world: World) -> None:
+async def test_time_limit_covers_the_whole_metadata_response(world: SignInServers) -> None:
     """B05: the limit is for the whole response, not for the pause between bytes."""
     world.override[world.metadata_path] = always(Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "hang"))
     with pytest.raises(StepTimeout):
@@ -201,7 +201,7 @@ async def test_closed_port_is_reported_as_unreachable() -> None:
         "https://",
     ],
 )
-async def test_unsafe_endpoints_are_refused_before_use(world: World, endpoint: str, address: str) -> None:
+async def test_unsafe_endpoints_are_refused_before_use(world: SignInServers, endpoint: str, address: str) -> None:
     """B06: only https, or http to this machine."""
     world.settings.metadata = {endpoint: address}
     with pytest.raises(UnsafeEndpoint) as caught:
@@ -210,14 +210,14 @@ async def test_unsafe_endpoints_are_refused_before_use(world: World, endpoint: s
 
 
 @pytest.mark.parametrize("address", ["https://id.example/x", "http://localhost:1/x", "http://[::1]:1/x"])
-async def test_https_and_loopback_endpoints_are_accepted(world: World, address: str) -> None:
+async def test_https_and_loopback_endpoints_are_accepted(world: SignInServers, address: str) -> None:
     """B06: https anywhere, and http to this machine."""
     world.settings.metadata = {"token_endpoint": address}
     assert (await run_discovery(world)).server.token_endpoint == address
 
 
 @pytest.mark.parametrize("methods", [None, [], ["plain"]])
-async def test_a_server_without_s256_is_refused(user: User, world: World, methods: object) -> None:
+async def test_a_server_without_s256_is_refused(user: User, world: SignInServers, methods: object) -> None:
     """B07: before a browser opens."""
     world.settings.metadata = {"code_challenge_methods_supported": methods}
     with pytest.raises(PkceMissing):
@@ -244,7 +244,7 @@ async def test_a_server_without_s256_is_refused(user: User, world: World, method
     ],
     ids=range(13),
 )
-async def test_malformed_metadata_raise_bad_answer(world: World, reply: Reply) -> None:
+async def test_malformed_metadata_raise_bad_answer(world: SignInServers, reply: Reply) -> None:
     """B09: larger than 1 MiB, not JSON, wrong types."""
     body = reply.body.replace(b'"I"', f'"{world.issuer}"'.encode())
     world.override[world.metadata_path] = always(Reply(reply.status, body, reply.headers))
@@ -254,7 +254,7 @@ async def test_malformed_metadata_raise_bad_answer(world: World, reply: Reply) -
     assert "Traceback" not in str(caught.value)
 
 
-async def test_a_gzip_bomb_is_not_unpacked(world: World) -> None:
+async def test_a_gzip_bomb_is_not_unpacked(world: SignInServers) -> None:
     """B09: bounded after decompression too."""
     import gzip
 
@@ -265,14 +265,14 @@ async def test_a_gzip_bomb_is_not_unpacked(world: World) -> None:
         await run_discovery(world)
 
 
-async def test_html_page_at_one_metadata_url_does_not_hide_the_next(world: World) -> None:
+async def test_html_page_at_one_metadata_url_does_not_hide_the_next(world: SignInServers) -> None:
     """B09: a host that answers every unknown path with its home page, and the real document at the next address."""
     world.settings.issuer_path, world.settings.layout = "/t", "openid appended"
     world.override["/.well-known/oauth-authorization-server/t"] = always(HTML)
     assert (await run_discovery(world)).server.issuer == world.issuer
 
 
-async def test_metadata_redirects_are_followed_up_to_a_limit(world: World) -> None:
+async def test_metadata_redirects_are_followed_up_to_a_limit(world: SignInServers) -> None:
     """B09: one redirect is followed, a loop raises."""
     world.override["/there"] = always(json_reply(world.metadata()))
     world.override[world.metadata_path] = always(Reply(302, b"", {"Location": "/there"}))
@@ -283,7 +283,7 @@ async def test_metadata_redirects_are_followed_up_to_a_limit(world: World) -> No
 
 
 @pytest.mark.parametrize("target", ["http://id.example/", "ftp://127.0.0.1/", "file:///etc/passwd"])
-async def test_metadata_redirects_to_unsafe_urls_are_refused(world: World, target: str) -> None:
+async def test_metadata_redirects_to_unsafe_urls_are_refused(world: SignInServers, target: str) -> None:
     """B09: never to plain http elsewhere, never to another scheme."""
     world.override[world.metadata_path] = always(Reply(302, b"", {"Location": target}))
     with pytest.raises(UnsafeEndpoint):
@@ -291,21 +291,21 @@ async def test_metadata_redirects_to_unsafe_urls_are_refused(world: World, targe
 
 
 @pytest.mark.parametrize("missing", ["authorization_endpoint", "token_endpoint"])
-async def test_missing_endpoint_is_named_in_the_error(world: World, missing: str) -> None:
+async def test_missing_endpoint_is_named_in_the_error(world: SignInServers, missing: str) -> None:
     """B09: the message says what is missing."""
     world.settings.metadata = {missing: None}
     with pytest.raises(BadAnswer, match=missing):
         await run_discovery(world)
 
 
-async def test_host_without_any_metadata_is_reported(world: World) -> None:
+async def test_host_without_any_metadata_is_reported(world: SignInServers) -> None:
     """B03: every address answers 404."""
     world.settings.has_resource_metadata, world.settings.challenge = False, None
     with pytest.raises(NoSignInService):
         await run_discovery(world)
 
 
-async def test_scopes_come_from_the_challenge_first(user: User, world: World) -> None:
+async def test_scopes_come_from_the_challenge_first(user: User, world: SignInServers) -> None:
     """B22: the challenge's scope wins over both lists."""
     world.settings.challenge = (
         "Bearer" + f' scope="openid apps:write", resource_metadata="{world.api.origin}{PRM}/api/v1"'
@@ -314,7 +314,7 @@ async def test_scopes_come_from_the_challenge_first(user: User, world: World) ->
     assert (await run_discovery(world)).scopes == ("openid", "apps:write")
 
 
-async def test_scopes_come_from_the_resource_then_from_the_server(world: World) -> None:
+async def test_scopes_come_from_the_resource_then_from_the_server(world: SignInServers) -> None:
     """B22: `scopes_supported` of the resource, else of the server."""
     world.settings.resource = {"scopes_supported": ["openid", "email"]}
     assert (await run_discovery(world)).scopes == ("openid", "email")
@@ -322,7 +322,7 @@ async def test_scopes_come_from_the_resource_then_from_the_server(world: World) 
     assert (await run_discovery(world)).scopes == ("openid", "profile", "email")
 
 
-async def test_only_api_scopes_of_the_servers_list_are_requested(world: World) -> None:
+async def test_only_api_scopes_of_the_servers_list_are_requested(world: SignInServers) -> None:
     """B22: the server's list covers all of its resources."""
     world.settings.metadata = {"scopes_supported": ["admin", "email", "openid", "billing:write", "offline_access"]}
     assert (await run_discovery(world)).scopes == ("email", "openid", "offline_access")
@@ -330,16 +330,18 @@ async def test_only_api_scopes_of_the_servers_list_are_requested(world: World) -
     assert (await run_discovery(world)).scopes == ()
 
 
-async def test_without_listed_scopes_no_scope_is_sent(user: User, world: World) -> None:
+async def test_without_listed_scopes_no_scope_is_sent(user: User, world: SignInServers) -> None:
     """B22 B10: `scope` is omitted from the URL and the registration, not sent empty."""
     world.settings.metadata = {"scopes_supported": None}
     await user.sign_in()
     assert "scope=" not in user.urls[0]
-    assert "scope" not in world.idp.to("/desk/enrol")[0].json
+    assert "scope" not in world.idp.requests_to("/desk/enrol")[0].json
 
 
 @pytest.mark.parametrize("listed", [True, False])
-async def test_offline_access_is_requested_only_where_it_is_listed(user: User, world: World, listed: bool) -> None:
+async def test_offline_access_is_requested_only_where_it_is_listed(
+    user: User, world: SignInServers, listed: bool
+) -> None:
     """B22: with `prompt=consent` (OpenID Connect Core section 11)."""
     world.settings.resource = {"scopes_supported": ["openid"]}
     world.settings.metadata = {"scopes_supported": ["openid", "offline_access"] if listed else ["openid"]}
@@ -348,10 +350,10 @@ async def test_offline_access_is_requested_only_where_it_is_listed(user: User, w
     assert ("prompt=consent" in user.urls[0]) is listed
 
 
-async def test_client_and_tokens_of_one_issuer_are_not_sent_to_another(user: User, world: World) -> None:
+async def test_client_and_tokens_of_one_issuer_are_not_sent_to_another(user: User, world: SignInServers) -> None:
     """B17: after the API names another server, the old one's client id and tokens are not sent there."""
     first = await user.sign_in()
-    async with World() as other:
+    async with SignInServers() as other:
         world.api_override["/api/v1/me"] = _me_of(world, other)
         world.settings.resource = {"authorization_servers": [other.issuer]}
         second = await user.sign_in()
@@ -362,7 +364,7 @@ async def test_client_and_tokens_of_one_issuer_are_not_sent_to_another(user: Use
         assert secret not in sent
 
 
-def _me_of(world: World, other: World):
+def _me_of(world: SignInServers, other: SignInServers):
     async def me(request: Request) -> Reply:
         account = other.bearer(request) or world.bearer(request)
         return world.refuse() if account is None else json_reply({"user": {"id": f"user_{account}", "email": account}})
@@ -390,7 +392,7 @@ def test_challenges_are_parsed_by_the_grammar(values: list[str], expected: dict[
 
 def test_invalid_scopes_are_left_out() -> None:
     """B22: quotes, control characters and duplicates."""
-    assert scopes('a b a "c" d\x00 e') == ("a", "b", "e")
+    assert parse_scopes('a b a "c" d\x00 e') == ("a", "b", "e")
 
 
 def test_every_error_is_a_sign_in_failed_with_title_step_and_hint() -> None:

@@ -18,11 +18,11 @@ from drio_tui.auth.profiles import Profile
 from drio_tui.storage import paths
 from tests.auth.conftest import User
 from tests.auth.httpd import HttpServer, Reply, Request, json_reply
-from tests.auth.world import World
+from tests.auth.world import SignInServers
 
 
 async def test_environment_token_overrides_stored_sign_ins(
-    user: User, world: World, monkeypatch: pytest.MonkeyPatch
+    user: User, world: SignInServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B64: it is named as the source, never stored and never renewed."""
     done = await user.sign_in()
@@ -115,7 +115,7 @@ async def test_private_certificate_authority_is_trusted_when_configured(
 
 
 async def test_redirect_from_https_to_http_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, world: World
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, world: SignInServers
 ) -> None:
     """B09: https→http is refused even when it leads to this machine."""
     authority = trustme.CA()
@@ -133,7 +133,7 @@ async def test_redirect_from_https_to_http_is_refused(
     assert world.idp.requests == []
 
 
-async def test_proxy_is_used_for_other_hosts_only(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+async def test_proxy_is_used_for_other_hosts_only(monkeypatch: pytest.MonkeyPatch, world: SignInServers) -> None:
     """B70 F17: `HTTP_PROXY` and `HTTPS_PROXY` are honoured, except for loopback."""
     request_lines: list[str] = []
 
@@ -168,7 +168,7 @@ async def test_proxy_is_used_for_other_hosts_only(monkeypatch: pytest.MonkeyPatc
     ("variable", "value"), [("ALL_PROXY", "socks5h://127.0.0.1:1"), ("SSL_CERT_FILE", "/nonexistent/ca.pem")]
 )
 async def test_invalid_network_settings_are_named_and_do_not_affect_loopback(
-    monkeypatch: pytest.MonkeyPatch, world: World, variable: str, value: str
+    monkeypatch: pytest.MonkeyPatch, world: SignInServers, variable: str, value: str
 ) -> None:
     """F17: SOCKS needs a package that the base install leaves out; the sandbox needs no proxy."""
     monkeypatch.setenv(variable, value)

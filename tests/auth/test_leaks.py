@@ -20,20 +20,20 @@ from drio_tui.auth.logout import log_out
 from drio_tui.auth.token_manager import TokenManager
 from tests.auth.conftest import User
 from tests.auth.httpd import Raw, Reply, Request, json_reply
-from tests.auth.world import TOKEN, World
+from tests.auth.world import TOKEN, SignInServers
 
 SECRET_KINDS = ("at-", "rt-", "code-", "secret-")
 
 
-def request_secrets(user: User, world: World) -> list[str]:
+def request_secrets(user: User, world: SignInServers) -> list[str]:
     """Return state and verifier of every authorization request."""
     states = [r.params["state"] for r in world.idp.requests if "state" in r.params]
-    verifiers = [r.form["code_verifier"] for r in world.idp.to(TOKEN) if "code_verifier" in r.form]
+    verifiers = [r.form["code_verifier"] for r in world.idp.requests_to(TOKEN) if "code_verifier" in r.form]
     return states + verifiers
 
 
 async def test_a_whole_session_leaves_no_secret_in_logs_reprs_errors_or_files(
-    user: User, world: World, caplog: pytest.LogCaptureFixture, isolated: Path
+    user: User, world: SignInServers, caplog: pytest.LogCaptureFixture, isolated: Path
 ) -> None:
     """B68: sign in, work, refresh, failures of every kind, sign out, with every logger at DEBUG."""
     caplog.set_level(logging.DEBUG)
@@ -97,7 +97,7 @@ async def test_a_whole_session_leaves_no_secret_in_logs_reprs_errors_or_files(
 
 
 async def test_no_secret_is_in_the_process_list_or_in_a_childs_environment(
-    user: User, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    user: User, world: SignInServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B68: the opener's arguments hold the address and with it the state, which is of no use without the verifier."""
     from drio_tui.auth.browser import DesktopEnvironment
@@ -118,13 +118,13 @@ async def test_no_secret_is_in_the_process_list_or_in_a_childs_environment(
     await sign_in.run()
     seen = (tmp_path / "args").read_text() + (tmp_path / "env").read_text()
     assert "state=" in seen
-    verifiers = [r.form["code_verifier"] for r in world.idp.to(TOKEN)]
+    verifiers = [r.form["code_verifier"] for r in world.idp.requests_to(TOKEN)]
     for secret in ["secret-in-the-environment", *verifiers, *(s for s in world.minted if s.startswith(SECRET_KINDS))]:
         assert secret not in seen
 
 
 @pytest.mark.parametrize("form", ["page", "text", "description", "message", "code"])
-async def test_secrets_echoed_in_error_responses_are_hidden(user: User, world: World, form: str) -> None:
+async def test_secrets_echoed_in_error_responses_are_hidden(user: User, world: SignInServers, form: str) -> None:
     """B68: the server repeats the code or the verifier; its message is shown without them."""
 
     async def echo(request: Request) -> Reply:
@@ -148,7 +148,7 @@ async def test_secrets_echoed_in_error_responses_are_hidden(user: User, world: W
         assert secret not in repr(caught.value) + str(caught.value.as_dict())
 
 
-async def test_task_reprs_hold_no_secret(user: User, world: World) -> None:
+async def test_task_reprs_hold_no_secret(user: User, world: SignInServers) -> None:
     """B68: asyncio's own reprs (debug mode prints them) hold no secret."""
     user.opens_urls = False
     task = asyncio.create_task(user.flow().run())

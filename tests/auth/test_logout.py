@@ -13,13 +13,13 @@ from drio_tui.auth import token_endpoint
 from drio_tui.auth.errors import StoreFailed
 from drio_tui.auth.logout import log_out
 from drio_tui.auth.profiles import Profile, Profiles
-from drio_tui.auth.token_store import Vault
+from drio_tui.auth.token_store import TokenStore
 from tests.auth.conftest import MemoryKeyring, User, token_set
 from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
-from tests.auth.world import REVOKE, World
+from tests.auth.world import REVOKE, SignInServers
 
 
-async def test_logout_revokes_the_refresh_token_and_deletes_everything(user: User, world: World) -> None:
+async def test_logout_revokes_the_refresh_token_and_deletes_everything(user: User, world: SignInServers) -> None:
     """B66: revoked at the server, deleted here, and removed from the profile."""
     done = await user.sign_in()
     result = await log_out(done.profile, user.store, user.profiles)
@@ -27,10 +27,10 @@ async def test_logout_revokes_the_refresh_token_and_deletes_everything(user: Use
     assert result.revoked
     assert result.problem is None
     assert world.revoked == [done.tokens.refresh_token]
-    sent = world.idp.to(REVOKE)[0].form
+    sent = world.idp.requests_to(REVOKE)[0].form
     assert sent["token_type_hint"] == "refresh_token"
     assert sent["client_id"] == done.tokens.client_id
-    assert await Vault().load(done.profile) is None
+    assert await TokenStore().load(done.profile) is None
     kept = Profiles.load().get(done.profile.name)
     assert kept is not None
     assert kept.account is None
@@ -38,7 +38,7 @@ async def test_logout_revokes_the_refresh_token_and_deletes_everything(user: Use
 
 @pytest.mark.parametrize("reply", [Reply(500), Reply(400), Raw(b"", "reset"), Raw(b"", "hang")], ids=range(4))
 async def test_failed_revocation_is_reported_and_tokens_are_deleted(
-    user: User, world: World, reply: Reply | Raw, monkeypatch: pytest.MonkeyPatch
+    user: User, world: SignInServers, reply: Reply | Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B66: after at most 5 s."""
     assert token_endpoint.REVOKE_SECONDS == 5.0
@@ -52,17 +52,17 @@ async def test_failed_revocation_is_reported_and_tokens_are_deleted(
     result = await log_out(done.profile, user.store, user.profiles)
     assert not result.revoked
     assert result.problem
-    assert await Vault().load(done.profile) is None
+    assert await TokenStore().load(done.profile) is None
 
 
-async def test_missing_revocation_endpoint_is_reported(user: User, world: World) -> None:
+async def test_missing_revocation_endpoint_is_reported(user: User, world: SignInServers) -> None:
     """B66: tokens are revoked only where the endpoint is advertised."""
     world.settings.metadata = {"revocation_endpoint": None}
     done = await user.sign_in()
     result = await log_out(done.profile, user.store, user.profiles)
     assert not result.revoked
     assert "no revocation" in (result.problem or "")
-    assert world.idp.to(REVOKE) == []
+    assert world.idp.requests_to(REVOKE) == []
 
 
 async def test_signing_out_twice_is_no_error(user: User) -> None:
@@ -73,13 +73,13 @@ async def test_signing_out_twice_is_no_error(user: User) -> None:
     assert not result.was_signed_in
 
 
-async def test_logout_leaves_the_other_account_signed_in(user: User, world: World) -> None:
+async def test_logout_leaves_the_other_account_signed_in(user: User, world: SignInServers) -> None:
     """B65 B66: the profile that was created for the other account is removed."""
     ada = await user.sign_in()
     world.settings.account = "bob@example.com"
     bob = await user.sign_in()
     await log_out(bob.profile, user.store, user.profiles)
-    assert await Vault().load(ada.profile) == ada.tokens
+    assert await TokenStore().load(ada.profile) == ada.tokens
     assert [p.name for p in Profiles.load()] == [ada.profile.name]
 
 
@@ -122,49 +122,49 @@ UseKeyring = Callable[[Any], Any]
 
 
 async def test_older_tokens_in_a_locked_keyring_are_reported_and_revoked_at_the_next_logout(
-    user: User, world: World, use_keyring: UseKeyring
+    user: User, world: SignInServers, use_keyring: UseKeyring
 ) -> None:
     """B66: signed in again while the keyring was locked; the reachable tokens are deleted, the keyring is reported."""
     backend = use_keyring(Lockable())
     await user.sign_in()
     backend.locked = True
-    user.store = Vault()
+    user.store = TokenStore()
     done = await user.sign_in()
     assert done.profile.token_store == "file"
     with pytest.raises(StoreFailed, match="KeyringLocked") as caught:
-        await log_out(done.profile, Vault(), user.profiles)
+        await log_out(done.profile, TokenStore(), user.profiles)
     assert "Not signed out everywhere" in str(caught.value)
     assert "unlock" in caught.value.hint
     assert world.revoked == [done.tokens.refresh_token]
     kept = Profiles.load().get(done.profile.name)
     assert kept == done.profile
     backend.locked = False
-    result = await log_out(kept, Vault(), user.profiles)
+    result = await log_out(kept, TokenStore(), user.profiles)
     assert result.revoked
     assert world.refresh == {}
     assert backend.kept == {}
-    assert await Vault().load(kept) is None
+    assert await TokenStore().load(kept) is None
 
 
 async def test_every_copy_of_a_profile_is_revoked_and_removed(
-    user: User, world: World, use_keyring: UseKeyring
+    user: User, world: SignInServers, use_keyring: UseKeyring
 ) -> None:
     """B66: one in the keyring and one in the file, by choice; neither can be refreshed afterwards."""
     backend = use_keyring(Lockable())
     first = await user.sign_in()
     second = await user.sign_in(replace(first.profile, pinned_file=True))
-    assert await Vault().copies(second.profile) == ([first.tokens, second.tokens], [])
-    result = await log_out(second.profile, Vault(), user.profiles)
+    assert await TokenStore().copies(second.profile) == ([first.tokens, second.tokens], [])
+    result = await log_out(second.profile, TokenStore(), user.profiles)
     assert result.revoked
     assert result.copies == 2
     assert sorted(world.revoked) == sorted([first.tokens.refresh_token, second.tokens.refresh_token])
     assert world.refresh == {}
     assert backend.kept == {}
-    assert await Vault().copies(second.profile) == ([], [])
+    assert await TokenStore().copies(second.profile) == ([], [])
 
 
 async def test_revoked_is_true_only_when_every_copy_was_revoked(
-    user: User, world: World, use_keyring: UseKeyring
+    user: User, world: SignInServers, use_keyring: UseKeyring
 ) -> None:
     """B66: the server revokes one of two."""
     use_keyring(Lockable())
@@ -175,7 +175,7 @@ async def test_revoked_is_true_only_when_every_copy_was_revoked(
         return Reply(500) if request.form["token"] == first.tokens.refresh_token else Reply(200)
 
     world.override[REVOKE] = choosy
-    result = await log_out(second.profile, Vault(), user.profiles)
+    result = await log_out(second.profile, TokenStore(), user.profiles)
     assert result.was_signed_in
     assert not result.revoked
     assert "did not take the token back" in (result.problem or "")
@@ -186,7 +186,7 @@ async def test_revoked_is_true_only_when_every_copy_was_revoked(
     [HTML, json_reply({"error": "unsupported_token_type"}), json_reply({"error": {"code": "no", "message": "no"}})],
     ids=["page", "error", "envelope"],
 )
-async def test_error_or_page_with_status_200_is_no_revocation(user: User, world: World, reply: Reply) -> None:
+async def test_error_or_page_with_status_200_is_no_revocation(user: User, world: SignInServers, reply: Reply) -> None:
     """B66: an HTML page or an OAuth error is not the empty response of RFC 7009."""
 
     async def refuses(request: Request) -> Reply:
@@ -207,8 +207,8 @@ async def test_unreadable_keyring_is_reported_for_a_profile_of_an_earlier_versio
     backend.locked = True
     profile = Profile("old", user.world.base_url, "ada@example.com", token_store="file")
     user.profiles.add(profile)
-    await Vault(insecure=True).save(profile, token_set(user.clock))
-    result = await log_out(profile, Vault(), user.profiles)
+    await TokenStore(insecure=True).save(profile, token_set(user.clock))
+    result = await log_out(profile, TokenStore(), user.profiles)
     assert "KeyringLocked" in (result.problem or "")
     assert user.profiles.get("old") == profile  # else a second try would look for another entry
 

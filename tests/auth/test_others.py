@@ -23,7 +23,7 @@ from drio_tui.auth.flow import SignInFlow
 from drio_tui.auth.logout import log_out
 from drio_tui.auth.profiles import Profiles
 from drio_tui.auth.token_manager import TokenManager
-from drio_tui.auth.token_store import Vault
+from drio_tui.auth.token_store import TokenStore
 from tests.auth.conftest import FakeClock
 from tests.auth.world import Page, browse
 
@@ -154,7 +154,7 @@ async def test_sign_in_refresh_and_logout_with_the_mcp_sdks_server(clock: FakeCl
             opened.append(asyncio.create_task(browse(event.url)))
 
     async with serving(lambda origin: sdk_app(provider, origin)) as origin:
-        profiles, store = Profiles.load(), Vault()
+        profiles, store = Profiles.load(), TokenStore()
         profile = profiles.resolve(base_url=origin)
         sign_in = SignInFlow(profile, store=store, profiles=profiles, on_event=see, open_browser=False, clock=clock)
         done = await sign_in.run()
@@ -217,7 +217,7 @@ async def test_sign_in_through_the_sandboxs_pages(sandbox_process: Any) -> None:
             if isinstance(event, UrlReady):
                 pages.append(asyncio.create_task(consent(event.url, browser)))
 
-        profiles, store = Profiles.load(), Vault()
+        profiles, store = Profiles.load(), TokenStore()
         profile = profiles.resolve(base_url=sandbox_process.base_url)
         sign_in = SignInFlow(
             profile, store=store, profiles=profiles, on_event=see, open_browser=False, timeout=30, clock=clock

@@ -15,27 +15,27 @@ import pytest
 from drio_tui.auth.errors import SignedOut
 from drio_tui.auth.flow import SignInResult
 from drio_tui.auth.token_manager import TokenManager
-from drio_tui.auth.token_store import Vault
+from drio_tui.auth.token_store import TokenStore
 from drio_tui.auth.tokens import SystemClock
 from drio_tui.storage.lock import FileLock, LockBusy, sign_in_lock
 from tests.auth.conftest import User
 from tests.auth.httpd import Raw, Reply, Request
-from tests.auth.world import TOKEN, World
+from tests.auth.world import TOKEN, SignInServers
 
 PROGRAM = """
 import asyncio, os, signal, sys
 from drio_tui.auth.errors import SignedOut
 from drio_tui.auth.token_manager import TokenManager
 from drio_tui.auth.profiles import Profiles
-from drio_tui.auth.token_store import Vault
+from drio_tui.auth.token_store import TokenStore
 
-class Dying(Vault):
+class Dying(TokenStore):
     async def save(self, profile, tokens):
         os.kill(os.getpid(), signal.SIGKILL)
 
 async def main():
     profile = Profiles.load().current
-    store = (Dying if sys.argv[1] == 'dies' else Vault)()
+    store = (Dying if sys.argv[1] == 'dies' else TokenStore)()
     manager = TokenManager(profile, store)
     print('READY', flush=True)
     sys.stdin.readline()
@@ -89,7 +89,7 @@ async def expired(user: User) -> SignInResult:
 
 @pytest.mark.slow
 async def test_five_processes_with_one_expired_token_refresh_once(
-    user: User, world: World, expired: SignInResult
+    user: User, world: SignInServers, expired: SignInResult
 ) -> None:
     """B44: exactly one POST; the other processes read the store again and use the same token."""
     all_waiting, requests = asyncio.Event(), []
@@ -113,7 +113,7 @@ async def test_five_processes_with_one_expired_token_refresh_once(
 
 
 @pytest.mark.slow
-async def test_lock_of_a_killed_process_is_free(user: User, world: World, expired: SignInResult) -> None:
+async def test_lock_of_a_killed_process_is_free(user: User, world: SignInServers, expired: SignInResult) -> None:
     """B44: kill -9 during the refresh, while it holds the lock."""
     reached = asyncio.Event()
 
@@ -126,7 +126,7 @@ async def test_lock_of_a_killed_process_is_free(user: User, world: World, expire
     try:
         await go(victim)
         await reached.wait()
-        manager = TokenManager(expired.profile, Vault())
+        manager = TokenManager(expired.profile, TokenStore())
         with pytest.raises(LockBusy):
             async with sign_in_lock(expired.profile.entry).hold(0):
                 pass
@@ -140,7 +140,7 @@ async def test_lock_of_a_killed_process_is_free(user: User, world: World, expire
 
 @pytest.mark.slow
 async def test_process_killed_before_storing_the_refreshed_tokens_requires_one_sign_in(
-    user: User, world: World, expired: SignInResult
+    user: User, world: SignInServers, expired: SignInResult
 ) -> None:
     """B46: kill -9 between response and storing: the next process gets `invalid_grant` once."""
     victim = await start("dies")
@@ -150,7 +150,7 @@ async def test_process_killed_before_storing_the_refreshed_tokens_requires_one_s
     finally:
         await end(victim)
     assert world.refreshes == 1
-    manager = TokenManager(expired.profile, Vault())
+    manager = TokenManager(expired.profile, TokenStore())
     for _ in range(3):
         with pytest.raises(SignedOut):
             await manager.token()
@@ -162,7 +162,7 @@ async def test_process_killed_before_storing_the_refreshed_tokens_requires_one_s
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="libfaketime is not on this machine")
 @pytest.mark.parametrize("shift", ["+1h", "-1h", "+3650d", "-3650d"])
-async def test_a_wrong_system_clock_costs_one_refresh_at_most(user: User, world: World, shift: str) -> None:
+async def test_a_wrong_system_clock_costs_one_refresh_at_most(user: User, world: SignInServers, shift: str) -> None:
     """B49 B50: a real process with a wrong clock."""
     user.clock.now = SystemClock().wall()
     await user.sign_in()

@@ -13,7 +13,7 @@ import pytest
 from drio_tui.api.errors import UsageError
 from drio_tui.auth.profiles import Profile, Profiles, normalize_base_url
 from tests.auth.conftest import User
-from tests.auth.world import World
+from tests.auth.world import SignInServers
 
 BASE = "https://getdrio.com/api/v1"
 
@@ -96,7 +96,7 @@ def test_profiles_file_has_no_secrets_and_is_private() -> None:
     assert profiles.path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_same_account_replaces_its_profile(user: User, world: World) -> None:
+async def test_same_account_replaces_its_profile(user: User, world: SignInServers) -> None:
     """B67: one profile, the newer tokens."""
     first = await user.sign_in()
     second = await user.sign_in()
@@ -104,7 +104,7 @@ async def test_same_account_replaces_its_profile(user: User, world: World) -> No
     assert await user.store.load(first.profile, fresh=True) == second.tokens
 
 
-async def test_another_account_gets_its_own_profile(user: User, world: World) -> None:
+async def test_another_account_gets_its_own_profile(user: User, world: SignInServers) -> None:
     """B67: both stay signed in, the newer is current."""
     ada = await user.sign_in()
     world.settings.account = "bob@example.com"
@@ -119,7 +119,7 @@ async def test_another_account_gets_its_own_profile(user: User, world: World) ->
     assert len(user.profiles) == 2
 
 
-async def test_a_named_profile_is_not_taken_over_by_another_account(user: User, world: World) -> None:
+async def test_a_named_profile_is_not_taken_over_by_another_account(user: User, world: SignInServers) -> None:
     """B67: `--profile work` stays Ada's; Bob gets a new profile and a notice."""
     work = user.profiles.resolve("work", world.base_url)
     await user.sign_in(work)

@@ -23,18 +23,18 @@ from drio_tui.auth.errors import NotRenewed, Offline, SignedOut, StoreFailed
 from drio_tui.auth.flow import SignInResult
 from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.token_manager import TokenCallbacks, TokenManager
-from drio_tui.auth.token_store import Place, Vault
+from drio_tui.auth.token_store import Place, TokenStore
 from drio_tui.storage.lock import sign_in_lock
 from tests.auth.conftest import FakeClock, MemoryKeyring, User
 from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
-from tests.auth.world import AUTHORIZE, TOKEN, World
+from tests.auth.world import AUTHORIZE, TOKEN, SignInServers
 
 
 @dataclass
 class Session:
     """A signed-in user with an HTTP client like the program's."""
 
-    world: World
+    world: SignInServers
     user: User
     signed_in: SignInResult
     manager: TokenManager
@@ -42,14 +42,14 @@ class Session:
     clock: FakeClock
 
     def refresh_posts(self) -> list[Request]:
-        return [r for r in self.world.idp.to(TOKEN) if r.form["grant_type"] == "refresh_token"]
+        return [r for r in self.world.idp.requests_to(TOKEN) if r.form["grant_type"] == "refresh_token"]
 
     def expire(self) -> None:
         """Make the server refuse all access tokens it has issued."""
         self.world.access.clear()
 
     async def stored(self) -> Any:
-        return await Vault().load(self.signed_in.profile, fresh=True)
+        return await TokenStore().load(self.signed_in.profile, fresh=True)
 
 
 async def make_session(
@@ -117,7 +117,7 @@ async def test_the_new_refresh_token_is_stored_before_the_new_access_token_is_us
     """B46: no request is sent with the new token while it is being stored."""
     saving, go_on = asyncio.Event(), asyncio.Event()
 
-    class Slow(Vault):
+    class Slow(TokenStore):
         async def save(self, profile: Any, tokens: Any) -> Place:
             saving.set()
             await go_on.wait()
@@ -138,7 +138,7 @@ async def test_the_new_refresh_token_is_stored_before_the_new_access_token_is_us
 async def test_token_that_cannot_be_stored_is_not_used(user: User) -> None:
     """B46: otherwise the next process would not have it."""
 
-    class Failing(Vault):
+    class Failing(TokenStore):
         fails = True
 
         async def save(self, profile: Any, tokens: Any) -> Place:
@@ -279,7 +279,7 @@ async def test_new_sign_in_after_a_refused_refresh_is_used_and_refreshed(session
     with pytest.raises(SignedOut):
         await session.client.get("/things")
     del session.world.override[TOKEN]
-    await replace(session.user, store=Vault()).sign_in(session.signed_in.profile)
+    await replace(session.user, store=TokenStore()).sign_in(session.signed_in.profile)
     await session.manager.reload()
     assert (await session.client.get("/things")).status_code == 200
     session.expire()
@@ -353,7 +353,7 @@ async def test_failed_refresh_is_ignored_while_the_token_is_valid(
 async def test_waiting_requests_continue_after_signing_in_again(user: User, can_be_renewed: bool) -> None:
     """B51: ten requests wait for one sign-in (here or in another process) and then succeed with their bodies."""
     user.world.settings.token = {} if can_be_renewed else {"refresh_token": None}
-    again = user if can_be_renewed else replace(user, store=Vault())
+    again = user if can_be_renewed else replace(user, store=TokenStore())
     offers = 0
 
     async def sign_in_again(over: SignedOut) -> bool:
@@ -538,7 +538,7 @@ async def test_tokens_refreshed_by_another_process_are_used(
 ) -> None:
     """B44: its access token while it is valid, and its refresh token near expiry; the parameters are token ages."""
     session.clock.pass_time(our_age)
-    other = TokenManager(session.signed_in.profile, Vault(), clock=session.clock)
+    other = TokenManager(session.signed_in.profile, TokenStore(), clock=session.clock)
     session.expire()
     renewed = await other.renew(session.signed_in.tokens.access_token)
     session.clock.pass_time(other_age)
@@ -552,7 +552,7 @@ async def test_stored_token_without_refresh_token_is_used_until_it_expires(sessi
     session.clock.pass_time(275)
     last_tokens = replace(session.signed_in.tokens, access_token=session.world.mint("at"), refresh_token=None)
     session.world.access[last_tokens.access_token] = "ada"
-    await Vault().save(session.signed_in.profile, last_tokens)
+    await TokenStore().save(session.signed_in.profile, last_tokens)
     assert (await session.client.get("/things")).status_code == 200
     assert last_tokens.access_token in session.world.api.requests[-1].headers["authorization"]
     session.clock.pass_time(25)
@@ -626,7 +626,7 @@ async def test_unknown_client_is_removed_and_registering_again_is_offered(sessio
     with pytest.raises(SignedOut) as caught:
         await session.client.get("/things")
     assert caught.value.register_again
-    assert ClientRegistrationStore().of(session.world.issuer) == []
+    assert ClientRegistrationStore().for_issuer(session.world.issuer) == []
     with pytest.raises(SignedOut):
         await session.client.get("/things")
     assert len(session.refresh_posts()) == 1
@@ -642,7 +642,7 @@ async def test_refused_new_token_is_not_refreshed_again(session: Session) -> Non
 
     session.world.api_override["/api/v1/never"] = refuse
     assert (await session.client.get("/never")).status_code == 401
-    assert len(session.world.api.to("/api/v1/never")) == 2
+    assert len(session.world.api.requests_to("/api/v1/never")) == 2
     for _ in range(5):
         assert (await session.client.get("/never")).status_code == 401
     assert len(session.refresh_posts()) == 1
@@ -661,7 +661,7 @@ async def test_a_new_sign_in_ends_the_refusal_of_a_fresh_token(session: Session)
     async def only_the_newest(request: Request) -> Reply:
         newest = list(session.world.access)[-1]
         authorized = (
-            len(session.world.idp.to(AUTHORIZE)) > 1
+            len(session.world.idp.requests_to(AUTHORIZE)) > 1
             and session.world.bearer(request)
             and newest in str(request.headers)
         )
@@ -669,7 +669,7 @@ async def test_a_new_sign_in_ends_the_refusal_of_a_fresh_token(session: Session)
 
     session.world.api_override["/api/v1/guarded"] = only_the_newest
     assert (await session.client.patch("/guarded", json={})).status_code == 401
-    await replace(session.user, store=Vault()).sign_in(session.signed_in.profile)
+    await replace(session.user, store=TokenStore()).sign_in(session.signed_in.profile)
     assert (await session.client.patch("/guarded", json={})).status_code == 200
     assert len(session.refresh_posts()) == 1
 
@@ -694,7 +694,7 @@ async def test_insufficient_scope_steps_up_a_limited_number_of_times(user: User)
     granted = tuple(session.signed_in.tokens.scope.split())
     assert requested == [(*granted, "apps:deploy")] * 2
     assert "apps%3Adeploy" in user.urls[-1] or "apps:deploy" in user.urls[-1]
-    assert len(session.world.api.to("/api/v1/deploy")) == 5 + 2
+    assert len(session.world.api.requests_to("/api/v1/deploy")) == 5 + 2
     await session.client.aclose()
 
 
@@ -706,7 +706,7 @@ async def test_plain_403_is_returned(session: Session) -> None:
 
     session.world.api_override["/api/v1/x"] = forbidden
     assert (await session.client.get("/x")).status_code == 403
-    assert len(session.world.api.to("/api/v1/x")) == 1
+    assert len(session.world.api.requests_to("/api/v1/x")) == 1
     assert session.world.refreshes == 0
 
 
@@ -742,7 +742,7 @@ async def test_write_request_is_not_sent_again_after_a_reset(session: Session) -
     session.world.api_override["/api/v1/make"] = reset
     with pytest.raises(httpx.TransportError):
         await session.client.post("/make", json={})
-    assert len(session.world.api.to("/api/v1/make")) == 1
+    assert len(session.world.api.requests_to("/api/v1/make")) == 1
 
 
 async def test_request_with_a_stream_body_is_not_sent_again(session: Session) -> None:
@@ -758,7 +758,7 @@ async def test_request_with_a_stream_body_is_not_sent_again(session: Session) ->
 
 async def test_token_is_sent_to_its_origin_only(session: Session) -> None:
     """B65: another host gets no Authorization header, neither directly nor by redirect."""
-    async with World() as other:
+    async with SignInServers() as other:
         await session.client.get(f"{other.api.origin}/api/v1/things")
 
         async def away(request: Request) -> Reply:
@@ -773,7 +773,7 @@ async def test_token_is_sent_to_its_origin_only(session: Session) -> None:
 
 async def test_signed_out_elsewhere_is_noticed_at_the_next_refresh(session: Session) -> None:
     """B66: another process logged out; the tokens are not stored again."""
-    await Vault().delete(session.signed_in.profile)
+    await TokenStore().delete(session.signed_in.profile)
     session.clock.pass_time(301)
     with pytest.raises(SignedOut, match=r": You were signed out elsewhere\.$"):
         await session.client.get("/things")

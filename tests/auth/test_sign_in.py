@@ -34,10 +34,10 @@ from drio_tui.auth.errors import (
 from drio_tui.auth.events import PasteOffered, StepDone, StepStarted, StillWaiting, UrlReady, Waiting
 from drio_tui.auth.flow import SignInFlow
 from drio_tui.auth.oauth_http import OAuthHttpClient
-from drio_tui.auth.token_store import Vault
+from drio_tui.auth.token_store import TokenStore
 from tests.auth.conftest import FakeClock, User
 from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
-from tests.auth.world import AUTHORIZE, REGISTER, TOKEN, World, browse
+from tests.auth.world import AUTHORIZE, REGISTER, TOKEN, SignInServers, browse
 
 
 def query_of(url: str) -> dict[str, str]:
@@ -51,7 +51,7 @@ def is_free(uri: str) -> bool:
         return probe.connect_ex(("127.0.0.1", urlsplit(uri).port)) != 0
 
 
-async def test_sign_in_stores_the_profile_and_names_the_account(user: User, world: World) -> None:
+async def test_sign_in_stores_the_profile_and_names_the_account(user: User, world: SignInServers) -> None:
     """B08 B42: endpoints on another origin with unusual paths are found; `GET /me` names the account."""
     done = await user.sign_in()
     assert done.account.label == "ada@example.com"
@@ -64,7 +64,7 @@ async def test_sign_in_stores_the_profile_and_names_the_account(user: User, worl
     assert "drio-tui has the answer" in user.pages[0].text
 
 
-async def test_only_urls_from_metadata_are_requested(user: User, world: World) -> None:
+async def test_only_urls_from_metadata_are_requested(user: User, world: SignInServers) -> None:
     """B08: only the well-known URL of the metadata and the endpoints that they name."""
     await user.sign_in()
     requested_paths = {r.path for r in world.idp.requests}
@@ -72,7 +72,7 @@ async def test_only_urls_from_metadata_are_requested(user: User, world: World) -
     assert all("oauth" not in r.path for r in world.api.requests if ".well-known" not in r.path)
 
 
-async def test_state_and_pkce_verifier_are_long_and_new_for_every_attempt(user: User, world: World) -> None:
+async def test_state_and_pkce_verifier_are_long_and_new_for_every_attempt(user: User, world: SignInServers) -> None:
     """B20: fresh 256-bit state, S256, a verifier of 43 to 128 characters; nothing reused after a retry."""
     await user.sign_in()
     await user.sign_in()
@@ -82,29 +82,29 @@ async def test_state_and_pkce_verifier_are_long_and_new_for_every_attempt(user: 
     assert len(first["state"]) >= 43
     assert first["code_challenge_method"] == "S256"
     assert len(first["code_challenge"]) == 43
-    verifiers = [r.form["code_verifier"] for r in world.idp.to(TOKEN)]
+    verifiers = [r.form["code_verifier"] for r in world.idp.requests_to(TOKEN)]
     assert len(set(verifiers)) == 2
     assert all(43 <= len(v) <= 128 for v in verifiers)
 
 
-async def test_resource_indicator_is_sent_to_both_endpoints(user: User, world: World) -> None:
+async def test_resource_indicator_is_sent_to_both_endpoints(user: User, world: SignInServers) -> None:
     """B21: RFC 8707 `resource` in both requests."""
     await user.sign_in()
     assert query_of(user.urls[0])["resource"] == world.base_url
-    assert world.idp.to(TOKEN)[0].form["resource"] == world.base_url
+    assert world.idp.requests_to(TOKEN)[0].form["resource"] == world.base_url
 
 
 async def test_redirect_uri_is_the_same_in_registration_authorization_and_token_request(
-    user: User, world: World
+    user: User, world: SignInServers
 ) -> None:
     """B37: the same `redirect_uri`, `code_verifier` and `client_id`; the code is sent once."""
     await user.sign_in()
-    registered = world.idp.to(REGISTER)[0].json["redirect_uris"]
+    registered = world.idp.requests_to(REGISTER)[0].json["redirect_uris"]
     authorization = query_of(user.urls[0])
-    sent = world.idp.to(TOKEN)[0].form
+    sent = world.idp.requests_to(TOKEN)[0].form
     assert [authorization["redirect_uri"]] == registered == [sent["redirect_uri"]]
     assert authorization["client_id"] == sent["client_id"]
-    assert len(world.idp.to(TOKEN)) == 1
+    assert len(world.idp.requests_to(TOKEN)) == 1
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ async def test_redirect_uri_is_the_same_in_registration_authorization_and_token_
     ids=["html", "malformed", "array", "space", "mac", "line break", "huge", "redirect", "cut", "reset", "hang", "502"],
 )
 async def test_malformed_token_response_names_the_step_and_stores_nothing(
-    user: User, world: World, answer: Reply | Raw, kind: type[SignInFailed]
+    user: User, world: SignInServers, answer: Reply | Raw, kind: type[SignInFailed]
 ) -> None:
     """B39 B37: the code is never sent a second time."""
 
@@ -140,7 +140,7 @@ async def test_malformed_token_response_names_the_step_and_stores_nothing(
     assert caught.value.step is Step.EXCHANGE
     assert caught.value.hint
     assert len(user.profiles) == 0
-    assert len(world.idp.to(TOKEN)) == 1
+    assert len(world.idp.requests_to(TOKEN)) == 1
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ async def test_malformed_token_response_names_the_step_and_stores_nothing(
     ],
 )
 async def test_error_with_status_200_is_reported_in_the_servers_words(
-    user: User, world: World, answer: Reply, kind: type[SignInFailed], words: str
+    user: User, world: SignInServers, answer: Reply, kind: type[SignInFailed], words: str
 ) -> None:
     """B39 B40: an OAuth error counts under any status, and a page is quoted, sanitized."""
 
@@ -195,7 +195,7 @@ async def test_error_with_status_200_is_reported_in_the_servers_words(
     assert "x()" not in caught.value.message
 
 
-async def test_overlong_account_id_and_scope_are_not_stored(user: User, world: World) -> None:
+async def test_overlong_account_id_and_scope_are_not_stored(user: User, world: SignInServers) -> None:
     """B42 B39: they would become names in the keyring and part of the stored token set."""
 
     async def me(request: Request) -> Reply:
@@ -215,7 +215,7 @@ async def test_overlong_account_id_and_scope_are_not_stored(user: User, world: W
 
 @pytest.mark.parametrize("status", [200, 503])
 async def test_an_error_instead_of_the_account_is_reported_in_the_servers_words(
-    user: User, world: World, status: int
+    user: User, world: SignInServers, status: int
 ) -> None:
     """B42: `GET /me` that answers 200 with an error names no account."""
 
@@ -240,7 +240,7 @@ async def test_an_error_instead_of_the_account_is_reported_in_the_servers_words(
     ],
 )
 async def test_each_token_endpoint_error_has_its_own_title_and_hint(
-    user: User, world: World, code: str, kind: type[SignInFailed]
+    user: User, world: SignInServers, code: str, kind: type[SignInFailed]
 ) -> None:
     """B40: distinct errors, with the server's description, sanitized."""
 
@@ -257,7 +257,7 @@ async def test_each_token_endpoint_error_has_its_own_title_and_hint(
     assert caught.value.hint
 
 
-async def test_unknown_client_is_registered_again_at_the_next_sign_in(user: User, world: World) -> None:
+async def test_unknown_client_is_registered_again_at_the_next_sign_in(user: User, world: SignInServers) -> None:
     """B40 B53: `invalid_client` removes the stored client."""
     await user.sign_in()
     world.clients.clear()
@@ -272,10 +272,10 @@ async def test_unknown_client_is_registered_again_at_the_next_sign_in(user: User
     assert caught.value.register_again
     user.opens_urls = True
     await user.sign_in()
-    assert len(world.idp.to(REGISTER)) == 2
+    assert len(world.idp.requests_to(REGISTER)) == 2
 
 
-async def test_missing_scopes_are_reported(user: User, world: World) -> None:
+async def test_missing_scopes_are_reported(user: User, world: SignInServers) -> None:
     """B41: with a notice, and in the result."""
     world.settings.token = {"scope": "openid profile"}
     done = await user.sign_in()
@@ -283,20 +283,20 @@ async def test_missing_scopes_are_reported(user: User, world: World) -> None:
     assert any("email" in text for text in user.notices)
 
 
-async def test_only_scopes_of_the_registration_are_requested(user: User, world: World) -> None:
+async def test_only_scopes_of_the_registration_are_requested(user: User, world: SignInServers) -> None:
     """B22: the registration's `scope`, also at the next sign-in with the same client."""
     world.settings.registration = {"scope": "email openid"}
     for _ in range(2):
         done = await user.sign_in()
         assert query_of(user.urls[-1])["scope"] == "openid email"
         assert done.missing_scopes == ()
-    assert len(world.idp.to(REGISTER)) == 1
+    assert len(world.idp.requests_to(REGISTER)) == 1
     world.settings.registration = {"scope": "drio:manage"}
     await user.sign_in(register_again=True)
     assert query_of(user.urls[-1])["scope"] == "drio:manage"
 
 
-async def test_refused_scopes_are_omitted_in_one_new_request(user: User, world: World) -> None:
+async def test_refused_scopes_are_omitted_in_one_new_request(user: User, world: SignInServers) -> None:
     """B22 B20: `invalid_scope` is followed by one request without scopes, with new secrets, and then reported."""
     world.settings.refused_scopes = ("email",)
     done = await user.sign_in()
@@ -313,21 +313,21 @@ async def test_refused_scopes_are_omitted_in_one_new_request(user: User, world: 
     assert "--scope" in caught.value.hint
 
 
-async def test_chosen_scopes_are_requested_and_never_omitted(user: User, world: World) -> None:
+async def test_chosen_scopes_are_requested_and_never_omitted(user: User, world: SignInServers) -> None:
     """B22: `--scope`; a client registered for others is not used for them."""
     world.settings.registration = {"scope": "openid"}
     await user.sign_in()
     world.settings.registration = {}
     await user.sign_in(scopes=("apps:read", "openid"))
     assert query_of(user.urls[-1])["scope"] == "apps:read openid"
-    assert world.idp.to(REGISTER)[-1].json["scope"] == "apps:read openid"
+    assert world.idp.requests_to(REGISTER)[-1].json["scope"] == "apps:read openid"
     world.settings.refused_scopes = ("apps:read",)
     with pytest.raises(AuthorizationFailed):
         await user.sign_in(scopes=("apps:read",))
     assert len(user.urls) == 3
 
 
-async def test_refresh_token_counts_as_offline_access(user: User, world: World) -> None:
+async def test_refresh_token_counts_as_offline_access(user: User, world: SignInServers) -> None:
     """B41: no warning about `offline_access` beside a refresh token, one without it."""
     world.settings.metadata = {"scopes_supported": ["openid", "offline_access"]}
     world.settings.token = {"scope": "openid"}
@@ -339,7 +339,9 @@ async def test_refresh_token_counts_as_offline_access(user: User, world: World) 
     assert done.missing_scopes == ("offline_access",)
 
 
-async def test_invalid_target_at_the_authorization_endpoint_raises_target_refused(user: User, world: World) -> None:
+async def test_invalid_target_at_the_authorization_endpoint_raises_target_refused(
+    user: User, world: SignInServers
+) -> None:
     """B40: `invalid_target` at the authorization endpoint, as at the token endpoint."""
     world.settings.callback = {"code": None, "error": "invalid_target", "error_description": "no such API"}
     with pytest.raises(TargetRefused, match="no such API") as caught:
@@ -350,7 +352,7 @@ async def test_invalid_target_at_the_authorization_endpoint_raises_target_refuse
 
 @pytest.mark.parametrize("status", [401, 404, 500])
 async def test_failed_account_request_stores_nothing_and_revokes_the_tokens(
-    user: User, world: World, status: int
+    user: User, world: SignInServers, status: int
 ) -> None:
     """B42: `GET /me` failing means that neither tokens nor a profile are stored."""
     world.settings.me_status = status
@@ -361,7 +363,7 @@ async def test_failed_account_request_stores_nothing_and_revokes_the_tokens(
     assert not any((user.profiles.path.parent).glob("*"))
 
 
-async def test_sign_in_to_a_drio_without_v1_raises_newer_api(user: User, world: World) -> None:
+async def test_sign_in_to_a_drio_without_v1_raises_newer_api(user: User, world: SignInServers) -> None:
     """B42: `GET /me` is missing because the server speaks a newer API; nothing is stored."""
     world.settings.me_status = 404
 
@@ -375,7 +377,7 @@ async def test_sign_in_to_a_drio_without_v1_raises_newer_api(user: User, world: 
     assert len(world.revoked) == 1
 
 
-async def test_url_is_emitted_even_when_a_browser_opens(user: User, world: World, tmp_path) -> None:
+async def test_url_is_emitted_even_when_a_browser_opens(user: User, world: SignInServers, tmp_path) -> None:
     """B25: the event precedes the browser command."""
     opener = tmp_path / "opener"
     opener.write_text(f"#!/bin/sh\nprintf '%s' \"$1\" > {tmp_path}/opened\n")
@@ -395,7 +397,7 @@ async def test_url_is_emitted_even_when_a_browser_opens(user: User, world: World
     assert [e.step for e in user.events if isinstance(e, StepStarted)].index(Step.BROWSER) > 0
 
 
-async def test_pasting_is_offered_over_ssh_before_the_wait(user: User, world: World) -> None:
+async def test_pasting_is_offered_over_ssh_before_the_wait(user: User, world: SignInServers) -> None:
     """B26: no browser opens, the reason is given, and the paste ends the wait."""
     user.opens_urls = False
     sign_in = SignInFlow(
@@ -419,7 +421,7 @@ async def test_pasting_is_offered_over_ssh_before_the_wait(user: User, world: Wo
         sign_in.paste("again")
 
 
-async def test_cancelling_closes_the_socket_and_keeps_stored_tokens(user: User, world: World) -> None:
+async def test_cancelling_closes_the_socket_and_keeps_stored_tokens(user: User, world: SignInServers) -> None:
     """B27: Esc while waiting."""
     signed_in = await user.sign_in()
     user.opens_urls = False
@@ -449,7 +451,7 @@ async def test_task_cancellation_closes_the_socket(user: User) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 3])
-async def test_cancelling_while_tokens_are_stored_is_ignored(user: User, world: World, times: int) -> None:
+async def test_cancelling_while_tokens_are_stored_is_ignored(user: User, world: SignInServers, times: int) -> None:
     """B42 B27: no half-stored sign-in: profile and tokens, or neither."""
     sign_in = None
     storing = user.store.save
@@ -464,7 +466,7 @@ async def test_cancelling_while_tokens_are_stored_is_ignored(user: User, world: 
     sign_in = user.flow()
     done = await sign_in.run()
     assert user.profiles.get(done.profile.name) == done.profile
-    assert await Vault().load(done.profile) == done.tokens
+    assert await TokenStore().load(done.profile) == done.tokens
 
 
 async def test_missing_callback_times_out_with_hints(user: User) -> None:
@@ -512,7 +514,7 @@ async def test_default_timeouts() -> None:
     assert flow.SILENCE_SECONDS == 20
 
 
-async def test_denied_consent_is_reported_with_the_sanitized_description(user: User, world: World) -> None:
+async def test_denied_consent_is_reported_with_the_sanitized_description(user: User, world: SignInServers) -> None:
     """B31: `access_denied` with a hostile description; the page in the browser does not repeat it."""
     world.settings.callback = {"code": None, "error": "access_denied", "error_description": "<b>no\x1b[2J</b>"}
     with pytest.raises(AuthorizationDenied) as caught:
@@ -529,19 +531,19 @@ async def test_denied_consent_is_reported_with_the_sanitized_description(user: U
     ids=["wrong, not advertised", "wrong, advertised", "missing, advertised"],
 )
 async def test_callback_from_another_issuer_is_refused(
-    user: User, world: World, sends: bool, callback: dict[str, str | None]
+    user: User, world: SignInServers, sends: bool, callback: dict[str, str | None]
 ) -> None:
     """B30: RFC 9207, and the code is not sent anywhere."""
     world.settings.sends_iss = sends
     world.settings.callback = callback
     with pytest.raises(IssuerMixUp):
         await user.sign_in()
-    assert world.idp.to(TOKEN) == []
+    assert world.idp.requests_to(TOKEN) == []
 
 
 @pytest.mark.parametrize("path", ["", "/tenant"])
 async def test_an_issuer_that_differs_by_a_slash_or_a_letters_case_is_refused(
-    user: User, world: World, path: str
+    user: User, world: SignInServers, path: str
 ) -> None:
     """B30: RFC 9207 section 2.4 asks for simple string comparison, without normalization."""
     world.settings.issuer_path = path
@@ -554,25 +556,25 @@ async def test_an_issuer_that_differs_by_a_slash_or_a_letters_case_is_refused(
         world.settings.callback = {"iss": spelling}
         with pytest.raises(IssuerMixUp):
             await user.sign_in()
-    assert world.idp.to(TOKEN) == []
+    assert world.idp.requests_to(TOKEN) == []
 
 
-async def test_matching_iss_parameter_is_accepted(user: User, world: World) -> None:
+async def test_matching_iss_parameter_is_accepted(user: User, world: SignInServers) -> None:
     """B30: the advertised `iss` that matches."""
     world.settings.sends_iss = True
     assert (await user.sign_in()).account.label == "ada@example.com"
 
 
-async def test_stored_client_secret_is_reused(user: User, world: World) -> None:
+async def test_stored_client_secret_is_reused(user: User, world: SignInServers) -> None:
     """B12 B15: the second sign-in reuses the confidential client with its secret."""
     world.settings.secret_method = "client_secret_post"
     await user.sign_in()
     await user.sign_in()
-    assert len(world.idp.to(REGISTER)) == 1
-    assert all(r.form["client_secret"].startswith("secret-") for r in world.idp.to(TOKEN))
+    assert len(world.idp.requests_to(REGISTER)) == 1
+    assert all(r.form["client_secret"].startswith("secret-") for r in world.idp.requests_to(TOKEN))
 
 
-async def test_expires_in_values(user: User, world: World, clock: FakeClock) -> None:
+async def test_expires_in_values(user: User, world: SignInServers, clock: FakeClock) -> None:
     """B38: number, numeric string, missing, invalid; `token_type` in any case."""
     for value, expected in ((300, 300.0), ("300", 300.0), (None, None), ("soon", None), (-5, None), (True, None)):
         world.settings.token = {"expires_in": value, "token_type": "bEaReR"}
@@ -581,16 +583,16 @@ async def test_expires_in_values(user: User, world: World, clock: FakeClock) -> 
         assert done.tokens.expires_at == (None if expected is None else clock.wall() + expected)
 
 
-async def test_register_again_replaces_only_the_client(user: User, world: World) -> None:
+async def test_register_again_replaces_only_the_client(user: User, world: SignInServers) -> None:
     """B35: profile and account stay the same."""
     first = await user.sign_in()
     again = await user.sign_in(register_again=True)
-    assert len(world.idp.to(REGISTER)) == 2
+    assert len(world.idp.requests_to(REGISTER)) == 2
     assert first.tokens.client_id != again.tokens.client_id
     assert first.profile.name == again.profile.name
 
 
-async def test_immediate_redirect_is_received(user: User, world: World) -> None:
+async def test_immediate_redirect_is_received(user: User, world: SignInServers) -> None:
     """B18: the listener accepts before the URL is emitted."""
     seen = []
 

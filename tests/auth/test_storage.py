@@ -24,7 +24,7 @@ from drio_tui.auth.errors import StoreFailed
 from drio_tui.auth.file_store import FileBackend
 from drio_tui.auth.keyring_store import OsKeyringBackend
 from drio_tui.auth.profiles import Profile
-from drio_tui.auth.token_store import Vault
+from drio_tui.auth.token_store import TokenStore
 from drio_tui.storage import paths
 from tests.auth.conftest import FakeClock, MemoryKeyring, token_set
 
@@ -68,9 +68,9 @@ class Failing(MemoryKeyring):
     set_password = delete_password = get_password  # type: ignore[assignment]
 
 
-def make_store(**options: Any) -> tuple[Vault, list[str]]:
+def make_store(**options: Any) -> tuple[TokenStore, list[str]]:
     notices: list[str] = []
-    return Vault(notice=notices.append, **options), notices
+    return TokenStore(notice=notices.append, **options), notices
 
 
 async def test_the_keyring_is_used_when_there_is_one(use_keyring: UseKeyring, clock: FakeClock) -> None:
@@ -112,7 +112,7 @@ async def test_locked_keyring_times_out(use_keyring: UseKeyring, clock: FakeCloc
     """B58: with a notice; the event loop keeps running, and later calls do not wait again."""
     backend = use_keyring(Locked())
     notices: list[str] = []
-    store = Vault(notice=notices.append, keyring=OsKeyringBackend(notices.append, limit=0.2))
+    store = TokenStore(notice=notices.append, keyring=OsKeyringBackend(notices.append, limit=0.2))
     ticks = 0
 
     async def tick() -> None:
@@ -258,7 +258,7 @@ async def test_links_and_readable_files_are_refused(clock: FakeClock, tmp_path: 
     with pytest.raises(StoreFailed, match="symbolic link"):
         await make_store(insecure=True)[0].load(PROFILE)
     notices: list[str] = []
-    await Vault(insecure=True, notice=notices.append).save(PROFILE, token_set(clock, access_token="at-new"))
+    await TokenStore(insecure=True, notice=notices.append).save(PROFILE, token_set(clock, access_token="at-new"))
     assert "at-new" not in target.read_text()
     assert "symbolic link" in notices[0]
 
@@ -410,9 +410,9 @@ async def test_keyring_backend_from_the_environment_is_used() -> None:
     """B63: `PYTHON_KEYRING_BACKEND`."""
     code = (
         "import asyncio\n"
-        "from drio_tui.auth.token_store import Vault\n"
+        "from drio_tui.auth.token_store import TokenStore\n"
         "from drio_tui.auth.profiles import Profile\n"
-        "print(asyncio.run(Vault().place(Profile('p', 'https://getdrio.com/api/v1'))))\n"
+        "print(asyncio.run(TokenStore().place(Profile('p', 'https://getdrio.com/api/v1'))))\n"
     )
     for name, place in (("tests.auth.conftest.MemoryKeyring", "keyring"), ("keyring.backends.null.Keyring", "file")):
         env = os.environ | {"PYTHON_KEYRING_BACKEND": name}
@@ -484,14 +484,14 @@ async def test_unresponsive_secret_service_on_a_real_bus_times_out(
     code = (
         "import asyncio, subprocess, sys, time\n"
         "from drio_tui.auth.profiles import Profile\n"
-        "from drio_tui.auth.token_store import Vault\n"
+        "from drio_tui.auth.token_store import TokenStore\n"
         "from drio_tui.auth.tokens import TokenSet\n"
         "tokens = TokenSet('at-x', 'c', 'https://i', 'https://i/t', 1.0)\n"
         "other = None\n"
         "if sys.argv[1] == 'True':\n"
         f"    other = subprocess.Popen([sys.executable, '-c', {SECRET_SERVICE!r}], stdout=subprocess.PIPE)\n"
         "    assert other.stdout.readline() == b'READY\\n'\n"
-        "print(asyncio.run(Vault(notice=print).save(Profile('p', 'https://getdrio.com/api/v1'), tokens)))\n"
+        "print(asyncio.run(TokenStore(notice=print).save(Profile('p', 'https://getdrio.com/api/v1'), tokens)))\n"
         "if other: other.kill(); other.wait()\n"
     )
     env = os.environ | {"PYTHON_KEYRING_BACKEND": "keyring.backends.SecretService.Keyring"}

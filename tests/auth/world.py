@@ -44,7 +44,7 @@ class Settings:
     me_status: int = 200
 
 
-class World:
+class SignInServers:
     """The two servers: `api` is drio, `idp` the authorization server. The overrides replace the handlers of paths."""
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -272,4 +272,4 @@ def _merged(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]
     return {k: v for k, v in (document | changes).items() if v is not None}
 
 
-__all__ = ["AUTHORIZE", "REGISTER", "REVOKE", "TOKEN", "Page", "Settings", "World", "browse"]
+__all__ = ["AUTHORIZE", "REGISTER", "REVOKE", "TOKEN", "Page", "Settings", "SignInServers", "browse"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests import preloaded
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def drio() -> Runner:
 
 
 @pytest.fixture
-def on_sandbox(drio: Runner, sandbox_process: Process) -> Runner:
+def on_sandbox(drio: Runner, sandbox_process: SandboxProcess) -> Runner:
     """Run `drio-tui` against the shared sandbox as its local user."""
 
     def run(*arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> CommandResult:

@@ -16,11 +16,11 @@ import pytest
 from drio_tui.api.errors import UsageError
 from drio_tui.cli.call import _parse_arguments
 from tests.cli.conftest import Runner
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 
 
 @pytest.fixture(scope="module")
-def desk(sandbox_process: Process) -> str:
+def desk(sandbox_process: SandboxProcess) -> str:
     """The slug of an app whose upstream is the sandbox's helpdesk."""
     slug = f"call-{uuid.uuid4().hex[:8]}"
     with sandbox_process.client() as client:
@@ -46,7 +46,7 @@ class Upstream(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def own(sandbox_process: Process) -> Iterator[str]:
+def own(sandbox_process: SandboxProcess) -> Iterator[str]:
     """The slug of an app whose upstream is a server of this test, which requires a key."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
     Thread(target=server.serve_forever, daemon=True).start()
@@ -76,7 +76,7 @@ class OtherDrio(BaseHTTPRequestHandler):
     `texts` are replaced in its responses, `paths` are those that were requested.
     """
 
-    upstream: Process
+    upstream: SandboxProcess
     texts: dict[str, str]
     paths: list[str]
 
@@ -106,7 +106,7 @@ class OtherDrio(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def other_drio(sandbox_process: Process) -> Iterator[tuple[str, type[OtherDrio]]]:
+def other_drio(sandbox_process: SandboxProcess) -> Iterator[tuple[str, type[OtherDrio]]]:
     """Its URL, and its class with `texts` and `paths`."""
     handler = type("Handler", (OtherDrio,), {"upstream": sandbox_process, "texts": {}, "paths": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -117,7 +117,7 @@ def other_drio(sandbox_process: Process) -> Iterator[tuple[str, type[OtherDrio]]
 
 
 def test_call_requests_no_sandbox_routes_from_another_local_drio(
-    drio: Runner, own: str, sandbox_process: Process, other_drio: tuple[str, type[OtherDrio]]
+    drio: Runner, own: str, sandbox_process: SandboxProcess, other_drio: tuple[str, type[OtherDrio]]
 ) -> None:
     url, handler = other_drio
     env = {"DRIO_TOKEN": sandbox_process.token, "DRIO_UPSTREAM_SECRET": "typed"}
@@ -141,7 +141,12 @@ def test_call_requests_no_sandbox_routes_from_another_local_drio(
     ],
 )
 def test_invalid_base_url_of_an_integration_is_one_error_line(
-    drio: Runner, own: str, sandbox_process: Process, other_drio: tuple[str, type[OtherDrio]], base_url: str, why: str
+    drio: Runner,
+    own: str,
+    sandbox_process: SandboxProcess,
+    other_drio: tuple[str, type[OtherDrio]],
+    base_url: str,
+    why: str,
 ) -> None:
     url, handler = other_drio
     with sandbox_process.client() as client:
@@ -229,7 +234,7 @@ def test_arguments_that_are_not_text_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_private_address_is_allowed_listed_and_revoked_in_a_running_sandbox(
-    drio: Runner, on_sandbox: Runner, own: str, sandbox_process: Process
+    drio: Runner, on_sandbox: Runner, own: str, sandbox_process: SandboxProcess
 ) -> None:
     data = ("--data", str(sandbox_process.data_dir))
     call = ("call", own, "send-it", "--args", '{"text": "hi"}', "--yes")

@@ -9,7 +9,7 @@ import pytest
 from drio_tui import __version__
 from drio_tui.cli import COMMANDS
 from tests.cli.conftest import Runner
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 
 
 def test_help_lists_every_command_and_the_exit_codes(drio: Runner) -> None:
@@ -90,7 +90,7 @@ def test_an_invalid_data_folder_before_the_command_is_a_clean_error(drio: Runner
     assert "Traceback" not in result.err
 
 
-def test_sandbox_path_prints_the_folder_and_the_base_url(drio: Runner, sandbox_process: Process) -> None:
+def test_sandbox_path_prints_the_folder_and_the_base_url(drio: Runner, sandbox_process: SandboxProcess) -> None:
     result = drio("sandbox", "path", "--json", "--data", str(sandbox_process.data_dir))
     assert result.json == {"dataDir": str(sandbox_process.data_dir), "baseUrl": sandbox_process.base_url}
     assert drio("sandbox", "path", "--json").json["baseUrl"] is None
@@ -172,7 +172,7 @@ def test_quiet_prints_results_and_errors_only(on_sandbox: Runner, arguments: lis
     assert "no-such-app" in refused.err
 
 
-def test_status_shows_whether_the_sandbox_runs(drio: Runner, sandbox_process: Process, tmp_path: Path) -> None:
+def test_status_shows_whether_the_sandbox_runs(drio: Runner, sandbox_process: SandboxProcess, tmp_path: Path) -> None:
     result = drio("--data", str(sandbox_process.data_dir), "status", "--sandbox")
     assert result.code == 0
     assert sandbox_process.base_url in result.out

@@ -18,7 +18,7 @@ from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.cli import completing
 from drio_tui.storage import paths
 from tests.auth.httpd import HttpServer, Reply, Request, json_reply
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 
 TOKEN = {"DRIO_TOKEN": "very-secret-token"}
 
@@ -159,7 +159,7 @@ async def test_old_names_are_completed_while_they_are_refreshed(drio: Drio, monk
     assert await complete(*where, "inspect", "acme", env=TOKEN) == ["acme-renamed"]
 
 
-async def test_the_apps_of_a_running_sandbox_are_completed(sandbox_process: Process) -> None:
+async def test_the_apps_of_a_running_sandbox_are_completed(sandbox_process: SandboxProcess) -> None:
     where = ("--data", str(sandbox_process.data_dir))
     await complete("--sandbox", *where, "inspect", "a")
     await until(lambda: cached() and cached()[0]["apps"])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Runner
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import small_config
 
@@ -20,7 +20,7 @@ API = "/api/v1"
 
 
 @pytest.fixture
-def app(sandbox_process: Process) -> dict[str, Any]:
+def app(sandbox_process: SandboxProcess) -> dict[str, Any]:
     """A new app."""
     with sandbox_process.client() as client:
         body = {"templateId": "support", "name": "Shipped", "slug": f"shipped-{uuid.uuid4().hex[:8]}"}
@@ -29,7 +29,7 @@ def app(sandbox_process: Process) -> dict[str, Any]:
 
 
 def test_deploy_prints_the_endpoint_and_what_a_model_sees(
-    on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
+    on_sandbox: Runner, sandbox_process: SandboxProcess, app: dict[str, Any]
 ) -> None:
     deployed = on_sandbox("deploy", app["slug"])
     assert deployed.code == 0, deployed.err
@@ -49,7 +49,7 @@ def test_deploy_prints_the_endpoint_and_what_a_model_sees(
 
 
 def test_if_changed_deploys_only_an_app_that_changed_since_the_last_deploy(
-    on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
+    on_sandbox: Runner, sandbox_process: SandboxProcess, app: dict[str, Any]
 ) -> None:
     first = on_sandbox("deploy", app["slug"], "--if-changed", "--no-verify")
     assert first.code == 0
@@ -72,7 +72,7 @@ def test_if_changed_deploys_only_an_app_that_changed_since_the_last_deploy(
 
 
 def test_deploy_prints_preflight_warnings_even_with_quiet(
-    on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
+    on_sandbox: Runner, sandbox_process: SandboxProcess, app: dict[str, Any]
 ) -> None:
     with sandbox_process.client() as client:
         client.patch(f"{API}/apps/{app['id']}", json={"branding": {"accentColor": "#eeeeee"}}).raise_for_status()
@@ -89,7 +89,7 @@ def test_deploy_prints_preflight_warnings_even_with_quiet(
 
 
 def test_connect_finds_the_endpoint_of_an_app_deployed_elsewhere(
-    on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
+    on_sandbox: Runner, sandbox_process: SandboxProcess, app: dict[str, Any]
 ) -> None:
     draft = on_sandbox("connect", app["slug"])
     assert (draft.code, draft.out) == (1, "")
@@ -117,7 +117,7 @@ def test_an_invalid_endpoint_url_is_one_error_line(
 
 
 def test_preflight_errors_block_a_deploy_and_force_leaves_it_to_the_server(
-    on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
+    on_sandbox: Runner, sandbox_process: SandboxProcess, app: dict[str, Any]
 ) -> None:
     with sandbox_process.client() as client:
         body = {"name": "Loose \x1b[31mend"}

@@ -16,7 +16,7 @@ from drio_tui.api.errors import UsageError
 from drio_tui.cli.import_openapi import _read_secret
 from tests.cli.conftest import Runner
 from tests.openapi_import.documents import PETS
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def pets(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def app(sandbox_process: Process) -> str:
+def app(sandbox_process: SandboxProcess) -> str:
     """The slug of a new app."""
     slug = f"import-{uuid.uuid4().hex[:8]}"
     with sandbox_process.client() as client:
@@ -121,7 +121,7 @@ def test_a_repeated_import_creates_nothing_and_lists_what_exists(on_sandbox: Run
 
 
 def test_a_killed_import_is_completed_by_the_next_one(
-    on_sandbox: Runner, sandbox_process: Process, app: str, pets: str
+    on_sandbox: Runner, sandbox_process: SandboxProcess, app: str, pets: str
 ) -> None:
     """F39."""
     command = [sys.executable, "-m", "drio_tui", "import", app, pets, "--all", "--no-check"]

@@ -13,13 +13,13 @@ import httpx
 import pytest
 
 from tests.cli.conftest import Runner
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 
 HOSTILE = "a [/] b \x1b]52;c;ZXZp\x07 \x9b31m \u202e[@click=app.quit]x[/]"
 
 
 @pytest.fixture(scope="module")
-def hostile_app(sandbox_process: Process) -> dict[str, str]:
+def hostile_app(sandbox_process: SandboxProcess) -> dict[str, str]:
     """An app whose texts contain control sequences; its slug is a normal one."""
     slug = f"hostile-{uuid.uuid4().hex[:8]}"
     with sandbox_process.client() as client:
@@ -47,7 +47,7 @@ def test_piped_output_is_not_truncated(on_sandbox: Runner) -> None:
     assert slug in line
 
 
-def test_templates_need_no_sign_in(drio: Runner, sandbox_process: Process) -> None:
+def test_templates_need_no_sign_in(drio: Runner, sandbox_process: SandboxProcess) -> None:
     listed = drio("templates", "--json", "--base-url", sandbox_process.base_url)
     assert listed.code == 0
     assert "support" in [item["id"] for item in listed.json["templates"]]
@@ -56,7 +56,7 @@ def test_templates_need_no_sign_in(drio: Runner, sandbox_process: Process) -> No
     assert re.search(r"^Tools \(\d+\)$", template.out, re.MULTILINE)
 
 
-def test_an_unknown_template_is_an_error_with_the_request_id(drio: Runner, sandbox_process: Process) -> None:
+def test_an_unknown_template_is_an_error_with_the_request_id(drio: Runner, sandbox_process: SandboxProcess) -> None:
     result = drio("templates", "no-such", "--json", "--base-url", sandbox_process.base_url)
     assert result.code == 1
     assert result.out == ""
@@ -69,7 +69,7 @@ def test_me_shows_who_is_signed_in(on_sandbox: Runner) -> None:
     assert on_sandbox("me", "--json").json["user"]["email"]
 
 
-def test_inspect_shows_the_whole_app(on_sandbox: Runner, sandbox_process: Process) -> None:
+def test_inspect_shows_the_whole_app(on_sandbox: Runner, sandbox_process: SandboxProcess) -> None:
     slug = on_sandbox("apps", "--json").json["apps"][0]["slug"]
     tree = on_sandbox("inspect", slug)
     assert tree.code == 0
@@ -119,20 +119,20 @@ def test_a_field_error_names_the_field(on_sandbox: Runner) -> None:
     assert re.search(r"^  slug: ", result.err, re.MULTILINE)
 
 
-def test_without_a_sign_in_commands_exit_with_4(drio: Runner, sandbox_process: Process) -> None:
+def test_without_a_sign_in_commands_exit_with_4(drio: Runner, sandbox_process: SandboxProcess) -> None:
     result = drio("apps", "--base-url", sandbox_process.base_url)
     assert result.code == 4
     assert "drio-tui login" in result.err
     assert drio("apps", "--json", "--base-url", sandbox_process.base_url).error["code"] == "sign_in_required"
 
 
-def test_an_invalid_token_exits_with_4(drio: Runner, sandbox_process: Process) -> None:
+def test_an_invalid_token_exits_with_4(drio: Runner, sandbox_process: SandboxProcess) -> None:
     result = drio("apps", "--base-url", sandbox_process.base_url, env={"DRIO_TOKEN": "stale-token"})
     assert result.code == 4
     assert "stale-token" not in result.out + result.err
 
 
-def test_options_are_accepted_before_the_command(drio: Runner, sandbox_process: Process) -> None:
+def test_options_are_accepted_before_the_command(drio: Runner, sandbox_process: SandboxProcess) -> None:
     result = drio("--base-url", sandbox_process.base_url, "templates")
     assert result.code == 0
 
@@ -179,7 +179,7 @@ def test_colours_are_used_only_on_a_terminal_or_with_force_color(on_sandbox: Run
     assert "\x1b" not in on_sandbox("apps", env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).out
 
 
-def test_a_closed_pipe_is_not_an_error(sandbox_process: Process) -> None:
+def test_a_closed_pipe_is_not_an_error(sandbox_process: SandboxProcess) -> None:
     """F49."""
     read, write = os.pipe()
     os.close(read)
@@ -191,7 +191,7 @@ def test_a_closed_pipe_is_not_an_error(sandbox_process: Process) -> None:
     assert result.stderr == b""
 
 
-def test_a_full_disk_behind_stdout_is_one_error_line(sandbox_process: Process) -> None:
+def test_a_full_disk_behind_stdout_is_one_error_line(sandbox_process: SandboxProcess) -> None:
     env = {**os.environ, "DRIO_TOKEN": sandbox_process.token}
     command = [sys.executable, "-m", "drio_tui", "apps", "--base-url", sandbox_process.base_url]
     with open("/dev/full", "wb") as full:
@@ -201,7 +201,7 @@ def test_a_full_disk_behind_stdout_is_one_error_line(sandbox_process: Process) -
     assert b"Traceback" not in result.stderr
 
 
-def test_a_web_server_that_is_not_drio_is_an_error(drio: Runner, sandbox_process: Process) -> None:
+def test_a_web_server_that_is_not_drio_is_an_error(drio: Runner, sandbox_process: SandboxProcess) -> None:
     origin = httpx.URL(sandbox_process.base_url)
     page = f"http://{origin.host}:{origin.port}/workos"
     result = drio("templates", "--json", "--base-url", page)

@@ -10,7 +10,7 @@ from itertools import combinations
 import pytest
 
 from tests import THOROUGH
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 
 STDIN, STDOUT, STDERR = range(3)
 COUNTS = (1, 2, 3) if THOROUGH else (1, 3)
@@ -32,7 +32,9 @@ COMMANDS: list[tuple[tuple[str, ...], set[int], int]] = [
 """Commands, the streams that each needs (to print, to read, to ask the user), and the status with an empty stdin."""
 
 
-def run(server: Process, arguments: tuple[str, ...], closed: tuple[int, ...]) -> subprocess.CompletedProcess[str]:
+def run(
+    server: SandboxProcess, arguments: tuple[str, ...], closed: tuple[int, ...]
+) -> subprocess.CompletedProcess[str]:
     """Run a command with the streams in `closed` closed; the others are an empty stdin and pipes."""
     resolved = [server.base_url if argument == "BASE_URL" else argument for argument in arguments]
     return subprocess.run(
@@ -48,7 +50,9 @@ def run(server: Process, arguments: tuple[str, ...], closed: tuple[int, ...]) ->
 
 @pytest.mark.socket
 @pytest.mark.parametrize("closed", SUBSETS, ids=str)
-def test_a_command_that_needs_a_closed_stream_exits_with_1(sandbox_process: Process, closed: tuple[int, ...]) -> None:
+def test_a_command_that_needs_a_closed_stream_exits_with_1(
+    sandbox_process: SandboxProcess, closed: tuple[int, ...]
+) -> None:
     for arguments, needed, status in COMMANDS:
         result = run(sandbox_process, arguments, closed)
         details = f"{arguments} without {closed}: {result.returncode} {result.stdout!r} {result.stderr!r}"

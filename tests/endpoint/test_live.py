@@ -25,7 +25,7 @@ from drio_tui.api.transport import Exchange
 from drio_tui.endpoint import LIMITS, connect
 from drio_tui.endpoint.errors import EndpointFailed, EndpointRefused, EndpointWantsSignIn, NotAnEndpoint
 from tests.api import fault_server as fault
-from tests.api.fault_server import Behaviour, Connection, Seen
+from tests.api.fault_server import Behaviour, Connection, RecordedRequest
 from tests.api.test_connection_faults import free_port
 
 QUICK = replace(LIMITS, connect=5.0, read=5.0, total=5.0)
@@ -43,7 +43,7 @@ def older_server(**by_method: Any) -> Behaviour:
     Method names use `_` for `/`; the values are results or behaviours.
     """
 
-    async def behave(seen: Seen, connection: Connection) -> bool | None:
+    async def behave(seen: RecordedRequest, connection: Connection) -> bool | None:
         message = json.loads(seen.body or b"{}")
         method = message.get("method", "")
         known = {"initialize": HELLO, "notifications_initialized": fault.answer(b"", status=202, media=None)}
@@ -92,7 +92,7 @@ async def test_a_deployed_app_lists_tools_answers_calls_and_serves_its_widget(de
         with pytest.raises(EndpointRefused, match="no tool"):
             await client.call("nobody")
     assert {exchange.method for exchange in exchanges} == {"POST"}
-    assert all(exchange.done and exchange.url == deployed for exchange in exchanges)
+    assert all(exchange.is_finished and exchange.url == deployed for exchange in exchanges)
     assert exchanges[-1].response_body["error"]["message"].startswith("There is no tool")
     assert not any(name.lower() == "authorization" for exchange in exchanges for name, _ in exchange.request_headers)
 
@@ -108,7 +108,7 @@ async def test_an_older_protocol_version_is_negotiated(faults: Callable[..., Any
     tool = {"name": "t", "inputSchema": {"type": "object"}, "later": {"unknown": 1}}
     pages = [{"tools": [tool], "nextCursor": "2"}, {"tools": [{**tool, "name": "u"}]}]
 
-    async def listed(seen: Seen, connection: Connection) -> bool | None:
+    async def listed(seen: RecordedRequest, connection: Connection) -> bool | None:
         page = pages[1 if seen.json.get("params", {}).get("cursor") else 0]
         body = {"jsonrpc": "2.0", "id": seen.json["id"], "result": page}
         return await fault.answer(f"event: message\ndata: {json.dumps(body)}\n\n", media="text/event-stream")(

@@ -16,7 +16,7 @@ from drio_tui.cli import COMMANDS, cli
 from tests import preloaded
 from tests.golden.frames import FOLDER, compare, normalised
 from tests.openapi_import.documents import PETS
-from tests.sandbox_fixtures import Process, close, start_sandbox
+from tests.sandbox_fixtures import SandboxProcess, kill_process, start_sandbox
 
 APP = "acme-support"
 COPY = "golden-app"
@@ -92,21 +92,21 @@ _VARYING = (
 
 
 async def test_every_command_prints_what_is_recorded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    tmp_path: Path, isolated: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("pets.json").write_text(json.dumps(PETS))
     numbered_ids = {"PYTHONPATH": str(FOLDER / "numbered_ids")}
     process = await asyncio.to_thread(lambda: start_sandbox(tmp_path / "sandbox", env=numbered_ids))
     try:
-        transcripts = await asyncio.to_thread(lambda: dict(_transcripts(process)))
+        transcripts = await asyncio.to_thread(lambda: dict(_transcripts(process, isolated)))
     finally:
-        await asyncio.to_thread(close, process)
+        await asyncio.to_thread(kill_process, process)
     transcripts["help"] = "\n".join(_help(click.Context(cli, info_name="drio-tui"), cli))
     compare(FOLDER / "commands", transcripts, update=request.config.getoption("--update-golden"))
 
 
-def _transcripts(process: Process) -> Iterator[tuple[str, str]]:
+def _transcripts(process: SandboxProcess, home: Path) -> Iterator[tuple[str, str]]:
     """Run the commands; yield the name and the text of each transcript, without what differs from run to run."""
     for name, commands in TRANSCRIPTS.items():
         server = ("--base-url", process.base_url) if name in ON_SERVER else ()
@@ -118,7 +118,8 @@ def _transcripts(process: Process) -> Iterator[tuple[str, str]]:
             parts.append(
                 f"$ drio-tui {command}\n{result.stdout}--- stderr\n{result.stderr}--- exit code {result.returncode}\n"
             )
-        text = "\n".join(parts).replace(str(process.data_dir), "DATA").replace(process.token, "TOKEN")
+        text = "\n".join(parts).replace(str(process.data_dir), "DATA").replace(str(home), "HOME")
+        text = text.replace(process.token, "TOKEN")
         for pattern, value in _VARYING:
             text = re.sub(pattern, value, text, flags=re.MULTILINE)
         yield name, "\n".join(line.rstrip() for line in normalised(text).splitlines()) + "\n"

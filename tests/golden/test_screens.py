@@ -24,16 +24,16 @@ from drio_tui.ui.app.opening import make_screen
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.ui.dialogs.name_dialog import NameScreen
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.editing.editors.sample import SampleScreen
 from drio_tui.ui.editing.recovery_screen import RecoveryScreen
 from drio_tui.ui.playground.playground_dialogs import CredentialsScreen
 from drio_tui.workspace.run.local_runner import CredentialRequest
-from drio_tui.workspace.run.run_history import Kept
+from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 from tests.golden.frames import FOLDER, compare, frame
 from tests.openapi_import.documents import PETS
-from tests.sandbox_fixtures import close, start_sandbox
+from tests.sandbox_fixtures import kill_process, start_sandbox
 from tests.ui.driving import until
 
 SIZES = ((120, 40), (80, 24))
@@ -118,7 +118,7 @@ async def take_lists(camera: Camera) -> None:
     await camera.take_dialog("confirm-by-name", ConfirmScreen("Delete it?", "For good.", agree="Delete", name="acme"))
     await camera.take_dialog("failed", FailedScreen("RuntimeError: broken", None, lambda: None, kept=True))
     edit = UnsavedEdit(
-        "p", app.backend.server, "app_1", "tool", "tool_1", "Search", mine={}, base={}, at=0.0, why="a test"
+        "p", app.connection.server, "app_1", "tool", "tool_1", "Search", mine={}, base={}, at=0.0, why="a test"
     )
     await camera.take_dialog("recovery", RecoveryScreen([edit]))
     await pilot.resize_terminal(30, 8)
@@ -135,15 +135,15 @@ async def take_lists(camera: Camera) -> None:
 async def take_wizard(camera: Camera, folder: Path) -> None:
     """Take each page of the wizard, and the screens that it opens."""
     pilot, app = camera.pilot, camera.app
-    app.open_guide()
+    app.open_wizard()
     wizard = await camera.wait_for("WizardScreen", lambda screen: screen.taken is not None and screen._page.resources)
     await camera.take("wizard-template")
     wizard._page.rows.choose("support")
     await pilot.press("ctrl+s")
     for page in ("basics", "branding", "auth", "api", "tools", "review"):
-        if wizard._on != page:
+        if wizard._page_name != page:
             wizard.call_later(wizard._show, page)
-        await until(pilot, lambda page=page: wizard._on == page and wizard._page.is_mounted)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        await until(pilot, lambda page=page: wizard._page_name == page and wizard._page.is_mounted)  # type: ignore[misc] # mypy cannot infer a lambda with a default
         await camera.take(f"wizard-{page}")
         if page == "auth":
             await pilot.press("enter")
@@ -154,7 +154,7 @@ async def take_wizard(camera: Camera, folder: Path) -> None:
             await pilot.press("a")
             await camera.wait_for("ChooserScreen")
             await pilot.press("enter")
-            await camera.wait_for("WizardResourceScreen", lambda screen: screen._filled)
+            await camera.wait_for("WizardResourceScreen", lambda screen: screen.is_filled)
             await camera.take("wizard-new-integration")
             await camera.close(app.screen)
             await pilot.press("i")
@@ -168,7 +168,7 @@ async def take_wizard(camera: Camera, folder: Path) -> None:
 async def take_app(camera: Camera, folder: Path) -> None:
     """Take the app screen with its pages, and everything that it opens."""
     pilot, app = camera.pilot, camera.app
-    client = await app.backend.ready()
+    client = await app.connection.ready()
     app_id = next(resource.id for resource in app.screen.resources if resource.get("slug") == "acme-support")
     pending = {"providerKey": "api-key", "name": "Waiting", "config": {"name": "X-Api-Key"}}
     await client.create(AUTH, pending, app=app_id)
@@ -214,7 +214,7 @@ async def take_app(camera: Camera, folder: Path) -> None:
     document.write_text(json.dumps(PETS))
     import_screen.query_one(".-source").value = str(document)
     await pilot.press("enter")
-    await until(pilot, lambda: import_screen.document is not None and import_screen.picker.id_here)
+    await until(pilot, lambda: import_screen.document is not None and import_screen.picker.current_id)
     import_screen.query_one(".-source").value = "petstore.json"
     await pilot.press("space")
     await until(pilot, lambda: not import_screen._checking)
@@ -244,13 +244,13 @@ async def take_app(camera: Camera, folder: Path) -> None:
 async def take_editors(camera: Camera, app_screen: Any, resources: dict[str, list[Any]]) -> None:
     """Take each page of the edit screen of each kind, a review, a conflict and the dialog for a sample."""
     pilot, app, id = camera.pilot, camera.app, app_screen.app_id
-    targets = {kind: Target(id, kind, of_kind[0].id) for kind, of_kind in resources.items()}
-    targets["pending"] = Target(id, "auth", resources["auth"][-1].id, member="config")
-    targets["app"] = Target(id, "app", id)
-    targets["new-tool"] = Target(id, "tool")
+    targets = {kind: EditTarget(id, kind, of_kind[0].id) for kind, of_kind in resources.items()}
+    targets["pending"] = EditTarget(id, "auth", resources["auth"][-1].id, focus_path="config")
+    targets["app"] = EditTarget(id, "app", id)
+    targets["new-tool"] = EditTarget(id, "tool")
     for name, target in targets.items():
         app_screen.open_edit(target)
-        screen = await camera.wait_for("EditScreen", lambda screen: screen._filled)
+        screen = await camera.wait_for("EditScreen", lambda screen: screen.is_filled)
         pages = len(screen._pages) if name != "pending" else 1
         for number in range(pages):
             if name != "pending":
@@ -263,9 +263,9 @@ async def take_editors(camera: Camera, app_screen: Any, resources: dict[str, lis
         ("review", "ReviewScreen", None),
         ("conflict", "ConflictScreen", {**tool.raw, "description": "As it was."}),
     ):
-        screen = EditScreen(Target(id, "tool", tool.id, mine=mine, base=base), app_screen.snapshot)
+        screen = EditScreen(EditTarget(id, "tool", tool.id, mine=mine, base=base), app_screen.snapshot)
         app.push_screen(screen)
-        await camera.wait_for("EditScreen", lambda screen: screen._filled)
+        await camera.wait_for("EditScreen", lambda screen: screen.is_filled)
         screen.action_write()
         await camera.wait_for(dialog)
         await camera.take(name)
@@ -278,7 +278,7 @@ async def take_editors(camera: Camera, app_screen: Any, resources: dict[str, lis
 async def take_playground(camera: Camera, app_screen: Any) -> None:
     """Take the playground before and after a run, the run history, and the dialog for an upstream's credentials."""
     pilot, app = camera.pilot, camera.app
-    client = await app.backend.ready()
+    client = await app.connection.ready()
     tools = (await client.list(TOOL, app=app_screen.app_id)).items
     tool = next(tool for tool in tools if tool["key"] == "search-contacts")
     app.open_tool(app_screen.app_id, tool["id"])
@@ -291,7 +291,7 @@ async def take_playground(camera: Camera, app_screen: Any) -> None:
     for page in ("result", "request", "mappings"):
         screen.show_page(page)
         await camera.take(f"playground-{page}")
-    runs = Kept(app.backend.server, app_screen.app_id).folder / "runs.json"
+    runs = RunHistory(app.connection.server, app_screen.app_id).folder / "runs.json"
     runs.write_text(re.sub(r'"timing":{[^}]*}', '"timing":{"answer":0.012}', runs.read_text()))
     screen.action_history()
     await camera.wait_for("RunsScreen")
@@ -327,12 +327,12 @@ async def test_every_screen_looks_as_recorded(
             await take_app(camera, tmp_path)
             await pilot.press("3")
             await camera.wait_for("RequestsScreen")
-            app.backend.log.clear()
-            await (await app.backend.ready()).me()
+            app.connection.log.clear()
+            await (await app.connection.ready()).me()
             await until(pilot, lambda: "GET" in frame(app))
             await camera.take("requests")
     finally:
-        await asyncio.to_thread(close, process)
+        await asyncio.to_thread(kill_process, process)
     missing = all_screens() - camera.seen - NOT_SHOWN.keys()
     assert not missing, f"no frame shows {sorted(missing)}"
     compare(FOLDER / "screens", camera.frames, update=request.config.getoption("--update-golden"))

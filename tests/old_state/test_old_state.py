@@ -20,7 +20,7 @@ from drio_tui.api.transport import Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken
 from drio_tui.auth.client_store import ClientRegistrationStore
 from drio_tui.auth.profiles import Profile, Profiles
-from drio_tui.auth.token_store import Vault
+from drio_tui.auth.token_store import TokenStore
 from drio_tui.kinds import APP, TOOL, WIDGET
 from drio_tui.session import open_session
 from drio_tui.settings import Settings
@@ -42,13 +42,13 @@ from drio_tui.wizard.draft_store import DraftSession
 from drio_tui.wizard.executor import Executor
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
 from drio_tui.workspace.model.schema_history import SchemaHistory
-from drio_tui.workspace.run.run_history import Kept
+from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.saving import unsaved_edits
 from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.saver import Saver
 from drio_tui.workspace.saving.undo import undo_last
 from tests.old_state.make import BASE_URL, LOCALHOST, REFRESH, TOKEN
-from tests.sandbox_fixtures import InProcess, close, in_process, start_sandbox
+from tests.sandbox_fixtures import InProcessSandbox, in_process, kill_process, start_sandbox
 from tests.ui.driving import show, text_of, until
 
 FIXTURE = Path(__file__).parent / "0.1"
@@ -67,7 +67,7 @@ def home(isolated: Path) -> Path:
 class World:
     """The data of version 0.1 served by the current sandbox, and a client for it."""
 
-    sandbox: InProcess
+    sandbox: InProcessSandbox
     client: DrioClient
     app: str
 
@@ -99,10 +99,10 @@ async def test_profile_and_tokens_of_version_0_1_are_used() -> None:
     profiles = Profiles.load()
     expected = Profile("work", BASE_URL, "ada@example.com", "user_ada", "file", pinned_file=True)
     assert (list(profiles), profiles.current, profiles.notices) == ([expected], expected, [])
-    tokens = await Vault(insecure=True).load(expected)
+    tokens = await TokenStore(insecure=True).load(expected)
     assert tokens is not None
     assert (tokens.access_token, tokens.refresh_token) == (TOKEN, REFRESH)
-    (client,) = ClientRegistrationStore().of(tokens.issuer)
+    (client,) = ClientRegistrationStore().for_issuer(tokens.issuer)
     assert (client.client_id, client.scopes) == (tokens.client_id, ())
     session = await open_session()
     assert (session.profile, session.account, session.base_url) == ("work", "ada@example.com", BASE_URL)
@@ -138,7 +138,7 @@ async def test_changes_are_listed_and_undone_newest_first(world: World) -> None:
         ("delete", "Contact Table", "done"),
         ("update", "Search Contacts", "done"),
     ]
-    assert history.undone(history.entries[2])
+    assert history.is_undone(history.entries[2])
     assert {"Find Contacts", "Count Contacts"} <= (await world.names(TOOL)).keys()
     saver = world.saver()
     for name in ("Search Contacts", "Contact Table", "Count Contacts", "Add Note"):
@@ -218,7 +218,7 @@ async def test_interrupted_app_creation_is_finished_without_duplicates(world: Wo
 async def test_runs_samples_and_schemas_are_read(world: World) -> None:
     tools = {str(tool["key"]): tool for tool in (await world.client.list(TOOL, app=world.app)).items}
     id = str(tools["show-contact"]["id"])
-    kept = Kept(world.server, world.app)
+    kept = RunHistory(world.server, world.app)
     (run,) = kept.runs(id)
     assert (run.arguments, run.failed, run.target) == ({"contactId": "con_1002"}, False, "sandbox")
     assert "Ben Lindqvist" in str(run.structured)
@@ -233,7 +233,7 @@ async def test_files_of_a_drio_that_is_no_sandbox_are_named_after_its_address(wo
     (tool,) = [tool for tool in (await world.client.list(TOOL, app=world.app)).items if tool["key"] == "show-contact"]
     assert len(Journal("sandbox", BASE_URL, world.app).read().entries) == 9
     assert DeployRecordStore(BASE_URL, world.app).read() is not None
-    assert Kept(BASE_URL, world.app).runs(str(tool["id"]))
+    assert RunHistory(BASE_URL, world.app).runs(str(tool["id"]))
     assert SchemaHistory(BASE_URL, world.app).of(str(tool["binding"]["integrationOperationId"]))
     assert len(draft_store.load("sandbox", BASE_URL).drafts) == 2
     assert [buffer.server for buffer in unsaved_edits.load("sandbox").buffers] == [BASE_URL]
@@ -252,14 +252,14 @@ async def test_program_offers_unsaved_work_and_accepts_old_key_ids(home: Path) -
     try:
         async with program.run_test(size=(120, 40)) as pilot:
             await until(pilot, lambda: isinstance(program.screen, RecoveryScreen))
-            assert program.backend.base_url != BASE_URL
+            assert program.connection.base_url != BASE_URL
             assert program.theme == "drio-light"
             assert [note.message for note in program._notifications if note.severity != "information"] == []
             assert "tool Add Note" in text_of(program)
             assert "ended by signal 1" in text_of(program)
             await pilot.press("enter")
             await until(pilot, lambda: isinstance(program.screen, EditScreen) and program.screen.form is not None)
-            assert program.screen.mine()["name"] == "Add Note to a person"
+            assert program.screen.edited_resource()["name"] == "Add Note to a person"
             await pilot.press("ctrl+s")
             await until(pilot, lambda: not isinstance(program.screen, EditScreen))
 
@@ -269,7 +269,7 @@ async def test_program_offers_unsaved_work_and_accepts_old_key_ids(home: Path) -
             apps.table.choose(rows["Night desk"])
             await pilot.press("enter")
             await until(pilot, lambda: isinstance(program.screen, WizardScreen) and program.screen._page is not None)
-            assert program.screen._on == "tools"
+            assert program.screen._page_name == "tools"
             await pilot.press("escape")
             await until(pilot, lambda: program.screen is apps)
 
@@ -309,7 +309,7 @@ async def test_program_offers_unsaved_work_and_accepts_old_key_ids(home: Path) -
             await until(pilot, lambda: not program.screen.busy and program.screen.run_shown is not None)
             assert "Ada Okafor" in str(program.screen.run_shown.structured)
     finally:
-        await asyncio.to_thread(close, served)
+        await asyncio.to_thread(kill_process, served)
 
 
 def test_key_ids_of_version_0_1_are_accepted() -> None:

@@ -17,7 +17,7 @@ import regex
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 
-def count(document: Any) -> int:
+def operation_count(document: Any) -> int:
     """Return the number of operations of a document."""
     return sum(len(METHODS & item.keys()) for item in document["paths"].values())
 
@@ -124,7 +124,7 @@ def unsendable(document: Any, path: str, method: str) -> bool:
     )
 
 
-def wanted(document: Any, path: str, method: str, choice: int = 0) -> ExpectedRequest:
+def expected_request(document: Any, path: str, method: str, choice: int = 0) -> ExpectedRequest:
     """Return the expected request with every parameter; `choice` is the index in lists of alternatives."""
     parameters, operation = operation_of(document, path, method)
     plain, _, fixed = path.partition("?")
@@ -218,7 +218,7 @@ def accepted(document: Any, path: str, method: str) -> set[str]:
     return {essence(kind) for _, kind, _ in answers(document, path, method) if kind}
 
 
-def with_everything(document: Any) -> Iterator[tuple[str, str]]:
+def most_complex_first(document: Any) -> Iterator[tuple[str, str]]:
     """Yield the operations (path, method), first those with most kinds of arguments: path, query, header, body."""
 
     def kinds(path: str, method: str) -> int:

@@ -12,18 +12,18 @@ import pytest
 
 from drio_tui.kinds import AUTH, INTEGRATION, OPERATION, TOOL
 from drio_tui.openapi_import.document import Document, open_document
-from drio_tui.openapi_import.existing import Present, present_in
-from drio_tui.openapi_import.import_batch import batch
-from drio_tui.openapi_import.planning import NewConnection, Plan, Target
-from drio_tui.openapi_import.security import connection_of, same_connection
-from drio_tui.workspace.deploy.deployer import read
+from drio_tui.openapi_import.existing import ExistingResources, existing_resources
+from drio_tui.openapi_import.import_batch import import_batch
+from drio_tui.openapi_import.planning import ExistingIntegration, NewConnection, Plan
+from drio_tui.openapi_import.security import connection_body, existing_connection_id
+from drio_tui.workspace.deploy.deployer import read_app
 from drio_tui.workspace.lint.import_source import MEMBER, wanted_sign_in
 from drio_tui.workspace.saving.undo import undo_last
 from tests.openapi_import.documents import PETS, parser_of
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
 
-from tests.sandbox_fixtures import InProcess
+from tests.sandbox_fixtures import InProcessSandbox
 from tests.workspace.saving_world import Editor, World
 
 ALL = ["GET /pets", "POST /pets", "GET /pets/{petId}", "PUT /pets/{petId}", "DELETE /pets/{petId}"]
@@ -37,13 +37,13 @@ async def pets(folder: Path, value: Any = PETS) -> Document:
 
 async def plan_now(editor: Editor, app: str, document: Document, *chosen: str, **options: Any) -> Plan:
     """Return the plan for the current state of the app."""
-    present = present_in(await read(editor.saver, app))
+    present = existing_resources(await read_app(editor.saver, app))
     return await document.plan(chosen or ALL, present=present, **options)
 
 
 async def run(editor: Editor, app: str, document: Document, *chosen: str, **options: Any) -> Plan:
     plan = await plan_now(editor, app, document, *chosen, **options)
-    await batch(editor.saver, app, plan).run()
+    await import_batch(editor.saver, app, plan).run()
     return plan
 
 
@@ -65,26 +65,26 @@ async def config_of(editor: Editor, app: str) -> dict[str, Any]:
 
 
 async def test_a_second_import_creates_nothing_and_lists_the_existing_operations(
-    bare_sandbox: InProcess, tmp_path: Path
+    bare_sandbox: InProcessSandbox, tmp_path: Path
 ) -> None:
     world = await World.made(bare_sandbox)
     async with await pets(tmp_path) as document:
-        first = await run(world.one, world.app, document)
+        first = await run(world.editor, world.app, document)
         assert len(first.resources) == 11
-        before = await config_of(world.one, world.app)
-        second = await run(world.one, world.app, document)
+        before = await config_of(world.editor, world.app)
+        second = await run(world.editor, world.app, document)
         assert second.resources == ()
         assert [skipped.source for skipped in second.skipped] == ALL
         assert second.skipped[0].key == "list-pets"
         assert second.tokens == 0
-        assert await config_of(world.one, world.app) == before
-        existing = document.existing_operations(present_in(await read(world.one.saver, world.app)))
+        assert await config_of(world.editor, world.app) == before
+        existing = document.existing_operations(existing_resources(await read_app(world.editor.saver, world.app)))
         assert sorted(existing) == sorted(ALL)
 
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_repeated_imports_with_failures_have_the_same_result_as_one(
-    bare_sandbox: InProcess, tmp_path: Path, seed: int
+    bare_sandbox: InProcessSandbox, tmp_path: Path, seed: int
 ) -> None:
     """Requests are rejected, connections break before or after a request is carried out, or the program is killed."""
     choose = random.Random(seed)
@@ -92,7 +92,7 @@ async def test_repeated_imports_with_failures_have_the_same_result_as_one(
     broken = await World.made(bare_sandbox)
     auth = NewConnection(connection_of_pets())
     async with await pets(tmp_path) as document:
-        await run(once.one, once.app, document, auth=auth)
+        await run(once.editor, once.app, document, auth=auth)
         for _ in range(choose.randint(3, 6)):
             editor = Editor(bare_sandbox)  # as a new process
 
@@ -124,36 +124,38 @@ async def test_repeated_imports_with_failures_have_the_same_result_as_one(
                 auth=await connection_now(editor, broken),
             )
         await run(Editor(bare_sandbox), broken.app, document, auth=await connection_now(Editor(bare_sandbox), broken))
-        last = await plan_now(broken.one, broken.app, document)
+        last = await plan_now(broken.editor, broken.app, document)
         assert last.resources == ()
-    actual, expected = await config_of(broken.one, broken.app), await config_of(once.one, once.app)
+    actual, expected = await config_of(broken.editor, broken.app), await config_of(once.editor, once.app)
     for name in actual:
         assert actual[name] == expected[name], name
 
 
 async def acme(world: World) -> dict[str, Any]:
     """Return the integration that the import created."""
-    integrations = (await world.one.client.list(INTEGRATION, app=world.app)).items
+    integrations = (await world.editor.client.list(INTEGRATION, app=world.app)).items
     (integration,) = [integration for integration in integrations if integration["key"] == "acme-api"]
     return integration
 
 
 def connection_of_pets() -> dict[str, Any]:
     (scheme,) = parser_of(PETS["paths"], components=PETS["components"]).head().schemes
-    return connection_of(scheme, "Acme API", secret="typed")
+    return connection_body(scheme, "Acme API", secret="typed")
 
 
 async def connection_now(editor: Editor, world: World) -> NewConnection:
     """Return the import's connection, with its id if it exists already."""
     body = connection_of_pets()
-    return NewConnection(body, same_connection((await editor.client.list(AUTH, app=world.app)).items, body))
+    return NewConnection(body, existing_connection_id((await editor.client.list(AUTH, app=world.app)).items, body))
 
 
-async def test_renamed_resources_and_renamed_parameters_are_recognised(bare_sandbox: InProcess, tmp_path: Path) -> None:
+async def test_renamed_resources_and_renamed_parameters_are_recognised(
+    bare_sandbox: InProcessSandbox, tmp_path: Path
+) -> None:
     world = await World.made(bare_sandbox)
-    client, app = world.one.client, world.app
+    client, app = world.editor.client, world.app
     async with await pets(tmp_path) as document:
-        await run(world.one, app, document)
+        await run(world.editor, app, document)
         integration = await acme(world)
         changes = {"name": "Mine", "baseUrl": "https://API.example.com/v1/"}
         await client.update(INTEGRATION, integration["id"], changes, app=app)
@@ -162,40 +164,40 @@ async def test_renamed_resources_and_renamed_parameters_are_recognised(bare_sand
             schema = json.loads(json.dumps(operation["inputSchema"]).replace('"petId"', '"id"'))
             changes = {"name": "Mine", "path": path, "inputSchema": schema}
             await client.update(OPERATION, operation["id"], changes, app=app)
-        plan = await plan_now(world.one, app, document)
+        plan = await plan_now(world.editor, app, document)
         assert plan.resources == ()
         assert len(plan.skipped) == 5
 
 
 async def test_another_title_another_name_or_again_creates_another_integration(
-    bare_sandbox: InProcess, tmp_path: Path
+    bare_sandbox: InProcessSandbox, tmp_path: Path
 ) -> None:
     world = await World.made(bare_sandbox)
     async with await pets(tmp_path) as document:
-        await run(world.one, world.app, document)
-        assert len((await plan_now(world.one, world.app, document, integration="Second")).of("integration")) == 1
-        assert len((await plan_now(world.one, world.app, document, again=True)).resources) == 11
-        await run(world.one, world.app, document, integration="Second")
-        assert (await plan_now(world.one, world.app, document, integration="Second")).resources == ()
+        await run(world.editor, world.app, document)
+        assert len((await plan_now(world.editor, world.app, document, integration="Second")).of("integration")) == 1
+        assert len((await plan_now(world.editor, world.app, document, again=True)).resources) == 11
+        await run(world.editor, world.app, document, integration="Second")
+        assert (await plan_now(world.editor, world.app, document, integration="Second")).resources == ()
     other = deepcopy(PETS)
     other["info"]["title"] = "Other API"
     async with await pets(tmp_path, other) as document:
-        plan = await plan_now(world.one, world.app, document)
+        plan = await plan_now(world.editor, world.app, document)
         assert [resource.body["name"] for resource in plan.of("integration")] == ["Other API"]
 
 
 async def test_a_new_connection_is_created_first_and_used_by_an_existing_integration(
-    bare_sandbox: InProcess, tmp_path: Path
+    bare_sandbox: InProcessSandbox, tmp_path: Path
 ) -> None:
     world = await World.made(bare_sandbox)
-    client, app = world.one.client, world.app
+    client, app = world.editor.client, world.app
     async with await pets(tmp_path) as document:
-        await run(world.one, app, document, "GET /pets")
+        await run(world.editor, app, document, "GET /pets")
         integration = await acme(world)
         assert integration["authId"] is None
         assert wanted_sign_in(integration) == ["API key X-Api-Key in the header"]
         secret = connection_of_pets() | {"config": connection_of_pets()["config"] | {"apiKey": "SECRET-of-pets"}}
-        plan = await run(world.one, app, document, "GET /pets", "POST /pets", auth=NewConnection(secret))
+        plan = await run(world.editor, app, document, "GET /pets", "POST /pets", auth=NewConnection(secret))
         assert [(resource.kind, bool(resource.changes)) for resource in plan.resources] == [
             ("auth", False), ("integration", True), ("operation", False), ("tool", False),
         ]  # fmt: skip
@@ -206,29 +208,29 @@ async def test_a_new_connection_is_created_first_and_used_by_an_existing_integra
         created = (connection["providerKey"], connection["status"], connection["name"])
         assert created == ("api-key", "valid", "Acme API: key")
         assert integration["config"][MEMBER]["title"] == "Acme API"
-        assert "SECRET-of-pets" not in world.one.journal(app).path.read_text()
-        with_other_auth = await plan_now(world.one, app, document, auth=world.ids["auth"])
+        assert "SECRET-of-pets" not in world.editor.journal(app).path.read_text()
+        with_other_auth = await plan_now(world.editor, app, document, auth=world.ids["auth"])
         assert "signs in with another connection, which is kept" in str(with_other_auth.problems)
-        await undo_last(world.one.saver, app)
+        await undo_last(world.editor.saver, app)
         integration = await acme(world)
         assert integration["authId"] is None
 
 
 async def test_an_integration_created_by_hand_is_used_and_keeps_its_config(
-    bare_sandbox: InProcess, tmp_path: Path
+    bare_sandbox: InProcessSandbox, tmp_path: Path
 ) -> None:
     world = await World.made(bare_sandbox)
-    client, app = world.one.client, world.app
+    client, app = world.editor.client, world.app
     body = {"name": "By hand", "baseUrl": "https://api.example.com/v1", "config": {"headers": {"X-A": "1"}}}
     integration = (await client.create(INTEGRATION, body, app=app)).raw["id"]
     await client.create(OPERATION, {"name": "List", "method": "GET", "path": "/pets"}, app=app, parent=integration)
     before = len((await client.list(TOOL, app=app)).items)
     async with await pets(tmp_path) as document:
-        plan = await run(world.one, app, document, "GET /pets", "POST /pets")
+        plan = await run(world.editor, app, document, "GET /pets", "POST /pets")
         assert [(resource.kind, resource.source) for resource in plan.resources] == [
             ("integration", ""), ("tool", "GET /pets"), ("operation", "POST /pets"), ("tool", "POST /pets"),
         ]  # fmt: skip
-        raw = await world.one.raw(INTEGRATION, app, integration)
+        raw = await world.editor.raw(INTEGRATION, app, integration)
         assert raw["config"]["headers"] == {"X-A": "1"}
         assert wanted_sign_in(raw)
         assert len((await client.list(OPERATION, app=app, parent=integration)).items) == 2
@@ -236,7 +238,7 @@ async def test_an_integration_created_by_hand_is_used_and_keeps_its_config(
 
 
 def test_an_operation_of_the_app_matches_one_of_the_document() -> None:
-    present = Present(operations=({"id": "1", "integrationId": "i", "method": "get", "path": "/a/{x}"},))
+    present = ExistingResources(operations=({"id": "1", "integrationId": "i", "method": "get", "path": "/a/{x}"},))
     calls = {"GET /a/{y}": ("GET", "/a/{y}"), "GET /a/{x}": ("GET", "/a/{x}")}
     assert list(present.operations_of("i", calls)) == ["GET /a/{x}"]
     assert list(present.operations_of("i", {"GET /a/{y}": ("GET", "/a/{y}")})) == ["GET /a/{y}"]
@@ -245,6 +247,6 @@ def test_an_operation_of_the_app_matches_one_of_the_document() -> None:
 
 def test_an_integration_of_another_document_does_not_match() -> None:
     raw = {"id": "i", "baseUrl": "https://a.example", "config": {MEMBER: {"title": "Other"}}}
-    assert Present((raw,)).integration("https://a.example", "Acme API") is None
-    assert Present((raw,)).integration("https://a.example/", "Other") is raw
-    assert Target("i", "https://a.example").id == "i"
+    assert ExistingResources((raw,)).integration("https://a.example", "Acme API") is None
+    assert ExistingResources((raw,)).integration("https://a.example/", "Other") is raw
+    assert ExistingIntegration("i", "https://a.example").id == "i"

@@ -174,7 +174,7 @@ def test_a_required_property_of_an_object_in_the_query_is_required() -> None:
 )
 def test_values_that_a_style_cannot_express_are_noted(schema: Any, style: str, explode: bool, noted: bool) -> None:
     item = {"get": {"parameters": [parameter("p", schema=schema, style=style, explode=explode)]}}
-    (summary,) = parser_of({"/x": item}).offered()
+    (summary,) = parser_of({"/x": item}).summaries()
     assert bool(summary.notes) == noted
     assert all(note.startswith("The parameter p ") for note in summary.notes)
 
@@ -203,7 +203,7 @@ def test_a_path_parameter_is_sent_in_its_style(schema: Any, style: str, explode:
     more = {} if explode is None else {"explode": explode}
     operation_body = operation({"parameters": [parameter("id", "path", schema, style=style, **more)]}, "/x/{id}", "get")
     assert sent(operation_body, {"id": value})["path"] == f"/v1/x/{path}"
-    assert path_parameters.unsuitable(operation_body["path"], operation_body["inputSchema"]) == []
+    assert path_parameters.unsendable_arguments(operation_body["path"], operation_body["inputSchema"]) == []
     assert not Draft202012Validator(operation_body["inputSchema"]).is_valid({"id": None})
 
 
@@ -238,7 +238,7 @@ def test_path_templates_of_any_syntax_are_filled(template: str, name: str, value
     operation_body = operation({"parameters": [parameter(name, "path", {})]}, template, "get")
     (argument,) = operation_body["inputSchema"]["properties"]
     assert sent(operation_body, {argument: value})["path"] == f"/v1{path}"
-    assert path_parameters.mistakes(operation_body["path"]) == []
+    assert path_parameters.find_path_errors(operation_body["path"]) == []
     assert path_parameters.missing(operation_body["path"], operation_body["inputSchema"]) == []
 
 
@@ -400,13 +400,13 @@ def test_the_accept_header_lists_the_declared_media_types(kinds: list[str], acce
     ],
 )
 def test_required_parts_that_cannot_be_sent_block_the_operation(value: Any, message: str) -> None:
-    (summary,) = parser_of({"/x": {"post": value}}).offered()
+    (summary,) = parser_of({"/x": {"post": value}}).summaries()
     assert message in summary.obstacle
 
 
 @pytest.mark.parametrize("path", ["/a/../b", "/a/{", "/{}", "/a\\b", "/%2e%2e/x", "/{/x}", "/" + "a" * 3000])
 def test_an_invalid_path_blocks_the_operation(path: str) -> None:
-    (summary,) = parser_of({path: {"get": {}}}).offered()
+    (summary,) = parser_of({path: {"get": {}}}).summaries()
     assert summary.obstacle.startswith("Its path")
 
 
@@ -422,7 +422,7 @@ def test_an_invalid_path_blocks_the_operation(path: str) -> None:
     ],
 )
 def test_optional_parts_that_cannot_be_sent_are_left_out_with_a_note(value: Any, message: str) -> None:
-    (summary,) = parser_of({"/x": {"post": value}}).offered()
+    (summary,) = parser_of({"/x": {"post": value}}).summaries()
     assert not summary.obstacle
     assert any(message in note for note in summary.notes)
     assert not summary.arguments
@@ -430,14 +430,14 @@ def test_optional_parts_that_cannot_be_sent_are_left_out_with_a_note(value: Any,
 
 def test_an_unsupported_body_of_a_get_is_left_out_with_a_note() -> None:
     body = {"requestBody": {"content": {"multipart/form-data": {}}}}
-    (summary,) = parser_of({"/x": {"get": body}}).offered()
+    (summary,) = parser_of({"/x": {"get": body}}).summaries()
     assert not summary.obstacle
     assert "The body is multipart/form-data, and drio sends" in summary.notes[0]
 
 
 def test_header_parameters_without_meaning_are_ignored() -> None:
     listed = [parameter(name, "header", required=True) for name in ("Accept", "Content-Type", "Authorization")]
-    (summary,) = parser_of({"/x": {"get": {"parameters": listed}}}).offered()
+    (summary,) = parser_of({"/x": {"get": {"parameters": listed}}}).summaries()
     assert not summary.arguments
     assert not summary.obstacle
     assert not summary.notes
@@ -463,5 +463,5 @@ def test_undeclared_arguments_are_rejected() -> None:
 
 def test_the_number_of_arguments_is_limited() -> None:
     listed = [parameter(f"p{n}") for n in range(2_000)]
-    (summary,) = parser_of({"/x": {"get": {"parameters": listed}}}).offered()
+    (summary,) = parser_of({"/x": {"get": {"parameters": listed}}}).summaries()
     assert summary.arguments == 300

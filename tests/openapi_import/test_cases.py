@@ -17,7 +17,7 @@ from drio_tui.ui.openapi_import.import_dialog import MakingScreen
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from tests import preloaded
 from tests.openapi_import import oracle
-from tests.sandbox.mcp.conftest import Served, Upstream, lax, respond, upstream
+from tests.sandbox.mcp.conftest import ServedSandbox, Upstream, http_response, lax, upstream
 from tests.ui.driving import open_first_app, running, text_of, until
 
 __all__ = ["lax", "upstream"]  # fixtures
@@ -38,18 +38,18 @@ def sendable(document: Any) -> list[tuple[str, str]]:
     return [operation for operation in operations_of(document) if not oracle.unsendable(document, *operation)]
 
 
-async def command(lax: Served, *arguments: str) -> tuple[int, Any, str]:
+async def command(lax: ServedSandbox, *arguments: str) -> tuple[int, Any, str]:
     """Run a command on the sandbox; return its exit status, its JSON output and its standard error."""
     command = [*arguments, "--json", "--base-url", lax.base_url]
     process = await asyncio.to_thread(lambda: preloaded.run(*command, env={"DRIO_TOKEN": token_of(lax)}, text=True))
     return process.returncode, json.loads(process.stdout) if process.stdout.strip() else None, process.stderr
 
 
-def token_of(lax: Served) -> str:
+def token_of(lax: ServedSandbox) -> str:
     return str(lax.api.http.headers["Authorization"]).removeprefix("Bearer ")
 
 
-async def assert_calls_match_the_document(lax: Served, upstream: Upstream, app: str, document: Any) -> None:
+async def assert_calls_match_the_document(lax: ServedSandbox, upstream: Upstream, app: str, document: Any) -> None:
     """Deploy the app, call every operation with each alternative and declared response, and compare the requests."""
     config = (await lax.api("GET", f"/apps/{app}/config"))["config"]
     expected = sendable(document)
@@ -61,13 +61,13 @@ async def assert_calls_match_the_document(lax: Served, upstream: Upstream, app: 
             accepted = oracle.accepted(document, path, method)
             answers = [*oracle.answers(document, path, method)] or [(200, "application/json", b'{"name": null}')]
             for choice in (0, 1):
-                request = oracle.wanted(document, path, method, choice)
+                request = oracle.expected_request(document, path, method, choice)
                 for status, kind, body in answers:
-                    upstream.answer = lambda _, response=(body, f"{status} OK", kind): respond(*response)
-                    upstream.seen.clear()
+                    upstream.response_for = lambda _, response=(body, f"{status} OK", kind): http_response(*response)
+                    upstream.requests.clear()
                     result = await model.call_tool(names[operation["id"]], request.arguments(operation["inputSchema"]))
                     assert not result.is_error, f"{method} {path}: {result.content}"
-                    (seen,) = upstream.seen
+                    (seen,) = upstream.requests
                     differences = request.differences(seen.method, seen.target, seen.headers, seen.body, "/base")
                     assert differences == [], f"{method} {path}"
                     first = oracle.essence(seen.headers["accept"].partition(",")[0])
@@ -76,10 +76,10 @@ async def assert_calls_match_the_document(lax: Served, upstream: Upstream, app: 
 
 @pytest.mark.parametrize("path", READABLE, ids=lambda path: path.stem)
 async def test_a_case_imported_by_the_command_is_called_as_documented(
-    lax: Served, upstream: Upstream, path: Path
+    lax: ServedSandbox, upstream: Upstream, path: Path
 ) -> None:
     document = json.loads(path.read_text())
-    app = await lax.api.app(slug="cases")
+    app = await lax.api.create_app(slug="cases")
     listed = (await command(lax, "import", app, str(path)))[1]["operations"]
     assert [summary["id"] for summary in listed] == [
         f"{method.upper()} {template}" for template, method in operations_of(document)
@@ -99,10 +99,10 @@ async def test_a_case_imported_by_the_command_is_called_as_documented(
 
 @pytest.mark.parametrize("path", READABLE, ids=lambda path: path.stem)
 async def test_a_case_imported_in_the_terminal_is_called_as_documented(
-    lax: Served, upstream: Upstream, path: Path, monkeypatch: pytest.MonkeyPatch
+    lax: ServedSandbox, upstream: Upstream, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = json.loads(path.read_text())
-    app = await lax.api.app(slug="cases")
+    app = await lax.api.create_app(slug="cases")
     async with running(lax.base_url, monkeypatch, token=token_of(lax)) as pilot:
         await open_first_app(pilot)
         await pilot.press("i")
@@ -110,10 +110,10 @@ async def test_a_case_imported_in_the_terminal_is_called_as_documented(
         screen: Any = pilot.app.screen
         screen.query_one(".-source").value = str(path)
         await pilot.press("enter")
-        await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
+        await until(pilot, lambda: screen.document is not None and screen.picker.current_id)
         await pilot.press("a")
         chosen = [f"{method.upper()} {template}" for template, method in sendable(document)]
-        assert list(screen.picker.choosing.chosen) == chosen
+        assert list(screen.picker.selection.chosen) == chosen
         screen.query_one(".-base").value = f"{upstream.base_url}/base"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
@@ -122,9 +122,11 @@ async def test_a_case_imported_in_the_terminal_is_called_as_documented(
     await assert_calls_match_the_document(lax, upstream, app, document)
 
 
-async def test_the_reason_is_shown_for_an_unsupported_document(lax: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_reason_is_shown_for_an_unsupported_document(
+    lax: ServedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (path,) = set(CASES) - set(READABLE)
-    app = await lax.api.app(slug="cases")
+    app = await lax.api.create_app(slug="cases")
     status, _, stderr = await command(lax, "import", app, str(path))
     assert status != 0
     assert "It is a Swagger 2.0 document, and only OpenAPI 3.x is read." in stderr

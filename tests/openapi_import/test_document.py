@@ -46,8 +46,8 @@ async def test_a_document_has_its_properties_and_plans_the_chosen_operations(pet
         )
         assert opened.tags == ("pets", "admin")
         assert [operation.id for operation in opened.operations][:2] == ["GET /pets", "POST /pets"]
-        assert opened.proposal(["GET /pets"]) == opened.schemes[0]
-        assert opened.proposal([]) is None
+        assert opened.preferred_scheme(["GET /pets"]) == opened.schemes[0]
+        assert opened.preferred_scheme([]) is None
         plan = await opened.plan(["POST /pets", "GET /nowhere"])
         assert [resource.kind for resource in plan.resources] == ["integration", "operation", "tool"]
         assert list(await opened.details(["GET /nowhere"])) == []

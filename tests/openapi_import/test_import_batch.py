@@ -10,14 +10,14 @@ import pytest
 
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
 from drio_tui.openapi_import.document import open_document
-from drio_tui.openapi_import.import_batch import batch
-from drio_tui.openapi_import.planning import Plan, Target
+from drio_tui.openapi_import.import_batch import import_batch
+from drio_tui.openapi_import.planning import ExistingIntegration, Plan
 from drio_tui.workspace.saving.undo import undo_last
 from tests.openapi_import.documents import PETS
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
 
-from tests.sandbox_fixtures import InProcess
+from tests.sandbox_fixtures import InProcessSandbox
 from tests.workspace.saving_world import World
 
 
@@ -30,7 +30,7 @@ async def plan_of(folder: Path, *chosen: str, **options: Any) -> Plan:
 
 async def counts(world: World) -> tuple[int, int, int]:
     """Return the numbers of integrations, of tools, and of operations of all integrations."""
-    client, app = world.one.client, world.ids["app"]
+    client, app = world.editor.client, world.ids["app"]
     integrations = (await client.list(INTEGRATION, app=app)).items
     operations = 0
     for integration in integrations:
@@ -38,30 +38,32 @@ async def counts(world: World) -> tuple[int, int, int]:
     return len(integrations), len((await client.list(TOOL, app=app)).items), operations
 
 
-async def test_all_resources_are_created_and_bound_and_undone_together(bare_sandbox: InProcess, tmp_path: Path) -> None:
+async def test_all_resources_are_created_and_bound_and_undone_together(
+    bare_sandbox: InProcessSandbox, tmp_path: Path
+) -> None:
     world = await World.made(bare_sandbox)
     before = await counts(world)
     plan = await plan_of(tmp_path, auth=world.ids["auth"])
-    work = batch(world.one.saver, world.ids["app"], plan)
+    work = import_batch(world.editor.saver, world.ids["app"], plan)
     results = await work.run()
     assert [result.ok for result in results] == [True] * 11
     assert await counts(world) == (before[0] + 1, before[1] + 5, before[2] + 5)
-    tools = {tool["key"]: tool for tool in (await world.one.client.list(TOOL, app=world.ids["app"])).items}
+    tools = {tool["key"]: tool for tool in (await world.editor.client.list(TOOL, app=world.ids["app"])).items}
     assert tools["replace-pet"]["binding"]["status"] == "ready"
     assert tools["get-pet"]["annotations"] == {"readOnlyHint": True, "openWorldHint": True}
-    steps = await undo_last(world.one.saver, world.ids["app"])
+    steps = await undo_last(world.editor.saver, world.ids["app"])
     assert steps
     assert await counts(world) == before
 
 
 @pytest.mark.parametrize("lost", ["answer", "request"])
 async def test_a_retry_of_a_failed_step_creates_no_duplicates(
-    bare_sandbox: InProcess, tmp_path: Path, lost: str
+    bare_sandbox: InProcessSandbox, tmp_path: Path, lost: str
 ) -> None:
     world = await World.made(bare_sandbox)
     before = await counts(world)
-    work = batch(world.one.saver, world.ids["app"], await plan_of(tmp_path, "GET /pets", "POST /pets"))
-    world.one.network.lose["POST"] = lost
+    work = import_batch(world.editor.saver, world.ids["app"], await plan_of(tmp_path, "GET /pets", "POST /pets"))
+    world.editor.network.lose["POST"] = lost
     await work.run()
     if lost == "request":  # the request for the integration, on which all others depend
         assert len(work.failed) == 5
@@ -72,29 +74,32 @@ async def test_a_retry_of_a_failed_step_creates_no_duplicates(
     assert await counts(world) == (before[0] + 1, before[1] + 2, before[2] + 2)
 
 
-async def test_a_rejected_step_blocks_only_its_dependents(bare_sandbox: InProcess, tmp_path: Path) -> None:
+async def test_a_rejected_step_blocks_only_its_dependents(bare_sandbox: InProcessSandbox, tmp_path: Path) -> None:
     world = await World.made(bare_sandbox)
     plan = await plan_of(
-        tmp_path, "GET /pets", "POST /pets", integration=Target(world.ids["integration"], "https://api.example.com")
+        tmp_path,
+        "GET /pets",
+        "POST /pets",
+        integration=ExistingIntegration(world.ids["integration"], "https://api.example.com"),
     )
-    work = batch(world.one.saver, world.ids["app"], plan)
-    world.one.network.refuse = [422]
+    work = import_batch(world.editor.saver, world.ids["app"], plan)
+    world.editor.network.refuse = [422]
     await work.run()
     assert [result is not None and result.ok for result in work.results] == [False, False, True, True]
     assert work.results[1] is not None
     assert work.results[1].problem == "It needs this first: Create operation GET /pets"
-    world.one.exchanges.clear()
+    world.editor.exchanges.clear()
     await work.run()
     assert work.done
-    assert [path for _, path, _ in world.one.sent] == ["operations", "tools"]
+    assert [path for _, path, _ in world.editor.sent] == ["operations", "tools"]
 
 
-async def test_a_key_taken_meanwhile_fails_with_a_message(bare_sandbox: InProcess, tmp_path: Path) -> None:
+async def test_a_key_taken_meanwhile_fails_with_a_message(bare_sandbox: InProcessSandbox, tmp_path: Path) -> None:
     world = await World.made(bare_sandbox)
     plan = await plan_of(tmp_path, "GET /pets")
-    await world.one.client.create(TOOL, {"name": "List pets", "key": "list-pets"}, app=world.ids["app"])
-    work = batch(world.one.saver, world.ids["app"], plan)
+    await world.editor.client.create(TOOL, {"name": "List pets", "key": "list-pets"}, app=world.ids["app"])
+    work = import_batch(world.editor.saver, world.ids["app"], plan)
     await work.run()
     (failed,) = work.failed
-    assert failed.task.about == "Create tool list-pets"
+    assert failed.task.label == "Create tool list-pets"
     assert "list-pets" in failed.problem

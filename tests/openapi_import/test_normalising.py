@@ -79,7 +79,7 @@ def test_a_required_property_without_a_description_is_an_argument() -> None:
 
 def test_converted_enum_values_are_noted() -> None:
     value = body({"type": "object", "properties": {"a": {"type": "string", "enum": [True, False]}}})
-    (summary,) = parser_of({"/x": {"post": value}}).offered()
+    (summary,) = parser_of({"/x": {"post": value}}).summaries()
     assert any("values in an enum that are not of its type" in note for note in summary.notes)
 
 

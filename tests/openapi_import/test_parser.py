@@ -40,7 +40,7 @@ def test_a_version_that_yaml_reads_as_a_number_is_accepted() -> None:
 
 def test_each_operation_has_a_summary() -> None:
     parser = parser_of(PETS["paths"], components=PETS["components"], security=[{"key": []}])
-    summaries = {summary.id: summary for summary in parser.offered()}
+    summaries = {summary.id: summary for summary in parser.summaries()}
     assert list(summaries) == [
         "GET /pets",
         "POST /pets",
@@ -80,7 +80,7 @@ def test_the_token_estimate_is_close_to_the_tokenizers_count() -> None:
 
 def test_the_tokens_of_a_tool_include_its_whole_description() -> None:
     def cost(**more: Any) -> int:
-        return next(parser_of({"/x": {"get": more}}).offered()).tokens
+        return next(parser_of({"/x": {"get": more}}).summaries()).tokens
 
     few, many = cost(summary="Short"), cost(summary="Short", description="A few words more. " * 20)
     assert 60 < many - few < 140
@@ -97,7 +97,7 @@ def test_path_items_are_resolved_within_the_document_only() -> None:
         },
         components={"pathItems": {"A": {"get": {}, "post": {}}}},
     )
-    assert [summary.id for summary in parser.offered()] == ["GET /a", "POST /a"]
+    assert [summary.id for summary in parser.summaries()] == ["GET /a", "POST /a"]
     assert [str(problem) for problem in parser.problems] == [
         "paths./b: refers to another document (https://x.example/b.yaml), which is not read: its operations are "
         "not known",
@@ -107,7 +107,7 @@ def test_path_items_are_resolved_within_the_document_only() -> None:
 
 def test_methods_that_drio_cannot_send_have_an_obstacle() -> None:
     parser = parser_of({"/a": {"trace": {}, "get": {}, "additionalOperations": {"COPY": {}}}})
-    assert [(summary.id, summary.obstacle) for summary in parser.offered()] == [
+    assert [(summary.id, summary.obstacle) for summary in parser.summaries()] == [
         ("TRACE /a", "drio cannot send TRACE requests."),
         ("GET /a", ""),
         ("COPY /a", "drio cannot send COPY requests."),

@@ -10,9 +10,9 @@ import pytest
 
 from drio_tui.api.models import IntegrationCreate, OperationCreate, ToolCreate
 from drio_tui.openapi_import.errors import ImportFailed
-from drio_tui.openapi_import.existing import Present
+from drio_tui.openapi_import.existing import ExistingResources
 from drio_tui.openapi_import.parser import OpenApiParser
-from drio_tui.openapi_import.planning import MANY_TOOLS, Plan, Target, make_plan
+from drio_tui.openapi_import.planning import MANY_TOOLS, ExistingIntegration, Plan, make_plan
 from drio_tui.openapi_import.selection import OperationSelection
 from tests.openapi_import.documents import PETS, parser_of
 
@@ -24,11 +24,11 @@ def pets() -> OpenApiParser:
 
 
 def planned(parser: OpenApiParser, *ids: str, **options: Any) -> Plan:
-    operations = [operation for operation in parser.offered() if not ids or operation.id in ids]
+    operations = [operation for operation in parser.summaries() if not ids or operation.id in ids]
     details = {operation.id: parser.detail(operation.id) for operation in operations if not operation.obstacle}
     defaults: dict[str, Any] = {
-        "base_url": "https://api.example.com", "integration": "", "auth": "", "tools": True, "present": Present(),
-        "again": False,
+        "base_url": "https://api.example.com", "integration": "", "auth": "", "tools": True,
+        "present": ExistingResources(), "again": False,
     }  # fmt: skip
     source = options.pop("source", "")
     return make_plan(replace(parser.head(), title="Pets"), source, operations, details, **(defaults | options))
@@ -40,13 +40,13 @@ def planned(parser: OpenApiParser, *ids: str, **options: Any) -> Plan:
      ("is:deprecated", 1), ("is:chosen", 1), ("is:blocked", 0), ("nothing", 0)],
 )  # fmt: skip
 def test_a_filter_shows_operations_with_every_word(query: str, count: int) -> None:
-    selection = OperationSelection(list(pets().offered()))
+    selection = OperationSelection(list(pets().summaries()))
     selection.toggle("GET /pets")
     assert len(selection.shown(query)) == count
 
 
 def test_operations_can_be_toggled_by_tag_and_by_filter() -> None:
-    selection = OperationSelection(list(pets().offered()))
+    selection = OperationSelection(list(pets().summaries()))
     selection.toggle_all(selection.tagged_as("POST /pets"))
     assert selection.chosen == ("GET /pets", "POST /pets", "GET /pets/{petId}")
     selection.toggle_all([operation.id for operation in selection.shown("")])
@@ -58,14 +58,14 @@ def test_operations_can_be_toggled_by_tag_and_by_filter() -> None:
 
 
 def test_an_operation_with_an_obstacle_cannot_be_chosen() -> None:
-    selection = OperationSelection(list(parser_of({"/a": {"trace": {}, "get": {}}}).offered()))
+    selection = OperationSelection(list(parser_of({"/a": {"trace": {}, "get": {}}}).summaries()))
     assert selection.toggle("TRACE /a") == "drio cannot send TRACE requests."
     selection.toggle_all(operation.id for operation in selection.operations)
     assert selection.chosen == ("GET /a",)
 
 
 def test_existing_operations_cannot_be_chosen() -> None:
-    selection = OperationSelection(list(pets().offered()))
+    selection = OperationSelection(list(pets().summaries()))
     selection.choose(["GET /pets", "POST /pets"])
     selection.set_existing(["GET /pets"])
     assert selection.chosen == ("POST /pets",)
@@ -73,7 +73,7 @@ def test_existing_operations_cannot_be_chosen() -> None:
 
 
 def test_many_tools_cause_a_warning() -> None:
-    selection = OperationSelection(list(parser_of({f"/p{n}": {"get": {}} for n in range(MANY_TOOLS + 1)}).offered()))
+    selection = OperationSelection(list(parser_of({f"/p{n}": {"get": {}} for n in range(MANY_TOOLS + 1)}).summaries()))
     selection.choose(operation.id for operation in selection.operations)
     assert str(selection.warnings()[0]).startswith(f"{MANY_TOOLS + 1} tools are many")
 
@@ -96,7 +96,7 @@ def test_a_plan_contains_the_integration_then_each_operation_with_its_tool() -> 
     body, _ = tool.resolved({"operation:1": "operation_9"})
     assert body["binding"] == {"type": "integration_operation", "integrationOperationId": "operation_9"}
     assert body["key"] == operation.body["key"] == "list-pets"
-    summaries = {summary.id: summary for summary in pets().offered()}
+    summaries = {summary.id: summary for summary in pets().summaries()}
     assert plan.tokens == summaries["GET /pets"].tokens + summaries["POST /pets"].tokens
 
 
@@ -116,7 +116,7 @@ def test_planned_keys_are_unique_in_the_plan_and_the_app() -> None:
     paths = {f"/p{n}": {"get": {"operationId": "x" * 70, "summary": "Same"}} for n in range(12)}
     taken = {"tool": ["x" * 64], "operation": [f"{'x' * 62}-2"], "integration": ["pets"]}
     raws = {f"{kind}s": tuple({"key": key} for key in keys) for kind, keys in taken.items()}
-    present = Present(raws["integrations"], raws["operations"], raws["tools"])
+    present = ExistingResources(raws["integrations"], raws["operations"], raws["tools"])
     plan = planned(parser_of(paths), present=present)
     for kind in ("operation", "tool"):
         keys = [resource.body["key"] for resource in plan.of(kind)]
@@ -126,7 +126,7 @@ def test_planned_keys_are_unique_in_the_plan_and_the_app() -> None:
 
 
 def test_operations_without_tools_can_be_added_to_an_existing_integration() -> None:
-    plan = planned(pets(), tools=False, integration=Target("integration_5", "https://old.example"))
+    plan = planned(pets(), tools=False, integration=ExistingIntegration("integration_5", "https://old.example"))
     assert {resource.kind for resource in plan.resources} == {"operation"}
     assert {resource.parent for resource in plan.resources} == {"integration_5"}
     assert not plan.tokens

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest_asyncio
 
-from tests.sandbox_fixtures import API, InProcess
+from tests.sandbox_fixtures import API, InProcessSandbox
 
 SCHEMA = {"type": "object", "properties": {"q": {"type": "string"}}}
 
@@ -37,7 +37,7 @@ class Caller:
             return error
         return response.json() if response.content else None
 
-    async def app(self, **properties: Any) -> str:
+    async def create_app(self, **properties: Any) -> str:
         """Create an app from `blank`; return its id."""
         body = {"templateId": "blank", "name": "An app", **properties}
         return str((await self("POST", "/apps", body))["app"]["id"])
@@ -67,13 +67,13 @@ class Caller:
 
 
 @pytest_asyncio.fixture
-async def api(bare_sandbox: InProcess) -> AsyncIterator[Caller]:
+async def api(bare_sandbox: InProcessSandbox) -> AsyncIterator[Caller]:
     """The local user of `bare_sandbox`."""
     async with bare_sandbox.client() as client:
         yield Caller(client)
 
 
-async def token_of(sandbox: InProcess, email: str) -> str:
+async def token_of(sandbox: InProcessSandbox, email: str) -> str:
     """Return an access token for the user with that address, who is created if necessary."""
     from dataclasses import replace
 
@@ -84,7 +84,7 @@ async def token_of(sandbox: InProcess, email: str) -> str:
 
 
 @pytest_asyncio.fixture
-async def stranger(bare_sandbox: InProcess) -> AsyncIterator[Caller]:
+async def stranger(bare_sandbox: InProcessSandbox) -> AsyncIterator[Caller]:
     """Another user of `bare_sandbox`."""
     async with bare_sandbox.client(await token_of(bare_sandbox, "stranger@example.com")) as client:
         yield Caller(client)

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from drio_tui.sandbox.providers import providers, secret_properties
 from tests.sandbox.conftest import Caller
-from tests.sandbox_fixtures import InProcess
+from tests.sandbox_fixtures import InProcessSandbox
 
 SECRET = "hunter2-very-secret"
 OAUTH = {
@@ -45,10 +45,10 @@ def test_every_provider_has_a_valid_schema_and_the_documented_properties() -> No
 
 @pytest.mark.parametrize("key", COMPLETE)
 async def test_complete_config_is_valid_and_its_secret_is_never_returned(
-    bare_sandbox: InProcess, api: Caller, key: str
+    bare_sandbox: InProcessSandbox, api: Caller, key: str
 ) -> None:
     config, secret_name = COMPLETE[key]
-    app = await api.app()
+    app = await api.create_app()
     connection = await api.create(app, "auth", providerKey=key, name="Auth", config=config)
     assert connection["status"] == "valid", connection["lastError"]
     assert connection["lastError"] is None
@@ -73,7 +73,7 @@ async def test_complete_config_is_valid_and_its_secret_is_never_returned(
 
 
 async def test_missing_values_make_it_pending_and_invalid_ones_invalid(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     connection = await api.create(app, "auth", providerKey="workos", name="Auth", config={"clientId": "c"})
     assert connection["status"] == "pending"
     assert [field["path"] for field in connection["lastError"]["fields"]] == [
@@ -88,8 +88,8 @@ async def test_missing_values_make_it_pending_and_invalid_ones_invalid(api: Call
     assert fixed["config"]["clientId"] == "client"
 
 
-async def test_secret_can_be_replaced_and_removed(bare_sandbox: InProcess, api: Caller) -> None:
-    app = await api.app()
+async def test_secret_can_be_replaced_and_removed(bare_sandbox: InProcessSandbox, api: Caller) -> None:
+    app = await api.create_app()
     connection = await api.create(app, "auth", providerKey="bearer", name="Auth", config={"token": SECRET})
     path = f"/apps/{app}/auth/{connection['id']}"
     renamed = (await api("PATCH", path, {"name": "Other"}))["auth"]
@@ -106,7 +106,7 @@ async def test_secret_can_be_replaced_and_removed(bare_sandbox: InProcess, api: 
 
 
 async def test_external_secret_reference_is_accepted_but_not_that_of_another_connection(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     external = await api.create(app, "auth", providerKey="bearer", name="A", secretRef="vault:crm/token")
     assert (external["status"], external["secretRef"]) == ("valid", "vault:crm/token")
     own = await api.create(app, "auth", providerKey="bearer", name="B", config={"token": SECRET})
@@ -116,7 +116,7 @@ async def test_external_secret_reference_is_accepted_but_not_that_of_another_con
 
 
 async def test_unknown_provider_and_change_of_provider_are_refused(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     error = await api("POST", f"/apps/{app}/auth", {"providerKey": "telepathy", "name": "x"}, expect=400)
     assert error["details"]["fields"][0]["path"] == "providerKey"
     connection = await api.create(app, "auth", providerKey="none", name="x")
@@ -125,7 +125,7 @@ async def test_unknown_provider_and_change_of_provider_are_refused(api: Caller) 
 
 async def test_secrets_are_not_logged(api: Caller, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")  # the level of `sandbox serve`
-    app = await api.app()
+    app = await api.create_app()
     await api.create(app, "auth", providerKey="bearer", name="Auth", config={"token": SECRET})
     await api("POST", f"/apps/{app}/auth", {"providerKey": "bearer", "config": {"token": SECRET}}, expect=400)
     assert SECRET not in caplog.text
@@ -145,11 +145,11 @@ async def test_secrets_are_not_logged(api: Caller, caplog: pytest.LogCaptureFixt
     ],
 )
 async def test_secret_in_an_undefined_property_is_refused(
-    bare_sandbox: InProcess, api: Caller, key: str, misplaced: dict[str, Any], advice: str
+    bare_sandbox: InProcessSandbox, api: Caller, key: str, misplaced: dict[str, Any], advice: str
 ) -> None:
     from sqlalchemy import text
 
-    app = await api.app()
+    app = await api.create_app()
     connection = await api.create(app, "auth", providerKey=key, name="Auth", config=COMPLETE[key][0])
     path = f"/apps/{app}/auth"
     body = {"providerKey": key, "name": "Other", **misplaced}
@@ -167,7 +167,7 @@ async def test_secret_in_an_undefined_property_is_refused(
 
 
 async def test_properties_that_only_resemble_secrets_are_kept(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     config = OAUTH | {"tokenEndpointAuthMethod": "client_secret_post", "audience": "crm", "rotatesTokens": True}
     connection = await api.create(
         app, "auth", providerKey="custom-oauth", name="Auth", config=config, note="of the team"
@@ -182,7 +182,7 @@ async def test_properties_that_only_resemble_secrets_are_kept(api: Caller) -> No
 
 
 async def test_secrets_in_other_kinds_are_refused_with_advice(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     tool = await api.create_bound_tool(app)
     integration = await api.create(app, "integrations", name="API", baseUrl="https://api.example.com")
     for path, body in (
@@ -202,11 +202,11 @@ async def test_secrets_in_other_kinds_are_refused_with_advice(api: Caller) -> No
 
 
 async def test_secret_that_an_earlier_version_stored_in_plain_text_can_be_cleared(
-    bare_sandbox: InProcess, api: Caller
+    bare_sandbox: InProcessSandbox, api: Caller
 ) -> None:
     from sqlalchemy import text
 
-    app = await api.app()
+    app = await api.create_app()
     connection = await api.create(
         app, "auth", providerKey="bearer", name="Auth", config={"token": SECRET, "passwort": "x"}
     )
@@ -222,7 +222,7 @@ async def test_secret_that_an_earlier_version_stored_in_plain_text_can_be_cleare
 
 
 async def test_secret_can_replace_a_reference_in_one_request(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     connection = await api.create(
         app, "auth", providerKey="api-key", name="Key", config={"name": "X-Api-Key"}, secretRef="vault/1"
     )

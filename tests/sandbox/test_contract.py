@@ -6,7 +6,7 @@ from typing import Any
 
 from drio_tui.api import models
 from tests.sandbox.conftest import Caller
-from tests.sandbox_fixtures import InProcess
+from tests.sandbox_fixtures import InProcessSandbox
 
 # The documented bodies, verbatim from drio's documentation.
 APP_CREATE: dict[str, Any] = {
@@ -57,7 +57,7 @@ async def test_app_is_created_as_documented(api: Caller) -> None:
 
 
 async def test_auth_connection_and_provider_are_as_documented(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     connection = await api.create(
         app, "auth", providerKey="custom-oauth", name="Primary Auth", config=AUTH_CONFIG, grants=["contacts:read"]
     )
@@ -86,7 +86,7 @@ async def test_auth_connection_and_provider_are_as_documented(api: Caller) -> No
 
 
 async def test_tool_and_widget_are_as_documented(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     operation = await api.create_operation(app)
     other = await api.create(app, "tools", name="Summarize Contact")
     tool = await api.create(
@@ -165,7 +165,7 @@ async def test_tool_and_widget_are_as_documented(api: Caller) -> None:
     ]
 
 
-async def test_config_contains_what_the_list_routes_return(sandbox: InProcess) -> None:
+async def test_config_contains_what_the_list_routes_return(sandbox: InProcessSandbox) -> None:
     async with sandbox.client() as client:
         api = Caller(client)
         (app,) = (await api("GET", "/apps"))["apps"]
@@ -184,7 +184,7 @@ async def test_config_contains_what_the_list_routes_return(sandbox: InProcess) -
         models.Config.from_wire(config)
 
 
-async def test_item_routes_return_what_the_config_contains(sandbox: InProcess) -> None:
+async def test_item_routes_return_what_the_config_contains(sandbox: InProcessSandbox) -> None:
     async with sandbox.client() as client:
         api = Caller(client)
         (app,) = (await api("GET", "/apps"))["apps"]
@@ -206,7 +206,7 @@ async def test_me_is_the_user_of_the_token(api: Caller, stranger: Caller) -> Non
 
 
 async def test_tools_are_sorted_by_order_and_other_kinds_by_creation(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     for name, order in (("C", 7), ("A", 2), ("B", 2)):
         await api.create(app, "tools", name=name, order=order)
     last = await api.create(app, "tools", name="D")

@@ -9,17 +9,19 @@ from sqlalchemy import select
 from drio_tui.api.json_codec import loads
 from drio_tui.sandbox.tables import DeploymentRow
 from tests.sandbox.conftest import Caller
-from tests.sandbox_fixtures import InProcess
+from tests.sandbox_fixtures import InProcessSandbox
 
 
-async def snapshots(sandbox: InProcess) -> list[Any]:
+async def snapshots(sandbox: InProcessSandbox) -> list[Any]:
     async with sandbox.database.read() as session:
         rows = await session.scalars(select(DeploymentRow.snapshot).order_by(DeploymentRow.seq))
         return [loads(row) for row in rows]
 
 
-async def test_deploy_publishes_a_snapshot_as_the_next_minor_version(bare_sandbox: InProcess, api: Caller) -> None:
-    app = await api.app()
+async def test_deploy_publishes_a_snapshot_as_the_next_minor_version(
+    bare_sandbox: InProcessSandbox, api: Caller
+) -> None:
+    app = await api.create_app()
     await api.create_bound_tool(app)
     first = await api("POST", f"/apps/{app}/deploy", expect=200)
     shown = (await api("GET", f"/apps/{app}"))["app"]
@@ -34,8 +36,10 @@ async def test_deploy_publishes_a_snapshot_as_the_next_minor_version(bare_sandbo
     assert stored[1]["app"]["description"] == "changed since"
 
 
-async def test_all_deploy_problems_are_reported_and_nothing_is_published(bare_sandbox: InProcess, api: Caller) -> None:
-    app = await api.app()
+async def test_all_deploy_problems_are_reported_and_nothing_is_published(
+    bare_sandbox: InProcessSandbox, api: Caller
+) -> None:
+    app = await api.create_app()
     stale = await api.create_bound_tool(app, name="Stale")
     disabled = await api.create_bound_tool(app, name="Off", isEnabled=False)
     chained = await api.create_bound_tool(app, name="Chained", nextToolIds=[disabled["id"]])

@@ -11,7 +11,7 @@ import pytest
 
 from drio_tui.sandbox.core import Sandbox
 from tests.sandbox.conftest import Caller
-from tests.sandbox_fixtures import API, InProcess, in_process
+from tests.sandbox_fixtures import API, InProcessSandbox, in_process
 
 JSON = {"Content-Type": "application/json"}
 
@@ -38,7 +38,7 @@ async def test_unknown_path_is_404_and_unknown_method_405(api: Caller) -> None:
     assert response.headers["allow"] == "DELETE, GET, PATCH"
 
 
-async def test_all_routes_but_the_public_ones_require_a_valid_token(bare_sandbox: InProcess) -> None:
+async def test_all_routes_but_the_public_ones_require_a_valid_token(bare_sandbox: InProcessSandbox) -> None:
     paths = bare_sandbox.app.openapi()["paths"]
     async with bare_sandbox.client(token=None) as nobody:
         for path, operations in paths.items():
@@ -134,7 +134,7 @@ async def test_all_field_errors_are_reported_at_once_with_paths(api: Caller) -> 
 
 
 async def test_field_errors_in_lists_have_the_index_in_their_path(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     tool = await api.create(app, "tools", name="t")
     actions = [{"trigger": "row.select", "type": "openUrl"}, {"type": "openUrl", "template": 1}]
     body = {"name": "w", "toolId": tool["id"], "primitive": "card", "actions": actions}
@@ -145,7 +145,7 @@ async def test_field_errors_in_lists_have_the_index_in_their_path(api: Caller) -
 
 @pytest.mark.parametrize("ident", ["..%2F..", "%00", "tool_%ED%A0%80", "%F0%9F%98%80", "' OR 1=1 --", "x" * 5000])
 async def test_malformed_ids_in_the_path_are_not_found(api: Caller, ident: str) -> None:
-    app = await api.app()
+    app = await api.create_app()
     for path in (f"/apps/{ident}", f"/apps/{app}/tools/{ident}", f"/apps/{ident}/tools/{ident}"):
         assert (await api.http.get(API + path)).status_code == 404
         assert (await api.http.delete(f"{API}/apps/{app}/tools/{ident}")).status_code == 404
@@ -153,7 +153,7 @@ async def test_malformed_ids_in_the_path_are_not_found(api: Caller, ident: str) 
 
 
 async def test_malformed_ids_in_the_body_are_refused(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     for ident in ("", "\0", "\ud800", "tool_\0", "x" * 5000, "' OR 1=1 --"):
         content = json.dumps({"name": "t", "widgetId": ident}).encode()
         response = await api.http.post(f"{API}/apps/{app}/tools", content=content, headers=JSON)
@@ -161,7 +161,7 @@ async def test_malformed_ids_in_the_body_are_refused(api: Caller) -> None:
 
 
 async def test_unexpected_exception_is_a_500_in_the_envelope_and_logged(
-    bare_sandbox: InProcess, api: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bare_sandbox: InProcessSandbox, api: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: Any) -> Any:
         raise RuntimeError("the very secret reason")
@@ -185,7 +185,7 @@ async def test_unexpected_exception_is_a_500_in_the_envelope_and_logged(
     ],
 )
 async def test_invalid_schema_is_refused_with_its_path(api: Caller, schema: dict[str, Any], path: str) -> None:
-    app = await api.app()
+    app = await api.create_app()
     operation = await api.create_operation(app)
     url = f"/apps/{app}/operations/{operation['id']}"
     error = await api("PATCH", url, {"inputSchema": schema}, expect=400)
@@ -207,7 +207,7 @@ async def test_invalid_schema_is_refused_with_its_path(api: Caller, schema: dict
     ],
 )
 async def test_unsafe_integration_headers_are_refused(api: Caller, config: Any, path: str) -> None:
-    app = await api.app()
+    app = await api.create_app()
     body = {"name": "i", "baseUrl": "https://api.example.com", "config": config}
     error = await api("POST", f"/apps/{app}/integrations", body, expect=400)
     assert [field["path"] for field in error["details"]["fields"]] == [path]
@@ -230,13 +230,13 @@ async def test_unsafe_integration_headers_are_refused(api: Caller, config: Any, 
     ],
 )
 async def test_unsafe_base_url_is_refused(api: Caller, url: str) -> None:
-    app = await api.app()
+    app = await api.create_app()
     error = await api("POST", f"/apps/{app}/integrations", {"name": "i", "baseUrl": url}, expect=400)
     assert [field["path"] for field in error["details"]["fields"]] == ["baseUrl"]
 
 
 async def test_valid_base_urls_are_accepted(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     for url in (
         "https://api.example.com/v1?x=1#y",
         "http://127.0.0.1:8080",

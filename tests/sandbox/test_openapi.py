@@ -11,7 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from drio_tui.sandbox.catalogue import catalogue
 from drio_tui.sandbox.providers import providers
-from tests.sandbox_fixtures import API, InProcess
+from tests.sandbox_fixtures import API, InProcessSandbox
 
 # The contract's table of routes.
 ITEMS = ["auth/{authId}", "integrations/{integrationId}", "operations/{operationId}", "tools/{toolId}",
@@ -29,7 +29,7 @@ TAGS = {"Apps", "Auth", "Integrations", "Operations", "Tools", "Widgets", "Templ
 
 
 @pytest.fixture
-async def document(bare_sandbox: InProcess) -> Any:
+async def document(bare_sandbox: InProcessSandbox) -> Any:
     async with bare_sandbox.client(token=None) as anonymous:
         return (await anonymous.get("/api/openapi.json")).json()
 
@@ -113,7 +113,7 @@ def test_creates_link_to_get_update_and_delete(document: Any) -> None:
             assert {kind for kind in kinds if any(name.startswith(kind) for name in links)} == kinds
 
 
-async def test_document_is_the_same_at_both_paths_and_supports_etags(bare_sandbox: InProcess) -> None:
+async def test_document_is_the_same_at_both_paths_and_supports_etags(bare_sandbox: InProcessSandbox) -> None:
     async with bare_sandbox.client(token=None) as anonymous:
         first = await anonymous.get("/api/openapi.json")
         second = await anonymous.get("/api/v1/openapi.json")

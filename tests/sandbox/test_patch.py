@@ -11,11 +11,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.sandbox.conftest import Caller
-from tests.sandbox_fixtures import InProcess, in_process
+from tests.sandbox_fixtures import InProcessSandbox, in_process
 
 
 async def test_absent_is_unchanged_null_clears_objects_merge_one_level(api: Caller) -> None:
-    app = await api.app(
+    app = await api.create_app(
         companyUrl="https://acme.com", branding={"primaryColor": "#111111", "accentColor": "#222222", "extra": {"a": 1}}
     )
     before = (await api("GET", f"/apps/{app}"))["app"]
@@ -28,7 +28,7 @@ async def test_absent_is_unchanged_null_clears_objects_merge_one_level(api: Call
 
 
 async def test_null_restores_defaults(api: Caller) -> None:
-    app = await api.app(branding={"primaryColor": "#111111"})
+    app = await api.create_app(branding={"primaryColor": "#111111"})
     await api("PATCH", f"/apps/{app}", {"isEnabled": False})
     after = (await api("PATCH", f"/apps/{app}", {"isEnabled": None, "branding": None, "slug": None}))["app"]
     assert (after["isEnabled"], after["branding"], after["slug"]) == (True, {}, "an-app")
@@ -40,7 +40,7 @@ async def test_null_restores_defaults(api: Caller) -> None:
 
 
 async def test_required_properties_cannot_be_cleared(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     operation = await api.create_operation(app)
     body = {"name": None, "method": None, "path": None, "description": "changed too"}
     error = await api("PATCH", f"/apps/{app}/operations/{operation['id']}", body, expect=400)
@@ -49,7 +49,7 @@ async def test_required_properties_cannot_be_cleared(api: Caller) -> None:
 
 
 async def test_read_only_properties_may_be_repeated_but_not_changed(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     tool = await api.create_bound_tool(app, annotations={"readOnlyHint": True})
     path = f"/apps/{app}/tools/{tool['id']}"
     assert (await api("PATCH", path, tool))["tool"] == tool
@@ -72,14 +72,14 @@ async def test_read_only_properties_may_be_repeated_but_not_changed(api: Caller)
 
 
 async def test_create_ignores_read_only_properties(api: Caller) -> None:
-    app = await api.app(id="app_mine", status="published", version="7.7.7", publicMcpId="mcp_mine")
+    app = await api.create_app(id="app_mine", status="published", version="7.7.7", publicMcpId="mcp_mine")
     created = (await api("GET", f"/apps/{app}"))["app"]
     assert app != "app_mine"
     assert (created["status"], created["version"]) == ("draft", "1.0.0")
 
 
 @pytest.mark.parametrize("kind", ["tools", "auth", "integrations", "operations", "widgets"])
-async def test_patch_with_the_whole_document_changes_nothing(sandbox: InProcess, kind: str) -> None:
+async def test_patch_with_the_whole_document_changes_nothing(sandbox: InProcessSandbox, kind: str) -> None:
     async with sandbox.client() as client:
         api = Caller(client)
         app = (await api("GET", "/apps"))["apps"][0]["id"]
@@ -102,7 +102,7 @@ EXTRAS = st.dictionaries(st.text(min_size=1, max_size=6).map(lambda name: f"x{na
 async def _send_and_read_back(
     api: Caller, top: dict[str, Any], inner: dict[str, Any], deep: dict[str, Any], schema: dict[str, Any]
 ) -> None:
-    app = await api.app(**top, branding={"primaryColor": "#111111", **inner})
+    app = await api.create_app(**top, branding={"primaryColor": "#111111", **inner})
     created = (await api("GET", f"/apps/{app}"))["app"]
     assert created | top == created
     assert created["branding"] | inner == created["branding"]
@@ -147,7 +147,7 @@ def test_unknown_properties_are_preserved_at_every_level(tmp_path: Path) -> None
 
 
 async def test_numbers_are_preserved_exactly(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     text = b'{"name":"t","x":[1.10,1e400,123456789012345678901234567890,-0.0,0.1000000000000000055511151231257827]}'
     url = f"/api/v1/apps/{app}/tools"
     response = await api.http.post(url, content=text, headers={"Content-Type": "application/json"})

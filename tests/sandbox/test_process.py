@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from tests import preloaded
-from tests.sandbox_fixtures import API, Process, close, start_sandbox
+from tests.sandbox_fixtures import API, SandboxProcess, kill_process, start_sandbox
 
 pytestmark = pytest.mark.socket
 
@@ -34,15 +34,15 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def start(data: Path) -> Iterator[Any]:
     """A function that starts a sandbox on `data`; the processes are killed after the test."""
-    processes: list[Process] = []
+    processes: list[SandboxProcess] = []
 
-    def start_process(*arguments: str, **options: Any) -> Process:
+    def start_process(*arguments: str, **options: Any) -> SandboxProcess:
         processes.append(start_sandbox(data, *arguments, **options))
         return processes[-1]
 
     yield start_process
     for process in processes:
-        close(process)
+        kill_process(process)
 
 
 def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -65,7 +65,7 @@ def test_ready_line_and_example_app(start: Any, data: Path) -> None:
     with process.client() as client:
         (app,) = client.get(f"{API}/apps").json()["apps"]
         assert (app["name"], app["templateId"]) == ("Acme Support", "support")
-    assert process.end() == 128 + signal.SIGTERM
+    assert process.stop() == 128 + signal.SIGTERM
     assert process.popen.stdout
     assert process.popen.stdout.read() == ""
     assert process.token not in process.stderr.read_text()
@@ -81,7 +81,7 @@ def test_files_are_private_and_process_info_is_removed_at_exit(start: Any, data:
     names = {path.name for path in data.iterdir()}
     assert {"sandbox.json", "sandbox.lock", "local-token", "sandbox.db"} <= names
     assert {name: oct(mode(data / name)) for name in names} == dict.fromkeys(names, "0o600")
-    process.end()
+    process.stop()
     assert not (data / "sandbox.json").exists()
 
 
@@ -98,7 +98,7 @@ def test_signal_ends_it_cleanly_with_open_connections(start: Any, data: Path, nu
     process = start()
     with process.client() as client, socket.create_connection(("127.0.0.1", client.base_url.port or 0)):
         assert client.get(f"{API}/me").status_code == 200
-        assert process.end(number) == 128 + number
+        assert process.stop(number) == 128 + number
     assert not (data / "sandbox.json").exists()
     assert "Traceback" not in process.stderr.read_text()
 
@@ -213,7 +213,7 @@ def test_restart_after_a_kill_keeps_token_port_and_data(start: Any, data: Path) 
     first = start()
     with first.client() as client:
         app = client.post(f"{API}/apps", json={"templateId": "blank", "name": "Kept"}).json()["app"]
-    assert first.end(signal.SIGKILL) == -signal.SIGKILL
+    assert first.stop(signal.SIGKILL) == -signal.SIGKILL
     assert (data / "sandbox.json").exists()
     second = start()
     assert (second.token, second.base_url) == (first.token, first.base_url)
@@ -223,7 +223,7 @@ def test_restart_after_a_kill_keeps_token_port_and_data(start: Any, data: Path) 
 
 def test_restart_on_another_port_updates_the_helpdesk_urls(start: Any) -> None:
     first = start()
-    first.end()
+    first.stop()
     port = int(first.base_url.rpartition(":")[2])
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -268,12 +268,12 @@ def test_probe_of_the_lock_does_not_prevent_a_start(data: Path) -> None:
     from drio_tui.sandbox.datadir import AlreadyRunning, DataDir
 
     folder = DataDir(data)
-    with folder.held():
+    with folder.locked():
         pass
     with (data / "sandbox.lock").open("rb+") as probe:
         fcntl.flock(probe, fcntl.LOCK_SH)
         threading.Timer(0.1, fcntl.flock, (probe, fcntl.LOCK_UN)).start()
-        with folder.held(), pytest.raises(AlreadyRunning), folder.held():
+        with folder.locked(), pytest.raises(AlreadyRunning), folder.locked():
             pass
 
 
@@ -296,7 +296,7 @@ def test_token_command_works_with_and_without_a_running_sandbox(start: Any, data
 
 def test_token_file_readable_by_others_is_replaced(start: Any, data: Path) -> None:
     first = start()
-    first.end()
+    first.stop()
     (data / "local-token").chmod(0o644)
     second = start()
     assert second.token != first.token
@@ -306,7 +306,7 @@ def test_token_file_readable_by_others_is_replaced(start: Any, data: Path) -> No
 def test_reset_needs_confirmation_and_keeps_a_backup(start: Any, data: Path) -> None:
     first = start()
     assert command("reset", "--data", str(data), "--yes").returncode == 1
-    first.end()
+    first.stop()
     refused = command("reset", "--data", str(data))
     assert refused.returncode == 2
     assert "--yes" in refused.stderr
@@ -331,7 +331,7 @@ def test_path_prints_the_data_folder(data: Path) -> None:
 
 
 def test_damaged_database_is_refused_with_advice_and_not_changed(start: Any, data: Path) -> None:
-    start().end()
+    start().stop()
     damaged = b"not a database at all" * 200
     (data / "sandbox.db").write_bytes(damaged)
     completed = command("serve", "--data", str(data))

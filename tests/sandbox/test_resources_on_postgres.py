@@ -13,19 +13,19 @@ import pytest
 from drio_tui.sandbox.secrets import WrongKey
 from tests.sandbox.conftest import Caller, token_of
 from tests.sandbox.postgres import postgres_url  # noqa: F401 - a fixture
-from tests.sandbox_fixtures import InProcess, in_process
+from tests.sandbox_fixtures import InProcessSandbox, in_process
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-async def shared(postgres_url: str, tmp_path: Path) -> AsyncIterator[InProcess]:  # noqa: F811 - imported above
+async def shared(postgres_url: str, tmp_path: Path) -> AsyncIterator[InProcessSandbox]:  # noqa: F811 - imported above
     async with in_process(tmp_path, database_url=postgres_url) as sandbox:
         yield sandbox
         await sandbox.database.drop_all()
 
 
-async def test_app_is_created_changed_and_deployed(shared: InProcess) -> None:
+async def test_app_is_created_changed_and_deployed(shared: InProcessSandbox) -> None:
     async with shared.client() as client:
         api = Caller(client)
         app = (await api("GET", "/apps"))["apps"][0]
@@ -48,10 +48,10 @@ async def test_app_is_created_changed_and_deployed(shared: InProcess) -> None:
         assert (await api("POST", f"/apps/{app['id']}/deploy"))["app"]["status"] == "published"
 
 
-async def test_concurrent_writers_get_distinct_keys_and_no_cycle(shared: InProcess) -> None:
+async def test_concurrent_writers_get_distinct_keys_and_no_cycle(shared: InProcessSandbox) -> None:
     async with shared.client() as client:
         api = Caller(client)
-        app = await api.app()
+        app = await api.create_app()
         tools = await asyncio.gather(*(api.create(app, "tools", name="Same") for _ in range(12)))
         assert len({tool["key"] for tool in tools}) == 12
         first, second = tools[0]["id"], tools[1]["id"]
@@ -62,19 +62,19 @@ async def test_concurrent_writers_get_distinct_keys_and_no_cycle(shared: InProce
             )
         )
         assert sorted(response.status_code for response in responses) == [200, 400]
-        apps = await asyncio.gather(*(api.app(name="Same app") for _ in range(6)))
+        apps = await asyncio.gather(*(api.create_app(name="Same app") for _ in range(6)))
         slugs = {(await api("GET", f"/apps/{ident}"))["app"]["slug"] for ident in apps}
         assert len(slugs) == 6
 
 
-async def test_ids_that_postgresql_cannot_store_are_not_found(shared: InProcess) -> None:
+async def test_ids_that_postgresql_cannot_store_are_not_found(shared: InProcessSandbox) -> None:
     async with shared.client() as client:
         for ident in ("%00", "app_%00", "%ED%A0%80", "x" * 3000):
             assert (await client.get(f"/api/v1/apps/{ident}")).status_code == 404
             assert (await client.get(f"/api/v1/apps/{ident}/tools/{ident}")).status_code == 404
 
 
-async def test_users_see_only_their_own_apps(shared: InProcess) -> None:
+async def test_users_see_only_their_own_apps(shared: InProcessSandbox) -> None:
     async with shared.client(await token_of(shared, "other@example.com")) as client:
         assert (await Caller(client)("GET", "/apps"))["apps"] == []
 
@@ -94,7 +94,7 @@ async def test_sandboxes_with_one_key_share_auth_connections(
         try:
             async with first_sandbox.client() as first_client, second_sandbox.client() as second_client:
                 first_api, second_api = Caller(first_client), Caller(second_client)
-                app = await first_api.app()
+                app = await first_api.create_app()
                 basic = {"username": "ada", "password": "hush"}
                 connection = await first_api.create(app, "auth", providerKey="basic", name="Sign-in", config=basic)
                 path = f"/apps/{app}/auth/{connection['id']}"

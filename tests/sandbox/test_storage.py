@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from tests.sandbox.conftest import Caller, token_of
-from tests.sandbox_fixtures import API, InProcess, in_process
+from tests.sandbox_fixtures import API, InProcessSandbox, in_process
 
 
-async def test_full_disk_is_a_507_and_keeps_the_data(bare_sandbox: InProcess, api: Caller) -> None:
-    app = await api.app()
+async def test_full_disk_is_a_507_and_keeps_the_data(bare_sandbox: InProcessSandbox, api: Caller) -> None:
+    app = await api.create_app()
     tool = await api.create(app, "tools", name="Kept")
     async with bare_sandbox.database.session() as session:
         pages = (await session.execute(text("PRAGMA page_count"))).scalar_one()
@@ -34,7 +34,7 @@ async def test_full_disk_is_a_507_and_keeps_the_data(bare_sandbox: InProcess, ap
     database.close()
 
 
-async def test_failed_write_is_rolled_back(bare_sandbox: InProcess, api: Caller) -> None:
+async def test_failed_write_is_rolled_back(bare_sandbox: InProcessSandbox, api: Caller) -> None:
     async with bare_sandbox.database.session() as session:
         await session.execute(
             text("CREATE TRIGGER no_widgets BEFORE INSERT ON things WHEN NEW.kind = 'widget' "
@@ -49,9 +49,9 @@ async def test_failed_write_is_rolled_back(bare_sandbox: InProcess, api: Caller)
 
 
 async def test_failing_statement_does_not_log_its_values(
-    bare_sandbox: InProcess, api: Caller, caplog: pytest.LogCaptureFixture
+    bare_sandbox: InProcessSandbox, api: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = await api.app()
+    app = await api.create_app()
     async with bare_sandbox.database.session() as session:
         await session.execute(
             text("CREATE TRIGGER no_secrets BEFORE INSERT ON secrets BEGIN SELECT RAISE(ABORT, 'not today'); END")
@@ -63,8 +63,8 @@ async def test_failing_statement_does_not_log_its_values(
     assert "hunter2" not in caplog.text
 
 
-async def test_read_after_a_write_sees_it(bare_sandbox: InProcess, api: Caller) -> None:
-    app = await api.app()
+async def test_read_after_a_write_sees_it(bare_sandbox: InProcessSandbox, api: Caller) -> None:
+    app = await api.create_app()
     tool = await api.create(app, "tools", name="0")
     path = f"/apps/{app}/tools/{tool['id']}"
     names: list[int] = []
@@ -89,8 +89,8 @@ async def test_read_after_a_write_sees_it(bare_sandbox: InProcess, api: Caller) 
     assert len(set(names)) > 1, "the reads ran beside the writes"
 
 
-async def test_cached_responses_are_per_user(bare_sandbox: InProcess, api: Caller, stranger: Caller) -> None:
-    app = await api.app()
+async def test_cached_responses_are_per_user(bare_sandbox: InProcessSandbox, api: Caller, stranger: Caller) -> None:
+    app = await api.create_app()
     for _ in range(2):
         await api("GET", f"/apps/{app}")
         await stranger("GET", f"/apps/{app}", expect=404)
@@ -98,7 +98,7 @@ async def test_cached_responses_are_per_user(bare_sandbox: InProcess, api: Calle
 
 
 async def test_concurrent_creates_get_distinct_keys(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     tools = await asyncio.gather(*(api.create(app, "tools", name="Same") for _ in range(25)))
     assert len({tool["key"] for tool in tools}) == 25
     assert sorted(tool["order"] for tool in tools) == list(range(25))

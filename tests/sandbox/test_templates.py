@@ -10,13 +10,13 @@ from jsonschema import Draft202012Validator
 
 from drio_tui.sandbox.catalogue import catalogue
 from tests.sandbox.conftest import Caller
-from tests.sandbox_fixtures import InProcess
+from tests.sandbox_fixtures import InProcessSandbox
 
 NON_BLANK = [template for template in catalogue() if template != "blank"]
 UPSTREAM = "/upstream/helpdesk/v1"
 
 
-async def test_templates_are_public_and_include_support(bare_sandbox: InProcess) -> None:
+async def test_templates_are_public_and_include_support(bare_sandbox: InProcessSandbox) -> None:
     async with bare_sandbox.client(token=None) as anonymous:
         templates = (await anonymous.get("/api/v1/templates")).json()["templates"]
         assert len(templates) >= 8
@@ -65,12 +65,14 @@ async def test_body_takes_precedence_over_the_template(api: Caller) -> None:
 
 
 async def test_blank_app_is_empty(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     config = (await api("GET", f"/apps/{app}/config"))["config"]
     assert [config[kind] for kind in ("auth", "integrations", "operations", "tools", "widgets")] == [[]] * 5
 
 
-async def call(sandbox: InProcess, integration: dict[str, Any], operation: dict[str, Any], arguments: Any) -> Any:
+async def call(
+    sandbox: InProcessSandbox, integration: dict[str, Any], operation: dict[str, Any], arguments: Any
+) -> Any:
     """Call an operation as a runtime does: parameters in the path, other arguments as query or body."""
     Draft202012Validator(operation["inputSchema"]).validate(arguments)
     rest = dict(arguments)
@@ -85,7 +87,7 @@ async def call(sandbox: InProcess, integration: dict[str, Any], operation: dict[
     return response.json()
 
 
-async def test_every_operation_of_the_support_template_works_offline(sandbox: InProcess) -> None:
+async def test_every_operation_of_the_support_template_works_offline(sandbox: InProcessSandbox) -> None:
     async with sandbox.client() as client:
         api = Caller(client)
         app = (await api("GET", "/apps"))["apps"][0]["id"]
@@ -115,7 +117,9 @@ async def test_every_operation_of_the_support_template_works_offline(sandbox: In
     assert not_called == {}
 
 
-async def test_knowledge_base_and_onboarding_templates_work_offline(bare_sandbox: InProcess, api: Caller) -> None:
+async def test_knowledge_base_and_onboarding_templates_work_offline(
+    bare_sandbox: InProcessSandbox, api: Caller
+) -> None:
     for template, calls in (
         ("knowledge-base", [("search-articles", {"q": "invoice address"}), ("get-article", {"articleId": "art_1003"})]),
         ("onboarding", [("create-contact", {"name": "New", "email": "new@example.com"})]),
@@ -128,7 +132,7 @@ async def test_knowledge_base_and_onboarding_templates_work_offline(bare_sandbox
             assert await call(bare_sandbox, integration, operations[key], arguments)
 
 
-async def test_helpdesk_requires_its_key_and_reports_errors(bare_sandbox: InProcess) -> None:
+async def test_helpdesk_requires_its_key_and_reports_errors(bare_sandbox: InProcessSandbox) -> None:
     async with bare_sandbox.client(token=None) as http:
         assert (await http.get(f"{UPSTREAM}/tickets")).status_code == 401
         assert (await http.get(f"{UPSTREAM}/tickets", headers={"X-Api-Key": "guess"})).status_code == 401

@@ -19,7 +19,7 @@ COLLECTIONS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("path", "body"), COLLECTIONS)
 async def test_keys_are_derived_from_names_and_unique_per_app(api: Caller, path: str, body: dict[str, Any]) -> None:
-    app, other = await api.app(), await api.app()
+    app, other = await api.create_app(), await api.create_app()
     keys = [(await api.create(app, path, name="Ünïque  Näme!", **body))["key"] for _ in range(3)]
     assert keys == ["unique-name", "unique-name-2", "unique-name-3"]
     assert (await api.create(other, path, name="Unique Name", **body))["key"] == "unique-name"
@@ -29,7 +29,7 @@ async def test_keys_are_derived_from_names_and_unique_per_app(api: Caller, path:
 
 
 async def test_key_survives_a_rename_and_can_be_changed_or_reset(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     tool = await api.create(app, "tools", name="First")
     await api.create(app, "tools", name="Taken")
     path = f"/apps/{app}/tools/{tool['id']}"
@@ -50,7 +50,7 @@ async def test_slug_is_derived_from_the_name_and_a_duplicate_is_refused(api: Cal
 
 
 async def test_app_of_another_user_is_not_found(api: Caller, stranger: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     tool = await api.create_bound_tool(app)
     assert (await stranger("GET", "/apps"))["apps"] == []
     for path in ("", "/config", "/tools", "/auth", f"/tools/{tool['id']}"):
@@ -64,7 +64,7 @@ async def test_app_of_another_user_is_not_found(api: Caller, stranger: Caller) -
 
 
 async def test_ids_of_another_app_are_refused(api: Caller) -> None:
-    app, other = await api.app(), await api.app()
+    app, other = await api.create_app(), await api.create_app()
     foreign = await api.create_bound_tool(other)
     operation = foreign["binding"]["integrationOperationId"]
     widget = await api.create(other, "widgets", name="w", toolId=foreign["id"], primitive="card")
@@ -98,7 +98,7 @@ async def test_ids_of_another_app_are_refused(api: Caller) -> None:
 
 
 async def test_chain_refuses_duplicates_and_cycles_and_is_replaced(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     a, b, c = [(await api.create(app, "tools", name=name))["id"] for name in "ABC"]
 
     async def chain(tool: str, *following: str, expect: int = 200) -> Any:
@@ -125,7 +125,7 @@ def test_cycle_through_finds_long_cycles_but_no_diamonds() -> None:
 
 
 async def test_binding_becomes_stale_when_the_schema_changes(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     tool = await api.create_bound_tool(app)
     operation = tool["binding"]["integrationOperationId"]
     path = f"/apps/{app}/operations/{operation}"
@@ -153,21 +153,21 @@ async def test_binding_becomes_stale_when_the_schema_changes(api: Caller) -> Non
 
 @pytest.mark.parametrize("change", [{"method": "POST"}, {"path": "/other"}, {"outputSchema": {"type": "object"}}])
 async def test_schema_hash_depends_on_method_path_and_schemas(api: Caller, change: dict[str, Any]) -> None:
-    app = await api.app()
+    app = await api.create_app()
     operation = await api.create_operation(app)
     patched = (await api("PATCH", f"/apps/{app}/operations/{operation['id']}", change))["operation"]
     assert patched["schemaHash"] != operation["schemaHash"]
 
 
 async def test_schema_hash_ignores_property_order(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     first = await api.create_operation(app, inputSchema={"type": "object", "title": "T"})
     second = await api.create_operation(app, inputSchema={"title": "T", "type": "object"})
     assert first["schemaHash"] == second["schemaHash"]
 
 
 async def test_tool_and_widget_reference_each_other(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     a, b = [(await api.create(app, "tools", name=name))["id"] for name in "AB"]
     w = (await api.create(app, "widgets", name="W", toolId=a, primitive="card"))["id"]
 
@@ -197,7 +197,7 @@ async def test_tool_and_widget_reference_each_other(api: Caller) -> None:
 
 
 async def test_action_shows_the_current_name_of_its_target(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     target = await api.create(app, "tools", name="Old name")
     tool = await api.create(app, "tools", name="T")
     widget = await api.create(app, "widgets", name="W", toolId=tool["id"], primitive="data-table")
@@ -211,7 +211,7 @@ async def test_action_shows_the_current_name_of_its_target(api: Caller) -> None:
 
 
 async def test_delete_of_a_referenced_resource_is_refused_with_all_referrers(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     auth = await api.create(app, "auth", providerKey="none", name="Auth")
     integration = await api.create(app, "integrations", name="API", baseUrl=URL, authId=auth["id"])
     operations = f"integrations/{integration['id']}/operations"
@@ -255,7 +255,7 @@ async def test_delete_of_a_referenced_resource_is_refused_with_all_referrers(api
 
 
 async def test_integration_is_ready_only_while_its_auth_connection_is_valid(api: Caller) -> None:
-    app = await api.app()
+    app = await api.create_app()
     auth = await api.create(app, "auth", providerKey="bearer", name="Token")
     integration = await api.create(app, "integrations", name="API", baseUrl=URL, authId=auth["id"])
     assert integration["status"] == "needs_auth"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from drio_tui.api import models
-from drio_tui.schema.fields import Hints, Reader
+from drio_tui.schema.fields import SchemaOverlay, SchemaReader
 from drio_tui.schema.form import FormModel
-from drio_tui.schema.leaves import JsonNode, Leaf, SecretLeaf
+from drio_tui.schema.leaves import JsonNode, ScalarNode, SecretNode
 from drio_tui.schema.lists import ArrayNode, MapNode
 from drio_tui.schema.nodes import Node
 from drio_tui.schema.objects import ChoiceNode
 
 
-def form(schema: Any, base: dict[str, Any] | None = None, *, hints: Hints | None = None) -> FormModel:
+def form(schema: Any, base: dict[str, Any] | None = None, *, hints: SchemaOverlay | None = None) -> FormModel:
     """Return the form of a schema."""
-    return FormModel(Reader(schema, hints).field(schema), base)
+    return FormModel(SchemaReader(schema, hints).field(schema), base)
 
 
 def form_of(model_name: str, base: dict[str, Any] | None = None) -> FormModel:
@@ -26,7 +26,7 @@ def form_of(model_name: str, base: dict[str, Any] | None = None) -> FormModel:
 
 def node_at(model: FormModel, path: str) -> Node:
     """Return the node at a dotted path."""
-    node, rest = model.nearest(path)
+    node, rest = model.nearest_node(path)
     assert not rest, f"there is no {path}: {rest} is left"
     return node
 
@@ -37,13 +37,13 @@ def type_into(model: FormModel, path: str, text: str) -> None:
     if isinstance(node, ChoiceNode):
         assert node.body is not None
         node = node.body
-    assert isinstance(node, Leaf | SecretLeaf | JsonNode)
+    assert isinstance(node, ScalarNode | SecretNode | JsonNode)
     node.set_text(text)
 
 
 def edit(node: Node, text: str) -> None:
     """Edit a node in a way that its class allows."""
-    if isinstance(node, Leaf | SecretLeaf | JsonNode):
+    if isinstance(node, ScalarNode | SecretNode | JsonNode):
         node.set_text(text)
     elif isinstance(node, ArrayNode | MapNode):
         node.add()

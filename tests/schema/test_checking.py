@@ -12,9 +12,9 @@ from drio_tui.api import models
 from drio_tui.api.errors import BadRequest, FieldError
 from drio_tui.kinds import KINDS
 from drio_tui.schema import formats, patterns
-from drio_tui.schema.check import deep
-from drio_tui.schema.fields import Reader
-from drio_tui.schema.leaves import SecretLeaf
+from drio_tui.schema.check import deep_errors
+from drio_tui.schema.fields import SchemaReader
+from drio_tui.schema.leaves import SecretNode
 from tests.schema.editing import form, form_of, node_at, type_into
 
 
@@ -159,7 +159,7 @@ def test_server_errors_are_shown_at_their_field_or_the_nearest_one_above() -> No
         },
     )
     assert [unplaced.path for unplaced in model.apply_errors(error.field_errors)] == ["elsewhere"]
-    assert [(node.path, node.refused) for node in model.failing()] == [
+    assert [(node.path, node.server_errors) for node in model.nodes_with_errors()] == [
         ((), ("elsewhere is wrong",)),
         (("name",), ("is taken",)),
         (("config", "fieldMappings", "rows.x"), ("matches nothing",)),
@@ -172,16 +172,16 @@ def test_fastapi_error_paths_are_understood() -> None:
     model.apply_errors(
         [FieldError("actions.0.WidgetActionInput.type", "is bad"), FieldError("actions[0].trigger", "x")]
     )
-    assert [node.path for node in model.failing()] == [("actions", 0, "trigger"), ("actions", 0, "type")]
+    assert [node.path for node in model.nodes_with_errors()] == [("actions", 0, "trigger"), ("actions", 0, "type")]
 
 
 def test_an_edit_discards_the_server_errors_of_the_field() -> None:
     model = form_of("AppPatch", {"name": "n"})
     model.apply_errors([FieldError("name", "is taken"), FieldError("branding.oops", "is bad")])
     type_into(model, "name", "m")
-    assert [node.path for node in model.failing()] == [("branding",)]
+    assert [node.path for node in model.nodes_with_errors()] == [("branding",)]
     type_into(model, "branding.fontFamily", "x")
-    assert model.failing() == []
+    assert model.nodes_with_errors() == []
 
 
 # -- secrets ------------------------------------------------------------------------------------------
@@ -210,10 +210,10 @@ def test_a_secret_is_in_no_repr_and_no_json_view() -> None:
     model = form(SECRET, {"s": "loaded-secret"})
     type_into(model, "s", "typed-secret")
     node = node_at(model, "s")
-    assert isinstance(node, SecretLeaf)
+    assert isinstance(node, SecretNode)
     assert "secret" not in repr(node).replace("<secret at s>", "")
     assert model.value(secrets=False) == {}
-    model.take({"n": "from json"})
+    model.assign({"n": "from json"})
     assert model.value() == {"s": "typed-secret", "n": "from json"}
 
 
@@ -238,7 +238,7 @@ def test_errors_agree_with_jsonschema_for_the_api_models(name: str, change: dict
     schema = getattr(models, name).model_json_schema(by_alias=True)
     value = {"name": "n", "templateId": "t", "toolId": "t", "primitive": "card", "method": "GET", "path": "/a"}
     value |= {"baseUrl": "https://a.b", **change}
-    found = list(deep(Reader(schema).field(schema), value))
+    found = list(deep_errors(SchemaReader(schema).field(schema), value))
     expected = list(Draft202012Validator(schema).iter_errors(value))
     assert bool(found) == bool(expected), (found, expected)
 
@@ -273,9 +273,9 @@ def test_deeply_nested_alternatives_are_not_all_tried(keyword: str) -> None:
     defs: dict[str, Any] = {f"A{n}": {keyword: [{"$ref": f"#/$defs/A{n + 1}"}] * 2} for n in range(30)}
     defs["A30"] = {"type": "object", "properties": {"x": {"type": "string"}}}
     schema = {"type": "object", "properties": {"b": {"$ref": "#/$defs/A0"}}, "$defs": defs}
-    assert list(deep(Reader(schema).field(schema), {"b": {"x": 1}})) == []
+    assert list(deep_errors(SchemaReader(schema).field(schema), {"b": {"x": 1}})) == []
     model = form(schema)
-    model.take({"b": {"x": 1}})
+    model.assign({"b": {"x": 1}})
     assert model.value() == {"b": {"x": 1}}
 
 

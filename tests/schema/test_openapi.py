@@ -10,7 +10,7 @@ from hypothesis import given
 
 from drio_tui.kinds import KINDS
 from drio_tui.schema.form import FormModel
-from drio_tui.schema.openapi import reader, request_body
+from drio_tui.schema.openapi import request_body, request_body_reader
 from tests.schema.editing import form_of, type_into
 from tests.schema.strategies import JSON
 
@@ -25,10 +25,10 @@ async def document(sandbox: Any) -> dict[str, Any]:
 async def test_the_sandbox_openapi_document_has_the_fields_of_the_api_models(document: dict[str, Any]) -> None:
     for kind in KINDS.values():
         for method, path, model in (("POST", kind.collection, kind.create_name), ("PATCH", kind.item, kind.patch_name)):
-            found = reader(document, method, path)
+            found = request_body_reader(document, method, path)
             assert found is not None, (method, path)
-            fields = found[0].field(found[1]).members
-            expected = form_of(model).field.members
+            fields = found[0].field(found[1]).properties
+            expected = form_of(model).field.properties
             assert list(fields) == list(expected)
             assert [field.required for field in fields.values()] == [field.required for field in expected.values()]
 
@@ -41,7 +41,7 @@ async def test_properties_added_by_a_newer_document_are_editable(document: dict[
     schema = newer["components"]["schemas"][name] if name else body
     schema["properties"]["region"] = {"enum": ["eu", "mars"]}
     schema["required"].append("region")
-    found = reader(newer, "POST", "/apps")
+    found = request_body_reader(newer, "POST", "/apps")
     assert found is not None
     model = FormModel(found[0].field(found[1]))
     type_into(model, "region", "mars")
@@ -63,4 +63,4 @@ def test_malformed_documents_do_not_raise(value: Any) -> None:
     for document in (value, {"paths": value}, {"paths": {"/apps": {"post": value}}}):
         assert request_body(document, "POST", "/apps") is None
     body = {"content": {"application/json": {"schema": value}}}
-    reader({"paths": {"/apps": {"post": {"requestBody": body}}}}, "POST", "/apps")
+    request_body_reader({"paths": {"/apps": {"post": {"requestBody": body}}}}, "POST", "/apps")

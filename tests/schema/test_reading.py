@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from drio_tui.schema.fields import Field, Hints, Reader
+from drio_tui.schema.fields import Field, SchemaOverlay, SchemaReader
 from tests.schema.editing import form, node_at, type_into
 
 
 def field_of(schema: Any, **root: Any) -> Field:
     """The field `x` of a schema; `root` adds to the document in which its references are resolved."""
-    return Reader({**root, "x": schema}).field(schema, name="x")
+    return SchemaReader({**root, "x": schema}).field(schema, name="x")
 
 
 def test_null_beside_a_type_makes_the_field_nullable() -> None:
@@ -30,8 +30,8 @@ def test_all_of_is_merged() -> None:
     both = field_of(
         {"allOf": [{"properties": {"a": {"type": "string"}}, "required": ["a"]}, {"properties": {"b": {}}}]}
     )
-    assert list(both.members) == ["a", "b"]
-    assert both.members["a"].required
+    assert list(both.properties) == ["a", "b"]
+    assert both.properties["a"].required
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_recursive_objects_are_created_level_by_level() -> None:
     assert len(list(model.root.walk())) < 10
     last = node_at(model, "next.next")
     assert not list(last.visible_children())
-    last.make_present()
+    last.ensure_present()
     type_into(model, "next.next.v", "3")
     assert model.value() == {"v": "1", "next": {"v": "2", "next": {"v": "3"}}}
 
@@ -100,7 +100,7 @@ def test_recursive_lists_are_read_as_deep_as_the_value() -> None:
 )
 def test_an_open_enumeration_allows_unknown_values(schema: Any) -> None:
     field = field_of(schema)
-    assert (field.kind, field.open) == ("enum", True)
+    assert (field.kind, field.allows_other_values) == ("enum", True)
     assert [option.value for option in field.options] == ["a", "b"]
     model = form({"properties": {"x": schema}})
     type_into(model, "x", "c")
@@ -125,7 +125,7 @@ CHOICE = {
 
 
 def test_a_constant_property_is_the_discriminator() -> None:
-    field = Reader(CHOICE).field(CHOICE)
+    field = SchemaReader(CHOICE).field(CHOICE)
     assert field.discriminator == "type"
     assert [variant.title for variant in field.variants] == ["key", "oauth"]
 
@@ -136,7 +136,7 @@ def test_the_discriminator_mapping_names_the_alternatives() -> None:
         "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/$defs/C"}},
         "$defs": {"C": {"properties": {"kind": {"type": "string"}}}, "D": {"properties": {"kind": {"type": "string"}}}},
     }
-    assert [variant.tag for variant in Reader(schema).field(schema).variants] == ["cat", "D"]
+    assert [variant.tag for variant in SchemaReader(schema).field(schema).variants] == ["cat", "D"]
 
 
 def test_choosing_another_alternative_keeps_the_text_of_the_first() -> None:
@@ -160,7 +160,7 @@ def test_alternatives_without_a_tag_are_named_by_title_or_type() -> None:
 
 
 def test_hints_hide_rename_and_format_properties() -> None:
-    hints = Hints(
+    hints = SchemaOverlay(
         extra={"status": {"readOnly": True}, "map{}": {"format": "jsonpath"}, "name": {"title": "Called"}},
         multiline=frozenset({"body"}),
     )
@@ -172,11 +172,11 @@ def test_hints_hide_rename_and_format_properties() -> None:
             "map": {"additionalProperties": {"type": "string"}},
         }
     }
-    field = Reader(schema, hints).field(schema)
-    assert list(field.members) == ["name", "body", "map"]
-    assert field.members["name"].title == "Called"
-    assert field.members["body"].multiline
-    assert field.members["map"].value.format == "jsonpath"
+    field = SchemaReader(schema, hints).field(schema)
+    assert list(field.properties) == ["name", "body", "map"]
+    assert field.properties["name"].title == "Called"
+    assert field.properties["body"].multiline
+    assert field.properties["map"].value.format == "jsonpath"
 
 
 def test_read_only_properties_are_hidden_but_kept() -> None:

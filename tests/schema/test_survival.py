@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drio_tui.api.models import same_json
 from drio_tui.schema.form import to_fields, to_json
-from drio_tui.schema.leaves import JsonNode, Leaf
+from drio_tui.schema.leaves import JsonNode, ScalarNode
 from tests.schema.editing import edit, form, form_of, node_at, type_into
 from tests.schema.strategies import JSON, NAMES, ROOTS, SCALARS
 
@@ -35,7 +35,7 @@ def test_no_schema_and_no_value_makes_the_model_raise(schema: Any, loaded: dict[
         model.check()
         model.to_patch()
         model.value(secrets=False)
-        [node.field.title for node in model.failing()]
+        [node.field.title for node in model.nodes_with_errors()]
     model.groups()
 
 
@@ -70,7 +70,7 @@ def test_the_json_view_can_set_every_value_but_secrets(
     schema: Any, loaded: dict[str, Any], value: dict[str, Any]
 ) -> None:
     model = form(_without(schema, "writeOnly", "password"), copy.deepcopy(loaded))
-    model.take(copy.deepcopy(value))
+    model.assign(copy.deepcopy(value))
     assert same_json(model.value(), value)
 
 
@@ -92,7 +92,7 @@ def test_unknown_properties_are_preserved_by_an_edit_of_any_field(
         **{f"x-{n}": v for n, v in inner.items()},
     }
     model = form_of(model_name, copy.deepcopy(loaded))
-    leaves = [node for node in model.root.walk() if isinstance(node, Leaf)]
+    leaves = [node for node in model.root.walk() if isinstance(node, ScalarNode)]
     leaf = data.draw(st.sampled_from(leaves))
     leaf.set_text(f"{leaf.text}7")
     value = model.value()
@@ -117,7 +117,7 @@ def test_unknown_enum_values_are_kept_until_another_is_chosen() -> None:
     assert model.check() == []
     assert model.to_patch() == {"name": "m"}
     primitive = node_at(model, "primitive")
-    assert isinstance(primitive, Leaf)
+    assert isinstance(primitive, ScalarNode)
     primitive.set_value("card")
     assert model.to_patch() == {"name": "m", "primitive": "card"}
 

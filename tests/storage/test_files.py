@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drio_tui.storage import paths
-from drio_tui.storage.files import NotOurs, private_dir, read_private, reason_of, write_private
+from drio_tui.storage.files import NotPrivate, os_error_text, private_dir, read_private, write_private
 
 
 def mode(path: Path) -> int:
@@ -76,9 +76,9 @@ def test_a_write_that_the_system_takes_in_pieces_is_whole(tmp_path: Path, monkey
 def test_a_link_is_neither_written_through_nor_read_through(tmp_path: Path) -> None:
     write_private(tmp_path / "target", b"theirs")
     (tmp_path / "link").symlink_to(tmp_path / "target")
-    with pytest.raises(NotOurs, match="symbolic link"):
+    with pytest.raises(NotPrivate, match="symbolic link"):
         write_private(tmp_path / "link", b"ours")
-    with pytest.raises(NotOurs, match="symbolic link"):
+    with pytest.raises(NotPrivate, match="symbolic link"):
         read_private(tmp_path / "link")
     assert read_private(tmp_path / "target") == b"theirs"
 
@@ -87,21 +87,21 @@ def test_a_link_is_neither_written_through_nor_read_through(tmp_path: Path) -> N
 def test_a_file_that_others_can_touch_is_refused_with_the_remedy(tmp_path: Path, bits: int) -> None:
     (tmp_path / "a").write_bytes(b"x")
     (tmp_path / "a").chmod(bits)
-    with pytest.raises(NotOurs, match="chmod 600"):
+    with pytest.raises(NotPrivate, match="chmod 600"):
         read_private(tmp_path / "a")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the platform has no named pipes")
 def test_a_pipe_in_the_files_place_is_refused_and_holds_nobody_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a", 0o600)
-    with pytest.raises(NotOurs, match="not a plain file"):
+    with pytest.raises(NotPrivate, match="not a plain file"):
         read_private(tmp_path / "a")
 
 
 def test_a_folder_in_the_files_place_is_refused_and_no_handle_is_lost(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir(mode=0o700)
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    with pytest.raises(NotOurs, match="not a plain file"):
+    with pytest.raises(NotPrivate, match="not a plain file"):
         read_private(tmp_path / "a")
     assert (len(os.listdir("/proc/self/fd")) if before else 0) == before
 
@@ -109,7 +109,7 @@ def test_a_folder_in_the_files_place_is_refused_and_no_handle_is_lost(tmp_path: 
 def test_a_file_that_is_too_large_to_be_ours_is_refused(tmp_path: Path) -> None:
     write_private(tmp_path / "a", b"x" * 11)
     assert read_private(tmp_path / "a", limit=11)
-    with pytest.raises(NotOurs, match="larger than 10"):
+    with pytest.raises(NotPrivate, match="larger than 10"):
         read_private(tmp_path / "a", limit=10)
 
 
@@ -141,7 +141,7 @@ def test_a_private_folder_is_a_folder_and_no_link(tmp_path: Path, what: str) -> 
         (tmp_path / "a").write_bytes(b"")
     else:
         (tmp_path / "a").symlink_to(tmp_path / "real")
-    with pytest.raises(NotOurs, match="not a folder"):
+    with pytest.raises(NotPrivate, match="not a folder"):
         private_dir(tmp_path / "a")
 
 
@@ -149,11 +149,11 @@ def test_a_private_folder_is_a_folder_and_no_link(tmp_path: Path, what: str) -> 
 def test_what_belongs_to_someone_else_is_refused(tmp_path: Path) -> None:
     write_private(tmp_path / "a", b"x")
     os.chown(tmp_path / "a", 65534, 65534)
-    with pytest.raises(NotOurs, match="another user"):
+    with pytest.raises(NotPrivate, match="another user"):
         read_private(tmp_path / "a")
     (tmp_path / "d").mkdir(mode=0o700)
     os.chown(tmp_path / "d", 65534, 65534)
-    with pytest.raises(NotOurs, match="another user"):
+    with pytest.raises(NotPrivate, match="another user"):
         private_dir(tmp_path / "d")
 
 
@@ -212,6 +212,6 @@ def test_the_sandbox_lies_in_the_data_folder() -> None:
 def test_why_a_file_cannot_be_read_is_said_without_number_and_path(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as refused:
         (tmp_path / "none").read_text()
-    assert reason_of(refused.value) == "No such file or directory"
-    assert reason_of(ValueError("odd")) == "odd"
-    assert reason_of(ValueError()) == "ValueError"
+    assert os_error_text(refused.value) == "No such file or directory"
+    assert os_error_text(ValueError("odd")) == "odd"
+    assert os_error_text(ValueError()) == "ValueError"

@@ -19,10 +19,10 @@ from drio_tui.tool_calls.egress import (
     Origin,
     Policy,
     Unreachable,
+    denial_reason,
     origin_of,
     origin_text,
     parse_origin,
-    why_refused,
 )
 
 OWN = ("127.0.0.1", 8800)
@@ -162,7 +162,7 @@ def test_urls_of_integrations_are_allowed(url: str) -> None:
 )
 def test_non_public_addresses_are_refused_unless_private_ones_are_allowed(address: str, strict: str, lax: str) -> None:
     parsed = ipaddress.ip_address(address)
-    assert (why_refused(parsed), why_refused(parsed, allow_private=True)) == (strict, lax)
+    assert (denial_reason(parsed), denial_reason(parsed, allow_private=True)) == (strict, lax)
 
 
 @pytest.fixture

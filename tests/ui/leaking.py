@@ -83,7 +83,7 @@ async def measure(pilot: Pilot[Any], opening: Opening, rounds: int, *, held: boo
         del screen
         await pilot.pause()
         if number in (rounds // 2, rounds):
-            pilot.app.backend.log.clear()  # it is bounded by itself
+            pilot.app.connection.log.clear()  # it is bounded by itself
             await forget_timers()
             gc.collect()
             counts.append((len(screens), len(live), sys.getallocatedblocks()))
@@ -150,7 +150,7 @@ class Walk:
         from drio_tui.kinds import APP
 
         await until(self.pilot, lambda: self.app.current_mode != "start" and self.app.session is not None)
-        client = await self.app.backend.ready()
+        client = await self.app.connection.ready()
         self.id = (await client.list(APP)).items[0]["id"]
         self.endpoint = str((await client.deploy(self.id)).raw["endpoint"])
 
@@ -168,7 +168,7 @@ class Walk:
     async def edit(self, target: Any) -> Any:
         """Open the edit screen; return it after every page was shown."""
         self.above.open_edit(target)
-        screen = await self.shown("EditScreen", lambda screen: screen._filled)
+        screen = await self.shown("EditScreen", lambda screen: screen.is_filled)
         for number in range(len(screen._pages)):
             screen.show_page(number)
             await self.pilot.pause()
@@ -186,29 +186,29 @@ class Walk:
         """Yield the openings of the screens over the app screen (`above`), which stays open."""
         from drio_tui.kinds import KINDS
         from drio_tui.ui.dialogs.select_dialog import ChooserScreen
-        from drio_tui.ui.editing.edit_screen import Target
+        from drio_tui.ui.editing.edit_screen import EditTarget
 
         resources = self.above.snapshot.resources
         for kind in KINDS:
             resource = next(iter(resources(kind)), None)
             if resource is None:
                 continue
-            target = Target(self.id, kind, resource.id)
+            target = EditTarget(self.id, kind, resource.id)
             yield Opening(f"edit {kind}", lambda target=target: self.edit(target))  # type: ignore[misc] # mypy cannot infer a lambda with a default
         for kind in (kind for kind in KINDS.values() if kind.name != "app"):
             parent = next(iter(resources(kind.parent[1]))).id if kind.parent else ""
-            target = Target(self.id, kind.name, parent=parent)
+            target = EditTarget(self.id, kind.name, parent=parent)
             yield Opening(f"create {kind.name}", lambda target=target: self.edit(target))  # type: ignore[misc] # mypy cannot infer a lambda with a default
         tool = next(iter(resources("tool")))
         mine = {**tool.raw, "name": "another_name", "description": "Changed here."}
-        review = Target(self.id, "tool", tool.id, mine=mine)
+        review = EditTarget(self.id, "tool", tool.id, mine=mine)
         yield Opening("review", lambda: self.asked(review, "ReviewScreen"))
-        conflict = Target(self.id, "tool", tool.id, base={**tool.raw, "description": "As it was."}, mine=mine)
+        conflict = EditTarget(self.id, "tool", tool.id, base={**tool.raw, "description": "As it was."}, mine=mine)
         yield Opening("conflict", lambda: self.asked(conflict, "ConflictScreen"))
         shown: dict[str, tuple[Callable[[], object], str, Callable[[Any], object]]] = {
             "history": (self.above.action_show_history, "HistoryScreen", lambda _: True),
             "choose a kind": (self.above.action_add_resource, ChooserScreen.__name__, lambda _: True),
-            "wizard": (self.app.open_guide, "WizardScreen", lambda _: True),
+            "wizard": (self.app.open_wizard, "WizardScreen", lambda _: True),
             "deploy": (self.above.action_open_deploy, "DeployScreen", lambda screen: screen.report is not None),
             "connect": (
                 lambda: self.app.open_connect(self.id, self.endpoint),

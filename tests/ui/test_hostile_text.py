@@ -42,13 +42,13 @@ async def test_every_screen_shows_hostile_text_literally(monkeypatch: pytest.Mon
         await pilot.press("c")
         await until(pilot, lambda: isinstance(pilot.app.screen, WizardScreen))
         form: Any = pilot.app.screen
-        await until(pilot, lambda: form.taken is not None and form._on == "basics")
+        await until(pilot, lambda: form.taken is not None and form._page_name == "basics")
         form.draft.basics["name"] = "Nova"
         for page in ("basics", "branding", "auth", "api", "tools", "review", "create"):
-            if form._on != page:
+            if form._page_name != page:
                 form.draft.template["id"] = form.draft.template["id"] or "x"
                 form.call_later(form._show, page)
-            await until(pilot, lambda page=page: form._on == page and form._page.is_mounted)
+            await until(pilot, lambda page=page: form._page_name == page and form._page.is_mounted)
             await pilot.pause()
             texts.append(text_of(pilot.app))
         await pilot.press("escape")

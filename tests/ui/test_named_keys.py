@@ -12,7 +12,7 @@ from textual.widgets import Static
 from textual.widgets._footer import FooterKey
 
 from drio_tui.kinds import KINDS
-from drio_tui.ui.editing.edit_screen import Target
+from drio_tui.ui.editing.edit_screen import EditTarget
 from drio_tui.ui.editing.editors.base import Notes
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.wizard.wizard_screen import WizardScreen
@@ -20,7 +20,7 @@ from drio_tui.wizard.validation import PAGES
 from tests.ui.driving import open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import edit_of
 from tests.ui.table_server import TableServer, drio_of, serving
-from tests.ui.wizard.test_wizard_screen import begin, fill
+from tests.ui.wizard.test_wizard_screen import fill, open_wizard
 from tests.workspace.small_app import small_config
 
 SMALL = (80, 24)
@@ -101,7 +101,7 @@ async def test_every_key_named_on_a_wizard_page_does_something(
 ) -> None:
     """A blank template has no resources: its pages are empty, and nothing on them can take the focus."""
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
-        wizard = await begin(pilot, template)
+        wizard = await open_wizard(pilot, template)
         fill(wizard, name="Keys", slug=f"keys-{template}", companyUrl="https://acme.com")
         await pilot.pause()
         dead: dict[str, list[str]] = {}
@@ -110,9 +110,9 @@ async def test_every_key_named_on_a_wizard_page_does_something(
 
             async def restore(page: str = page) -> None:
                 wizard.set_focus(None)
-                if wizard._on != page:
+                if wizard._page_name != page:
                     await wizard._show(page)
-                await until(pilot, lambda: wizard._page.is_mounted and wizard._on == page)
+                await until(pilot, lambda: wizard._page.is_mounted and wizard._page_name == page)
                 wizard.focus_page()
                 await pilot.pause()
 
@@ -140,7 +140,7 @@ async def test_every_key_named_on_an_editor_page_does_something(monkeypatch: pyt
             existing = next(iter(screen.snapshot.resources(kind)), None) if full or kind == "app" else None
             number, count = 0, 1
             while number < count:
-                screen.open_edit(Target("app_1", kind, existing.id if existing else ""))
+                screen.open_edit(EditTarget("app_1", kind, existing.id if existing else ""))
                 edit = await edit_of(pilot)
                 count = len(edit._pages)
 
@@ -163,7 +163,7 @@ async def test_page_keys_work_while_a_button_outside_the_page_has_the_focus(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
-        wizard = await begin(pilot, "blank")
+        wizard = await open_wizard(pilot, "blank")
         fill(wizard, name="Keys", slug="keys-beside", companyUrl="https://acme.com")
         await pilot.pause()
         await wizard._show(page)

@@ -12,7 +12,7 @@ from drio_tui.wizard.executor import Executor
 from tests.workspace.saving_world import Editor
 
 if TYPE_CHECKING:
-    from tests.sandbox_fixtures import InProcess
+    from tests.sandbox_fixtures import InProcessSandbox
 
 
 class Killed(BaseException):
@@ -40,7 +40,7 @@ class KillingTransport(httpx.AsyncBaseTransport):
 class Creation:
     """One run of the program that opens a draft and carries it out."""
 
-    def __init__(self, sandbox: InProcess, draft: str = "") -> None:
+    def __init__(self, sandbox: InProcessSandbox, draft: str = "") -> None:
         self.editor = Editor(sandbox, "me")
         base_url = sandbox.base_url
         self.session = DraftSession.resume(draft) if draft else DraftSession.begin("me", base_url)

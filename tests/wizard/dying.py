@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.sandbox_fixtures import close, start_sandbox
+from tests.sandbox_fixtures import kill_process, start_sandbox
 from tests.ui.shell_pty import Terminal
 
 if TYPE_CHECKING:
-    from tests.sandbox_fixtures import Process
+    from tests.sandbox_fixtures import SandboxProcess
 
 NEXT, BACK, ESC = "\x13", "\x1b[18~", "\x1b"
 TITLES = {
@@ -21,7 +21,7 @@ TITLES = {
     "basics": "Name it", "branding": "Choose its branding", "auth": "How it signs in", "api": "What it calls",
     "tools": "What models can do", "review": "Look it over", "create": "● Create",
 }  # fmt: skip
-DEATHS = ("kill", "hang up", "terminate", "server down")
+ENDINGS = ("kill", "hang up", "terminate", "server down")
 
 
 class Home:
@@ -29,12 +29,12 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.sandbox: Process = start_sandbox(folder / "sandbox")
+        self.sandbox: SandboxProcess = start_sandbox(folder / "sandbox")
         self.port = self.sandbox.base_url.rpartition(":")[2]
 
     def restart(self) -> None:
         """Start the killed server again at the same address."""
-        close(self.sandbox)
+        kill_process(self.sandbox)
         self.sandbox = start_sandbox(self.folder / "sandbox", "--port", self.port)
 
     def env(self) -> dict[str, str]:
@@ -134,7 +134,7 @@ def finish(terminal: Terminal, page: str) -> None:
     terminal.until("is created")
 
 
-def proof(home: Home, page: str, death: str, number: int, wait: float = 0.0) -> None:
+def check_recovery(home: Home, page: str, death: str, number: int, wait: float = 0.0) -> None:
     """End the program on a step, start it again and finish: no input is lost, and the app is created once."""
     name = f"Fated {number}"
     with home.terminal("new", "--template", "support") as terminal:

@@ -11,7 +11,7 @@ import pytest
 from drio_tui.openapi_import.planning import Plan, PlannedResource
 from drio_tui.wizard import draft_store
 from drio_tui.wizard.draft import FormValue, from_json, to_json
-from drio_tui.wizard.draft_store import DraftSession, InUse
+from drio_tui.wizard.draft_store import DraftSession, FileInUse
 from drio_tui.wizard.import_selection import add_planned_resources
 from drio_tui.wizard.template_parts import parts, planned_snapshot
 from drio_tui.workspace.model.tree_model import TreeModel
@@ -72,12 +72,12 @@ def test_secrets_are_not_stored_and_have_to_be_typed_again() -> None:
 def test_a_draft_is_locked_by_one_session_also_between_processes() -> None:
     session = begin_draft()
     session.save_now()
-    with pytest.raises(InUse):
+    with pytest.raises(FileInUse):
         DraftSession.resume(session.draft.id)
     code = f"from drio_tui.wizard.draft_store import DraftSession; DraftSession.resume({session.draft.id!r})"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "InUse" in process.stderr
-    with pytest.raises(InUse):
+    with pytest.raises(FileInUse):
         draft_store.discard(session.draft.id)
     other = begin_draft()
     other.draft.basics["name"] = "Other"

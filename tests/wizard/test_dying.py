@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox_fixtures import close
-from tests.wizard.dying import Home, proof
+from tests.sandbox_fixtures import kill_process
+from tests.wizard.dying import Home, check_recovery
 
 
 @pytest.mark.slow
 def test_a_wizard_ended_by_a_hang_up_resumes_at_its_step(tmp_path: Path) -> None:
     home = Home(tmp_path)
     try:
-        proof(home, "tools", "hang up", 1)
+        check_recovery(home, "tools", "hang up", 1)
     finally:
-        close(home.sandbox)
+        kill_process(home.sandbox)

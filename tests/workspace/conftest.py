@@ -13,13 +13,13 @@ import pytest_asyncio
 from tests.workspace.saving_world import Editor, World
 
 if TYPE_CHECKING:
-    from tests.sandbox_fixtures import InProcess
+    from tests.sandbox_fixtures import InProcessSandbox
 
 
 @pytest.fixture(scope="session")
 def world_data(tmp_path_factory: pytest.TempPathFactory, example_data: Path) -> tuple[Path, dict[str, str]]:
     """The data folder of a sandbox with a `World`, to be copied, and the ids of the world."""
-    from tests.sandbox_fixtures import in_process, made_once  # needs the sandbox extra
+    from tests.sandbox_fixtures import in_process, run_in_new_loop  # needs the sandbox extra
 
     folder = tmp_path_factory.mktemp("world") / "sandbox"
     shutil.copytree(example_data, folder)
@@ -27,14 +27,14 @@ def world_data(tmp_path_factory: pytest.TempPathFactory, example_data: Path) -> 
     async def make() -> dict[str, str]:
         async with in_process(folder) as running:
             world = await World.made(running)
-            await world.one.client.aclose()
+            await world.editor.client.aclose()
         return world.ids
 
-    return folder, made_once(make())
+    return folder, run_in_new_loop(make())
 
 
 @pytest_asyncio.fixture
-async def sandbox(tmp_path: Path, world_data: tuple[Path, dict[str, str]]) -> AsyncIterator[InProcess]:
+async def sandbox(tmp_path: Path, world_data: tuple[Path, dict[str, str]]) -> AsyncIterator[InProcessSandbox]:
     """A new sandbox in this process, with the example app and the app of `world`."""
     from tests.sandbox_fixtures import in_process  # needs the sandbox extra
 
@@ -44,16 +44,16 @@ async def sandbox(tmp_path: Path, world_data: tuple[Path, dict[str, str]]) -> As
 
 
 @pytest_asyncio.fixture
-async def world(sandbox: InProcess, world_data: tuple[Path, dict[str, str]]) -> AsyncIterator[World]:
+async def world(sandbox: InProcessSandbox, world_data: tuple[Path, dict[str, str]]) -> AsyncIterator[World]:
     """An app with all kinds of resources, and its first editor."""
     world = World(Editor(sandbox))
     world.ids = dict(world_data[1])
     yield world
-    await world.one.client.aclose()
+    await world.editor.client.aclose()
 
 
 @pytest_asyncio.fixture
-async def other_editor(sandbox: InProcess) -> AsyncIterator[Editor]:
+async def other_editor(sandbox: InProcessSandbox) -> AsyncIterator[Editor]:
     """Another editor of the same sandbox."""
     editor = Editor(sandbox, "other")
     yield editor

@@ -15,7 +15,7 @@ from drio_tui.workspace.saving.save_result import Edit
 from drio_tui.workspace.saving.saver import Saver
 
 if TYPE_CHECKING:
-    from tests.sandbox_fixtures import InProcess
+    from tests.sandbox_fixtures import InProcessSandbox
 
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"q": {"type": "string"}}}
 
@@ -87,7 +87,7 @@ class Network(httpx.AsyncBaseTransport):
 class Editor:
     """One user: a client, a saver with a journal, and the log of the requests."""
 
-    def __init__(self, sandbox: InProcess, profile: str = "me", *, retries: int = 0) -> None:
+    def __init__(self, sandbox: InProcessSandbox, profile: str = "me", *, retries: int = 0) -> None:
         self.sandbox = sandbox
         self.profile = profile
         self.network = Network(sandbox.transport)
@@ -129,13 +129,13 @@ class World:
     """
 
     def __init__(self, one: Editor) -> None:
-        self.one = one
+        self.editor = one
         self.ids: dict[str, str] = {}
 
     @classmethod
-    async def made(cls, sandbox: InProcess) -> World:
+    async def made(cls, sandbox: InProcessSandbox) -> World:
         world = cls(Editor(sandbox))
-        client = world.one.client
+        client = world.editor.client
         item = await client.create(APP, {"templateId": "support", "name": "Wired"})
         app = world.ids["app"] = item.raw["id"]
 

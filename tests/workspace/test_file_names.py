@@ -9,7 +9,7 @@ import pytest
 from drio_tui.storage import paths
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, record_of
 from drio_tui.workspace.model.schema_history import SchemaHistory
-from drio_tui.workspace.run.run_history import Kept, NotKept
+from drio_tui.workspace.run.run_history import NotKept, RunHistory
 from drio_tui.workspace.run.tool_run import Run
 from drio_tui.workspace.saving.journal import Journal
 
@@ -19,7 +19,7 @@ HOSTILE = ("../../../etc/passwd", "/etc/passwd", "a\x00b", "CON", "..", ".", "a\
 @pytest.mark.parametrize("name", HOSTILE)
 def test_file_names_from_hostile_ids_stay_in_their_folder(isolated: Path, name: str) -> None:
     """F60."""
-    history = Kept("http://x", name)
+    history = RunHistory("http://x", name)
     history.add(Run(name, name, "here", {}))
     history.save_sample(name, {"a": 1})
     records = DeployRecordStore("http://x", name)
@@ -48,7 +48,7 @@ def test_symbolic_links_are_neither_read_nor_written(isolated: Path) -> None:
     """F60."""
     target = isolated / "target.json"
     target.write_text("{}")
-    history, records = Kept("http://x", "app_1"), DeployRecordStore("http://x", "app_1")
+    history, records = RunHistory("http://x", "app_1"), DeployRecordStore("http://x", "app_1")
     for path in (history.folder / "runs.json", records.path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(target)

@@ -70,7 +70,7 @@ async def _client(
     async with contextlib.AsyncExitStack() as stack:
         transport: httpx.AsyncBaseTransport | None = None
         try:
-            stack.enter_context(folder.held())
+            stack.enter_context(folder.locked())
         except AlreadyRunning:
             info, token = folder.read_info(), folder.token()
             if info is None or token is None:

@@ -18,7 +18,7 @@ from typing import Any
 from drio_tui.sandbox.mcp.arguments import SchemaValidator, ValidationAborted
 from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
 from drio_tui.text import duration, visible
-from drio_tui.tool_calls.chain import handed_on
+from drio_tui.tool_calls.chain import chain_arguments
 from drio_tui.tool_calls.credentials import CredentialProvider, SignInFailed
 from drio_tui.tool_calls.egress import EgressPolicy, GuardedTransport, Origin, Policy
 from drio_tui.tool_calls.fetch import Answer, FetchFailed, fetch
@@ -111,7 +111,7 @@ class Runtime:
             if len(visited) > MAX_STEPS + 1:
                 step |= {"status": "skipped", "reason": f"a chain has {MAX_STEPS} steps at most"}
                 return
-            mapped = handed_on(next_tool.input_schema, [*reversed(results), arguments], _is_valid)
+            mapped = chain_arguments(next_tool.input_schema, [*reversed(results), arguments], _is_valid)
             if mapped.absent:
                 step |= {"status": "skipped", "reason": f"no result gives {', '.join(mapped.absent)}"}
                 continue

@@ -22,7 +22,7 @@ from drio_tui.sandbox.mcp.widgets import APPS_EXTENSION, MIME_TYPE, VIEW_META, W
 from drio_tui.tool_calls.egress import Origin, Policy
 from drio_tui.tool_calls.outputs import NOTE_META
 from drio_tui.tool_calls.response import as_text
-from drio_tui.tool_calls.tools import listed
+from drio_tui.tool_calls.tools import tool_list_entry
 
 Context = Any  # the SDK's type, generic over a lifespan state that this server does not have
 
@@ -112,7 +112,9 @@ def serve(runtime: Runtime) -> Server[dict[str, Any]]:
 
 def _tool(tool: DeployedTool, widgets: dict[str, Widget]) -> types.Tool:
     widget = widgets.get(tool.id)
-    entry = listed(tool.name, tool.title, tool.description, tool.input_schema, tool.output_schema, tool.annotations)
+    entry = tool_list_entry(
+        tool.name, tool.title, tool.description, tool.input_schema, tool.output_schema, tool.annotations
+    )
     return types.Tool.model_validate(entry | ({"_meta": widget.tool_meta} if widget else {}))
 
 

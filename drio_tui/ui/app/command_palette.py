@@ -13,7 +13,7 @@ from textual.types import IgnoreReturnCallbackType
 
 from drio_tui.auth.profiles import Profiles
 from drio_tui.ui.base import keymap
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 if TYPE_CHECKING:
     from drio_tui.ui.app.drio_app import DrioApp
@@ -75,7 +75,7 @@ class Commands(Provider):
 
 
 def _label(command: Command, positions: Any = ()) -> Content:
-    name = safe_line(command.name, 60)
+    name = sanitize_line(command.name, 60)
     # The positions belong to the raw name: they are only valid if sanitizing changed nothing.
     if name.plain == command.name:
         for position in positions:
@@ -85,4 +85,4 @@ def _label(command: Command, positions: Any = ()) -> Content:
 
 def _help(command: Command) -> Any:
     # Textual accepts `Content` here, without reading markup in it, although the type is declared as `str`.
-    return safe_line(command.help, 70)
+    return sanitize_line(command.help, 70)

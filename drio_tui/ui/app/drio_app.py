@@ -1,4 +1,4 @@
-"""The application: areas, themes, notifications, and the backend's messages turned into reactives.
+"""The application: areas, themes, notifications, and the connection's messages turned into reactives.
 
 Only Textual, the standard library and light modules of drio-tui may be imported at module level here and in the
 first screen, so that the first frame waits for nothing else.
@@ -31,7 +31,7 @@ from drio_tui.ui.app.opening import SCREENS, Opening, make_screen
 from drio_tui.ui.app.start_screen import StartScreen
 from drio_tui.ui.app.terminal import TerminalApp
 from drio_tui.ui.base import keymap
-from drio_tui.ui.base.connection import Backend
+from drio_tui.ui.base.connection import Connection
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.base.messages import (
@@ -58,7 +58,7 @@ from drio_tui.ui.base.textual_internals import (
 )
 from drio_tui.ui.base.themes import DEFAULT_THEME, THEMES
 from drio_tui.ui.base.type_ahead import TypeAhead
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.ui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -134,12 +134,12 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         self.settings = replace(self.settings, keys=keymap.with_current_ids(self.settings.keys))
         options = options or LaunchOptions()
         self.options = replace(options, read_only=options.read_only or self.settings.read_only)
-        self.backend = Backend(self.options, self.post_message)
-        self._offered = False
+        self.connection = Connection(self.options, self.post_message)
+        self._recovery_offered = False
         self._type_ahead = TypeAhead(self, self._notify_text_dropped)
         self._began = time.time()
-        self._connect: Callable[[], Coroutine[Any, Any, None]] = self.backend.start
-        self.set_reactive(DrioApp.status, self.backend.status)
+        self._connect: Callable[[], Coroutine[Any, Any, None]] = self.connection.start
+        self.set_reactive(DrioApp.status, self.connection.status)
         for theme in THEMES:
             self.register_theme(theme)
         self._choose_theme()
@@ -151,7 +151,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
             themes = ", ".join(sorted(self.available_themes))
             message = f"theme: there is no theme {one_line(configured, 40)}; the themes are {themes}"
             self.settings = replace(self.settings, problems=(*self.settings.problems, message))
-        last_used = stored.remembered().get("theme")
+        last_used = stored.load_state().get("theme")
         for name in (self.options.theme, self.settings.theme, last_used, DEFAULT_THEME):
             if isinstance(name, str) and name in self.available_themes:
                 self.theme = name
@@ -177,11 +177,11 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
 
     def restart(self, *, sandbox: bool = False, profile: str | None = None, base_url: str | None = None) -> None:
         """Connect again: to the sandbox, to a profile or to a host."""
-        use_profile = partial(self.backend.use_profile, profile, base_url=base_url)
-        self._connect = self.backend.use_sandbox if sandbox else use_profile
+        use_profile = partial(self.connection.use_profile, profile, base_url=base_url)
+        self._connect = self.connection.use_sandbox if sandbox else use_profile
         if self.keep_unsaved("drio-tui went over to another sign-in"):
             self.notify("What you were editing is kept, and offered when that account is in use again.", markup=False)
-        self._offered = False
+        self._recovery_offered = False
         self.retry()
         self.switch_mode("start")
         for area in ("templates", "apps"):
@@ -195,7 +195,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         self.failure = None
         self.run_worker(self._connect(), name="connect", group="connect", exclusive=True)
 
-    # -- messages of the backend ------------------------------------------------------------------
+    # -- messages of the connection ------------------------------------------------------------------
 
     def on_connection_changed(self, message: ConnectionChanged) -> None:
         self.status = message.status
@@ -211,13 +211,13 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         self.log_count += 1
 
     def on_notice(self, message: Notice) -> None:
-        self.notify(safe(message.text).plain, title=safe(message.title).plain, markup=False)
+        self.notify(sanitize(message.text).plain, title=sanitize(message.title).plain, markup=False)
 
     def on_backend_ready(self, message: BackendReady) -> None:
         # Later, since it would delay the first list.
         self.set_timer(PRELOAD_DELAY_SECONDS, self._preload, name="preload")
         if self.current_mode in ("start", "welcome"):
-            signed_in = self.backend.session is not None
+            signed_in = self.connection.session is not None
             self.switch_mode("welcome" if message.first_run else "apps" if signed_in else "templates")
             self._open_requested_wizard()
 
@@ -225,12 +225,12 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         """Open the wizard for `drio-tui new`, once, as soon as the user is signed in."""
         if self.options.new is None:
             return
-        if self.backend.session is None:
+        if self.connection.session is None:
             self.notify("Sign in first (L): then the wizard for your new app opens.", markup=False)
             return
         template, name = self.options.new
         self.options = replace(self.options, new=None)
-        self.call_later(self.open_guide, wanted=template, name=name)
+        self.call_later(self.open_wizard, wanted=template, name=name)
 
     def on_startup_failed(self, message: StartupFailed) -> None:
         self.failure = message.error
@@ -250,7 +250,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         problems = [*self.settings.problems, *keymap.problems(self.settings.keys)]
         self.settings = replace(self.settings, problems=())
         for problem in problems[:5]:
-            self.notify(safe(problem).plain, title="config.toml", severity="warning", timeout=10, markup=False)
+            self.notify(sanitize(problem).plain, title="config.toml", severity="warning", timeout=10, markup=False)
 
     # -- services for the screens -----------------------------------------------------------------
 
@@ -258,8 +258,8 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         """Show an error as a notification."""
         body = "\n".join(part for part in (error.message, error.hint) if part)
         self.notify(
-            safe(body, multiline=True).plain,
-            title=safe(error.title).plain,
+            sanitize(body, multiline=True).plain,
+            title=sanitize(error.title).plain,
             severity="error",
             timeout=10,
             markup=False,
@@ -316,7 +316,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         disabled_reason = getattr(target, "why_not", None)
         reason = disabled_reason(name, parameters) if disabled_reason else None
         if reason:
-            self.notify(safe(reason).plain, title="Not now", severity="warning", markup=False)
+            self.notify(sanitize(reason).plain, title="Not now", severity="warning", markup=False)
             return True
         try:
             return await super().run_action(action, default_namespace, namespaces)
@@ -337,7 +337,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         self.action_sign_in()
 
     def _remember_theme(self, _theme: object) -> None:
-        self.run_worker(asyncio.to_thread(stored.remember, theme=self.theme), group="remember")
+        self.run_worker(asyncio.to_thread(stored.save_state, theme=self.theme), group="remember")
 
     async def on_unmount(self) -> None:
-        await self.backend.close()
+        await self.connection.close()

@@ -15,7 +15,7 @@ from textual.worker import WorkerFailed
 
 from drio_tui.ui.app.opening import make_screen
 from drio_tui.ui.base.textual_internals import has_started, replace_screens, screen_of_active_pump
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 
 if TYPE_CHECKING:
     from drio_tui.ui.app.drio_app import DrioApp
@@ -76,7 +76,7 @@ class Failing(_Base):
         """Notify that something failed and where the report is."""
         report = _write_report(error)
         where = f"A report without secrets is in {report}" if report else "No report could be written."
-        text = safe(f"{_summary(error)}\n{where}", multiline=True).plain
+        text = sanitize(f"{_summary(error)}\n{where}", multiline=True).plain
         self.notify(text, title="That failed", severity="error", timeout=15, markup=False)
 
     async def _replace(self, screen: Screen[Any], error: Exception, report: Path | None) -> None:
@@ -102,9 +102,9 @@ class Failing(_Base):
 
     def _reopen(self, edits: list[UnsavedEdit]) -> None:
         """Open the editors of `edits` again: the first one replaces the current screen, the others open over it."""
-        from drio_tui.ui.editing.recovery_screen import target_of  # only when something was being edited
+        from drio_tui.ui.editing.recovery_screen import target_for  # only when something was being edited
 
-        lowest, *above = (target_of(edit) for edit in edits)
+        lowest, *above = (target_for(edit) for edit in edits)
         self._replace_current(make_screen, "edit", lowest)
         for target in above:
             self.call_later(self.push_screen, make_screen("edit", target))

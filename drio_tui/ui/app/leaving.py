@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from textual.screen import Screen
 
-from drio_tui.server_id import is_earlier, may_belong
+from drio_tui.server_id import is_earlier_sandbox_url, may_belong_to
 from drio_tui.ui.app.opening import make_screen
 from drio_tui.ui.base.textual_internals import all_screens
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.urls import is_loopback
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Leaving(_Base):
     def _quit(self) -> None:
         """Exit; edits that the user agreed to lose are not offered at the next start."""
         for screen in all_screens(self):
-            getattr(screen, "drop_typed", str)()
+            getattr(screen, "discard_kept_edit", str)()
         self.exit(0)
 
     # -- unsaved edits ----------------------------------------------------------------------------
@@ -108,21 +108,21 @@ class Leaving(_Base):
 
     def _offer_kept(self) -> None:
         """Offer the edits that were kept when the program ended, for the connection in use, once."""
-        if self._drio._offered or self._drio.session is None or self._drio.options.read_only:
+        if self._drio._recovery_offered or self._drio.session is None or self._drio.options.read_only:
             return
-        self._drio._offered = True
+        self._drio._recovery_offered = True
         self.run_worker(self._load_and_offer_unsaved(), name="unsaved", group="unsaved", exclusive=True)
 
     async def _load_and_offer_unsaved(self) -> None:
-        from drio_tui.ui.editing.recovery_screen import RecoveryScreen, target_of
+        from drio_tui.ui.editing.recovery_screen import RecoveryScreen, target_for
         from drio_tui.workspace.saving import unsaved_edits
 
-        client = self._drio.backend.client
+        client = self._drio.connection.client
         if client is not None and is_loopback(urlsplit(client.transport.base_url).hostname or ""):
-            await client.transport.known.wait()  # it may be a sandbox: its first response says which one
+            await client.transport.server_id_known.wait()  # it may be a sandbox: its first response says which one
         kept = await asyncio.to_thread(unsaved_edits.load, self._drio.status.profile)
         for problem in kept.problems[:3]:
-            self.notify(safe(problem).plain, severity="warning", markup=False)
+            self.notify(sanitize(problem).plain, severity="warning", markup=False)
         edits = []
         for edit in kept.buffers:
             # Edits that this process kept are still on its screen; `is_edited` ones are open in another process.
@@ -132,7 +132,7 @@ class Leaving(_Base):
         def open_edit(edit: Any) -> None:
             if edit is not None:
                 self.switch_mode("apps")
-                self.push_screen(make_screen("edit", target_of(edit)))
+                self.push_screen(make_screen("edit", target_for(edit)))
 
         if edits:
             self.push_screen(RecoveryScreen(edits), open_edit)
@@ -143,9 +143,9 @@ class Leaving(_Base):
         Earlier versions stored the address of a sandbox, which another sandbox may have by now: then the edit is of
         this one if it has the edited app.
         """
-        server, client = self._drio.backend.server, self._drio.backend.client
-        if edit.server == server or client is None or not edit.app or not is_earlier(edit.server, server):
-            return may_belong(edit.server, server)
+        server, client = self._drio.connection.server, self._drio.connection.client
+        if edit.server == server or client is None or not edit.app or not is_earlier_sandbox_url(edit.server, server):
+            return may_belong_to(edit.server, server)
         from drio_tui.api.errors import DrioError
         from drio_tui.kinds import APP
 

@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 from drio_tui.ui.base.messages import SignInWanted
 from drio_tui.ui.base.textual_internals import all_screens, make_command_palette, mode_of
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 
 if TYPE_CHECKING:
     from drio_tui.auth.flow import SignInResult
@@ -72,25 +72,27 @@ class Opening(_Base):
         self.switch_mode("apps")
         self.push_screen(make_screen("app", app_id))
 
-    def open_guide(self, template: Any = None, *, wanted: str = "", name: str = "", draft: str = "") -> None:
+    def open_wizard(self, template: Any = None, *, wanted: str = "", name: str = "", draft: str = "") -> None:
         """Show the wizard that creates an app.
 
         It starts from `template` (raw JSON), from the template of the id `wanted`, or from a saved `draft`. A wizard
         that is open already is brought to the front instead.
         """
         from drio_tui.ui.wizard.wizard_screen import WizardScreen
-        from drio_tui.wizard.draft_store import DraftSession, InUse  # not needed for the first frame
+        from drio_tui.wizard.draft_store import DraftSession, FileInUse  # not needed for the first frame
 
         for screen in all_screens(self):
             if isinstance(screen, WizardScreen):
                 self.switch_mode(mode_of(self, screen))
                 self.notify("A wizard is open already. Finish it, or close it with Esc; then begin another.")
                 return
-        profile, server = self._drio.status.profile, self._drio.backend.server
+        profile, server = self._drio.status.profile, self._drio.connection.server
         try:
             session = DraftSession.resume(draft, server) if draft else DraftSession.begin(profile, server)
-        except (InUse, OSError, ValueError, KeyError, TypeError) as error:
-            self.notify(safe(str(error)).plain, title="The draft cannot be opened", severity="warning", markup=False)
+        except (FileInUse, OSError, ValueError, KeyError, TypeError) as error:
+            self.notify(
+                sanitize(str(error)).plain, title="The draft cannot be opened", severity="warning", markup=False
+            )
             return
         if isinstance(template, dict):
             session.draft.choose(template)
@@ -135,7 +137,7 @@ class Opening(_Base):
                 return
             if self._drio.session is not None and signed_in.profile.name == self._drio.session.profile:
                 # The screens stay open.
-                self.run_worker(self._drio.backend.renew(), name="renew", group="connect")
+                self.run_worker(self._drio.connection.renew(), name="renew", group="connect")
             else:
                 self._drio.restart(profile=signed_in.profile.name)
 

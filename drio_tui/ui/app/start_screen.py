@@ -10,7 +10,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import Step
 from drio_tui.ui.screen import DrioScreen
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 
 _MAX_LINE = 120
 _QUIET_SECONDS = 0.3
@@ -18,7 +18,7 @@ _QUIET_SECONDS = 0.3
 
 
 class StartScreen(DrioScreen[None]):
-    """Shown until the backend is ready; if starting fails, it shows the cause and what can be done.
+    """Shown until the connection is ready; if starting fails, it shows the cause and what can be done.
 
     Its styles are in `app.tcss`, which is read anyway, so that the first frame waits for one file less.
     """
@@ -60,7 +60,7 @@ class StartScreen(DrioScreen[None]):
     def _startup_content(self) -> Content:
         lines = [Content.from_markup("[bold $text-primary]drio[/]  [$foreground-muted]build MCP apps[/]"), Content()]
         for step in self.drio.steps or (Step("Loading"),):
-            text = safe_line(step.text, _MAX_LINE)
+            text = sanitize_line(step.text, _MAX_LINE)
             if step.failed:
                 lines.append(Content.assemble(("✗ ", "$text-error"), text))
             elif step.done:
@@ -71,9 +71,9 @@ class StartScreen(DrioScreen[None]):
         if failure is not None:
             lines += [
                 Content(),
-                safe(failure.title, "bold $text-error"),
-                safe(failure.message[:2000], multiline=True),
-                safe(failure.hint, "$foreground-muted", multiline=True),
+                sanitize(failure.title, "bold $text-error"),
+                sanitize(failure.message[:2000], multiline=True),
+                sanitize(failure.hint, "$foreground-muted", multiline=True),
                 Content(),
                 Content.assemble(("r", "bold $text-accent"), " retry"),
             ]

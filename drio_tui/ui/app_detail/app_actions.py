@@ -14,20 +14,20 @@ from drio_tui.text import count_of
 from drio_tui.ui.app_detail.new_resource import kinds_to_add
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.base.services import not_allowed, saver_of
+from drio_tui.ui.base.services import forbidden_reason, get_saver
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.editing.batch_dialog import BatchDialog
-from drio_tui.ui.editing.create import make_new
+from drio_tui.ui.editing.create import create_resource
 from drio_tui.ui.editing.delete_dialog import delete_dialog
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
-from drio_tui.ui.editing.history_screen import HistoryScreen, told
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.history_screen import HistoryScreen, undo_report
 from drio_tui.ui.editing.rebind import rebind, why_not_rebindable
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.saving.batch import can_be_switched, enable_all
 from drio_tui.workspace.saving.duplicate import CopyResult, copy_body, duplicate, why_not_copied
 from drio_tui.workspace.saving.save_result import Outcome, Refused, Saved, problem
-from drio_tui.workspace.saving.undo import Step, undo_last
+from drio_tui.workspace.saving.undo import UndoStep, undo_last
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -101,7 +101,7 @@ class RebindFinished(Message):
 class UndoFinished(Message):
     """An undo finished."""
 
-    def __init__(self, steps: list[Step]) -> None:
+    def __init__(self, steps: list[UndoStep]) -> None:
         super().__init__()
         self.steps = steps
 
@@ -119,7 +119,7 @@ class AppActions:
         return cast("AppScreen", self)
 
     def _selected_resource(self) -> Resource | None:
-        node = self._screen.chosen
+        node = self._screen.selected_node
         if node is None or node.about is None:
             return None
         resource = self._screen.snapshot.at(node.about)
@@ -147,7 +147,7 @@ class AppActions:
             if isinstance(outcome, Refused) and isinstance(outcome.error, Forbidden)
         ]
         if errors and len(errors) == len(attempted):
-            self.forbidden[action, resource.key] = not_allowed(errors[0], "Ask the owner of the app, then press r")
+            self.forbidden[action, resource.key] = forbidden_reason(errors[0], "Ask the owner of the app, then press r")
             self._screen.refresh_bindings()
 
     def change_disabled_reason(self, action: str) -> str | None:
@@ -175,7 +175,7 @@ class AppActions:
         return None
 
     def _why_not_editable(self) -> str:
-        node = self._screen.chosen
+        node = self._screen.selected_node
         kind = kinds_to_add(node)[0].value[0] if node is not None and node.kind == "group" else ""
         if kind:
             title = KINDS[kind].title.lower()
@@ -205,21 +205,21 @@ class AppActions:
             )
             member = "config" if waits else ""
             self.open_edit(
-                Target(
+                EditTarget(
                     self._screen.app_id,
                     resource.kind,
                     resource.id,
                     in_external_editor=in_external_editor,
-                    member=member,
+                    focus_path=member,
                 )
             )
 
-    def open_edit(self, target: Target) -> None:
+    def open_edit(self, target: EditTarget) -> None:
         """Open the edit screen. After a save its result is shown, and the cursor moves to a new resource."""
         screen = EditScreen(target, self._screen.snapshot)
         self._screen.app.push_screen(screen, lambda id: self._edited(target, id, screen.outcome))
 
-    def _edited(self, target: Target, id: str | None, outcome: Saved | None) -> None:
+    def _edited(self, target: EditTarget, id: str | None, outcome: Saved | None) -> None:
         if not id:
             return
         if target.id and outcome is not None:
@@ -230,7 +230,7 @@ class AppActions:
         self._screen.action_refresh()
 
     def action_add_resource(self) -> None:
-        choices = kinds_to_add(self._screen.chosen)
+        choices = kinds_to_add(self._screen.selected_node)
         self._screen.app.push_screen(ChooserScreen("Make a new", choices), self._kind_chosen)
 
     def _kind_chosen(self, choice: Choice[Any] | None) -> None:
@@ -240,7 +240,9 @@ class AppActions:
         screen = self._screen
 
         async def make() -> None:
-            created = await make_new(screen.drio, Target(screen.app_id, kind, parent=parent), screen.snapshot)
+            created = await create_resource(
+                screen.drio, EditTarget(screen.app_id, kind, parent=parent), screen.snapshot
+            )
             if created is not None:
                 screen.reveal_when_loaded = created.key
                 screen.action_refresh()
@@ -262,11 +264,13 @@ class AppActions:
             body.pop("secretRef", None)  # it belongs to the original connection, and the server rejects it
             # The missing value is focused first: the secret, or the tool.
             member = "config" if kind.name == "auth" else "toolId"
-            self.open_edit(Target(screen.app_id, kind.name, mine=body, member=member))
+            self.open_edit(EditTarget(screen.app_id, kind.name, mine=body, focus_path=member))
             return
 
         async def copy(client: DrioClient) -> Message:
-            return CopyFinished(await duplicate(saver_of(screen.backend, client), kind, screen.app_id, raw), resource)
+            return CopyFinished(
+                await duplicate(get_saver(screen.connection, client), kind, screen.app_id, raw), resource
+            )
 
         screen.run_request(copy, lambda message: message, group="change", once=True)
 
@@ -275,8 +279,8 @@ class AppActions:
         self._disable_if_forbidden("duplicate_resource", message.resource, [copy.outcome])
         text = problem(copy.outcome) or "\n".join(["Copied.", *copy.left_out])
         severity = "information" if copy.ok else "warning"
-        title = safe_line(message.resource.name, 80).plain
-        self._screen.notify(safe(text, multiline=True).plain, title=title, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
+        title = sanitize_line(message.resource.name, 80).plain
+        self._screen.notify(sanitize(text, multiline=True).plain, title=title, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
         raw = getattr(copy.outcome, "raw", None)
         if isinstance(raw, dict):
             self._screen.reveal_when_loaded = (message.resource.kind, str(raw.get("id")))
@@ -296,8 +300,8 @@ class AppActions:
         if message.outcome is None:
             return
         error_text = problem(message.outcome)
-        title = safe_line(message.name, 80).plain
-        text = safe(error_text or "Rebound.").plain
+        title = sanitize_line(message.name, 80).plain
+        text = sanitize(error_text or "Rebound.").plain
         self._screen.notify(text, title=title, severity="warning" if error_text else "information", markup=False)
         self._screen.action_refresh()
 
@@ -370,22 +374,26 @@ class AppActions:
         screen = self._screen
 
         async def undo(client: DrioClient) -> Message:
-            return UndoFinished(await undo_last(saver_of(screen.backend, client), screen.app_id))
+            return UndoFinished(await undo_last(get_saver(screen.connection, client), screen.app_id))
 
         screen.run_request(undo, lambda message: message, group="change", once=True)
 
     def on_undo_finished(self, message: UndoFinished) -> None:
-        text, all_undone = told(message.steps)
+        text, all_undone = undo_report(message.steps)
         severity = "information" if all_undone else "warning"
-        self._screen.notify(safe(text, multiline=True).plain, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
+        self._screen.notify(sanitize(text, multiline=True).plain, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
         if message.steps:
             self._screen.action_refresh()
 
     def stop_change(self) -> bool:
         """Stop waiting for a running change, which then reports its outcome; return whether there was one."""
         screen = self._screen
-        client = screen.backend.client
-        return client is not None and screen.asking("change") and saver_of(screen.backend, client).stop(screen.app_id)
+        client = screen.connection.client
+        return (
+            client is not None
+            and screen.has_request("change")
+            and get_saver(screen.connection, client).stop(screen.app_id)
+        )
 
     def action_show_history(self) -> None:
         self._screen.app.push_screen(HistoryScreen(self._screen.app_id), self._batch_ended)

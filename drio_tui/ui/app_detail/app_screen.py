@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
-from drio_tui.api.resource_type import why_degraded
+from drio_tui.api.resource_type import validation_error
 from drio_tui.text import count_of
 from drio_tui.ui.app_detail import app_actions
 from drio_tui.ui.app_detail.config_tree import ConfigTree
@@ -26,16 +26,16 @@ from drio_tui.ui.app_detail.problems_screen import ProblemsScreen
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import UNREACHABLE, Status
-from drio_tui.ui.base.services import document_of
+from drio_tui.ui.base.services import get_openapi_document
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.dialogs.allow_host import change_allowed, why_not_allowed
+from drio_tui.ui.dialogs.allow_host import cannot_allow_reason, toggle_allowed
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.schema_history import SchemaHistory, schemas_in
-from drio_tui.workspace.model.snapshot import Failed, Resource, Snapshot, Update
-from drio_tui.workspace.model.snapshot import Key as ResourceKey
+from drio_tui.workspace.model.snapshot import PartFailed, Resource, Snapshot, Update
+from drio_tui.workspace.model.snapshot import ResourceKey as ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
 from drio_tui.workspace.run.bound_tool import tool_of
 
@@ -143,7 +143,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
         return self.query_one("#detail", DetailPane)
 
     @property
-    def chosen(self) -> TreeNode | None:
+    def selected_node(self) -> TreeNode | None:
         """The node the cursor is on."""
         return self.tree_view.node
 
@@ -179,7 +179,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
 
         async def read(client: DrioClient) -> int:
             if load_number == 1:
-                document_of(client).ask()  # so that it is there when a form needs it
+                get_openapi_document(client).refresh()  # so that it is there when a form needs it
             await load_app(client, self.app_id, lambda update: self.post_message(self.PartArrived(load_number, update)))
             return load_number
 
@@ -189,7 +189,9 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
         """Show a saved resource as drio returned it, and read the app again if the change may show elsewhere."""
         known = self.snapshot.resource(kind.name, saved.id)
         raw = dict(saved.raw)
-        resource = Resource(kind.name, saved.id, raw, why_degraded(kind, raw), under=known.under if known else "")
+        resource = Resource(
+            kind.name, saved.id, raw, validation_error(kind, raw), parent_id=known.parent_id if known else ""
+        )
         if not self.loading_app and self.snapshot.replace(resource, {str(change.path[0]) for change in saved.diff}):
             self.outline = TreeModel(self.snapshot)
         else:
@@ -217,7 +219,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
     def _remember_schemas(self) -> None:
         """Store the operations' schemas, to show what changed when a tool's binding becomes stale."""
         if self._schema_history is None:
-            self._schema_history = SchemaHistory(self.backend.server, self.app_id)
+            self._schema_history = SchemaHistory(self.connection.server, self.app_id)
         # Not a worker of this screen, so that Esc does not stop it.
         self.drio.run_worker(
             self._store_schemas(self._schema_history, schemas_in(self.snapshot)), name="schemas", group="schemas"
@@ -257,7 +259,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
 
     @on(ConfigTree.Moved)
     def _show_node(self) -> None:
-        node, outline = self.chosen, self.outline
+        node, outline = self.selected_node, self.outline
         if node is not None and outline is not None:
             self.detail.show(node, outline)
         available = self.available_actions()
@@ -304,13 +306,13 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
             case "jump_back" if not self._jumps:
                 return "There was no jump to go back from."
             case "allow_host":
-                return why_not_allowed(self.backend.client, self._selected_resource()) or None
+                return cannot_allow_reason(self.connection.client, self._selected_resource()) or None
         return self.change_disabled_reason(action)
 
     def action_allow_host(self) -> None:
-        client, integration = self.backend.client, self._selected_resource()
+        client, integration = self.connection.client, self._selected_resource()
         if client is not None and integration is not None:
-            work = change_allowed(self.drio, client, integration.text("baseUrl"))
+            work = toggle_allowed(self.drio, client, integration.text("baseUrl"))
             self.run_worker(work, name="allow", group="ask", exclusive=True)
 
     def action_filter(self) -> None:
@@ -352,7 +354,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
 
     def _jump_to(self, key: ResourceKey) -> bool:
         """Go to a resource and remember the current node; return whether the tree has that resource."""
-        current = self.chosen
+        current = self.selected_node
         if self.outline is None or key not in self.outline.by_key:
             self.notify("What it refers to is not there.", severity="warning", markup=False)
             return False
@@ -380,7 +382,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
 
     def _runnable_tool(self) -> str | None:
         """Return the id of the selected tool, or of the tool of the selected widget or operation."""
-        node = self.chosen
+        node = self.selected_node
         return tool_of(self.snapshot, *node.about) if node is not None and node.about and len(node.about) == 2 else None
 
     def action_try_tool(self) -> None:
@@ -400,7 +402,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
 
     def _go_to_problem(self, key: ResourceKey | None) -> None:
         if key is not None:
-            current = self.chosen
+            current = self.selected_node
             if current is not None:
                 self._jumps = [*self._jumps[-99:], current.key]
             self.tree_view.reveal(key)
@@ -421,7 +423,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
             stopped = DrioError("You stopped the reading.", title="Not read")
             for kind, part in self.snapshot.parts.items():
                 if part.state == "waiting":
-                    self.snapshot.apply(Failed(kind, stopped))
+                    self.snapshot.apply(PartFailed(kind, stopped))
             self.on_app_screen_loaded(self.Loaded(self._load_number))
         else:
             self.drio.back()
@@ -434,7 +436,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
         self.app.push_screen(ImportScreen(self.app_id, self.snapshot), dialog_closed)
 
     def action_copy_id(self) -> None:
-        node = self.chosen
+        node = self.selected_node
         if node is None:
             return
         resource = self.snapshot.at(node.about) if node.about else None
@@ -444,5 +446,5 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
             self.notify("It has no id.", severity="warning", markup=False)
 
     def action_copy_json(self) -> None:
-        if self.chosen is not None and self.outline is not None:
-            self.drio.copy(json_codec.dumps(json_of(self.chosen, self.outline), indent=2), "the JSON")
+        if self.selected_node is not None and self.outline is not None:
+            self.drio.copy(json_codec.dumps(json_of(self.selected_node, self.outline), indent=2), "the JSON")

@@ -27,7 +27,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key as Binding
 from drio_tui.ui.widgets.rich_text import set_virtual_size
 from drio_tui.ui.widgets.values import TONES
-from drio_tui.workspace.model.snapshot import Key
+from drio_tui.workspace.model.snapshot import ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
 
 SYMBOLS = {
@@ -101,7 +101,7 @@ class ConfigTree(ScrollView, can_focus=True):
     class Moved(Message):
         """Another node was selected."""
 
-        def __init__(self, tree: ConfigTree, key: Key) -> None:
+        def __init__(self, tree: ConfigTree, key: ResourceKey) -> None:
             super().__init__()
             self.tree = tree
             self.key = key
@@ -113,7 +113,7 @@ class ConfigTree(ScrollView, can_focus=True):
     class Entered(Message):
         """Enter, or a double click, on a node that cannot be opened; `target` is the resource it links to, if any."""
 
-        def __init__(self, tree: ConfigTree, key: Key, target: Key | None) -> None:
+        def __init__(self, tree: ConfigTree, key: ResourceKey, target: ResourceKey | None) -> None:
             super().__init__()
             self.tree = tree
             self.key = key
@@ -126,16 +126,16 @@ class ConfigTree(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.outline: TreeModel | None = None
-        self.opened: set[Key] = set()
-        self.marked: frozenset[Key] = frozenset()
+        self.opened: set[ResourceKey] = set()
+        self.marked: frozenset[ResourceKey] = frozenset()
         self.rows: list[TreeNode] = []
-        self.hits: list[Key] = []
-        self._hit_set: set[Key] = set()
+        self.hits: list[ResourceKey] = []
+        self._hit_set: set[ResourceKey] = set()
         self._query = ""
         self._query_pattern: re.Pattern[str] | None = None
-        self._visible_keys: set[Key] | None = None
-        self._cursor_key: Key | None = None
-        self._strips: dict[tuple[Key, str, bool, str], Strip] = {}
+        self._visible_keys: set[ResourceKey] | None = None
+        self._cursor_key: ResourceKey | None = None
+        self._strips: dict[tuple[ResourceKey, str, bool, str], Strip] = {}
         self._rich_styles: dict[tuple[str, str], RichStyle] = {}
 
     # -- content ----------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class ConfigTree(ScrollView, can_focus=True):
             self.opened.update(above.key for above in self.outline.by_key[self._cursor_key].ancestors())
         self._update_rows()
 
-    def reveal(self, key: Key) -> bool:
+    def reveal(self, key: ResourceKey) -> bool:
         """Move the cursor to a node, opening its ancestors; return whether there is such a node."""
         node = self.outline.node_for(key) if self.outline else None
         if node is None:
@@ -191,7 +191,7 @@ class ConfigTree(ScrollView, can_focus=True):
         self._update_rows()
         return True
 
-    def set_marked(self, keys: Iterable[Key]) -> None:
+    def set_marked(self, keys: Iterable[ResourceKey]) -> None:
         """Show a mark at the resources with these keys."""
         self.marked = frozenset(keys)
         self._strips.clear()
@@ -220,7 +220,7 @@ class ConfigTree(ScrollView, can_focus=True):
         candidates = self.hits if narrowed else None
         self.hits = outline.matches(self._query, candidates) if outline and self._query_pattern else []
         self._hit_set = set(self.hits)
-        self._visible_keys = outline.keep(self.hits) if outline and self._query_pattern else None
+        self._visible_keys = outline.with_ancestors(self.hits) if outline and self._query_pattern else None
 
     def _update_rows(self) -> None:
         if self.outline is None:
@@ -499,8 +499,8 @@ def _cells(parts: list[tuple[str, str]]) -> int:
     return sum(cell_len(text) for text, _ in parts)
 
 
-def _keys_below(node: TreeNode) -> set[Key]:
-    keys: set[Key] = set()
+def _keys_below(node: TreeNode) -> set[ResourceKey]:
+    keys: set[ResourceKey] = set()
     stack = list(node.children)
     while stack:
         below = stack.pop()

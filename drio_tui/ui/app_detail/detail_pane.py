@@ -14,7 +14,7 @@ from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.row_list import RowList
-from drio_tui.workspace.model.snapshot import Key
+from drio_tui.workspace.model.snapshot import ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
 
 TABS = ("fields", "json", "references")
@@ -26,7 +26,7 @@ class DetailPane(Vertical):
     class Jump(Message):
         """A reference was followed."""
 
-        def __init__(self, key: Key) -> None:
+        def __init__(self, key: ResourceKey) -> None:
             super().__init__()
             self.key = key
 

@@ -16,7 +16,7 @@ from drio_tui import contrast
 from drio_tui.kinds import KINDS
 from drio_tui.ui.app_detail.config_tree import SYMBOLS
 from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Gap, Heading, Paragraph
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.ui.widgets.values import TONES, badge, label_of, scalar, schema_lines, swatch
 from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode, tone_of
@@ -42,11 +42,11 @@ def _title(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
     name = resource.name if resource is not None and node.kind in (*KINDS, "provider", "link") else node.title
     symbol = SYMBOLS.get(node.kind, "")
     state = badge(node.badge, node.tone) if node.badge else Content()
-    line = Content.assemble((f"{symbol} " if symbol else "", "$text-primary"), safe_line(name, 300, "bold"))
+    line = Content.assemble((f"{symbol} " if symbol else "", "$text-primary"), sanitize_line(name, 300, "bold"))
     yield Heading(line, Content.assemble((kind, _LABEL), "  " if state else "", state))
     description = resource.text("description") if resource is not None and node.kind in KINDS else ""
     if description.strip():
-        yield Paragraph(safe(description[:4000], multiline=True))
+        yield Paragraph(sanitize(description[:4000], multiline=True))
 
 
 def _kind_name(node: TreeNode) -> str:
@@ -66,7 +66,7 @@ def _problems(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
     for diagnostic in diagnostics:
         error = diagnostic.severity == "error"
         mark = Content.styled("✗" if error else "▲", "$text-error" if error else "$text-warning")
-        yield Paragraph(safe_line(diagnostic.message, 2000, "$text-error" if error else "$text-warning"), mark)
+        yield Paragraph(sanitize_line(diagnostic.message, 2000, "$text-error" if error else "$text-warning"), mark)
 
 
 def _body(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
@@ -76,7 +76,7 @@ def _body(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
             yield from _children(node, "Nothing here yet.")
         case "failed":
             yield Gap()
-            yield Paragraph(safe(node.title, multiline=True))
+            yield Paragraph(sanitize(node.title, multiline=True))
             yield Paragraph(Content.styled("Press r to read it again.", _LABEL))
         case "pending":
             yield Gap()
@@ -131,11 +131,14 @@ def _references(resource: Resource, outline: TreeModel) -> dict[str, Content]:
         if target is None:
             tail = "  not there" if link.broken else ""
             contents[link.path] = Content.assemble(
-                safe_line(link.target[1], 200, "$text-error" if link.broken else ""), (tail, "$text-error")
+                sanitize_line(link.target[1], 200, "$text-error" if link.broken else ""), (tail, "$text-error")
             )
         else:
             contents[link.path] = Content.assemble(
-                (f"{symbol} ", "$text-accent"), safe_line(target.name, 200), "  ", safe_line(target.id, 60, _LABEL)
+                (f"{symbol} ", "$text-accent"),
+                sanitize_line(target.name, 200),
+                "  ",
+                sanitize_line(target.id, 60, _LABEL),
             )
     return contents
 
@@ -161,7 +164,7 @@ def _property_blocks(
         label = label_of(name)
         if name in references:  # then the name is shown, not the id
             label = label.removesuffix(" ID")
-        yield Field(safe_line(label, 40, _LABEL), _value(name, value, name, references))
+        yield Field(sanitize_line(label, 40, _LABEL), _value(name, value, name, references))
     for name, value in groups:
         yield from _group_blocks(name, value, references)
 
@@ -178,9 +181,9 @@ def _value(name: str, value: Any, path: str, references: Mapping[str, Content]) 
     if isinstance(value, list):
         return _list(value, path, references)
     if isinstance(value, Mapping):
-        return Content.styled("{}", _LABEL) if not value else safe_line(_compact(value), 400)
+        return Content.styled("{}", _LABEL) if not value else sanitize_line(_compact(value), 400)
     if isinstance(value, str) and value and (name == "status" or name in _ENUM_PROPERTIES):
-        return badge(value, tone_of(value)) if name == "status" else safe_line(value, 200, "$text-accent")
+        return badge(value, tone_of(value)) if name == "status" else sanitize_line(value, 200, "$text-accent")
     return scalar(value, name)
 
 
@@ -189,7 +192,7 @@ def _list(values: list[Any], path: str, references: Mapping[str, Content]) -> Co
         return Content.styled("none", f"{_LABEL} italic")
     contents = [
         references.get(f"{path}[{number}]")
-        or (scalar(item) if not isinstance(item, list) else safe_line(_compact(item)))
+        or (scalar(item) if not isinstance(item, list) else sanitize_line(_compact(item)))
         for number, item in enumerate(values[:_LIST_MAX])
     ]
     if len(values) > _LIST_MAX:
@@ -200,7 +203,7 @@ def _list(values: list[Any], path: str, references: Mapping[str, Content]) -> Co
 def _group_blocks(path: str, value: Any, references: Mapping[str, Content], depth: int = 0) -> Iterator[Block]:
     """Yield an object or a list of objects under a heading. Below the second level objects are shown as JSON."""
     name = path.rpartition(".")[2]
-    yield Heading(safe_line(label_of(name), 60, _HEADING))
+    yield Heading(sanitize_line(label_of(name), 60, _HEADING))
     if isinstance(value, list):
         for number, item in enumerate(value[:_LIST_MAX]):
             mark = Content.styled(f"{number + 1}", _LABEL)
@@ -210,7 +213,7 @@ def _group_blocks(path: str, value: Any, references: Mapping[str, Content], dept
         return
     if name.lower().endswith("schema") and ("properties" in value or "type" in value):
         if isinstance(value.get("description"), str):
-            yield Paragraph(safe_line(value["description"], 1000, _LABEL))
+            yield Paragraph(sanitize_line(value["description"], 1000, _LABEL))
         for line in schema_lines(value):
             yield Paragraph(line)
         return
@@ -223,7 +226,7 @@ def _group_blocks(path: str, value: Any, references: Mapping[str, Content], dept
             inner.append((key, item))
             continue
         label = label_of(key) if name not in ("fieldMappings", "headers") else key
-        yield Field(safe_line(label, 40, _LABEL), _value(key, item, f"{path}.{key}", references))
+        yield Field(sanitize_line(label, 40, _LABEL), _value(key, item, f"{path}.{key}", references))
     for key, item in inner:
         yield from _group_blocks(f"{path}.{key}", item, references, depth + 1)
 
@@ -238,8 +241,8 @@ def _summary(item: Any, path: str, references: Mapping[str, Content]) -> Content
             continue
         content = references.get(f"{path}.{name}")
         if content is None:
-            content = safe_line(value, 120) if isinstance(value, str) else safe_line(_compact(value), 120)
-        parts.append(Content.assemble(safe_line(label_of(name).lower(), 40, _LABEL), " ", content))
+            content = sanitize_line(value, 120) if isinstance(value, str) else sanitize_line(_compact(value), 120)
+        parts.append(Content.assemble(sanitize_line(label_of(name).lower(), 40, _LABEL), " ", content))
     return Content("\n").join(parts) if parts else Content.styled("{}", _LABEL)
 
 
@@ -253,11 +256,11 @@ def _children(node: TreeNode, empty: str) -> Iterator[Block]:
         sign = "✗ " if child.errors or child.errors_below else "▲ " if child.warnings or child.warnings_below else ""
         note = Content.assemble(
             (sign, "$text-error" if sign == "✗ " else "$text-warning"),
-            safe_line(child.note, 120, _LABEL),
+            sanitize_line(child.note, 120, _LABEL),
             "  " if child.note and child.badge else "",
-            safe_line(child.badge, 40, TONES[child.tone]),
+            sanitize_line(child.badge, 40, TONES[child.tone]),
         )
-        yield Entry(Content.styled(symbol or "·", _LABEL), safe_line(child.title, 200), note)
+        yield Entry(Content.styled(symbol or "·", _LABEL), sanitize_line(child.title, 200), note)
     if len(node.children) > _CHILDREN_MAX:
         yield Paragraph(Content.styled(f"… and {len(node.children) - _CHILDREN_MAX:,} more: see the tree", _LABEL))
     if not node.children and empty:
@@ -275,15 +278,15 @@ def _branding(value: Any) -> Iterator[Block]:
         colour = value.get(name)
         if contrast.is_colour(colour) and contrast.is_colour(background):
             text = f"{label_of(name)} on the background"
-            yield Field(safe_line(text, 40, _LABEL), safe_line(contrast.described(colour, background)))
+            yield Field(sanitize_line(text, 40, _LABEL), sanitize_line(contrast.contrast_text(colour, background)))
 
 
 def _branding_fields(value: Mapping[str, Any]) -> Iterator[Block]:
     for name, item in value.items():
         content = scalar(item, name)
         if name.endswith("Color") and isinstance(item, str) and not contrast.is_colour(item):
-            content = Content.assemble(swatch(item), " ", safe_line(item, 200), ("  not a colour", "$text-warning"))
-        yield Field(safe_line(label_of(name), 40, _LABEL), content)
+            content = Content.assemble(swatch(item), " ", sanitize_line(item, 200), ("  not a colour", "$text-warning"))
+        yield Field(sanitize_line(label_of(name), 40, _LABEL), content)
 
 
 def _compact(value: Any) -> str:

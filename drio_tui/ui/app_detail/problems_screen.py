@@ -14,8 +14,8 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import Dialog
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe, safe_line
-from drio_tui.workspace.model.snapshot import Key as ResourceKey
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+from drio_tui.workspace.model.snapshot import ResourceKey as ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel, title_of
 
 
@@ -35,7 +35,7 @@ class ProblemsScreen(Dialog[ResourceKey | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="problems"):
-            yield RowList(Column("Where", 40, least=12), Column("What", least=20))
+            yield RowList(Column("Where", 40, min_width=12), Column("What", min_width=20))
             yield Static(id="message")
             yield Static(
                 Content.assemble(("Enter", "bold $text-accent"), " go there   ", ("Esc", "bold $text-accent"), " close")
@@ -55,7 +55,10 @@ class ProblemsScreen(Dialog[ResourceKey | None]):
             else:
                 where = title_of(self._outline.snapshot, diagnostic.key)
             rows.append(
-                Row(str(number), (Content.assemble(sign, safe_line(where, 120)), safe_line(diagnostic.message, 400)))
+                Row(
+                    str(number),
+                    (Content.assemble(sign, sanitize_line(where, 120)), sanitize_line(diagnostic.message, 400)),
+                )
             )
         self.query_one(RowList).show(rows)
         self.set_focus(self.query_one(RowList))
@@ -63,7 +66,7 @@ class ProblemsScreen(Dialog[ResourceKey | None]):
     @on(RowList.Moved)
     def _moved(self, event: RowList.Moved) -> None:
         text = self._outline.problems[int(event.key)].message if event.key else ""
-        self.query_one("#message", Static).update(safe(text[:2000]))
+        self.query_one("#message", Static).update(sanitize(text[:2000]))
 
     @on(RowList.Opened)
     def _opened(self, event: RowList.Opened) -> None:

@@ -7,9 +7,9 @@ from textual.content import Content
 from drio_tui.kinds import KINDS
 from drio_tui.ui.app_detail.config_tree import SYMBOLS
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.references import Link
-from drio_tui.workspace.model.snapshot import Key
+from drio_tui.workspace.model.snapshot import ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel
 
 
@@ -18,15 +18,18 @@ class ReferenceList(RowList):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(
-            Column("Item", least=20), Column("How", 40, least=10, rank=1), Column("At", 40, least=10, rank=2), id=id
+            Column("Item", min_width=20),
+            Column("How", 40, min_width=10, rank=1),
+            Column("At", 40, min_width=10, rank=2),
+            id=id,
         )
-        self._targets: dict[str, Key] = {}
+        self._targets: dict[str, ResourceKey] = {}
 
-    def target(self, row: str) -> Key | None:
+    def target(self, row: str) -> ResourceKey | None:
         """Return the key of the resource of a row."""
         return self._targets.get(row)
 
-    def show_for(self, key: Key | None, outline: TreeModel) -> int:
+    def show_for(self, key: ResourceKey | None, outline: TreeModel) -> int:
         """List the references of a resource; return their number."""
         self._targets = {}
         rows: list[Row] = []
@@ -38,7 +41,7 @@ class ReferenceList(RowList):
         self.show(rows)
         return len(rows)
 
-    def _row(self, row_key: str, link: Link, key: Key, label: str, outline: TreeModel) -> Row:
+    def _row(self, row_key: str, link: Link, key: ResourceKey, label: str, outline: TreeModel) -> Row:
         self._targets[row_key] = key
         resource = outline.snapshot.at(key)
         kind = KINDS[key[0]].title.lower() if key[0] in KINDS else key[0]
@@ -46,7 +49,7 @@ class ReferenceList(RowList):
         symbol = Content.assemble((sign, "$foreground-muted"), (f"{SYMBOLS.get(key[0], '•')} ", "$text-accent"))
         if resource is None:
             note = "  not there" if link.broken else ""
-            item = Content.assemble(symbol, safe_line(key[1], 200), (note, "$text-error"))
+            item = Content.assemble(symbol, sanitize_line(key[1], 200), (note, "$text-error"))
         else:
-            item = Content.assemble(symbol, safe_line(resource.name, 200), (f"  {kind}", "$foreground-muted"))
-        return Row(row_key, (item, Content(label), safe_line(link.path, 60, "$foreground-muted")))
+            item = Content.assemble(symbol, sanitize_line(resource.name, 200), (f"  {kind}", "$foreground-muted"))
+        return Row(row_key, (item, Content(label), sanitize_line(link.path, 60, "$foreground-muted")))

@@ -14,7 +14,7 @@ from drio_tui.api.errors import DrioError
 from drio_tui.kinds import KINDS
 from drio_tui.text import count_of
 from drio_tui.ui.widgets.rich_text import Block, Field, Gap, Heading, Paragraph
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.ui.widgets.values import TONES, age, label_of, scalar
 from drio_tui.workspace.model.tree_model import tone_of
 
@@ -61,26 +61,26 @@ def app_blocks(app: Resource, facts: AppFacts | None) -> list[Block]:
 
 def _blocks(app: Resource, facts: AppFacts | None) -> Iterator[Block]:
     status = app.text("status")
-    yield Heading(safe_line(app.name, 200, "bold $text-primary"), safe_line(status, 24, TONES[tone_of(status)]))
+    yield Heading(sanitize_line(app.name, 200, "bold $text-primary"), sanitize_line(status, 24, TONES[tone_of(status)]))
     if app.reason:
-        yield Paragraph(safe_line(f"Not as documented: {app.reason}", 1000, "$text-warning"), Content("▲"))
+        yield Paragraph(sanitize_line(f"Not as documented: {app.reason}", 1000, "$text-warning"), Content("▲"))
     yield Field(Content.styled("Content", _MUTED), _content(facts))
     yield Field(Content.styled("Deployed", _MUTED), _deploy(facts))
     if facts is not None and facts.deployed is not None and facts.deployed.endpoint:
-        yield Field(Content.styled("Endpoint", _MUTED), safe_line(facts.deployed.endpoint, 300))
+        yield Field(Content.styled("Endpoint", _MUTED), sanitize_line(facts.deployed.endpoint, 300))
     for name in _PROPERTIES:
         if app.text(name):
-            yield Field(safe_line(label_of(name), 40, _MUTED), scalar(app.get(name), name))
+            yield Field(sanitize_line(label_of(name), 40, _MUTED), scalar(app.get(name), name))
     if app.text("description"):
         yield Gap()
-        yield Paragraph(safe(app.text("description")[:2000], multiline=True))
+        yield Paragraph(sanitize(app.text("description")[:2000], multiline=True))
 
 
 def _content(facts: AppFacts | None) -> Content:
     if facts is None:
         return Content.styled("◌ counting…", _MUTED)
     if facts.error:
-        return safe_line(f"▲ not counted: {facts.error}", 300, "$text-warning")
+        return sanitize_line(f"▲ not counted: {facts.error}", 300, "$text-warning")
     return Content(", ".join(count_of(facts.counts[kind.name], kind.title.lower()) for kind in _COUNTED
                              if kind.name in facts.counts))  # fmt: skip
 
@@ -91,4 +91,4 @@ def _deploy(facts: AppFacts | None) -> Content:
     last = facts.deployed
     if last is None:
         return Content.styled("not from this machine", _MUTED)
-    return Content.assemble(safe_line(last.version, 40), (f"  {age(time.time() - last.at)}", _MUTED))
+    return Content.assemble(sanitize_line(last.version, 40), (f"  {age(time.time() - last.at)}", _MUTED))

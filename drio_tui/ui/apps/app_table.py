@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.message import Message
 
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.widgets.values import TONES
 from drio_tui.workspace.model.search import rank
 from drio_tui.workspace.model.snapshot import Resource
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from drio_tui.wizard.draft import Draft
 
 COLUMNS: tuple[tuple[str, Column], ...] = (
-    ("name", Column("Name", least=24)),
-    ("slug", Column("Slug", least=14, rank=2)),
-    ("status", Column("Status", 16, least=8)),
+    ("name", Column("Name", min_width=24)),
+    ("slug", Column("Slug", min_width=14, rank=2)),
+    ("status", Column("Status", 16, min_width=8)),
     ("version", Column("Version", 16, rank=1)),
     ("isEnabled", Column("Enabled", 8, rank=3)),
-    ("templateId", Column("Template", 40, least=10, rank=4)),
+    ("templateId", Column("Template", 40, min_width=10, rank=4)),
 )
 """The properties shown, in order, each with its column."""
 
@@ -88,15 +88,15 @@ def draft_key(draft: Draft) -> str:
 
 def _draft_cells(draft: Draft) -> tuple[Content, ...]:
     muted = "$foreground-muted"
-    name = Content.assemble(("✎ ", "$text-accent"), safe_line(draft.name, 200, "italic"))
+    name = Content.assemble(("✎ ", "$text-accent"), sanitize_line(draft.name, 200, "italic"))
     progress = "half made" if draft.app else "not made"
     return (
         name,
-        safe_line(draft.basics.get("slug", ""), 60, muted),
+        sanitize_line(draft.basics.get("slug", ""), 60, muted),
         Content.styled("draft", "$text-warning"),
         Content(),
         Content.styled(progress, muted),
-        safe_line(draft.template_id, 60, muted),
+        sanitize_line(draft.template_id, 60, muted),
     )
 
 
@@ -112,9 +112,9 @@ def sort_key(value: Any) -> tuple[int, list[tuple[int, int, str]]]:
 
 
 def _cells(app: Resource) -> tuple[Content, ...]:
-    name = safe_line(app.name, 200)
+    name = sanitize_line(app.name, 200)
     if app.reason:
-        name = Content.assemble(("▲ ", "$text-warning"), name, "  ", safe_line(app.reason, 200, "$text-warning"))
+        name = Content.assemble(("▲ ", "$text-warning"), name, "  ", sanitize_line(app.reason, 200, "$text-warning"))
     status = app.text("status")
     enabled = app.get("isEnabled")
     switch = Content()
@@ -122,11 +122,11 @@ def _cells(app: Resource) -> tuple[Content, ...]:
         switch = Content.styled("✓ on", "$text-success") if enabled else Content.styled("✗ off", "$foreground-muted")
     return (
         name,
-        safe_line(app.text("slug"), 60, "$foreground-muted"),
-        safe_line(status, 24, TONES[tone_of(status)]),
-        safe_line(app.text("version"), 24, "$foreground-muted"),
+        sanitize_line(app.text("slug"), 60, "$foreground-muted"),
+        sanitize_line(status, 24, TONES[tone_of(status)]),
+        sanitize_line(app.text("version"), 24, "$foreground-muted"),
         switch,
-        safe_line(app.text("templateId"), 60, "$foreground-muted"),
+        sanitize_line(app.text("templateId"), 60, "$foreground-muted"),
     )
 
 

@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError
-from drio_tui.api.resource_type import why_degraded
+from drio_tui.api.resource_type import validation_error
 from drio_tui.kinds import APP
 from drio_tui.text import count_of
 from drio_tui.ui.apps.app_summary import AppFacts, app_blocks, fetch_facts
@@ -32,7 +32,7 @@ from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.row_list import Row, RowList
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.snapshot import Resource, resources_of
 
 if TYPE_CHECKING:
@@ -150,14 +150,14 @@ class AppsScreen(DrioScreen[None]):
 
     def _start_loading(self) -> None:
         """Show placeholder rows and load the apps, or the key hints for a signed-out user."""
-        signed_out = self.drio.session is None and self.backend.client is not None
+        signed_out = self.drio.session is None and self.connection.client is not None
         self.table.display = not signed_out
         self.query_one("#filter").display = not signed_out
         empty = self.query_one("#empty", EmptyState)
         empty.display = signed_out
         if signed_out:
             self.cancel_requests()
-            empty.say(
+            empty.show_message(
                 "You are signed out", "Your apps are shown once you sign in.", ("L", "sign in"), ("1", "templates")
             )
         else:
@@ -171,7 +171,7 @@ class AppsScreen(DrioScreen[None]):
         """Load the drafts of this account, off the event loop."""
         if self.drio.session is None or self.drio.options.read_only:
             return
-        profile, server = self._drafts_source = self.drio.status.profile, self.backend.server
+        profile, server = self._drafts_source = self.drio.status.profile, self.connection.server
 
         async def load() -> None:
             from drio_tui.wizard import draft_store  # not needed for the first screen
@@ -182,7 +182,7 @@ class AppsScreen(DrioScreen[None]):
 
     def on_apps_screen__drafts_loaded(self, message: _DraftsLoaded) -> None:
         for problem in message.loaded.problems[:3]:
-            self.notify(safe_line(problem, 300).plain, severity="warning", markup=False)
+            self.notify(sanitize_line(problem, 300).plain, severity="warning", markup=False)
         self.drafts = tuple(message.loaded.drafts)
 
     def watch_drafts(self) -> None:
@@ -190,7 +190,7 @@ class AppsScreen(DrioScreen[None]):
 
     def action_refresh(self) -> None:
         self.load_drafts()
-        if self.drio.session is not None or self.backend.client is None:
+        if self.drio.session is not None or self.connection.client is None:
             self.run_request(_fetch_apps, self._AppsLoaded, group="apps", failed=self._LoadFailed)
 
     def on_apps_screen__apps_loaded(self, message: _AppsLoaded) -> None:
@@ -199,7 +199,7 @@ class AppsScreen(DrioScreen[None]):
         self.set_reactive(AppsScreen.failure, None)
         self.resources = message.resources
         self._show()
-        if self._drafts_source not in (None, (self.drio.status.profile, self.backend.server)):
+        if self._drafts_source not in (None, (self.drio.status.profile, self.connection.server)):
             self.load_drafts()  # the response contained the sandbox's id, and drafts belong to an id
 
     def on_apps_screen__load_failed(self, message: _LoadFailed) -> None:
@@ -241,11 +241,13 @@ class AppsScreen(DrioScreen[None]):
         empty = self.query_one("#empty", EmptyState)
         empty.display = not count
         if self.resources is None and self.failure is not None:
-            empty.say_error(self.failure, ("r", "try again"), ("3", "see the request"))
+            empty.show_error(self.failure, ("r", "try again"), ("3", "see the request"))
         elif not self.resources:
-            empty.say("No apps yet", "Make one, step by step.", ("n", "create an app"), ("1", "look at the templates"))
+            empty.show_message(
+                "No apps yet", "Make one, step by step.", ("n", "create an app"), ("1", "look at the templates")
+            )
         else:
-            empty.say("Nothing matches", f"No app matches “{self.filter_text}”.", ("Esc", "show all"))
+            empty.show_message("Nothing matches", f"No app matches “{self.filter_text}”.", ("Esc", "show all"))
         self._update_note(self.drio.status)
         self._show_details()
         self.refresh_bindings()
@@ -266,7 +268,7 @@ class AppsScreen(DrioScreen[None]):
             self._facts_timer = self.set_timer(_FACTS_DELAY, partial(self._load_facts, app.id), name="read the app")
 
     def _load_facts(self, app: str) -> None:
-        server = self.backend.server
+        server = self.connection.server
 
         async def fetch(client: DrioClient) -> tuple[str, AppFacts]:
             return app, await fetch_facts(client, app, server)
@@ -318,7 +320,7 @@ class AppsScreen(DrioScreen[None]):
 
     def action_open(self) -> None:
         if self.draft is not None:
-            self.drio.open_guide(draft=self.draft.id)
+            self.drio.open_wizard(draft=self.draft.id)
         elif self.chosen is not None:
             self.drio.open_app(self.chosen.id)
 
@@ -351,7 +353,7 @@ class AppsScreen(DrioScreen[None]):
         self.table.focus()
 
     def action_new(self) -> None:
-        self.drio.open_guide()
+        self.drio.open_wizard()
 
     def action_forget_draft(self) -> None:
         if self.draft is not None:
@@ -370,7 +372,7 @@ class AppsScreen(DrioScreen[None]):
         try:
             draft_store.discard(message.draft)
         except OSError as error:
-            self.notify(safe_line(str(error), 200).plain, severity="warning", markup=False)
+            self.notify(sanitize_line(str(error), 200).plain, severity="warning", markup=False)
         self.load_drafts()
 
     def action_copy_id(self) -> None:
@@ -380,4 +382,4 @@ class AppsScreen(DrioScreen[None]):
 
 async def _fetch_apps(client: DrioClient) -> tuple[Resource, ...]:
     listing = await client.list(APP)
-    return await asyncio.to_thread(resources_of, "app", listing.raw, partial(why_degraded, APP))
+    return await asyncio.to_thread(resources_of, "app", listing.raw, partial(validation_error, APP))

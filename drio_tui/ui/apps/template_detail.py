@@ -10,7 +10,7 @@ from textual.content import Content
 from drio_tui.kinds import KINDS
 from drio_tui.text import count_of
 from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Gap, Heading, Paragraph
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.ui.widgets.values import label_of, method, scalar
 from drio_tui.workspace.model.snapshot import Resource
 
@@ -44,14 +44,16 @@ def template_blocks(resource: Resource) -> list[Block]:
 
 
 def _blocks(resource: Resource) -> Iterator[Block]:
-    yield Heading(safe_line(resource.name, 200, "bold $text-primary"), safe_line(resource.text("category"), 60, _MUTED))
+    yield Heading(
+        sanitize_line(resource.name, 200, "bold $text-primary"), sanitize_line(resource.text("category"), 60, _MUTED)
+    )
     if resource.reason:
-        yield Paragraph(safe_line(f"Not as documented: {resource.reason}", 1000, "$text-warning"), Content("▲"))
+        yield Paragraph(sanitize_line(f"Not as documented: {resource.reason}", 1000, "$text-warning"), Content("▲"))
     if resource.text("description"):
-        yield Paragraph(safe(resource.text("description")[:4000], multiline=True))
+        yield Paragraph(sanitize(resource.text("description")[:4000], multiline=True))
     tags = resource.get("tags")
     if isinstance(tags, list) and tags:
-        labels = [safe_line(f"#{tag}", 40, "$text-secondary") for tag in tags[:20] if isinstance(tag, str)]
+        labels = [sanitize_line(f"#{tag}", 40, "$text-secondary") for tag in tags[:20] if isinstance(tag, str)]
         yield Paragraph(Content("  ").join(labels))
     for key, kind in PARTS:
         parts = resource.get(key)
@@ -61,7 +63,7 @@ def _blocks(resource: Resource) -> Iterator[Block]:
     if isinstance(branding, Mapping) and branding:
         yield Heading(Content.styled("Branding", "bold $text-primary"))
         for name, value in branding.items():
-            yield Field(safe_line(label_of(name), 40, _MUTED), scalar(value, name))
+            yield Field(sanitize_line(label_of(name), 40, _MUTED), scalar(value, name))
     more = (
         {name: value for name, value in resource.raw.items() if name not in _SHOWN}
         if isinstance(resource.raw, dict)
@@ -70,9 +72,9 @@ def _blocks(resource: Resource) -> Iterator[Block]:
     if more:
         yield Heading(Content.styled("More", "bold $text-primary"))
         for name, value in more.items():
-            yield Field(safe_line(label_of(name), 40, _MUTED), scalar(value, name))
+            yield Field(sanitize_line(label_of(name), 40, _MUTED), scalar(value, name))
     yield Gap()
-    yield Paragraph(Content.assemble(("id ", _MUTED), safe_line(resource.id, 200, _MUTED)))
+    yield Paragraph(Content.assemble(("id ", _MUTED), sanitize_line(resource.id, 200, _MUTED)))
 
 
 def _part(parts: list[Any], kind: str) -> Iterator[Block]:
@@ -88,9 +90,9 @@ def _part(parts: list[Any], kind: str) -> Iterator[Block]:
         description = part.get("description")
         yield Entry(
             symbol,
-            safe_line(names[0] if names else "(no name)", 200, "bold"),
-            safe_line(notes[0] if notes else "", 80, _MUTED),
-            safe_line(description, 2000, _MUTED) if isinstance(description, str) else Content(),
+            sanitize_line(names[0] if names else "(no name)", 200, "bold"),
+            sanitize_line(notes[0] if notes else "", 80, _MUTED),
+            sanitize_line(description, 2000, _MUTED) if isinstance(description, str) else Content(),
         )
         operations = part.get("operations")
         for operation in operations[:50] if isinstance(operations, list) else ():
@@ -106,7 +108,7 @@ def _operation(operation: Mapping[str, Any]) -> Content:
     if isinstance(verb, str):
         cells += [method(verb), " " * max(1, 7 - len(verb))]
     if isinstance(path, str):
-        cells += [safe_line(path, 200), "  "]
+        cells += [sanitize_line(path, 200), "  "]
     if isinstance(name, str):
-        cells.append(safe_line(name, 200, _MUTED))
+        cells.append(sanitize_line(name, 200, _MUTED))
     return Content.assemble(*cells)

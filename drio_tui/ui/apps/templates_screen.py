@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from drio_tui.api.client import TEMPLATES, DrioClient
 from drio_tui.api.errors import DrioError
-from drio_tui.api.resource_type import why_degraded
+from drio_tui.api.resource_type import validation_error
 from drio_tui.ui.apps.template_detail import is_complete, resource_counts, template_blocks
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -26,7 +26,7 @@ from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rich_text import Document, Paragraph
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.search import rank
 from drio_tui.workspace.model.snapshot import Resource, resources_of
 
@@ -93,9 +93,9 @@ class TemplatesScreen(DrioScreen[None]):
             with Vertical(id="choice"):
                 yield FilterInput(placeholder="/ to filter", id="filter")
                 yield RowList(
-                    Column("Template", least=20),
-                    Column("Category", 24, least=10, rank=1),
-                    Column("Brings", least=18, rank=3),
+                    Column("Template", min_width=20),
+                    Column("Category", 24, min_width=10, rank=1),
+                    Column("Brings", min_width=18, rank=3),
                     Column("Offline", 7, rank=2, may_hide=True),
                     id="list",
                 )
@@ -161,7 +161,7 @@ class TemplatesScreen(DrioScreen[None]):
 
     def on_templates_screen__template_failed(self, message: _TemplateFailed) -> None:
         if self.chosen is message.resource:
-            text = safe(f"What it brings could not be read. {message.error}", "$text-warning")
+            text = sanitize(f"What it brings could not be read. {message.error}", "$text-warning")
             self.query_one("#about", Document).show([*template_blocks(message.resource), Paragraph(text, Content("▲"))])
 
     # -- display ----------------------------------------------------------------------------------
@@ -196,11 +196,11 @@ class TemplatesScreen(DrioScreen[None]):
         empty = self.query_one("#empty", EmptyState)
         empty.display = not ranked
         if self.resources is None and self.failure is not None:
-            empty.say_error(self.failure, ("r", "try again"), ("3", "see the request"))
+            empty.show_error(self.failure, ("r", "try again"), ("3", "see the request"))
         elif not self.resources:
-            empty.say("No templates", "This drio offers none.", ("r", "look again"))
+            empty.show_message("No templates", "This drio offers none.", ("r", "look again"))
         else:
-            empty.say("Nothing matches", f"No template matches “{self.filter_text}”.", ("Esc", "show all"))
+            empty.show_message("Nothing matches", f"No template matches “{self.filter_text}”.", ("Esc", "show all"))
         self._show_details()
 
     @on(RowList.Moved, "#list")
@@ -238,7 +238,7 @@ class TemplatesScreen(DrioScreen[None]):
 
     def action_create(self) -> None:
         if self.chosen is not None:
-            self.drio.open_guide(self.chosen.raw)
+            self.drio.open_wizard(self.chosen.raw)
 
     @on(RowList.Opened, "#list")
     async def _row_opened(self) -> None:
@@ -266,13 +266,13 @@ class TemplatesScreen(DrioScreen[None]):
 async def fetch_templates(client: DrioClient) -> tuple[Resource, ...]:
     """Fetch the list of templates."""
     listing = await client.templates()
-    return await asyncio.to_thread(resources_of, "template", listing.raw, partial(why_degraded, TEMPLATES))
+    return await asyncio.to_thread(resources_of, "template", listing.raw, partial(validation_error, TEMPLATES))
 
 
 async def fetch_template(client: DrioClient, id: str) -> Resource:
     """Fetch one template with its resources."""
     item = await client.template(id)
-    return Resource("template", id, item.raw, why_degraded(TEMPLATES, item.raw))
+    return Resource("template", id, item.raw, validation_error(TEMPLATES, item.raw))
 
 
 def searchable_text(resource: Resource) -> str:
@@ -292,10 +292,10 @@ def _tags(resource: Resource) -> list[str]:
 
 def row_of(resource: Resource) -> Row:
     """Return a template's row: its name, its category, the numbers of its resources, whether it works offline."""
-    name = safe_line(resource.name, 200)
+    name = sanitize_line(resource.name, 200)
     if resource.reason:
         name = Content.assemble(("▲ ", "$text-warning"), name)
-    category = safe_line(resource.text("category"), 40, "$text-secondary")
+    category = sanitize_line(resource.text("category"), 40, "$text-secondary")
     brings = Content.styled(resource_counts(resource.raw), "$foreground-muted")
     offline = Content.styled("✓ works" if works_offline(resource) else "", "$text-success")
     return Row(resource.id, (name, category, brings, offline))

@@ -14,7 +14,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.screen import DrioScreen
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 
 _BRAND = "[bold $text-primary]drio[/]\n[$foreground-muted]Look at, build and ship MCP apps[/]"
 _TEMPLATES_HINT = "[$foreground-muted]Just looking?  [bold $text-accent]1[/] browses the templates.[/]"
@@ -70,7 +70,7 @@ class WelcomeScreen(DrioScreen[None]):
         try:
             base = normalize_base_url(typed)
         except UsageError as error:
-            problem.update(safe(f"{error.message} {error.hint}"))
+            problem.update(sanitize(f"{error.message} {error.hint}"))
             problem.display = True
             self.query_one("#host").focus()
             return

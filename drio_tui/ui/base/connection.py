@@ -47,7 +47,7 @@ class _Closing(Exception):
     """The program ends while its libraries are still being imported."""
 
 
-class Backend:
+class Connection:
     """One connection at a time, with its client, session, status and request log.
 
     `post` delivers messages to the app. `client` is None until the first session (or the anonymous
@@ -128,7 +128,7 @@ class Backend:
                 base_url=base_url,
                 on_exchange=self._record_exchange,
                 notice=self._post_notice,
-                hooks=self._token_callbacks(),
+                callbacks=self._token_callbacks(),
                 or_anonymous=True,
             )
 
@@ -321,20 +321,20 @@ class Backend:
     def _post_notice(self, text: str) -> None:
         self._post(Notice(text))
 
-    def note_exchange(self, exchange: Exchange) -> None:
+    def log_exchange(self, exchange: Exchange) -> None:
         """Add an exchange to the request log. One with a deployed endpoint does not change the connection's state."""
         self.log.add(exchange)
         self._post(ExchangeLogged(exchange))
 
     def _record_exchange(self, exchange: Exchange) -> None:
-        self.note_exchange(exchange)
+        self.log_exchange(exchange)
         if exchange.waiting:
             self._retry_waits[exchange.number] = exchange.retry_in or 0.0
         else:
             self._retry_waits.pop(exchange.number, None)
             if exchange.status is not None:
                 self._response_seen.set()
-            if exchange.done and self.status.phase in ("online", "offline", "signed-out"):
+            if exchange.is_finished and self.status.phase in ("online", "offline", "signed-out"):
                 self._update_phase(exchange)
         self._set_status(waiting=max(self._retry_waits.values(), default=0.0))
 

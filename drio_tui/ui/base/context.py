@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from drio_tui.api.errors import DrioError
     from drio_tui.session import Session
     from drio_tui.settings import Settings
-    from drio_tui.ui.base.connection import Backend
+    from drio_tui.ui.base.connection import Connection
     from drio_tui.ui.base.launch_options import LaunchOptions
     from drio_tui.ui.base.messages import Status, Step
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class DrioContext(Protocol):
     """The app as its screens see it; `DrioApp` documents the attributes and methods."""
 
-    backend: Backend
+    connection: Connection
     options: LaunchOptions
     settings: Settings
     status: Status
@@ -67,7 +67,7 @@ class DrioContext(Protocol):
 
     def open_app(self, app_id: str) -> None: ...
 
-    def open_guide(self, template: Any = ..., *, wanted: str = ..., name: str = ..., draft: str = ...) -> None: ...
+    def open_wizard(self, template: Any = ..., *, wanted: str = ..., name: str = ..., draft: str = ...) -> None: ...
 
     def open_tool(self, app_id: str, tool_id: str) -> None: ...
 

@@ -1,4 +1,4 @@
-"""The messages of the backend to the app. They hold plain data; only handlers touch widgets."""
+"""The messages of the connection to the app. They hold plain data; only handlers touch widgets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ConnectionChanged(Message):
 
 
 class ExchangeLogged(Message):
-    """A request started or ended; its exchange is in `backend.log`."""
+    """A request started or ended; its exchange is in `connection.log`."""
 
     def __init__(self, exchange: Any) -> None:
         super().__init__()

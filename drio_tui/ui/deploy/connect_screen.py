@@ -19,9 +19,9 @@ from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.copy_field import CopyField
-from drio_tui.ui.widgets.sanitize import safe, safe_line
-from drio_tui.urls import explained
-from drio_tui.workspace.deploy.ai_clients import ClientInstructions, guides, reach
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+from drio_tui.urls import url_error_with_address
+from drio_tui.workspace.deploy.ai_clients import ClientInstructions, client_instructions, reach
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -62,9 +62,9 @@ class ConnectScreen(DrioScreen[None]):
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
-            yield Static(safe_line("◆ Connect", 80, "bold"), id="connect-heading")
+            yield Static(sanitize_line("◆ Connect", 80, "bold"), id="connect-heading")
             yield CopyField(self.endpoint, what="the endpoint", id="connect-endpoint")
-            yield TabStrip([guide.title for guide in guides("", "")])
+            yield TabStrip([guide.title for guide in client_instructions("", "")])
             with VerticalScroll(id="connect-body", can_focus=True):
                 yield Static(id="connect-reach")
                 yield Static(id="connect-steps")
@@ -79,12 +79,12 @@ class ConnectScreen(DrioScreen[None]):
         self.query_one("#connect-body").focus()
 
         async def find(client: DrioClient) -> ConnectScreen.EndpointLoaded:
-            from drio_tui.workspace.run.deployed_runner import NotDeployed, live_at  # imports the MCP client
+            from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of_app  # imports the MCP client
 
             app = (await client.get(APP, self.app_id)).raw
             slug = app.get("slug") if isinstance(app.get("slug"), str) else ""
             try:
-                return self.EndpointLoaded(endpoint or await live_at(client, app), slug or "")
+                return self.EndpointLoaded(endpoint or await endpoint_of_app(client, app), slug or "")
             except NotDeployed as error:
                 return self.EndpointLoaded("", slug or "", f"{error.message[:1].upper()}{error.message[1:]}.")
 
@@ -99,14 +99,14 @@ class ConnectScreen(DrioScreen[None]):
         self.endpoint = endpoint
         self.query_one("#connect-endpoint", CopyField).set_text(endpoint)
         self.query_one("#connect-endpoint").display = bool(endpoint)
-        error = explained(endpoint) if endpoint else ""
+        error = url_error_with_address(endpoint) if endpoint else ""
         text = f"{reason} d on the app deploys it."
         if endpoint:
-            text = f"drio gave an endpoint that cannot be used: {error}" if error else reach(endpoint).told
+            text = f"drio gave an endpoint that cannot be used: {error}" if error else reach(endpoint).advice
         note = self.query_one("#connect-reach", Static)
-        note.update(safe(f"▲ {text}" if text else ""))
+        note.update(sanitize(f"▲ {text}" if text else ""))
         note.display = bool(text)
-        self.guides = guides(endpoint, slug) if endpoint and not error else ()
+        self.guides = client_instructions(endpoint, slug) if endpoint and not error else ()
         self.watch_chosen()
         self.refresh_bindings()
 
@@ -114,7 +114,7 @@ class ConnectScreen(DrioScreen[None]):
         self.query_one(TabStrip).chosen = self.chosen
         guide = self.guides[self.chosen] if self.guides else None
         steps = [f"{number}. {step}" for number, step in enumerate(guide.steps, 1)] if guide else []
-        self.query_one("#connect-steps", Static).update(safe("\n".join(steps), multiline=True))
+        self.query_one("#connect-steps", Static).update(sanitize("\n".join(steps), multiline=True))
         for number in range(2):
             snippet = guide.snippets[number] if guide and number < len(guide.snippets) else None
             label = self.query_one(f"#connect-where-{number}", Static)
@@ -122,10 +122,12 @@ class ConnectScreen(DrioScreen[None]):
             label.display = field.display = snippet is not None
             if snippet is not None:
                 key = "yY"[number]
-                label.update(safe_line(f"{snippet.where}   ({key} copies {snippet.what})", 120, "$foreground-muted"))
+                label.update(
+                    sanitize_line(f"{snippet.where}   ({key} copies {snippet.what})", 120, "$foreground-muted")
+                )
                 field.set_text(snippet.text)
         after = guide.after if guide else ""
-        self.query_one("#connect-after", Static).update(safe(after, "$text-warning"))
+        self.query_one("#connect-after", Static).update(sanitize(after, "$text-warning"))
         self.query_one("#connect-body").scroll_home(animate=False)
 
     @on(TabStrip.Chosen)
@@ -141,7 +143,7 @@ class ConnectScreen(DrioScreen[None]):
         return None
 
     def action_client(self, step: int) -> None:
-        self.chosen = (self.chosen + step) % len(guides("", ""))
+        self.chosen = (self.chosen + step) % len(client_instructions("", ""))
 
     def action_copy_snippet(self, number: int) -> None:
         snippet = self.guides[self.chosen].snippets[number]

@@ -10,9 +10,9 @@ from textual.content import Content
 from drio_tui.api import json_codec
 from drio_tui.endpoint import SeenTool
 from drio_tui.kinds import KINDS
-from drio_tui.ui.editing.review_dialog import NameOf, no_names, shown
+from drio_tui.ui.editing.review_dialog import NameOf, no_name_of, value_text
 from drio_tui.ui.widgets.row_list import Row
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.deploy.deploy_record import Change
 from drio_tui.workspace.deploy.model_view import Difference
 from drio_tui.workspace.lint.diagnostics import Diagnostic
@@ -29,7 +29,7 @@ def diagnostic_rows(diagnostics: Sequence[Diagnostic]) -> list[Row]:
         sign, style = ("✗", "$text-error") if diagnostic.severity == "error" else ("▲", "$text-warning")
         kind = KINDS.get(diagnostic.key[0])
         name = _named(sign, style, f"{kind.title if kind else diagnostic.key[0]} {diagnostic.name}")
-        rows.append(Row(str(index), (name, safe_line(diagnostic.message, 400))))
+        rows.append(Row(str(index), (name, sanitize_line(diagnostic.message, 400))))
     return rows
 
 
@@ -37,7 +37,7 @@ def diagnostic_text(diagnostic: Diagnostic) -> Content:
     """Return all details of a diagnostic."""
     code = f"{diagnostic.code}{'  at ' if diagnostic.path else ''}{diagnostic.path}"
     lines = ((diagnostic.message, ""), (diagnostic.advice, "$text-accent"), (code, "$foreground-muted"))
-    return Content("\n").join([safe_line(text, 600, style) for text, style in lines])
+    return Content("\n").join([sanitize_line(text, 600, style) for text, style in lines])
 
 
 def change_rows(changes: Sequence[Change]) -> list[Row]:
@@ -48,21 +48,21 @@ def change_rows(changes: Sequence[Change]) -> list[Row]:
         kind = KINDS.get(change.kind)
         name = _named(sign, style, f"{kind.title if kind else change.kind} {change.name}")
         fields = ", ".join(field.dotted for field in change.fields) or change.what
-        rows.append(Row(str(index), (name, safe_line(fields, 300))))
+        rows.append(Row(str(index), (name, sanitize_line(fields, 300))))
     return rows
 
 
-def change_text(change: Change, name_of: NameOf = no_names) -> Content:
+def change_text(change: Change, name_of: NameOf = no_name_of) -> Content:
     """Return the changed properties of a resource with their values before and after."""
     lines = [*_change_lines(change, name_of)]
-    return Content("\n").join(lines or [safe_line(f"It was {change.what}.", 40, "$foreground-muted")])
+    return Content("\n").join(lines or [sanitize_line(f"It was {change.what}.", 40, "$foreground-muted")])
 
 
 def _change_lines(change: Change, name_of: NameOf) -> Iterator[Content]:
     for field in change.fields[:_MAX_FIELDS]:
-        yield safe_line(field.dotted, _WIDTH, "bold")
-        yield safe_line(f"  - {shown(field.path, field.before, name_of)}", _WIDTH, "$text-error")
-        yield safe_line(f"  + {shown(field.path, field.after, name_of)}", _WIDTH, "$text-success")
+        yield sanitize_line(field.dotted, _WIDTH, "bold")
+        yield sanitize_line(f"  - {value_text(field.path, field.before, name_of)}", _WIDTH, "$text-error")
+        yield sanitize_line(f"  + {value_text(field.path, field.after, name_of)}", _WIDTH, "$text-success")
 
 
 def tool_rows(tools: Sequence[SeenTool], differences: Sequence[Difference]) -> list[Row]:
@@ -75,7 +75,7 @@ def tool_rows(tools: Sequence[SeenTool], differences: Sequence[Difference]) -> l
             str(index),
             (
                 _named("▲", "$text-warning", difference.tool or "the server"),
-                safe_line(difference.message, 400),
+                sanitize_line(difference.message, 400),
             ),
         )
         for index, difference in enumerate(differences)
@@ -83,12 +83,14 @@ def tool_rows(tools: Sequence[SeenTool], differences: Sequence[Difference]) -> l
     differing = {difference.tool for difference in differences}
     for index, tool in enumerate(tools, start=len(rows)):
         if tool.name not in differing:
-            rows.append(Row(str(index), (_named("✓", "$text-success", tool.name), safe_line(tool.description, 400))))
+            rows.append(
+                Row(str(index), (_named("✓", "$text-success", tool.name), sanitize_line(tool.description, 400)))
+            )
     return rows
 
 
 def _named(sign: str, style: str, name: str) -> Content:
-    return Content.assemble((f"{sign} ", style), safe_line(name, 120))
+    return Content.assemble((f"{sign} ", style), sanitize_line(name, 120))
 
 
 def tool_text(tool: SeenTool) -> Content:
@@ -99,17 +101,17 @@ def tool_text(tool: SeenTool) -> Content:
         f"{name} {json_codec.dumps(value)}" for name, value in tool.annotations.items() if name != "title"
     )
     facts = {"arguments": names, "annotations": annotations, "widget": tool.widget_uri}
-    lines = [safe_line(f"{label}: {fact or 'none'}", 400, "$foreground-muted") for label, fact in facts.items()]
-    return Content("\n").join([safe_line(tool.description, 800), *lines])
+    lines = [sanitize_line(f"{label}: {fact or 'none'}", 400, "$foreground-muted") for label, fact in facts.items()]
+    return Content("\n").join([sanitize_line(tool.description, 800), *lines])
 
 
 def difference_text(difference: Difference) -> Content:
     """Return both sides of a difference."""
     return Content("\n").join(
         [
-            safe_line(difference.message, 400),
-            safe(f"config: {_value(difference.config)}", style="$foreground-muted"),
-            safe(f"model:  {_value(difference.seen)}", style="$text-accent"),
+            sanitize_line(difference.message, 400),
+            sanitize(f"config: {_value(difference.config)}", style="$foreground-muted"),
+            sanitize(f"model:  {_value(difference.seen)}", style="$text-accent"),
         ]
     )
 

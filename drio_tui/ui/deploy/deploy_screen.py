@@ -23,7 +23,7 @@ from drio_tui.text import count_of
 from drio_tui.tool_calls.token_count import kilobytes
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.base.services import saver_of
+from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.deploy import rollback
 from drio_tui.ui.deploy.connect_screen import ConnectScreen
@@ -44,20 +44,20 @@ from drio_tui.ui.deploy.deploy_summary import (
     no_changes_text,
     preflight_lines,
 )
-from drio_tui.ui.dialogs.allow_host import change_allowed, why_not_allowed
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.dialogs.allow_host import cannot_allow_reason, toggle_allowed
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.copy_field import CopyField
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.deploy.deploy_record import Change, DeployRecordStore, Record, changes_since, resources_of
-from drio_tui.workspace.deploy.deployer import Deployed, deploy, read
+from drio_tui.workspace.deploy.deployer import Deployed, deploy, read_app
 from drio_tui.workspace.deploy.model_view import differences
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
 from drio_tui.workspace.lint.preflight import Preflight, preflight
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
-from drio_tui.workspace.run.deployed_runner import NotDeployed, live_at
+from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of_app
 from drio_tui.workspace.saving.save_result import Failed, Refused, Unknown
 
 if TYPE_CHECKING:
@@ -153,11 +153,11 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
             yield TabStrip(PAGES)
             with ContentSwitcher(initial="diagnostics-page", id="deploy-pages"):
                 with Vertical(id="diagnostics-page"):
-                    yield RowList(Column("Where", 40, least=12), Column("What", least=20), id="diagnostics")
+                    yield RowList(Column("Where", 40, min_width=12), Column("What", min_width=20), id="diagnostics")
                 with Vertical(id="changes-page"):
-                    yield RowList(Column("Item", 40, least=12), Column("Fields", least=20), id="changes")
+                    yield RowList(Column("Item", 40, min_width=12), Column("Fields", min_width=20), id="changes")
                 with Vertical(id="tools-page"):
-                    yield RowList(Column("Tool", 40, least=12), Column("What", least=20), id="tools")
+                    yield RowList(Column("Tool", 40, min_width=12), Column("What", min_width=20), id="tools")
             with VerticalScroll(id="deploy-detail", can_focus=False):
                 yield Static(id="deploy-about")
             yield Static(id="deploy-note")
@@ -173,7 +173,7 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
     @property
     def records(self) -> DeployRecordStore:
         """The stored records of this app's deploys."""
-        return DeployRecordStore(self.backend.server, self.app_id)
+        return DeployRecordStore(self.connection.server, self.app_id)
 
     @property
     def endpoint(self) -> str:
@@ -187,16 +187,16 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
         if self.deploying:
             return
         self.deployed, self.report = None, None
-        records, base_url = self.records, self.backend.base_url or ""
+        records, base_url = self.records, self.connection.base_url or ""
 
         async def check(client: DrioClient) -> DeployScreen.PreflightFinished:
-            snapshot = await read(saver_of(self.backend, client), self.app_id)
+            snapshot = await read_app(get_saver(self.connection, client), self.app_id)
             allowed = await allowed_hosts(client)
             report = await asyncio.to_thread(preflight, snapshot, base_url=base_url, allowed=allowed)
             endpoint = ""
             if snapshot.app is not None and isinstance(snapshot.app.raw, dict):
                 with contextlib.suppress(NotDeployed):
-                    endpoint = await live_at(client, snapshot.app.raw)
+                    endpoint = await endpoint_of_app(client, snapshot.app.raw)
             return self.PreflightFinished(snapshot, report, await asyncio.to_thread(records.read), endpoint)
 
         def failed(error: DrioError) -> Message:
@@ -207,7 +207,7 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
     def on_deploy_screen_preflight_finished(self, message: PreflightFinished) -> None:
         self.snapshot, self.last_record, self.live_at = message.snapshot, message.last_record, message.live_at
         self.changes = changes_since(message.last_record, resources_of(message.snapshot)) if message.last_record else ()
-        self._show_rows("#diagnostics", diagnostic_rows(message.report.findings))
+        self._show_rows("#diagnostics", diagnostic_rows(message.report.diagnostics))
         self._show_rows("#changes", change_rows(self.changes))
         self._attempted = False
         self.report = message.report
@@ -235,7 +235,7 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
         self._update_status()
 
         async def inspect(_client: DrioClient) -> DeployScreen.EndpointInspected:
-            async with connect(endpoint, on_exchange=self.backend.note_exchange) as mcp_client:
+            async with connect(endpoint, on_exchange=self.connection.log_exchange) as mcp_client:
                 tools = await mcp_client.tools()
                 differing = differences(snapshot, mcp_client.server, tools)
                 return self.EndpointInspected(EndpointView(mcp_client.server, tools, tuple(differing)))
@@ -248,8 +248,8 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
     def on_deploy_screen_endpoint_inspected(self, message: EndpointInspected) -> None:
         self._inspecting = False
         self.seen = message.seen
-        seen = message.seen
-        self._show_rows("#tools", tool_rows(seen.tools, seen.differences) if seen else [])
+        endpoint_view = message.seen
+        self._show_rows("#tools", tool_rows(endpoint_view.tools, endpoint_view.differences) if endpoint_view else [])
         if message.error is not None:
             self.drio.show_error(message.error)
         self._update_status()
@@ -271,7 +271,7 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
             case "deploy_anyway" if report is not None and not report.errors:
                 return "No error is in the way: D deploys."
             case "allow_host":
-                return why_not_allowed(self.backend.client, self._selected_integration()) or None
+                return cannot_allow_reason(self.connection.client, self._selected_integration()) or None
             case "look" | "connect" | "copy_endpoint" if not self.endpoint:
                 return "The endpoint is not known yet: deploy the app first."
         return None
@@ -305,7 +305,7 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
         records = self.records
 
         async def work(client: DrioClient) -> DeployScreen.DeployFinished:
-            saver = saver_of(self.backend, client)
+            saver = get_saver(self.connection, client)
             outcome = await deploy(saver, self.app_id, records, lambda text: self.post_message(self.StepStarted(text)))
             return self.DeployFinished(outcome)
 
@@ -327,7 +327,7 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
             self.snapshot = outcome.snapshot
             self._show_endpoint(outcome.endpoint)
             for notice in outcome.notices:
-                self.notify(safe_line(notice, 300).plain, severity="warning", markup=False)
+                self.notify(sanitize_line(notice, 300).plain, severity="warning", markup=False)
             self._update_status()
             self.action_look()
         else:
@@ -340,8 +340,8 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
     def action_back(self) -> None:
         """Stop waiting for a running deploy and look up its outcome; the second time ask to leave. Otherwise leave."""
         if self.deploying:
-            client = self.backend.client
-            if self._stopped or client is None or not saver_of(self.backend, client).stop_deploy(self.app_id):
+            client = self.connection.client
+            if self._stopped or client is None or not get_saver(self.connection, client).stop_deploy(self.app_id):
                 self.drio.back()
             else:
                 self._stopped = True
@@ -394,8 +394,8 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
         key = self._list.key
         index = int(key) if key is not None else -1
         details = self.query_one("#deploy-about", Static)
-        if self.page == 0 and self.report is not None and 0 <= index < len(self.report.findings):
-            details.update(diagnostic_text(self.report.findings[index]))
+        if self.page == 0 and self.report is not None and 0 <= index < len(self.report.diagnostics):
+            details.update(diagnostic_text(self.report.diagnostics[index]))
         elif self.page == 1 and self.snapshot is not None and 0 <= index < len(self.changes):
             details.update(change_text(self.changes[index], self.snapshot.name_of))
         elif self.page == 2 and self.seen is not None and index >= 0:
@@ -414,24 +414,24 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
             if report is None:
                 return Content("")
             cost = f"{kilobytes(report.bytes)}, about {report.tokens:,} tokens of a model's context"
-            return safe_line(f"Nothing is in the way. {count_of(report.tools, 'tool')}, {cost}.", 200)
+            return sanitize_line(f"Nothing is in the way. {count_of(report.tools, 'tool')}, {cost}.", 200)
         if self.page == 1:
             app = self.snapshot.app if self.snapshot else None
-            return safe_line(no_changes_text(self.last_record, app.text("version") if app else ""), 300)
+            return sanitize_line(no_changes_text(self.last_record, app.text("version") if app else ""), 300)
         if self._inspecting:
-            return safe_line("Connecting…", 80)
+            return sanitize_line("Connecting…", 80)
         if self.seen is None:
-            return safe_line("v connects to the endpoint as an AI client does, and compares what it shows.", 200)
-        return safe_line("The endpoint offers no tool.", 80)
+            return sanitize_line("v connects to the endpoint as an AI client does, and compares what it shows.", 200)
+        return sanitize_line("The endpoint offers no tool.", 80)
 
     def _update_status(self, outcome: Refused | Failed | Unknown | None = None) -> None:
         """Update the heading, the counts on the tabs, and the status lines."""
         app = self.snapshot.app if self.snapshot else None
         name = app.name if app else self.app_id
         version = self.deployed.before if self.deployed else app.text("version") if app else ""
-        parts = [safe_line(f"◆ Deploy {name}", 80, "bold"), safe_line(f"   {version}", 40, "$foreground-muted")]
+        parts = [sanitize_line(f"◆ Deploy {name}", 80, "bold"), sanitize_line(f"   {version}", 40, "$foreground-muted")]
         if self.deployed:
-            parts.append(safe_line(f" → {self.deployed.version}", 40, "$text-success bold"))
+            parts.append(sanitize_line(f" → {self.deployed.version}", 40, "$text-success bold"))
         self.query_one("#deploy-heading", Static).update(Content.assemble(*parts))
         errors = self.report.errors if self.report else 0
         self.query_one(TabStrip).count([errors, 0, len(self.seen.differences) if self.seen else 0])
@@ -442,11 +442,11 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
             return failure_lines(outcome)
         if self.deploying:
             step = self._steps[-1] if self._steps else "Waiting"
-            return [safe_line(f"◌ {step}…{'' if self._stopped else '   Esc stops waiting.'}", 200, "$text-warning")]
+            return [sanitize_line(f"◌ {step}…{'' if self._stopped else '   Esc stops waiting.'}", 200, "$text-warning")]
         if self.deployed is not None:
             return deployed_lines(self.deployed, self.seen, inspecting=self._inspecting)
         if self.report is None:
-            return [safe_line("◌ Running the preflight…", 120, "$text-warning")]
+            return [sanitize_line("◌ Running the preflight…", 120, "$text-warning")]
         app = self.snapshot.app if self.snapshot else None
         return preflight_lines(self.report, self.last_record, app.text("version") if app else "")
 
@@ -467,11 +467,11 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
         key = self.query_one("#diagnostics", RowList).key
         if self.page != 0 or key is None or self.report is None:
             return
-        diagnostic = self.report.findings[int(key)]
+        diagnostic = self.report.diagnostics[int(key)]
         if diagnostic.key[0] not in KINDS or self.deploying:
             self.action_refresh()
             return
-        target = Target(self.app_id, diagnostic.key[0], diagnostic.key[1], member=diagnostic.path)
+        target = EditTarget(self.app_id, diagnostic.key[0], diagnostic.key[1], focus_path=diagnostic.path)
         self._editing = True
         self.app.push_screen(EditScreen(target, self.snapshot))
 
@@ -486,16 +486,16 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
         key = self.query_one("#diagnostics", RowList).key
         if self.page != 0 or key is None or self.report is None or self.snapshot is None:
             return None
-        resource_key = self.report.findings[int(key)].key
+        resource_key = self.report.diagnostics[int(key)].key
         return self.snapshot.resource(*resource_key) if resource_key[0] == "integration" else None
 
     def action_allow_host(self) -> None:
-        client, integration = self.backend.client, self._selected_integration()
+        client, integration = self.connection.client, self._selected_integration()
         if client is None or integration is None:
             return
 
         async def work() -> None:
-            if await change_allowed(self.drio, client, integration.text("baseUrl")):
+            if await toggle_allowed(self.drio, client, integration.text("baseUrl")):
                 self.action_refresh()
 
         self.run_worker(work(), name="allow", group="ask", exclusive=True)

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from drio_tui.endpoint import SeenTool, Server
 from drio_tui.text import count_of
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.deploy.deploy_record import Record
 from drio_tui.workspace.deploy.deployer import Deployed, refusal_lines
 from drio_tui.workspace.deploy.model_view import Difference
@@ -34,14 +34,14 @@ class EndpointView:
 def preflight_lines(report: Preflight, last: Record | None, version: str) -> list[Content]:
     """Return the result of the preflight and how to deploy; `version` is the app's current version."""
     if report.errors:
-        lines = [safe_line(f"✗ {count_of(report.errors, 'error')} in the way. {ERROR_HINT}", _WIDTH, _ERROR)]
+        lines = [sanitize_line(f"✗ {count_of(report.errors, 'error')} in the way. {ERROR_HINT}", _WIDTH, _ERROR)]
     elif report.warnings:
-        lines = [safe_line(f"▲ {count_of(report.warnings, 'warning')}. D deploys it.", _WIDTH, _WARNING)]
+        lines = [sanitize_line(f"▲ {count_of(report.warnings, 'warning')}. D deploys it.", _WIDTH, _WARNING)]
     else:
-        lines = [safe_line("✓ D deploys it.", _WIDTH, _SUCCESS)]
+        lines = [sanitize_line("✓ D deploys it.", _WIDTH, _SUCCESS)]
     if last is not None and last.version != version:
         text = f"Version {version} did not come from a deploy here: changes are shown since {last.version}."
-        lines.append(safe_line(text, _WIDTH, _MUTED))
+        lines.append(sanitize_line(text, _WIDTH, _MUTED))
     return lines
 
 
@@ -59,25 +59,25 @@ def no_changes_text(last: Record | None, version: str) -> str:
 
 def deployed_lines(deployed: Deployed, view: EndpointView | None, *, inspecting: bool) -> list[Content]:
     """Return the result of a successful deploy and of the inspection of its endpoint."""
-    lines = [safe_line(f"✓ Deployed: version {deployed.version}, config {deployed.revision}.", _WIDTH, _SUCCESS)]
+    lines = [sanitize_line(f"✓ Deployed: version {deployed.version}, config {deployed.revision}.", _WIDTH, _SUCCESS)]
     if deployed.doubt:
         answer = "The answer was lost" if deployed.doubt == "lost" else "The answer lacked the app or its endpoint"
         text = f"▲ {answer}; reading the app again shows that it is live."
-        lines.append(safe_line(text, _WIDTH, _WARNING))
-    if deployed.moved:
+        lines.append(sanitize_line(text, _WIDTH, _WARNING))
+    if deployed.changed_meanwhile:
         text = "▲ Someone else changed the app meanwhile: what went live may be either."
-        lines.append(safe_line(text, _WIDTH, _WARNING))
+        lines.append(sanitize_line(text, _WIDTH, _WARNING))
     if inspecting:
-        lines.append(safe_line("◌ Looking at it as an AI client does…", _WIDTH, _WARNING))
+        lines.append(sanitize_line("◌ Looking at it as an AI client does…", _WIDTH, _WARNING))
     elif view is None:
-        lines.append(safe_line("▲ Not looked at yet: v tries again.", _WIDTH, _WARNING))
+        lines.append(sanitize_line("▲ Not looked at yet: v tries again.", _WIDTH, _WARNING))
     elif view.differences:
         text = f"▲ A model sees it differently: {count_of(len(view.differences), 'difference')}."
-        lines.append(safe_line(text, _WIDTH, _WARNING))
+        lines.append(sanitize_line(text, _WIDTH, _WARNING))
     else:
         server = f"{view.server.name} {view.server.version}"
         text = f"✓ A model sees {count_of(len(view.tools), 'tool')} of {server}, as the config says."
-        lines.append(safe_line(text, _WIDTH, _SUCCESS))
+        lines.append(sanitize_line(text, _WIDTH, _SUCCESS))
     return lines
 
 
@@ -85,10 +85,10 @@ def failure_lines(outcome: Refused | Failed | Unknown) -> list[Content]:
     """Return why the deploy failed, or that its outcome is unknown."""
     if isinstance(outcome, Unknown):
         text = "✗ It is not known whether it went live: reading the app again does not show it. r looks again."
-        return [safe_line(text, _WIDTH, _ERROR), safe_line(str(outcome.error), _WIDTH, _MUTED)]
+        return [sanitize_line(text, _WIDTH, _ERROR), sanitize_line(str(outcome.error), _WIDTH, _MUTED)]
     title = "Not deployed" if isinstance(outcome, Refused) else "Not done"
-    lines = [safe_line(f"✗ {title}. {outcome.error}", 300, _ERROR)]
-    lines += [safe_line(f"  {line}", _WIDTH, _ERROR) for line in refusal_lines(outcome.error)[:_MAX_REASONS]]
+    lines = [sanitize_line(f"✗ {title}. {outcome.error}", 300, _ERROR)]
+    lines += [sanitize_line(f"  {line}", _WIDTH, _ERROR) for line in refusal_lines(outcome.error)[:_MAX_REASONS]]
     if outcome.error.hint:
-        lines.append(safe_line(outcome.error.hint, _WIDTH, _MUTED))
+        lines.append(sanitize_line(outcome.error.hint, _WIDTH, _MUTED))
     return lines

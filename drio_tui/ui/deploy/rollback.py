@@ -12,10 +12,10 @@ from drio_tui.api.errors import DrioError
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.base.services import saver_of
+from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
-from drio_tui.ui.widgets.sanitize import safe_line
-from drio_tui.workspace.deploy.deployment_history import Earlier, Restored, deployments, restore
+from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.workspace.deploy.deployment_history import Deployment, Restored, deployments, restore
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -31,7 +31,7 @@ BINDINGS: list[BindingType] = keymap.section(
 class DeploymentsLoaded(Message):
     """The earlier deployments were loaded."""
 
-    def __init__(self, deployments: list[Earlier]) -> None:
+    def __init__(self, deployments: list[Deployment]) -> None:
         super().__init__()
         self.deployments = deployments
 
@@ -53,7 +53,7 @@ class RollbackActions:
 
     def can_restore(self) -> bool:
         """Return whether the connected drio keeps earlier deployments: only the sandbox does."""
-        client = self._screen.backend.client
+        client = self._screen.connection.client
         return client is not None and client.transport.is_sandbox
 
     def action_restore_earlier(self) -> None:
@@ -86,7 +86,7 @@ class RollbackActions:
         records = screen.records
 
         async def work(client: DrioClient) -> RestoreFinished:
-            outcome = await restore(saver_of(screen.backend, client), screen.app_id, version)
+            outcome = await restore(get_saver(screen.connection, client), screen.app_id, version)
             if isinstance(outcome, Restored):
                 await asyncio.to_thread(records.restored, outcome.of, outcome.version, outcome.endpoint)
             return RestoreFinished(outcome)
@@ -99,11 +99,11 @@ class RollbackActions:
             screen.drio.show_error(outcome)
         else:
             text = f"{outcome.of} is live again, as {outcome.version}. The draft stays as it is."
-            screen.notify(safe_line(text, 200).plain, title="Restored", markup=False)
+            screen.notify(sanitize_line(text, 200).plain, title="Restored", markup=False)
         screen.action_refresh()
 
 
-def _summary(earlier: Earlier) -> str:
+def _summary(earlier: Deployment) -> str:
     time = earlier.at[:16].replace("T", " ")
     counts = f"{count_of(earlier.tools, 'tool')}, {count_of(earlier.widgets, 'widget')}"
-    return f"{time}  {counts}{f', again {earlier.again}' if earlier.again else ''}"
+    return f"{time}  {counts}{f', again {earlier.restored_from}' if earlier.restored_from else ''}"

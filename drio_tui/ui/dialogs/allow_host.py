@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from drio_tui.api.errors import DrioError
 from drio_tui.tool_calls.egress import Origin, origin_text
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.lint.allowed_hosts import allow, allowed_hosts, revoke
 from drio_tui.workspace.lint.reachability import private_origin
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from drio_tui.workspace.model.snapshot import Resource
 
 
-def why_not_allowed(client: DrioClient | None, integration: Resource | None) -> str:
+def cannot_allow_reason(client: DrioClient | None, integration: Resource | None) -> str:
     """Return why no address can be allowed for the selected resource, as a sentence; empty if one can."""
     if client is None or not client.transport.is_sandbox:
         return "Private addresses are allowed for the local sandbox only."
@@ -40,11 +40,11 @@ async def ask_to_allow(drio: DrioContext, client: DrioClient, origin: Origin, wh
     if not await drio.confirm(f"Let the sandbox call {host}?", body.lstrip("\n"), agree="Allow"):
         return False
     await allow(client, origin)
-    drio.notify(safe_line(f"The sandbox may call {host}.", 200).plain, title="Allowed", markup=False)
+    drio.notify(sanitize_line(f"The sandbox may call {host}.", 200).plain, title="Allowed", markup=False)
     return True
 
 
-async def change_allowed(drio: DrioContext, client: DrioClient, base_url: str) -> bool:
+async def toggle_allowed(drio: DrioContext, client: DrioClient, base_url: str) -> bool:
     """Allow the address of an integration, or revoke that, after a confirmation; return whether it changed.
 
     Call it in a worker.
@@ -64,7 +64,7 @@ async def change_allowed(drio: DrioContext, client: DrioClient, base_url: str) -
         ):
             return False
         await revoke(client, origin)
-        drio.notify(safe_line(f"The sandbox may no longer call {host}.", 200).plain, title="Revoked", markup=False)
+        drio.notify(sanitize_line(f"The sandbox may no longer call {host}.", 200).plain, title="Revoked", markup=False)
     except DrioError as error:
         drio.show_error(error)
         return False

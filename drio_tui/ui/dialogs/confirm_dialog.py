@@ -14,7 +14,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 
 
 class ConfirmScreen(Dialog[bool]):
@@ -49,11 +49,11 @@ class ConfirmScreen(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question") as box:
-            box.border_title = safe(self._title)
+            box.border_title = sanitize(self._title)
             if self._body:
-                yield Static(safe(self._body, multiline=True), id="body")
+                yield Static(sanitize(self._body, multiline=True), id="body")
             if self._required_name is not None:
-                yield Static(safe(f"Type {self._required_name} to go on:"))
+                yield Static(sanitize(f"Type {self._required_name} to go on:"))
                 yield Input(id="typed")
             yield ButtonRow(
                 Button("No", id="no"),

@@ -17,7 +17,7 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import Dialog
 from drio_tui.ui.widgets.line_editor import LineEditor
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 
 class NameScreen(Dialog[str | None]):
@@ -37,7 +37,7 @@ class NameScreen(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="naming") as box:
-            box.border_title = safe_line(f"Rename the {self._what.lower()}", 60)
+            box.border_title = sanitize_line(f"Rename the {self._what.lower()}", 60)
             line = LineEditor(self._old_name[:NAME_MAX])
             line.id, line.max_length = "new-name", NAME_MAX
             yield line

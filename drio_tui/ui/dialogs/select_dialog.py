@@ -19,7 +19,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.dialog import Dialog
 from drio_tui.ui.widgets.line_editor import LineEditor
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.search import rank
 
 T = TypeVar("T")
@@ -110,7 +110,7 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="chooser") as box:
-            box.border_title = safe_line(self._title, 40)
+            box.border_title = sanitize_line(self._title, 40)
             box.border_subtitle = "type to narrow · Enter takes · Esc leaves"
             yield LineEditor(self._typed, placeholder="…")
             yield OptionList(markup=False, compact=True)
@@ -154,7 +154,7 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
         options.clear_options()
         options.add_options([Option(self._option_content(choice, typed.strip())) for choice in self._matches])
         if not self._matches:
-            options.add_option(Option(safe_line(f"Nothing matches “{typed}”", _WIDTH - 6), disabled=True))
+            options.add_option(Option(sanitize_line(f"Nothing matches “{typed}”", _WIDTH - 6), disabled=True))
         if len(listed) > _MAX_SHOWN:
             options.add_option(Option(f"… {len(listed) - _MAX_SHOWN} more: type to narrow", disabled=True))
         if self._matches:
@@ -163,18 +163,18 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
         self.call_after_refresh(self._position)
 
     def _option_content(self, choice: Choice[Any], typed: str) -> Content:
-        label = safe_line(choice.label, 40, "$foreground-muted italic" if choice.quiet else "")
-        name = name_typed(typed, choice.label) if choice.new else ""
+        label = sanitize_line(choice.label, 40, "$foreground-muted italic" if choice.quiet else "")
+        name = new_name(typed, choice.label) if choice.new else ""
         note = f"called {name}" if name else choice.note
         if not note:
             return label
         room = max(8, _WIDTH - label.cell_length - 6)
-        return Content.assemble(label, "  ", safe_line(note, room, "$foreground-muted"))
+        return Content.assemble(label, "  ", sanitize_line(note, room, "$foreground-muted"))
 
     def _choose(self, number: int | None) -> None:
         if number is not None and number < len(self._matches):
             choice = self._matches[number]
-            name = name_typed(self.query_one(LineEditor).value, choice.label)
+            name = new_name(self.query_one(LineEditor).value, choice.label)
             self.dismiss(replace(choice, typed=name) if choice.new else choice)
 
     @on(Input.Changed)
@@ -208,7 +208,7 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
             self.dismiss(None)
 
 
-def name_typed(typed: str, label: str) -> str:
+def new_name(typed: str, label: str) -> str:
     """Return the typed text as the name of a new resource; empty if it only matches the label `new …` itself."""
     words = label.casefold().split()
     if all(any(word.startswith(part) for word in words) for part in typed.casefold().split()):

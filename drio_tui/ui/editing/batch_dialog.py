@@ -17,12 +17,12 @@ from textual.widgets import Button, Input, Static
 from drio_tui.text import one_line
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.base.services import saver_of
+from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.screen import Requests
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.saving.batch import Batch, Choice, Result
 from drio_tui.workspace.saving.saver import Saver
 
@@ -86,13 +86,13 @@ class BatchDialog(Requests, Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
-            box.border_title = safe_line(self._title, 90)
+            box.border_title = sanitize_line(self._title, 90)
             if self._body:
-                yield Static(safe(self._body, multiline=True), id="body")
-            yield RowList(Column("", 1), Column("Step", least=20), Column("Result", least=6))
+                yield Static(sanitize(self._body, multiline=True), id="body")
+            yield RowList(Column("", 1), Column("Step", min_width=20), Column("Result", min_width=6))
             yield Static(id="about")
             if self._confirm_name is not None:
-                yield Static(safe(f"Type {self._confirm_name} to go on:"), classes="-asked")
+                yield Static(sanitize(f"Type {self._confirm_name} to go on:"), classes="-asked")
                 yield Input(id="typed", compact=True, select_on_focus=False)
             yield Static(id="failed")
             yield ButtonRow(Button("Stop", id="stop"), Button("Go on", id="continue", variant="warning"), id="choice")
@@ -117,7 +117,7 @@ class BatchDialog(Requests, Dialog[bool]):
 
     def _show_question(self, text: str) -> None:
         """Show the question after a failure in place of the buttons; with an empty `text`, show the buttons again."""
-        self.query_one("#failed", Static).update(safe(text, "$text-warning"))
+        self.query_one("#failed", Static).update(sanitize(text, "$text-warning"))
         for name in ("failed", "choice"):
             self.query_one(f"#{name}").display = bool(text)
         self.query_one("#answers").display = not text
@@ -132,7 +132,7 @@ class BatchDialog(Requests, Dialog[bool]):
                 else Content.styled(*(("✓", "$text-success") if result.ok else ("✗", "$text-error")))
             )
             outcome = "" if result is None else "done" if result.ok else result.problem
-            rows.append(Row(str(number), (mark, safe_line(step, 200), safe_line(outcome, 300))))
+            rows.append(Row(str(number), (mark, sanitize_line(step, 200), sanitize_line(outcome, 300))))
         show_rows(self.query_one(RowList), rows)
         self._show_result(self.query_one(RowList).key)
 
@@ -145,7 +145,7 @@ class BatchDialog(Requests, Dialog[bool]):
         result = self.work.results[int(key)] if self.work and key else None
         about = self.query_one("#about", Static)
         about.display = bool(result and result.problem)
-        about.update(safe(result.problem) if result else "")
+        about.update(sanitize(result.problem) if result else "")
 
     @on(Input.Changed, "#typed")
     def _enable_action(self, event: Input.Changed) -> None:
@@ -175,7 +175,7 @@ class BatchDialog(Requests, Dialog[bool]):
 
         async def run(client: DrioClient) -> BatchDialog.Ended:
             if self.work is None:
-                self.work = self._make_batch(saver_of(self.backend, client))
+                self.work = self._make_batch(get_saver(self.connection, client))
             work = self.work
 
             async def ask(result: Result) -> Choice:
@@ -199,7 +199,7 @@ class BatchDialog(Requests, Dialog[bool]):
         others = "the other one" if message.left == 1 else f"the other {message.left}"
         result = message.result
         self._show_question(
-            f"{one_line(result.task.about, 60)} failed: {one_line(result.problem, 120)} – Go on with {others}?"
+            f"{one_line(result.task.label, 60)} failed: {one_line(result.problem, 120)} – Go on with {others}?"
         )
         self.query_one("#stop").focus()
 
@@ -220,7 +220,7 @@ class BatchDialog(Requests, Dialog[bool]):
         if self.work is not None and self.work.done:
             self.notify(
                 f"{len(self._steps)} of {len(self._steps)} done. z takes it back.",
-                title=safe_line(self._title.rstrip("?"), 80).plain,
+                title=sanitize_line(self._title.rstrip("?"), 80).plain,
                 markup=False,
             )
             self.dismiss(True)

@@ -17,9 +17,9 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
-from drio_tui.ui.editing.review_dialog import NameOf, no_names, shown
+from drio_tui.ui.editing.review_dialog import NameOf, no_name_of, value_text
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.saving.merge import FieldConflict, Path
 
 _SIDES = {"theirs": "theirs", "mine": "mine", "both": "both together"}
@@ -57,17 +57,17 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
         Key("conflict.back", "escape", "back", "Back", "Back to editing; nothing is written"),
     )
 
-    def __init__(self, name: str, conflicts: Sequence[FieldConflict], name_of: NameOf = no_names) -> None:
+    def __init__(self, name: str, conflicts: Sequence[FieldConflict], name_of: NameOf = no_name_of) -> None:
         super().__init__()
         self._name_of_id = name_of
         self._resource_name, self._conflicts = name, list(conflicts)
-        self.taken: dict[int, str] = {}
+        self.choices: dict[int, str] = {}
         """The chosen side by the index of the conflict."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
-            box.border_title = safe_line(f"Someone else changed {self._resource_name} too", 90)
-            yield RowList(Column("Field", least=16), Column("Taken", 15), Column("Why", least=12, rank=1))
+            box.border_title = sanitize_line(f"Someone else changed {self._resource_name} too", 90)
+            yield RowList(Column("Field", min_width=16), Column("Taken", 15), Column("Why", min_width=12, rank=1))
             yield Static(id="about")
             yield ButtonRow(
                 Button("Back", id="back"),
@@ -84,15 +84,17 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
     def _fill(self) -> None:
         rows = []
         for number, conflict in enumerate(self._conflicts):
-            side = self.taken.get(number)
+            side = self.choices.get(number)
             choice = (
                 Content.styled(f"✓ {_SIDES[side]}", "$text-success")
                 if side
                 else Content.styled("? choose", "$text-warning")
             )
-            rows.append(Row(str(number), (safe_line(conflict.dotted, 60), choice, safe_line(conflict.reason, 200))))
+            rows.append(
+                Row(str(number), (sanitize_line(conflict.dotted, 60), choice, sanitize_line(conflict.reason, 200)))
+            )
         show_rows(self.query_one(RowList), rows)
-        self.query_one("#save", Button).disabled = len(self.taken) < len(self._conflicts)
+        self.query_one("#save", Button).disabled = len(self.choices) < len(self._conflicts)
         self._show_versions(self._selected())
 
     def _selected(self) -> int | None:
@@ -109,7 +111,7 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
         conflict = self._conflicts[number]
         self.query_one("#both", Button).disabled = conflict.both is MISSING
         lines = [
-            safe_line(f"{label:7}{shown(conflict.path, value, self._name_of_id)}", 300, style)
+            sanitize_line(f"{label:7}{value_text(conflict.path, value, self._name_of_id)}", 300, style)
             for label, value, style in (
                 ("base", conflict.base, "$foreground-muted"),
                 ("theirs", conflict.theirs, "$text-warning"),
@@ -117,10 +119,10 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
             )
         ]
         if conflict.both is MISSING:
-            lines.append(safe_line(f"both   not possible: {why_not_combined(conflict)}", 300, "$foreground-muted"))
+            lines.append(sanitize_line(f"both   not possible: {why_not_combined(conflict)}", 300, "$foreground-muted"))
         else:
-            combined = shown(conflict.path, conflict.both, self._name_of_id)
-            lines.append(safe_line(f"both   {combined}", 300, "$text-primary"))
+            combined = value_text(conflict.path, conflict.both, self._name_of_id)
+            lines.append(sanitize_line(f"both   {combined}", 300, "$text-primary"))
         self.query_one("#about", Static).update(Content("\n").join(lines))
 
     def action_take(self, side: str) -> None:
@@ -131,15 +133,15 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
             reason = why_not_combined(self._conflicts[number])
             self.notify(f"Not possible: {reason}. Take theirs or mine.", severity="warning", markup=False)
             return
-        self.taken[number] = side
+        self.choices[number] = side
         self._fill()
 
     def action_save(self) -> None:
-        if len(self.taken) < len(self._conflicts):
+        if len(self.choices) < len(self._conflicts):
             self.notify("Choose theirs or mine for every field first.", severity="warning", markup=False)
             return
         self.dismiss(
-            {conflict.path: getattr(conflict, self.taken[number]) for number, conflict in enumerate(self._conflicts)}
+            {conflict.path: getattr(conflict, self.choices[number]) for number, conflict in enumerate(self._conflicts)}
         )
 
     def action_back(self) -> None:

@@ -7,19 +7,19 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from drio_tui.api.resource_type import why_degraded
+from drio_tui.api.resource_type import validation_error
 from drio_tui.kinds import KINDS
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.workspace.model.snapshot import Resource, Snapshot, resources_of
 
 if TYPE_CHECKING:
     from drio_tui.ui.base.context import DrioContext
-    from drio_tui.ui.editing.edit_screen import Target
+    from drio_tui.ui.editing.edit_screen import EditTarget
 
 _NEW = object()
 
 
-async def make_new(app: DrioContext, target: Target, snapshot: Snapshot) -> Resource | None:
+async def create_resource(app: DrioContext, target: EditTarget, snapshot: Snapshot) -> Resource | None:
     """Let the user create the resource of `target` in a screen over the current one; None if they go back.
 
     If its kind has a parent and `target` does not name one, the user chooses or creates the parent first. The new
@@ -37,12 +37,12 @@ async def make_new(app: DrioContext, target: Target, snapshot: Snapshot) -> Reso
     await app.push_screen_wait(screen)
     if screen.saved is None:
         return None
-    (created,) = resources_of(kind.name, [screen.saved], partial(why_degraded, kind), under=target.parent)
+    (created,) = resources_of(kind.name, [screen.saved], partial(validation_error, kind), under=target.parent)
     snapshot.add(created)
     return created
 
 
-async def _choose_parent(app: DrioContext, target: Target, snapshot: Snapshot) -> str:
+async def _choose_parent(app: DrioContext, target: EditTarget, snapshot: Snapshot) -> str:
     """Return the id of the parent for the new resource, empty if the user goes back."""
     kind = KINDS[target.kind]
     assert kind.parent is not None
@@ -58,9 +58,11 @@ async def _choose_parent(app: DrioContext, target: Target, snapshot: Snapshot) -
         return ""
     if chosen.value is not _NEW:
         return str(chosen.value)
-    begin = {"name": chosen.typed} if chosen.typed else {}
-    parent_target = replace(target, kind=parent_kind.name, begin=begin, wanted_by=f"the new {kind.title.lower()}")
-    created = await make_new(app, parent_target, snapshot)
+    initial = {"name": chosen.typed} if chosen.typed else {}
+    parent_target = replace(
+        target, kind=parent_kind.name, initial=initial, requested_by=f"the new {kind.title.lower()}"
+    )
+    created = await create_resource(app, parent_target, snapshot)
     return created.id if created is not None else ""
 
 

@@ -8,12 +8,12 @@ from drio_tui.kinds import KINDS
 from drio_tui.text import count_of
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.workspace.model.references import Links
-from drio_tui.workspace.model.snapshot import Key, Resource, Snapshot
-from drio_tui.workspace.saving.delete_plan import blast_radius, plan_delete
-from drio_tui.workspace.saving.journal import strip
+from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot
+from drio_tui.workspace.saving.delete_plan import find_dependents, plan_delete
+from drio_tui.workspace.saving.journal import without_secrets
 
 
-def delete_dialog(snapshot: Snapshot, keys: Sequence[Key], *, cascade: bool = False) -> BatchDialog:
+def delete_dialog(snapshot: Snapshot, keys: Sequence[ResourceKey], *, cascade: bool = False) -> BatchDialog:
     """Return the dialog that deletes resources. Raises `UsageError` when one of them cannot be deleted.
 
     Without `cascade`, a reference to them is removed where the resource that holds it can exist without it; other
@@ -21,7 +21,7 @@ def delete_dialog(snapshot: Snapshot, keys: Sequence[Key], *, cascade: bool = Fa
     """
     links = Links(snapshot)
     plan = plan_delete(snapshot, links, keys, cascade=cascade)
-    dependents = blast_radius(snapshot, links, keys)
+    dependents = find_dependents(snapshot, links, keys)
     resources = [resource for key in keys if (resource := snapshot.at(key))]
     single = resources[0] if len(resources) == 1 else None
     target = f"the {KINDS[single.kind].title.lower()} {single.name}" if single else count_of(len(resources), "resource")
@@ -35,8 +35,8 @@ def delete_dialog(snapshot: Snapshot, keys: Sequence[Key], *, cascade: bool = Fa
         pronoun = "it" if single else "them"
         more = " …" if len(dependents) > 12 else ""
         lines.append(f"{count} to {pronoun}, directly or through others: {names}{more}")
-    if plan.along:
-        count_along = len(plan.along)
+    if plan.also_deleted:
+        count_along = len(plan.also_deleted)
         subject = "It" if len(dependents) == 1 else f"{count_along} of them"
         verb = "is" if count_along == 1 else "are"
         lines.append(f"{subject} cannot exist without {pronoun} and {verb} deleted too.")
@@ -57,7 +57,7 @@ def _undo_note(resources: Sequence[Resource]) -> str:
     with_secret = [
         resource.name
         for resource in resources
-        if isinstance(resource.raw, dict) and (resource.text("secretRef") or strip(resource.raw)[1])
+        if isinstance(resource.raw, dict) and (resource.text("secretRef") or without_secrets(resource.raw)[1])
     ]
     pronoun, id = ("it", "a new id") if len(resources) == 1 else ("them", "new ids")
     lost = f", but without the secret of {', '.join(with_secret[:12])}, which is not kept" if with_secret else ""

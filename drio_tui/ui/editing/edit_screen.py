@@ -25,25 +25,25 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import RequestFailed
 from drio_tui.ui.base.services import (
     DOCUMENT_SECONDS,
-    body_of,
-    document_of,
-    references_of,
-    schemas_seen,
-    without_members,
+    body_schema,
+    get_openapi_document,
+    known_schemas,
+    reference_options,
+    without_properties,
 )
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.editing.create import initial_values, make_new
-from drio_tui.ui.editing.editors import EDITORS, special_members
+from drio_tui.ui.editing.create import create_resource, initial_values
+from drio_tui.ui.editing.editors import EDITORS, editor_properties
 from drio_tui.ui.editing.editors.base import Editor, EditorContext
 from drio_tui.ui.editing.save_flow import SaveScreen
-from drio_tui.ui.forms.field_widget import once_mounted
+from drio_tui.ui.forms.field_widget import call_when_mounted
 from drio_tui.ui.forms.json_page import WholeJson
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.forms.tabs import TabStrip
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.run.run_history import Kept
+from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.saving.unsaved_edits import SECRETIVE, UnsavedEdit
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class EditTarget:
     """What is edited. Without an `id` it is a new resource, under `parent` if its kind needs one.
 
     `base` and `mine` are the base and local version of an edit to go on with (a kept edit, a copy); without them
@@ -70,9 +70,9 @@ class Target:
     draft: str = field(default="", repr=False)
     in_external_editor: bool = False
     kept_edit_id: str = ""
-    begin: dict[str, Any] = field(default_factory=dict, repr=False)
-    wanted_by: str = ""
-    member: str = ""
+    initial: dict[str, Any] = field(default_factory=dict, repr=False)
+    requested_by: str = ""
+    focus_path: str = ""
 
 
 class EditScreen(SaveScreen):
@@ -115,7 +115,7 @@ class EditScreen(SaveScreen):
             self.raw = raw
             self.document = document
 
-    def __init__(self, target: Target, snapshot: Snapshot | None = None) -> None:
+    def __init__(self, target: EditTarget, snapshot: Snapshot | None = None) -> None:
         super().__init__(target)
         self.snapshot = snapshot
         self._json_model: FormModel | None = None
@@ -135,7 +135,7 @@ class EditScreen(SaveScreen):
 
     def reconnected(self) -> None:
         """Load what could not be loaded before; an edit in progress is not touched."""
-        if not self._filled:
+        if not self.is_filled:
             self._read()
 
     def on_request_failed(self, message: RequestFailed) -> None:
@@ -149,7 +149,7 @@ class EditScreen(SaveScreen):
         target, snapshot = self.target, self.snapshot
 
         async def read(client: DrioClient) -> EditScreen.Ready:
-            document_of(client).ask()
+            get_openapi_document(client).refresh()
             loaded = snapshot
             if loaded is None:
                 loaded = Snapshot(target.app)
@@ -160,8 +160,8 @@ class EditScreen(SaveScreen):
                     raw = (await client.get(self.kind, target.id, app=target.app)).raw
                 except NotFound:
                     raw = None
-            seen = await schemas_seen(self.backend, target.app, raw or target.base or {})
-            return self.Ready(loaded, raw, *(await document_of(client).now(DOCUMENT_SECONDS)), seen)
+            seen = await known_schemas(self.connection, target.app, raw or target.base or {})
+            return self.Ready(loaded, raw, *(await get_openapi_document(client).now(DOCUMENT_SECONDS)), seen)
 
         self.run_request(read, lambda ready: ready, group="read", once=True)
 
@@ -171,11 +171,11 @@ class EditScreen(SaveScreen):
     def _heading(self, note: str = "") -> Content:
         title = self.kind.title
         name = self._new_title() if self.is_new else f"{title}  {self.kind.label(self.base)}"
-        purpose = f"  for {self.target.wanted_by}" if self.target.wanted_by else ""
+        purpose = f"  for {self.target.requested_by}" if self.target.requested_by else ""
         return Content.assemble(
-            safe_line(f"{self.kind.symbol} {name}", 120, "bold"),
-            safe_line(purpose, 80, "$text-accent"),
-            safe_line(f"   {note}", 120),
+            sanitize_line(f"{self.kind.symbol} {name}", 120, "bold"),
+            sanitize_line(purpose, 80, "$text-accent"),
+            sanitize_line(f"   {note}", 120),
         )
 
     # -- building ---------------------------------------------------------------------------------
@@ -192,21 +192,21 @@ class EditScreen(SaveScreen):
             self.base = message.raw
         if self.kind.parent and not self._parent_id:
             self._parent_id = str(self.base.get(self.kind.parent[0]) or "")
-        reader, schema, from_server = body_of(self.kind, message.document, new=self.is_new)
-        special = special_members(self.kind.name)
-        begin = {name: value for name, value in self.target.begin.items() if name in special}
+        reader, schema, from_server = body_schema(self.kind, message.document, new=self.is_new)
+        special = editor_properties(self.kind.name)
+        begin = {name: value for name, value in self.target.initial.items() if name in special}
         resource = self.base or begin if self.target.mine is None else self.target.mine
         form_base = None if self.is_new else self._form_properties(self.base)
-        model = FormModel(without_members(reader, schema, special), form_base)
+        model = FormModel(without_properties(reader, schema, special), form_base)
         if self.target.mine is not None:
-            model.take(self._form_properties(resource))
-        elif self.target.begin.keys() - begin.keys():
-            model.take({**model.value(), **self._form_properties(self.target.begin)})
+            model.assign(self._form_properties(resource))
+        elif self.target.initial.keys() - begin.keys():
+            model.assign({**model.value(), **self._form_properties(self.target.initial)})
             self._start_value = model.value()
         self.form = SchemaForm(
-            model, references=references_of(self.kind, message.snapshot), json_view=False, id="page-form"
+            model, references=reference_options(self.kind, message.snapshot), json_view=False, id="page-form"
         )
-        run_store = Kept(self.backend.server, self.target.app)
+        run_store = RunHistory(self.connection.server, self.target.app)
         context = EditorContext(
             body=(reader, schema) if from_server else None, schemas=message.schemas, run_store=run_store
         )
@@ -236,15 +236,15 @@ class EditScreen(SaveScreen):
         await switcher.mount(*pages)
         switcher.current = "page-form"
         self._pages = pages
-        self._filled = True
+        self.is_filled = True
         word = "describes" if message.fresh else "described"
         note = f"fields as this server {word} them" if from_server else "fields as this version knows them"
         self.query_one("#heading", Static).update(self._heading(note))
         self.form.focus_first()
         if self.target.in_external_editor:
             self.call_after_refresh(self.action_outside)
-        elif self.target.member:
-            self.call_after_refresh(self._focus_property, self.target.member)
+        elif self.target.focus_path:
+            self.call_after_refresh(self._focus_property, self.target.focus_path)
 
     def _focus_property(self, path: str) -> None:
         """Show the page that edits the value at a path, and focus its field."""
@@ -255,24 +255,24 @@ class EditScreen(SaveScreen):
                 self.call_after_refresh(editor.focus_property, path)
                 return
         root = self.form.model.root if self.form is not None else None
-        if self.form is not None and isinstance(root, ObjectNode) and name in root.members:
-            self.form.show_node(root.members[name])
+        if self.form is not None and isinstance(root, ObjectNode) and name in root.properties:
+            self.form.show_node(root.properties[name])
 
     def _editable(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """Return the properties that the user can change."""
-        set_once = special_members(self.kind.name) if self.is_new else frozenset()
+        set_once = editor_properties(self.kind.name) if self.is_new else frozenset()
         return {name: value for name, value in raw.items() if name not in self.kind.fixed or name in set_once}
 
     def _form_properties(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """Return the editable properties that the generic form shows."""
-        special = special_members(self.kind.name)
+        special = editor_properties(self.kind.name)
         return {name: value for name, value in self._editable(raw).items() if name not in special}
 
     # -- the edited resource ----------------------------------------------------------------------
 
-    def mine(self, *, secrets: bool = True) -> dict[str, Any]:
+    def edited_resource(self, *, secrets: bool = True) -> dict[str, Any]:
         """Return the resource as edited. Without `secrets`, the values of write-only fields are left out."""
-        if not self._filled or self.form is None:
+        if not self.is_filled or self.form is None:
             return dict(self.base if self.target.mine is None else self.target.mine)
         mine = {name: value for name, value in self.base.items() if name in self.kind.fixed}
         mine |= self.form.model.value(secrets=secrets)
@@ -281,16 +281,16 @@ class EditScreen(SaveScreen):
                 mine |= editor.value(secrets=secrets)
         return mine
 
-    def _mine_typed(self, *, secrets: bool) -> dict[str, Any]:
+    def _edited_with_json(self, *, secrets: bool) -> dict[str, Any]:
         """Return the same, with what was typed as JSON and is not distributed to the other pages yet."""
         if not self._json_edited or self._json_model is None:
-            return self.mine(secrets=secrets)
+            return self.edited_resource(secrets=secrets)
         fixed = {name: value for name, value in self.base.items() if name in self.kind.fixed}
         mine: dict[str, Any] = fixed | self._json_model.value(secrets=secrets)
         config = mine.get("config")
         if not secrets and self.kind.name in SECRETIVE and isinstance(config, dict):
             # This model does not know which properties the provider defines as secret: any new one may be.
-            sides = (self.base.get("config"), self.mine(secrets=False).get("config"))
+            sides = (self.base.get("config"), self.edited_resource(secrets=False).get("config"))
             known = {name for side in sides if isinstance(side, dict) for name in side}
             mine["config"] = {name: value for name, value in config.items() if name in known}
         return mine
@@ -298,14 +298,14 @@ class EditScreen(SaveScreen):
     @property
     def dirty(self) -> bool:
         """Whether there are unsaved edits."""
-        if self._filled and self.form is not None and self.saved is None:
+        if self.is_filled and self.form is not None and self.saved is None:
             self._take_json()
         return self._is_edited()
 
     def _is_edited(self) -> bool:
         if self.saved is not None:
             return False
-        if not self._filled or self.form is None:
+        if not self.is_filled or self.form is None:
             return self.target.mine is not None
         if self._json_edited or (self._json_page is not None and self._json_page.draft is not None):
             return True
@@ -319,14 +319,14 @@ class EditScreen(SaveScreen):
     def unsaved(self) -> str:
         return f"your edits of the {self.kind.title.lower()}" if self.dirty else ""
 
-    def buffer(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
+    def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
         if looking:
             self._read_json()
         if not (self._is_edited() if looking else self.dirty):
             return None
-        backend, mine = self.backend, self._mine_typed(secrets=False)
+        connection, mine = self.connection, self._edited_with_json(secrets=False)
         return UnsavedEdit(
-            profile=backend.status.profile, server=backend.server, app=self.target.app, kind=self.kind.name,
+            profile=connection.status.profile, server=connection.server, app=self.target.app, kind=self.kind.name,
             resource=self.target.id, label=self.kind.label(self.base or mine), mine=mine,
             base=None if self.is_new else self.base, parent=self._parent_id,
             draft=(self._json_page.draft or "") if self._json_page else self.target.draft, why=why,
@@ -346,12 +346,12 @@ class EditScreen(SaveScreen):
 
     @property
     def key_page(self) -> Widget | None:
-        return self._pages[self._page] if self._filled else None
+        return self._pages[self._page] if self.is_filled else None
 
     def action_page(self, step: int) -> None:
         if not self.is_mounted:
             return
-        if not self._filled:
+        if not self.is_filled:
             self._read()
         else:
             self.show_page((self._page + step) % len(self._pages))
@@ -373,7 +373,7 @@ class EditScreen(SaveScreen):
         if isinstance(page, WholeJson):
             self._show_json_page(page)
         elif isinstance(page, Editor):
-            page.update_resource(self.mine())
+            page.update_resource(self.edited_resource())
             if focus:
                 self.call_after_refresh(page.focus_first)
         elif self.form is not None and focus:
@@ -381,22 +381,22 @@ class EditScreen(SaveScreen):
             self.form.focus_soon()
 
     def mark_pages(self) -> None:
-        if self.form is None or not self._filled:
+        if self.form is None or not self.is_filled:
             return
-        error_counts = [sum(len(node.errors) for node in self.form.model.failing())]
+        error_counts = [sum(len(node.errors) for node in self.form.model.nodes_with_errors())]
         for editor in self.editors:
             checked = self._save_attempted and (self.is_new or editor.dirty)
             count_errors = editor.is_mounted and (editor.server_errors or checked)
-            error_counts.append(len(editor.problems()) if count_errors else 0)
+            error_counts.append(len(editor.validate()) if count_errors else 0)
         error_counts.append(int(self._json_page is not None and self._json_page.draft is not None))
         self.query_one(TabStrip).count(error_counts)
 
     def _show_json_page(self, page: WholeJson) -> None:
         if page.draft is None and self._json_model is not None:
-            self._json_model.take(self._editable(self.mine(secrets=False)))
+            self._json_model.assign(self._editable(self.edited_resource(secrets=False)))
         self.set_focus(None)  # the focused widget may be removed, and a removed widget would swallow the keys
         if self.form is not None:
-            once_mounted(self.form, page.show(), page.focus_text)
+            call_when_mounted(self.form, page.show(), page.focus_text)
 
     def _take_json(self) -> bool:
         """Distribute what was typed as JSON to the other pages; return False if it does not parse."""
@@ -408,7 +408,7 @@ class EditScreen(SaveScreen):
 
     @property
     def _json_page_open(self) -> bool:
-        return self._filled and self._pages[self._page] is self._json_page
+        return self.is_filled and self._pages[self._page] is self._json_page
 
     def _read_json(self) -> None:
         """Read what was typed as JSON, for `_take_json` to distribute to the other pages later."""
@@ -422,7 +422,7 @@ class EditScreen(SaveScreen):
     def _distribute_json(self, value: dict[str, Any]) -> None:
         if self.form is None or self.snapshot is None:
             return
-        self.form.model.take(self._form_properties(value))
+        self.form.model.assign(self._form_properties(value))
         self.form._rebuild()
         for editor in self.editors:
             given = {name: value[name] for name in editor.properties if name in value}
@@ -436,19 +436,22 @@ class EditScreen(SaveScreen):
             self.show_page(len(self._pages) - 1)
 
     def action_outside(self) -> None:
-        from drio_tui.ui.forms.external_editor import NoEditor, edit_outside  # tempfile and subprocess, rarely needed
+        from drio_tui.ui.forms.external_editor import (  # tempfile and subprocess, rarely needed
+            NoEditor,
+            edit_in_external_editor,
+        )
 
         page = self._json_page
         if page is None or self._json_model is None:
             return
         self._take_json()
         if page.draft is None:
-            self._json_model.take(self._editable(self.mine(secrets=False)))
+            self._json_model.assign(self._editable(self.edited_resource(secrets=False)))
         text = page.text
         try:
-            edited = edit_outside(self.app, text)
+            edited = edit_in_external_editor(self.app, text)
         except NoEditor as error:
-            self.notify(safe_line(str(error), 300).plain, severity="warning", markup=False)
+            self.notify(sanitize_line(str(error), 300).plain, severity="warning", markup=False)
             return
         if edited is not None and edited != text:
             if page.take(edited):
@@ -465,27 +468,27 @@ class EditScreen(SaveScreen):
         event.stop()
         kinds = [reference.to for reference in self.kind.references if reference.path == event.pattern]
         if kinds:
-            self._make(kinds[0], event.name, lambda id: event.form.refer(event.path, id))
+            self._create_and_refer(kinds[0], event.name, lambda id: event.form.refer(event.path, id))
 
     @on(Editor.NewWanted)
     def _create_for_editor(self, event: Editor.NewWanted) -> None:
         event.stop()
-        self._make(event.kind, event.name, lambda id: event.editor.set_reference(event.path, id))
+        self._create_and_refer(event.kind, event.name, lambda id: event.editor.set_reference(event.path, id))
 
-    def _make(self, kind: str, name: str, refer: Callable[[str], None]) -> None:
+    def _create_and_refer(self, kind: str, name: str, refer: Callable[[str], None]) -> None:
         """Create a resource in a screen over this one, called `name` if given, then pass its id to `refer`."""
         snapshot = self.snapshot
         if snapshot is None:
             return
-        mine = self.mine(secrets=False)
+        mine = self.edited_resource(secrets=False)
         wanted_by = (
             f"{self.kind.title.lower()} {self.kind.label(mine)}" if not self.is_new else f"the {self._new_title()}"
         )
         begin = initial_values(kind, self.kind.name, self.base) | ({"name": name} if name else {})
-        target = Target(self.target.app, kind, begin=begin, wanted_by=wanted_by)
+        target = EditTarget(self.target.app, kind, initial=begin, requested_by=wanted_by)
 
         async def make() -> None:
-            created = await make_new(self.drio, target, snapshot)
+            created = await create_resource(self.drio, target, snapshot)
             if created is not None:
                 refer(created.id)
 

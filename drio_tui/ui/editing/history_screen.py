@@ -16,14 +16,14 @@ from textual.widgets import Button, Static
 
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.base.services import saver_of
+from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.screen import Requests
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.saving.journal import Entry, History
-from drio_tui.workspace.saving.undo import Step, can_undo, notes, undo
+from drio_tui.workspace.saving.undo import UndoStep, undo, undo_notes, why_not_undoable
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -37,7 +37,7 @@ def entry_text(entry: Entry) -> str:
     return f"{_VERBS[entry.what]} {entry.kind} {entry.name}{': ' if properties else ''}{properties}"
 
 
-def told(steps: list[Step]) -> tuple[str, bool]:
+def undo_report(steps: list[UndoStep]) -> tuple[str, bool]:
     """Return the outcome of an undo as text, not sanitized; and whether everything that was attempted is undone."""
     attempted = [step for step in steps if step.outcome is not None]
     lines = [f"{'Undone' if step.ok else 'Not undone'}: {entry_text(step.entry)}" for step in attempted]
@@ -72,7 +72,7 @@ class HistoryScreen(Requests, Dialog[bool]):
     class Undone(Message):
         """An undo finished."""
 
-        def __init__(self, steps: list[Step]) -> None:
+        def __init__(self, steps: list[UndoStep]) -> None:
             super().__init__()
             self.steps = steps
 
@@ -85,7 +85,7 @@ class HistoryScreen(Requests, Dialog[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
             box.border_title = "History"
-            yield RowList(Column("When", 11), Column("What", least=20), Column("Undo", 17, least=17))
+            yield RowList(Column("When", 11), Column("What", min_width=20), Column("Undo", 17, min_width=17))
             yield Static("reading…", id="about")
             yield ButtonRow(
                 Button("Close", id="close"),
@@ -99,7 +99,7 @@ class HistoryScreen(Requests, Dialog[bool]):
 
     def _read(self) -> None:
         async def read(client: DrioClient) -> HistoryScreen.Read:
-            journal = saver_of(self.backend, client).journal(self._app_id)
+            journal = get_saver(self.connection, client).journal(self._app_id)
             return self.Read(await asyncio.to_thread(journal.read) if journal else History())
 
         self.run_request(read, lambda message: message, group="read")
@@ -110,13 +110,13 @@ class HistoryScreen(Requests, Dialog[bool]):
         for entry in reversed(self._history.entries):
             if entry.state == "failed":
                 continue  # nothing was changed
-            if self._history.undone(entry):
+            if self._history.is_undone(entry):
                 undo_state = Content.styled("undone already", "$foreground-muted")
-            elif can_undo(self._history, entry) is None:
+            elif why_not_undoable(self._history, entry) is None:
                 undo_state = Content.styled("✓ can be undone", "$text-success")
             else:  # the reason is shown below the list
                 undo_state = Content.styled("✗ cannot be", "$foreground-muted")
-            rows.append(Row(entry.id, (Content(_when(entry.at)), safe_line(entry_text(entry), 120), undo_state)))
+            rows.append(Row(entry.id, (Content(_when(entry.at)), sanitize_line(entry_text(entry), 120), undo_state)))
         show_rows(self.query_one(RowList), rows)
         self._show_notes(self.query_one(RowList).key)
         if not rows:
@@ -128,15 +128,15 @@ class HistoryScreen(Requests, Dialog[bool]):
 
     def _show_notes(self, key: str | None) -> None:
         entry = self._history.get(key or "")
-        self.query_one("#undo", Button).disabled = entry is None or can_undo(self._history, entry) is not None
+        self.query_one("#undo", Button).disabled = entry is None or why_not_undoable(self._history, entry) is not None
         if entry is not None:
-            reason = can_undo(self._history, entry)
+            reason = why_not_undoable(self._history, entry)
             text = (
                 f"It cannot be undone: {reason}."
                 if reason
-                else "\n".join(notes(entry)) or "Everything can be brought back."
+                else "\n".join(undo_notes(entry)) or "Everything can be brought back."
             )
-            self.query_one("#about", Static).update(safe(text, multiline=True))
+            self.query_one("#about", Static).update(sanitize(text, multiline=True))
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
@@ -149,20 +149,22 @@ class HistoryScreen(Requests, Dialog[bool]):
         entry = self._history.get(self.query_one(RowList).key or "")
         if entry is None:
             return
-        reason = can_undo(self._history, entry)
+        reason = why_not_undoable(self._history, entry)
         if reason:
-            self.notify(safe_line(reason, 200).plain, title="Not undone", severity="warning", markup=False)
+            self.notify(sanitize_line(reason, 200).plain, title="Not undone", severity="warning", markup=False)
             return
 
         async def undo_entry(client: DrioClient) -> HistoryScreen.Undone:
-            return self.Undone(await undo(saver_of(self.backend, client), self._app_id, entry))
+            return self.Undone(await undo(get_saver(self.connection, client), self._app_id, entry))
 
         self.run_request(undo_entry, lambda message: message, group="undo", once=True)
 
     def on_history_screen_undone(self, message: Undone) -> None:
-        text, all_undone = told(message.steps)
+        text, all_undone = undo_report(message.steps)
         self._anything_undone = True
-        self.notify(safe(text, multiline=True).plain, severity="information" if all_undone else "warning", markup=False)
+        self.notify(
+            sanitize(text, multiline=True).plain, severity="information" if all_undone else "warning", markup=False
+        )
         self._read()
 
     def action_close(self) -> None:

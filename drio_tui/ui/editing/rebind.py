@@ -8,10 +8,10 @@ from textual.content import Content
 
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import OPERATION, TOOL
-from drio_tui.ui.base.services import saver_of, schemas_seen
+from drio_tui.ui.base.services import get_saver, known_schemas
 from drio_tui.ui.editing.review_dialog import ReviewScreen
-from drio_tui.ui.widgets.sanitize import safe_line
-from drio_tui.workspace.lint.binding import standing
+from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.workspace.lint.binding import binding_state
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.saving.save_result import Edit, Failed, SaveOutcome
 from drio_tui.workspace.saving.saver import Preview
@@ -25,7 +25,7 @@ def why_not_rebindable(tool: Resource | None, snapshot: Snapshot) -> str | None:
     """Return why a tool cannot be rebound, None if it can."""
     if tool is None or tool.kind != "tool":
         return "Only a tool is bound to an operation."
-    match standing(tool.get("binding"), snapshot):
+    match binding_state(tool.get("binding"), snapshot):
         case "stale":
             return None
         case "missing":
@@ -40,22 +40,22 @@ async def rebind(drio: DrioContext, client: DrioClient, app: str, tool: Resource
     """Show what changed and rebind; None if the user cancelled. To be called in a worker."""
     from drio_tui.ui.editing.editors.binding import difference  # editors are imported when one is first shown
 
-    saver = saver_of(drio.backend, client)
+    saver = get_saver(drio.connection, client)
     edit = Edit(TOOL, app, tool.id, tool.raw, tool.raw, again=("binding",))
     preview = await saver.preview(edit)
     if not isinstance(preview, Preview):
         return preview
     binding = preview.remote.get("binding") or {}
     id = str(binding.get("integrationOperationId"))
-    current = await saver.now(OPERATION, app, id)
+    current = await saver.read(OPERATION, app, id)
     if not isinstance(current, dict):
         return Failed(current or DrioError("its operation is not there any more", title="It cannot be rebound"))
     operation = Resource("operation", id, current)
-    schemas = await schemas_seen(drio.backend, app, preview.remote)
-    title = Content.assemble("Rebind it to the current schema of ", safe_line(operation.name, 60, "bold"), ".")
+    schemas = await known_schemas(drio.connection, app, preview.remote)
+    title = Content.assemble("Rebind it to the current schema of ", sanitize_line(operation.name, 60, "bold"), ".")
     no_way_back = Content.styled(
         "This cannot be undone: drio cannot restore a binding to the earlier schema.", "$text-warning"
     )
     about = [title, Content(), *difference(binding, operation, schemas), Content(), no_way_back]
-    screen = ReviewScreen(edit.name, TOOL, preview.diff, preview.merge.theirs, about=about)
+    screen = ReviewScreen(edit.name, TOOL, preview.diff, preview.merge.remote_changes, about=about)
     return await saver.save(edit, preview=preview) if await drio.push_screen_wait(screen) else None

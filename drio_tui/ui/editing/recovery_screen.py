@@ -19,9 +19,9 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
-from drio_tui.ui.editing.edit_screen import Target
+from drio_tui.ui.editing.edit_screen import EditTarget
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.saving import unsaved_edits
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from drio_tui.ui.base.context import DrioContext
 
 
-def target_of(edit: UnsavedEdit) -> Target:
+def target_for(edit: UnsavedEdit) -> EditTarget:
     """Return the target for the edit screen that goes on with a kept edit."""
-    return Target(
+    return EditTarget(
         edit.app, edit.kind, edit.resource, edit.parent, base=edit.base, mine=edit.mine, draft=edit.draft,
         kept_edit_id=edit.id,
     )  # fmt: skip
@@ -55,7 +55,9 @@ class RecoveryScreen(Dialog[UnsavedEdit | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
             box.border_title = "Edits that were not saved"
-            yield RowList(Column("When", 11), Column("What", least=20), Column("Why it was kept", least=16, rank=1))
+            yield RowList(
+                Column("When", 11), Column("What", min_width=20), Column("Why it was kept", min_width=16, rank=1)
+            )
             yield Static(id="about")
             yield ButtonRow(
                 Button("Later", id="later"),
@@ -73,7 +75,7 @@ class RecoveryScreen(Dialog[UnsavedEdit | None]):
             with contextlib.suppress(OverflowError, OSError, ValueError):  # a time that no date can represent
                 when = f"{datetime.fromtimestamp(edit.at):%m-%d %H:%M}"
                 what = f"{edit.kind} {edit.label}"
-                rows.append(Row(edit.id, (Content(when), safe_line(what, 100), safe_line(edit.why, 100))))
+                rows.append(Row(edit.id, (Content(when), sanitize_line(what, 100), sanitize_line(edit.why, 100))))
         show_rows(self.query_one(RowList), rows)
 
     @on(RowList.Moved)
@@ -84,7 +86,7 @@ class RecoveryScreen(Dialog[UnsavedEdit | None]):
         lines = [f"Kept because {edit.why}."] if edit.why else []
         if edit.lost:
             lines.append(f"Not kept, to be typed again: {', '.join(edit.lost)}")
-        self.query_one("#about", Static).update(Content("\n").join(safe_line(line, 300) for line in lines))
+        self.query_one("#about", Static).update(Content("\n").join(sanitize_line(line, 300) for line in lines))
 
     @on(RowList.Opened)
     def _open(self, event: RowList.Opened) -> None:
@@ -114,7 +116,7 @@ class RecoveryScreen(Dialog[UnsavedEdit | None]):
         try:
             unsaved_edits.discard(key)
         except OSError as error:
-            self.notify(safe_line(str(error), 200).plain, severity="error", markup=False)
+            self.notify(sanitize_line(str(error), 200).plain, severity="error", markup=False)
             return
         del self._edits[key]
         if self._edits:

@@ -13,16 +13,16 @@ from textual.content import Content
 from textual.widgets import Button, Static
 
 from drio_tui.api import json_codec
-from drio_tui.api.redact import HIDDEN, holds_secret, is_secret, redact
+from drio_tui.api.redact import HIDDEN, is_secret, is_secret_property, redact
 from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.saving.merge import FieldChange, OverwrittenList, Path, dotted
-from drio_tui.workspace.saving.save_requests import danger_of
+from drio_tui.workspace.saving.save_requests import review_reason
 
 _WIDTH = 160
 
@@ -31,15 +31,15 @@ NameOf = Callable[[str], str | None]
 """Returns the name of the resource with an id, None for any other text."""
 
 
-def no_names(_: str) -> None:
+def no_name_of(_: str) -> None:
     """A `NameOf` that knows no resources."""
 
 
-def shown(path: Path, value: Any, name_of: NameOf = no_names) -> str:
+def value_text(path: Path, value: Any, name_of: NameOf = no_name_of) -> str:
     """Return a value as text, not sanitized: ids with the names of their resources, secrets hidden at any depth."""
     if value is MISSING or value is None:
         return "—"
-    if any(is_secret(name) for name in path) or holds_secret(path[-1], value):
+    if any(is_secret(name) for name in path) or is_secret_property(path[-1], value):
         return HIDDEN
     named = _with_names(redact(value), name_of)
     return named if isinstance(named, str) else json_codec.dumps(named)
@@ -83,7 +83,7 @@ class ReviewScreen(Dialog[bool]):
         stale: Sequence[OverwrittenList] = (),
         entry_name: Callable[[Any], str] = str,
         about: Sequence[Content] = (),
-        name_of: NameOf = no_names,
+        name_of: NameOf = no_name_of,
     ) -> None:
         super().__init__()
         self._name_of_id = name_of
@@ -93,7 +93,7 @@ class ReviewScreen(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
-            box.border_title = safe_line(f"Write to {self._resource_name}?", 80)
+            box.border_title = sanitize_line(f"Write to {self._resource_name}?", 80)
             with VerticalScroll(id="lines"):
                 yield Static(Content("\n").join(self._lines()))
             yield ButtonRow(Button("Back", id="back"), Button("Write", id="write", variant="primary"))
@@ -101,19 +101,21 @@ class ReviewScreen(Dialog[bool]):
     def _lines(self) -> list[Content]:
         lines: list[Content] = [*self._about]
         for change in self._diff:
-            risk = danger_of(self._kind, change)
+            risk = review_reason(self._kind, change)
             lines.append(
                 Content.assemble(
-                    safe_line(change.dotted, _WIDTH, "bold"),
-                    safe_line(f"  ▲ {risk}" if risk else "", 80, "$text-warning"),
+                    sanitize_line(change.dotted, _WIDTH, "bold"),
+                    sanitize_line(f"  ▲ {risk}" if risk else "", 80, "$text-warning"),
                 )
             )
-            before, after = (shown(change.path, value, self._name_of_id) for value in (change.before, change.after))
-            lines.append(safe_line(f"  - {before}", _WIDTH, "$text-error"))
-            lines.append(safe_line(f"  + {after}", _WIDTH, "$text-success"))
+            before, after = (
+                value_text(change.path, value, self._name_of_id) for value in (change.before, change.after)
+            )
+            lines.append(sanitize_line(f"  - {before}", _WIDTH, "$text-error"))
+            lines.append(sanitize_line(f"  + {after}", _WIDTH, "$text-success"))
         if self._theirs:
             names = ", ".join(change.dotted for change in self._theirs)
-            lines.append(safe_line(f"Others changed {names} meanwhile; that is kept.", 400, "$foreground-muted"))
+            lines.append(sanitize_line(f"Others changed {names} meanwhile; that is kept.", 400, "$foreground-muted"))
         for stale_list in self._stale:
             for verb, entries in (("added", stale_list.would_remove), ("removed", stale_list.would_bring_back)):
                 if entries:
@@ -122,7 +124,7 @@ class ReviewScreen(Dialog[bool]):
                         f"▲ {dotted(stale_list.path)}: others {verb} {names} since you began; "
                         "your list would have undone that"
                     )
-                    lines.append(safe_line(warning, 400, "$text-warning"))
+                    lines.append(sanitize_line(warning, 400, "$text-warning"))
         return lines
 
     def on_mount(self) -> None:

@@ -16,20 +16,20 @@ from textual.widgets import Static
 
 from drio_tui.api.errors import ApiError, DrioError, FieldError, Forbidden, NotFound, Unauthorized, UsageError
 from drio_tui.kinds import KINDS
-from drio_tui.storage.shared_files import InUse
+from drio_tui.storage.shared_files import FileInUse
 from drio_tui.text import duration
-from drio_tui.ui.base.services import not_allowed, saver_of
+from drio_tui.ui.base.services import forbidden_reason, get_saver
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.editing.conflict_dialog import ConflictScreen
-from drio_tui.ui.editing.editors import special_members
+from drio_tui.ui.editing.editors import editor_properties
 from drio_tui.ui.editing.editors.base import Editor
 from drio_tui.ui.editing.review_dialog import ReviewScreen
 from drio_tui.ui.forms.json_page import WholeJson
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.screen import DrioScreen
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.saving import journal, unsaved_edits
-from drio_tui.workspace.saving.cancellation import Stopped
+from drio_tui.workspace.saving.cancellation import RequestCancelled
 from drio_tui.workspace.saving.save_requests import comparable, needs_review
 from drio_tui.workspace.saving.save_result import (
     Conflicted,
@@ -47,7 +47,7 @@ from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-    from drio_tui.ui.editing.edit_screen import Target
+    from drio_tui.ui.editing.edit_screen import EditTarget
 
 _SYMBOLS = {"error": ("✗", "$text-error"), "warning": ("▲", "$text-warning"), "working": ("◌", "$text-accent")}
 _NOTHING_LOST = "Nothing you typed is lost."
@@ -71,7 +71,7 @@ class SaveScreen(DrioScreen[str | None]):
     class SignedIn(Message):
         """The user signed in again, for a save that was refused with 401."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: EditTarget) -> None:
         super().__init__()
         self.target = target
         self.kind = KINDS[target.kind]
@@ -88,7 +88,7 @@ class SaveScreen(DrioScreen[str | None]):
         self._keep_after_leaving = False
         self._parent_id = target.parent
         self._json_page: WholeJson | None = None
-        self._filled = False
+        self.is_filled = False
         self._saving = False
         self._save_forbidden = ""
         self._parent_deleted = False
@@ -101,11 +101,11 @@ class SaveScreen(DrioScreen[str | None]):
         """Whether there are unsaved edits."""
 
     @abstractmethod
-    def mine(self, *, secrets: bool = True) -> dict[str, Any]:
+    def edited_resource(self, *, secrets: bool = True) -> dict[str, Any]:
         """Return the resource as edited. Without `secrets`, the values of write-only fields are left out."""
 
     @abstractmethod
-    def buffer(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
+    def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
         """Return the edit to keep if the program ended now, None if nothing was edited.
 
         With `looking`, what is typed as JSON is not distributed to the other pages: the user is still typing.
@@ -140,34 +140,36 @@ class SaveScreen(DrioScreen[str | None]):
     def on_mount(self) -> None:
         super().on_mount()
         if self.target.kept_edit_id:
-            with contextlib.suppress(InUse):  # another window has just opened the same edit: each keeps a separate one
+            with contextlib.suppress(
+                FileInUse
+            ):  # another window has just opened the same edit: each keeps a separate one
                 self._kept_edit.hold()
 
     def schedule_keep(self) -> None:
         """Keep the edit in a file shortly, so that it survives however the program ends."""
-        self._kept_edit.soon(self._typed)
+        self._kept_edit.soon(self._current_edit)
 
-    def _typed(self) -> UnsavedEdit | None:
+    def _current_edit(self) -> UnsavedEdit | None:
         """Return the current edit without changing what is shown, None if nothing would be lost."""
         if not self.is_mounted or self.saved is not None:
             return None
-        return self.buffer("the program ended before it was saved", looking=True)
+        return self.unsaved_edit("the program ended before it was saved", looking=True)
 
     def keep_edit(self, why: str) -> UnsavedEdit | None:
         """Keep the edit in a file now and return it; None if nothing was edited."""
-        buffer = self.buffer(why)
+        buffer = self.unsaved_edit(why)
         if buffer is not None:
             with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
                 self._kept_edit.now(buffer)
         return buffer
 
-    def drop_typed(self) -> None:
+    def discard_kept_edit(self) -> None:
         """Forget the kept edit: the user leaves without saving, and agreed to lose it."""
         if not self._keep_after_leaving:
             self._kept_edit.forget()
 
     def dismiss(self, result: str | None = None) -> AwaitComplete:
-        self.drop_typed()
+        self.discard_kept_edit()
         return super().dismiss(result)
 
     @on(events.Unmount)
@@ -200,22 +202,22 @@ class SaveScreen(DrioScreen[str | None]):
             self.refresh_bindings()
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        if action == "write" and not self._filled:
+        if action == "write" and not self.is_filled:
             return "It is still being read."
         return (self._save_forbidden or None) if action == "write" else None
 
     def action_back(self) -> None:
         """While saving, stop waiting and reconcile; while loading, stop that; else leave."""
         if self._saving:
-            client, app = self.backend.client, self.target.app
-            saver = saver_of(self.backend, client) if client is not None else None
+            client, app = self.connection.client, self.target.app
+            saver = get_saver(self.connection, client) if client is not None else None
             if saver is not None and saver.stop(app):
                 self._show_banner("You stopped waiting. Checking whether anything was written…", "working")
-            elif saver is None or not saver.intents.busy(app):
+            elif saver is None or not saver.single_flight.is_busy(app):
                 self.cancel_requests()
-                self.post_message(self.Done(Failed(Stopped(outcome_unknown=False))))
+                self.post_message(self.Done(Failed(RequestCancelled(outcome_unknown=False))))
         elif self.cancel_requests():
-            if not self._filled:
+            if not self.is_filled:
                 self._show_banner("You stopped the reading. F5 reads it again.")
         else:
             self.drio.back()
@@ -237,7 +239,7 @@ class SaveScreen(DrioScreen[str | None]):
             self._show_banner("Some fields are not right yet.")
             return
         for number, editor in enumerate(self.editors, start=1):
-            errors = editor.problems() if editor.is_mounted else []
+            errors = editor.validate() if editor.is_mounted else []
             if errors and (self.is_new or editor.dirty):
                 self.show_page(number, focus=False)
                 self.call_after_refresh(editor.focus_error, errors[0].path)
@@ -248,7 +250,7 @@ class SaveScreen(DrioScreen[str | None]):
             return
         self._show_banner(_SAVING, "working")
         self._saving = True
-        mine = self.mine()
+        mine = self.edited_resource()
         again = tuple(name for editor in self.editors if editor.is_mounted for name in editor.resend)
         call = self._create if self.is_new or self.deleted else self._save
 
@@ -260,19 +262,21 @@ class SaveScreen(DrioScreen[str | None]):
     # -- saving (in a worker) ---------------------------------------------------------------------
 
     async def _create(self, client: DrioClient, mine: dict[str, Any], _again: tuple[str, ...]) -> Outcome | None:
-        set_once = set(special_members(self.kind.name)) | {"providerKey"}
+        set_once = set(editor_properties(self.kind.name)) | {"providerKey"}
         body = {
             name: value
             for name, value in comparable(self.kind, mine).items()
             if value is not None and (name not in self.kind.fixed or name in set_once)
         }
-        saver = saver_of(self.backend, client)
+        saver = get_saver(self.connection, client)
         if self._parent_deleted:
             parent = await self._choose_new_parent(saver)
             if not isinstance(parent, str):
                 return parent
             self._parent_id, self._parent_deleted = parent, False
-        return await saver.create(self.kind, self.target.app, body, parent=self._parent_id, intent=self._create_id)
+        return await saver.create(
+            self.kind, self.target.app, body, parent=self._parent_id, idempotency_key=self._create_id
+        )
 
     async def _ask_user(self, dialog: Screen[T]) -> T:
         """Show a dialog and return its result. The banner is empty meanwhile: Esc belongs to the dialog."""
@@ -285,7 +289,7 @@ class SaveScreen(DrioScreen[str | None]):
         """Return the id of the parent that the user chooses, None if the user went back to editing."""
         assert self.kind.parent
         kind = KINDS[self.kind.parent[1]]
-        listed = await saver.listed(kind, self.target.app)
+        listed = await saver.list_resources(kind, self.target.app)
         if isinstance(listed, DrioError):
             return Failed(listed)
         choices = [Choice(id, kind.label(raw), id) for raw in listed if isinstance(id := raw.get("id"), str)]
@@ -297,7 +301,7 @@ class SaveScreen(DrioScreen[str | None]):
 
     async def _save(self, client: DrioClient, mine: dict[str, Any], again: tuple[str, ...]) -> Outcome | None:
         """Read the resource again, ask about conflicts and changes to review, then write."""
-        saver = saver_of(self.backend, client)
+        saver = get_saver(self.connection, client)
         edit = Edit(self.kind, self.target.app, self.target.id, self.base, mine, again)
         while True:
             preview = await saver.preview(edit)
@@ -316,7 +320,7 @@ class SaveScreen(DrioScreen[str | None]):
                     edit.name,
                     self.kind,
                     preview.diff,
-                    merge.theirs,
+                    merge.remote_changes,
                     merge.stale,
                     self.name_of_entry,
                     name_of=self.name_of_id,
@@ -339,9 +343,9 @@ class SaveScreen(DrioScreen[str | None]):
                 self._show_banner("")
             case Saved() as saved:
                 self.outcome = None if self.is_new else saved
-                self._saved(saved.raw, ", ".join(change.dotted for change in saved.diff), saved.request_id)
+                self._finish_save(saved.raw, ", ".join(change.dotted for change in saved.diff), saved.request_id)
             case Unknown(raw=raw) as unknown if succeeded(unknown) and raw is not None:
-                self._saved(raw, "the response was lost, but it was saved", None)
+                self._finish_save(raw, "the response was lost, but it was saved", None)
             case DeletedElsewhere():
                 self._deleted_elsewhere()
             case Refused(error=NotFound() as error) if not error.field_errors and (self.is_new or self.deleted):
@@ -352,25 +356,25 @@ class SaveScreen(DrioScreen[str | None]):
                 if isinstance(error, Forbidden):
                     self._forbid_save(error)
                 self._show_rejection(error, [change.dotted for change in refused.written])
-            case Unknown(verdict=result, error=error):
+            case Unknown(read_back=result, error=error):
                 self._show_banner(f"{error.title}. {_reconciled_text(result, error)} {_NOTHING_LOST}", "warning")
             case Failed(error=error):
                 self._show_banner(f"{error}. {_hint(error)}{_NOTHING_LOST}")
 
-    def _saved(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
+    def _finish_save(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
         self._kept_edit.forget()
         text = what or "nothing was left to write"
         if request_id:
             text += f"\nrequest {request_id}"
         title = f"Saved {self.kind.title.lower()} {self.kind.label(raw)}"
-        self.notify(safe(text, multiline=True).plain, title=safe_line(title, 100).plain, markup=False)
+        self.notify(sanitize(text, multiline=True).plain, title=sanitize_line(title, 100).plain, markup=False)
         self.saved = dict(raw)
         self.dismiss(str(raw.get("id", "")))
 
     def _ask_for_sign_in(self, error: ApiError, again: bool) -> None:
         """The token was refused and cannot be renewed: ask for a new sign-in, then save again, once."""
-        if not self.backend.can_sign_in_again:
-            source = self.backend.session.source if self.backend.session else "the sign-in"
+        if not self.connection.can_sign_in_again:
+            source = self.connection.session.source if self.connection.session else "the sign-in"
             self._show_banner(f"{error}. Start again with another token than that of {source}. {_NOTHING_LOST}")
             self._keep_for_next_start("the token was refused")
         elif again:
@@ -382,7 +386,7 @@ class SaveScreen(DrioScreen[str | None]):
 
     async def _sign_in(self, refused: ApiError) -> None:
         try:
-            again = await self.backend.sign_in_again()
+            again = await self.connection.sign_in_again()
         except DrioError as error:
             self.post_message(self.Done(Failed(error)))
         else:
@@ -419,7 +423,7 @@ class SaveScreen(DrioScreen[str | None]):
     def _keep_for_next_start(self, why: str) -> None:
         """Keep the edit in a file, also when this screen is left: it cannot be saved where it belonged."""
         self._keep_after_leaving = True
-        buffer = self.buffer(why)
+        buffer = self.unsaved_edit(why)
         if buffer is not None:
             self.run_worker(self._keep_in_file(buffer), group="keep", exclusive=True)
 
@@ -429,7 +433,7 @@ class SaveScreen(DrioScreen[str | None]):
 
     def _forbid_save(self, error: ApiError) -> None:
         """Disable saving: the same request would be refused again."""
-        self._save_forbidden = not_allowed(error, "Change something, or sign in as someone else")
+        self._save_forbidden = forbidden_reason(error, "Change something, or sign in as someone else")
         self.refresh_bindings()
 
     def _show_rejection(self, error: ApiError, written: list[str]) -> None:
@@ -441,7 +445,9 @@ class SaveScreen(DrioScreen[str | None]):
             left = editor.apply_errors(left)
             if len(left) < before:
                 self.show_page(number)
-        on_form = [field_error for field_error in left if _first_segment(field_error) in self.form.model.field.members]
+        on_form = [
+            field_error for field_error in left if _first_segment(field_error) in self.form.model.field.properties
+        ]
         left = [field_error for field_error in left if field_error not in on_form]
         if on_form:
             self.show_page(0)
@@ -453,7 +459,7 @@ class SaveScreen(DrioScreen[str | None]):
     def _show_banner(self, text: str, state: str = "error") -> None:
         symbol, colour = _SYMBOLS[state]
         banner = self.query_one("#banner", Static)
-        banner.update(safe_line(f"{symbol} {text}", 400, colour) if text else "")
+        banner.update(sanitize_line(f"{symbol} {text}", 400, colour) if text else "")
         banner.set_class(bool(text), "-said")
 
 
@@ -466,12 +472,12 @@ def _hint(error: DrioError) -> str:
     wait = error.retry_after if isinstance(error, ApiError) else None
     if wait:
         return f"drio asks to wait {duration(wait)}; after that Ctrl+S tries again. "
-    return f"{error.hint} " if error.hint and not isinstance(error, Stopped) else ""
+    return f"{error.hint} " if error.hint and not isinstance(error, RequestCancelled) else ""
 
 
 def _reconciled_text(result: str, error: DrioError) -> str:
     """Return what reading back after an unknown outcome has shown, and what to do."""
     if result == "not applied":
-        yet = " yet" if isinstance(error, Stopped) else ""
+        yet = " yet" if isinstance(error, RequestCancelled) else ""
         return f"Reading again shows that it did not happen{yet}; Ctrl+S tries again."
     return "Reading again does not show whether it happened; Ctrl+S checks first, then writes what is missing."

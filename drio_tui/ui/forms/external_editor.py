@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import SuspendNotSupported
 
-from drio_tui.storage.files import reason_of
+from drio_tui.storage.files import os_error_text
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -25,7 +25,7 @@ class NoEditor(Exception):
     """There is no editor to start, or it failed; the message says why."""
 
 
-def edit_outside(app: App[Any], text: str) -> str | None:
+def edit_in_external_editor(app: App[Any], text: str) -> str | None:
     """Open `text` in an editor; return the edited text, or None if the editor exited with an error.
 
     The text is in a new file of mode 0600 in a separate folder (0700), which is deleted afterwards. The
@@ -43,7 +43,7 @@ def edit_outside(app: App[Any], text: str) -> str | None:
         except SuspendNotSupported:
             raise NoEditor("This terminal cannot be lent to an editor.") from None
         except OSError as error:
-            raise NoEditor(f"The editor did not start: {reason_of(error)}") from None
+            raise NoEditor(f"The editor did not start: {os_error_text(error)}") from None
         if status != 0:
             return None
         try:

@@ -13,8 +13,8 @@ from textual.widgets import Input, TextArea
 
 from drio_tui.api.models import same_json
 from drio_tui.contrast import is_colour
-from drio_tui.schema.fields import MISSING, Reference, compact
-from drio_tui.schema.leaves import JsonNode, Leaf, SecretLeaf
+from drio_tui.schema.fields import MISSING, Reference, compact_json
+from drio_tui.schema.leaves import JsonNode, ScalarNode, SecretNode
 from drio_tui.schema.lists import MapNode
 from drio_tui.schema.nodes import Node
 from drio_tui.schema.objects import ChoiceNode
@@ -23,7 +23,7 @@ from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.forms.field_widget import CONTROLS, LABEL, NUMBER, FieldWidget, message_line
 from drio_tui.ui.forms.inputs import Picker, Segments, TextEditor
 from drio_tui.ui.widgets.line_editor import LineEditor
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 _NOT_SET = "not set"
 _ENTRY_NAME = "-key"
@@ -33,7 +33,7 @@ def on_one_line(node: Node) -> bool:
     """Return whether a node is edited in a single row; this includes alternatives of simple types."""
     if isinstance(node, ChoiceNode):
         return all(variant.scalar or variant.kind == "json" for variant in node.field.variants)
-    return isinstance(node, Leaf | SecretLeaf | JsonNode)
+    return isinstance(node, ScalarNode | SecretNode | JsonNode)
 
 
 class FieldRow(FieldWidget):
@@ -89,14 +89,14 @@ class FieldRow(FieldWidget):
 
     def _editor(self) -> Iterator[Widget]:
         leaf = self.leaf
-        if isinstance(leaf, SecretLeaf):
-            yield LineEditor(leaf.typed, placeholder=self._secret_state(leaf), password=True)
+        if isinstance(leaf, SecretNode):
+            yield LineEditor(leaf.typed_text, placeholder=self._secret_state(leaf), password=True)
         elif isinstance(leaf, JsonNode):
             if leaf.too_long:
-                yield Picker(safe_line(f"{len(leaf.text):,} characters: kept as they are; $EDITOR can edit them"))
+                yield Picker(sanitize_line(f"{len(leaf.text):,} characters: kept as they are; $EDITOR can edit them"))
             else:
                 yield TextEditor(leaf.text, placeholder="JSON", classes="-json")
-        elif isinstance(leaf, Leaf):
+        elif isinstance(leaf, ScalarNode):
             if self._reference is not None or leaf.field.kind == "enum":
                 yield Picker(self._picker_content())
             elif leaf.field.kind == "boolean":
@@ -106,16 +106,16 @@ class FieldRow(FieldWidget):
             else:
                 yield LineEditor(leaf.text, placeholder=self._placeholder(leaf))
 
-    def _secret_state(self, leaf: SecretLeaf) -> str:
+    def _secret_state(self, leaf: SecretNode) -> str:
         if leaf.cleared:
             return "will be removed"
         if leaf.kept:
             return "unchanged"
         return "" if leaf.new else "not set"
 
-    def _placeholder(self, leaf: Leaf) -> str:
+    def _placeholder(self, leaf: ScalarNode) -> str:
         if not leaf.new and leaf.field.default is not MISSING:
-            return f"default: {compact(leaf.field.default)}"
+            return f"default: {compact_json(leaf.field.default)}"
         example = leaf.field.example
         return f"e.g. {example[:200]}" if example else ""
 
@@ -192,7 +192,7 @@ class FieldRow(FieldWidget):
 
     def _swatch(self) -> Content:
         leaf = self.leaf
-        if not (isinstance(leaf, Leaf) and leaf.field.kind == "string" and is_colour(leaf.text)):
+        if not (isinstance(leaf, ScalarNode) and leaf.field.kind == "string" and is_colour(leaf.text)):
             return Content()
         is_colour_field = leaf.field.format in ("color", "colour", "hex-color") or leaf.field.name.endswith("Color")
         return Content.styled(" ██ ", _opaque(leaf.text)) if is_colour_field else Content()
@@ -202,7 +202,7 @@ class FieldRow(FieldWidget):
         for picker in self.query(Picker):
             if picker.has_class("-type"):
                 picker.show(self._type_content())
-            elif isinstance(leaf, Leaf):
+            elif isinstance(leaf, ScalarNode):
                 picker.show(self._picker_content())
         self.set_class(bool(self.node.errors or (leaf and leaf.errors)), "-wrong")
         self.refresh(layout=True)
@@ -213,13 +213,13 @@ class FieldRow(FieldWidget):
         for editor in self.query(LineEditor):
             if editor.has_class(_ENTRY_NAME):
                 editor.value = self._entry_name()
-            elif isinstance(leaf, SecretLeaf):
-                editor.value = leaf.typed
+            elif isinstance(leaf, SecretNode):
+                editor.value = leaf.typed_text
                 editor.placeholder = self._secret_state(leaf)
-            elif isinstance(leaf, Leaf):
+            elif isinstance(leaf, ScalarNode):
                 editor.value = leaf.text
         for area in self.query(TextEditor):
-            if isinstance(leaf, Leaf | JsonNode) and area.text != leaf.text:
+            if isinstance(leaf, ScalarNode | JsonNode) and area.text != leaf.text:
                 area.load_text(leaf.text)
         for segments in self.query(Segments):
             segments.chosen = self._segment_number()
@@ -239,9 +239,9 @@ class FieldRow(FieldWidget):
             return
         leaf = self.leaf
         for node in {id(node): node for node in (self.node, leaf) if node is not None}.values():
-            if node.touched or node.errors or node.value() is not MISSING:
+            if node.is_changed or node.errors or node.value() is not MISSING:
                 node.check_self()  # an empty field that only had the focus is checked when saving
-        if isinstance(self.node.parent, MapNode) and self.node.touched:
+        if isinstance(self.node.parent, MapNode) and self.node.is_changed:
             self.node.parent.check()
         self.refresh_state()
         self.post_message(self.Edited(self))
@@ -258,7 +258,7 @@ class FieldRow(FieldWidget):
         """Handle an edit: check a field with errors again, so that they disappear once corrected."""
         leaf = self.leaf
         for node in (self.node, leaf):
-            if node is not None and node.failed:
+            if node is not None and node.check_errors:
                 node.check_self()
         wrong = bool(self.node.errors or (leaf and leaf.errors))
         if wrong or self.has_class("-wrong"):
@@ -277,11 +277,11 @@ class FieldRow(FieldWidget):
                 self._handle_edit()
             return
         leaf = self.leaf
-        if isinstance(leaf, SecretLeaf):
-            if event.value != leaf.typed:
+        if isinstance(leaf, SecretNode):
+            if event.value != leaf.typed_text:
                 leaf.set_text(event.value)
                 self._handle_edit()
-        elif isinstance(leaf, Leaf) and event.value != leaf.text:
+        elif isinstance(leaf, ScalarNode) and event.value != leaf.text:
             leaf.set_text(event.value)
             self._handle_edit()
 
@@ -294,7 +294,7 @@ class FieldRow(FieldWidget):
     def _text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
         leaf = self.leaf
-        if isinstance(leaf, Leaf | JsonNode) and event.text_area.text != leaf.text:
+        if isinstance(leaf, ScalarNode | JsonNode) and event.text_area.text != leaf.text:
             leaf.set_text(event.text_area.text)
             self._handle_edit()
 
@@ -312,7 +312,7 @@ class FieldRow(FieldWidget):
     @on(Segments.Chosen)
     def _segment_chosen(self, event: Segments.Chosen) -> None:
         event.stop()
-        if not isinstance(self.leaf, Leaf):
+        if not isinstance(self.leaf, ScalarNode):
             return
         if event.number < 2:
             self.leaf.set_value(event.number == 0)
@@ -325,24 +325,24 @@ class FieldRow(FieldWidget):
     # -- choices ----------------------------------------------------------------------------------
 
     def _picker_content(self) -> Content:
-        assert isinstance(self.leaf, Leaf)
+        assert isinstance(self.leaf, ScalarNode)
         value = self.leaf.value()
         if value is None or value is MISSING or value == "":
             example = "" if self._reference else self.leaf.field.example
-            return safe_line(f"choose… e.g. {example}" if example else "choose…", 60, "$foreground-muted")
+            return sanitize_line(f"choose… e.g. {example}" if example else "choose…", 60, "$foreground-muted")
         if self._reference is not None:
             for option in self._reference.options():
                 if _same_value(option.value, value):
-                    return safe_line(option.label, 80)
-            return Content.assemble(safe_line(str(value), 60), (" (not found)", "$text-warning"))
+                    return sanitize_line(option.label, 80)
+            return Content.assemble(sanitize_line(str(value), 60), (" (not found)", "$text-warning"))
         for option in self.leaf.field.options:
             if _same_value(option.value, value):
-                return safe_line(option.label, 80)
-        return Content.assemble(safe_line(visible(self.leaf.text), 60), (" (current value)", "$foreground-muted"))
+                return sanitize_line(option.label, 80)
+        return Content.assemble(sanitize_line(visible(self.leaf.text), 60), (" (current value)", "$foreground-muted"))
 
     def _choices(self) -> tuple[list[Choice[object]], int | None]:
         """Return the choices, and the index of the current one."""
-        assert isinstance(self.leaf, Leaf)
+        assert isinstance(self.leaf, ScalarNode)
         leaf = self.leaf
         value = leaf.value()
         options = self._reference.options() if self._reference else leaf.field.options
@@ -352,7 +352,7 @@ class FieldRow(FieldWidget):
         for known in (value, leaf.initial):
             if known is MISSING or known is None or any(_same_value(choice.value, known) for choice in choices):
                 continue
-            choices.append(Choice(known, known if isinstance(known, str) else compact(known), "current value"))
+            choices.append(Choice(known, known if isinstance(known, str) else compact_json(known), "current value"))
             if _same_value(known, value) and current is None:
                 current = len(choices) - 1
         if not leaf.field.required and not self.is_item:
@@ -368,7 +368,7 @@ class FieldRow(FieldWidget):
         if event.picker.has_class("-type"):
             self._open_types(event)
             return
-        if not isinstance(self.leaf, Leaf):
+        if not isinstance(self.leaf, ScalarNode):
             return
         choices, current = self._choices()
         self.app.push_screen(
@@ -378,14 +378,14 @@ class FieldRow(FieldWidget):
                 current=current,
                 near=event.picker.region,
                 typed=event.typed,
-                free=self.leaf.field.open and self._reference is None,
+                free=self.leaf.field.allows_other_values and self._reference is None,
             ),
             self._value_picked,
         )
 
     def _value_picked(self, choice: Choice[object] | None) -> None:
         leaf = self.leaf
-        if choice is None or not isinstance(leaf, Leaf):
+        if choice is None or not isinstance(leaf, ScalarNode):
             return
         if choice.value is self._reference and self._reference is not None:
             self.post_message(self.CreateRequested(self, choice.typed))
@@ -398,7 +398,7 @@ class FieldRow(FieldWidget):
 
     def set_reference(self, value: str) -> None:
         """Refer to a resource, such as one that was just created."""
-        if isinstance(self.leaf, Leaf):
+        if isinstance(self.leaf, ScalarNode):
             self.leaf.set_value(value)
             self._check_and_post_edited()
 
@@ -418,7 +418,7 @@ class FieldRow(FieldWidget):
                 index = -1 if self.node.chosen is None and event.step > 0 else self.node.chosen or 0
                 self._choose_type((index + event.step) % count)
             return
-        if not isinstance(self.leaf, Leaf):
+        if not isinstance(self.leaf, ScalarNode):
             return
         choices, current = self._choices()
         choices = [choice for choice in choices if not choice.quiet]
@@ -433,7 +433,7 @@ class FieldRow(FieldWidget):
         assert isinstance(node, ChoiceNode)
         if node.chosen is None:
             return Content.styled("null" if node.null else "type…", "$foreground-muted")
-        return safe_line(node.field.variants[node.chosen].title, 20)
+        return sanitize_line(node.field.variants[node.chosen].title, 20)
 
     def _open_types(self, event: Picker.Wanted) -> None:
         node = self.node
@@ -454,9 +454,14 @@ class FieldRow(FieldWidget):
         node = self.node
         if not isinstance(node, ChoiceNode) or node.chosen == number:
             return
-        text = node.body.text if isinstance(node.body, Leaf) else ""
+        text = node.body.text if isinstance(node.body, ScalarNode) else ""
         body = node.choose(number)
-        if isinstance(body, Leaf) and text and not body.text and body.field.kind in ("string", "number", "integer"):
+        if (
+            isinstance(body, ScalarNode)
+            and text
+            and not body.text
+            and body.field.kind in ("string", "number", "integer")
+        ):
             body.set_text(text)  # keep what was typed
         for child in list(self.children):
             if not _edits_name_or_type(child):

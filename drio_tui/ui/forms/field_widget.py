@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from drio_tui.schema.lists import ArrayNode, MapNode
 from drio_tui.schema.nodes import Node
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 LABEL = 24
 """Cells of the column of labels."""
@@ -89,9 +89,9 @@ class FieldWidget(Widget):
         text = self.called
         if isinstance(parent, ArrayNode):
             text = str(parent.items.index(self.node) + 1) if self.node in parent.items else ""
-        mark = ("• ", "$text-accent") if self.node.touched else ""
+        mark = ("• ", "$text-accent") if self.node.is_changed else ""
         star = ("*", "$text-warning") if field.required and not self.is_item else ""
-        name = safe_line(text or field.name or "Value", max(2, room - 2 * bool(mark) - bool(star)))
+        name = sanitize_line(text or field.name or "Value", max(2, room - 2 * bool(mark) - bool(star)))
         return Content.assemble(mark, name, star)
 
     def control_at(self, event: events.Click, width: int) -> int | None:
@@ -102,7 +102,7 @@ class FieldWidget(Widget):
         return {1: -1, 3: 1, 5: 0}.get(column)
 
 
-def once_mounted(owner: Widget, mounting: Awaitable[object], callback: Callable[[], None]) -> None:
+def call_when_mounted(owner: Widget, mounting: Awaitable[object], callback: Callable[[], None]) -> None:
     """Call `callback` once `mounting`, including everything in it, is mounted."""
 
     async def wait_and_call() -> None:
@@ -118,6 +118,6 @@ def message_line(node: Node, *, more_errors: tuple[str, ...] = (), help_text: st
     if errors:
         parts: list[Content | str | tuple[str, str]] = []
         for number, error in enumerate(dict.fromkeys(errors)):
-            parts += [("\n" if number else ""), ("✗ ", "$text-error"), safe_line(error, 300, "$text-error")]
+            parts += [("\n" if number else ""), ("✗ ", "$text-error"), sanitize_line(error, 300, "$text-error")]
         return Content.assemble(*parts)
-    return safe_line(help_text, 400, "$foreground-muted") if help_text else Content()
+    return sanitize_line(help_text, 400, "$foreground-muted") if help_text else Content()

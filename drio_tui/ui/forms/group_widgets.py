@@ -17,8 +17,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from drio_tui.schema.fields import Reference
-from drio_tui.schema.form import hidden
-from drio_tui.schema.leaves import Leaf
+from drio_tui.schema.form import is_hidden
+from drio_tui.schema.leaves import ScalarNode
 from drio_tui.schema.lists import ArrayNode, MapNode
 from drio_tui.schema.nodes import Node
 from drio_tui.schema.objects import ChoiceNode, ObjectNode
@@ -26,10 +26,10 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.forms.field_row import FieldRow, on_one_line
-from drio_tui.ui.forms.field_widget import CONTROLS, FieldWidget, message_line, once_mounted
+from drio_tui.ui.forms.field_widget import CONTROLS, FieldWidget, call_when_mounted, message_line
 from drio_tui.ui.forms.inputs import Picker
 from drio_tui.ui.widgets.line_editor import LineEditor
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 References = Mapping[str, Reference]
 
@@ -64,7 +64,7 @@ class AddLine(Widget, can_focus=True):
         self._text = text
 
     def render(self) -> Content:
-        return Content.assemble(("+ ", "$text-accent"), safe_line(self._text, 60))
+        return Content.assemble(("+ ", "$text-accent"), sanitize_line(self._text, 60))
 
     def action_add(self) -> None:
         self.post_message(self.Pressed())
@@ -199,7 +199,7 @@ class Block(FieldWidget):
         body.remove_children()
         mounting = body.mount(*self._with_entry_name())
         self.refresh_state()
-        once_mounted(self, mounting, self.focus_inside)
+        call_when_mounted(self, mounting, self.focus_inside)
 
     def focus_editor(self) -> None:
         for header in self.query_children(BlockHeader):
@@ -231,24 +231,24 @@ class ObjectBlock(Block):
     node: ObjectNode
 
     def body_widgets(self) -> Iterator[Widget]:
-        if self.node.field.recursive and not self.node.members:
+        if self.node.field.recursive and not self.node.properties:
             yield AddLine(f"Add {self.node.field.title}")
             return
-        visible_members = [member for member in self.node.members.values() if not hidden(member)]
+        visible_members = [member for member in self.node.properties.values() if not is_hidden(member)]
         for member in visible_members:
             yield self.child_widget(member)
 
     def summary(self) -> Content:
-        if self.node.presence == "null" and not self.node.counts:
+        if self.node.presence == "null" and not self.node.is_present:
             return Content("null")
-        if not self.node.counts:
+        if not self.node.is_present:
             return Content("not set")
         extra = len(self.node.extra)
         parts: list[Content] = []
         if self.is_item or self.folded:
-            for member in self.node.members.values():
-                if isinstance(member, Leaf) and member.text and member.field.kind in ("string", "enum"):
-                    parts.append(safe_line(member.text, 30))
+            for member in self.node.properties.values():
+                if isinstance(member, ScalarNode) and member.text and member.field.kind in ("string", "enum"):
+                    parts.append(sanitize_line(member.text, 30))
                 if len(parts) == 2:
                     break
         if extra:
@@ -257,10 +257,10 @@ class ObjectBlock(Block):
 
     @on(AddLine.Pressed)
     def _make_present(self, event: AddLine.Pressed) -> None:
-        if self.node.members:
+        if self.node.properties:
             return
         event.stop()
-        self.node.make_present()
+        self.node.ensure_present()
         self.rebuild_body()
         self.post_message(self.Edited(self))
 
@@ -331,7 +331,7 @@ class ListBlock(Block):
         body = self.body
         mounting = body.mount(field_widget, before=len(body.children) - 1)
         self.refresh_state()
-        once_mounted(self, mounting, lambda: _focus(field_widget))
+        call_when_mounted(self, mounting, lambda: _focus(field_widget))
         self.post_message(self.Edited(self))
 
     def move_item(self, field_widget: FieldWidget, step: int) -> None:
@@ -398,7 +398,7 @@ class ChoiceBlock(Block):
     def _chosen_title(self) -> Content:
         if self.node.chosen is None:
             return Content("null" if self.node.null else "choose…").stylize("$foreground-muted")
-        return safe_line(self.node.field.variants[self.node.chosen].title, 60)
+        return sanitize_line(self.node.field.variants[self.node.chosen].title, 60)
 
     def summary(self) -> Content:
         return self._chosen_title() if self.folded else Content()

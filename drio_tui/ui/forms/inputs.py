@@ -23,7 +23,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.textual_internals import forget_watchers
 from drio_tui.ui.widgets.line_editor import sanitized_same_length
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 
 class TextEditor(TextArea, inherit_bindings=False):
@@ -80,7 +80,7 @@ class Segments(Widget, can_focus=True):
 
     def __init__(self, labels: Sequence[str], chosen: int | None) -> None:
         super().__init__()
-        self._labels = [safe_line(label, 24) for label in labels]
+        self._labels = [sanitize_line(label, 24) for label in labels]
         self.set_reactive(Segments.chosen, chosen)
 
     def render(self) -> Content:

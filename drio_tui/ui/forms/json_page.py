@@ -14,7 +14,7 @@ from drio_tui.schema.form import FormModel
 from drio_tui.schema.jsontext import pretty
 from drio_tui.schema.leaves import TOO_LONG
 from drio_tui.ui.forms.inputs import TextEditor
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 
 class FormPage(VerticalScroll, can_focus=False):
@@ -47,7 +47,7 @@ class WholeJson(FormPage):
             message = f"{len(text):,} characters are too many to edit here; the fields, and $EDITOR, can edit them."
             return AwaitComplete(removed, self.mount(Static(Content(message).stylize("$foreground-muted"))))
         self._area = TextEditor(text, classes="-whole")
-        error = safe_line(f"✗ not taken over: {self._error}", 300, "$text-error") if self._error else Content()
+        error = sanitize_line(f"✗ not taken over: {self._error}", 300, "$text-error") if self._error else Content()
         return AwaitComplete(removed, self.mount(self._area, Static(error, classes="-json-error")))
 
     def focus_text(self) -> None:
@@ -76,5 +76,5 @@ class WholeJson(FormPage):
             return False
         self.drop()
         self._shown = text
-        self._model.take(value)
+        self._model.assign(value)
         return True

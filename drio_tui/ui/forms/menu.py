@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from drio_tui.schema.fields import MISSING
 from drio_tui.schema.form import has_secret, to_fields, to_json
-from drio_tui.schema.leaves import JsonNode, SecretLeaf
+from drio_tui.schema.leaves import JsonNode, SecretNode
 from drio_tui.schema.lists import ArrayNode, MapNode
 from drio_tui.schema.nodes import Node
 from drio_tui.ui.dialogs.select_dialog import Choice
@@ -25,10 +25,10 @@ def menu_items(field_widget: FieldWidget) -> list[Choice[str]]:
     items: list[Choice[str]] = []
     if isinstance(node, ArrayNode | MapNode):
         items.append(Choice("add", "Add one"))
-    if node.touched:
+    if node.is_changed:
         items.append(Choice("reset", "Reset", "to how it was"))
     value = node.value()
-    secret = isinstance(node, SecretLeaf)
+    secret = isinstance(node, SecretNode)
     if (
         not node.field.required
         and (value is not MISSING or secret)

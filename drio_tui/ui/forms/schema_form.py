@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
 from drio_tui.schema.fields import Reference
-from drio_tui.schema.form import FormModel, hidden
+from drio_tui.schema.form import FormModel, is_hidden
 from drio_tui.schema.nodes import Node
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -23,11 +23,11 @@ from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.forms import menu
 from drio_tui.ui.forms.field_row import FieldRow
-from drio_tui.ui.forms.field_widget import FieldWidget, once_mounted
+from drio_tui.ui.forms.field_widget import FieldWidget, call_when_mounted
 from drio_tui.ui.forms.group_widgets import Block, ListBlock, make_field_widget
 from drio_tui.ui.forms.json_page import FormPage, WholeJson
 from drio_tui.ui.forms.tabs import TabStrip
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 if TYPE_CHECKING:
     from drio_tui.api.errors import FieldError
@@ -124,7 +124,7 @@ class SchemaForm(Widget):
         self._groups = model.groups(groups)
         self._current = 0
         self._shown_notes = Content()
-        self._filled: set[int] = set()
+        self.is_filled: set[int] = set()
         self._json_page: WholeJson | None = None
         self._removing: list[Awaitable[object]] = []
         self._mounting: Awaitable[object] | None = None
@@ -179,10 +179,10 @@ class SchemaForm(Widget):
         if isinstance(page, WholeJson):
             self._mounting = page.show()
             return
-        if number in self._filled:
+        if number in self.is_filled:
             return
-        self._filled.add(number)
-        nodes = [node for node in self.model.nodes_of(self._groups[number]) if not hidden(node)]
+        self.is_filled.add(number)
+        nodes = [node for node in self.model.nodes_in(self._groups[number]) if not is_hidden(node)]
         is_single = len(nodes) == 1 and len(self._groups) > 1
         widgets: list[Widget] = [make_field_widget(node, self._references, header=not is_single) for node in nodes]
         empty = Static(Content("Nothing to fill in here.").stylize("$foreground-muted"))
@@ -206,7 +206,7 @@ class SchemaForm(Widget):
         groups = self.model.groups(self._group_config)
         if [group.title for group in groups] == [group.title for group in self._groups]:
             self._groups = groups
-        self._filled.clear()
+        self.is_filled.clear()
         self._removing = [self._page(number).remove_children() for number in range(len(self._groups))]
 
     # -- tabs -------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ class SchemaForm(Widget):
     def _after_mounting(self, callback: Callable[[], None]) -> None:
         """Call `callback` once the content of the current tab is mounted."""
         if self._mounting is not None:
-            once_mounted(self, self._mounting, callback)
+            call_when_mounted(self, self._mounting, callback)
 
     @on(TabStrip.Chosen)
     def _tab_chosen(self, event: TabStrip.Chosen) -> None:
@@ -300,16 +300,19 @@ class SchemaForm(Widget):
 
     def action_outside(self) -> None:
         """Edit the whole object as JSON in the user's editor."""
-        from drio_tui.ui.forms.external_editor import NoEditor, edit_outside  # tempfile and subprocess, rarely needed
+        from drio_tui.ui.forms.external_editor import (  # tempfile and subprocess, rarely needed
+            NoEditor,
+            edit_in_external_editor,
+        )
 
         if self._json_page is None:
             return
         self._apply_json_edits()
         text = self._json_page.text
         try:
-            edited = edit_outside(self.app, text)
+            edited = edit_in_external_editor(self.app, text)
         except NoEditor as error:
-            self.notify(safe_line(str(error), 300).plain, severity="warning", markup=False)
+            self.notify(sanitize_line(str(error), 300).plain, severity="warning", markup=False)
             return
         if edited is None or edited == text:
             return
@@ -331,14 +334,14 @@ class SchemaForm(Widget):
         invalid = bool(self.model.check()) or self.has_invalid_json
         self._show_errors()
         if invalid:
-            self._focus_error(self.model.failing())
+            self._focus_error(self.model.nodes_with_errors())
         return not invalid
 
     def apply_errors(self, errors: Iterable[FieldError]) -> list[FieldError]:
         """Show the server's errors at their fields; return those that belong to no field."""
         unmatched = self.model.apply_errors(errors)
         self._show_errors()
-        self._focus_error([node for node in self.model.failing() if node.refused])
+        self._focus_error([node for node in self.model.nodes_with_errors() if node.server_errors])
         return unmatched
 
     def _show_errors(self) -> None:
@@ -348,7 +351,7 @@ class SchemaForm(Widget):
 
     def _update_status(self) -> None:
         """Update the error counts of the tabs and the line at the bottom."""
-        failing = self.model.failing()
+        failing = self.model.nodes_with_errors()
         counts = [0] * len(self.titles)
         for node in failing:
             counts[self._tab_of(node)] += len(node.errors) if node is not self.model.root else 0
@@ -357,11 +360,11 @@ class SchemaForm(Widget):
         if self._tab_strip is not None:
             self._tab_strip.count(counts)
         parts: list[Content] = []
-        parts += [safe_line(f"✗ {text}", 300, "$text-error") for text in self.model.root.errors]
+        parts += [sanitize_line(f"✗ {text}", 300, "$text-error") for text in self.model.root.errors]
         if self.has_invalid_json and not self._is_json(self._current):
-            parts.append(safe_line("✗ The JSON view holds text that does not parse.", 200, "$text-error"))
+            parts.append(sanitize_line("✗ The JSON view holds text that does not parse.", 200, "$text-error"))
         if self._note and not parts:
-            parts.append(safe_line(self._note, 300, "$foreground-muted"))
+            parts.append(sanitize_line(self._note, 300, "$foreground-muted"))
         notes = Content("\n").join(parts)
         if notes != self._shown_notes:  # updating lays out the whole screen again
             self._shown_notes = notes
@@ -374,7 +377,7 @@ class SchemaForm(Widget):
         while top.parent is not None and top.parent is not self.model.root:
             top = top.parent
         for number, group in enumerate(self._groups):
-            if any(member is top for member in self.model.nodes_of(group)):
+            if any(member is top for member in self.model.nodes_in(group)):
                 return number
         return 0
 
@@ -391,7 +394,7 @@ class SchemaForm(Widget):
         self._after_mounting(lambda: self._focus_node(node))
 
     def _focus_node(self, node: Node) -> None:
-        field_widget = self.place_of(node)
+        field_widget = self.field_widget_of(node)
         if field_widget is None:
             return
         for ancestor in field_widget.ancestors:
@@ -399,7 +402,7 @@ class SchemaForm(Widget):
                 ancestor.folded = False
         field_widget.focus_editor()
 
-    def place_of(self, node: Node) -> FieldWidget | None:
+    def field_widget_of(self, node: Node) -> FieldWidget | None:
         """Return the widget of a node, or of its nearest ancestor that has one; None before its tab was shown."""
         widgets = {id(field_widget.node): field_widget for field_widget in self.query(FieldWidget)}
         current: Node | None = node
@@ -410,7 +413,7 @@ class SchemaForm(Widget):
         return None
 
     def action_next_error(self) -> None:
-        failing = [node for node in self.model.failing() if node is not self.model.root]
+        failing = [node for node in self.model.nodes_with_errors() if node is not self.model.root]
         if not failing:
             return
         focused = self._focused_place()
@@ -449,8 +452,8 @@ class SchemaForm(Widget):
 
     def refer(self, path: str, value: str) -> None:
         """Set the reference at `path` to a resource that was just created."""
-        node, rest = self.model.nearest(path)
-        field_widget = self.place_of(node)
+        node, rest = self.model.nearest_node(path)
+        field_widget = self.field_widget_of(node)
         if not rest and isinstance(field_widget, FieldRow):
             field_widget.set_reference(value)
             field_widget.focus_editor()
@@ -531,7 +534,7 @@ class SchemaForm(Widget):
         replacement = make_field_widget(node, self._references, header=not without_header)
         mounting = parent.mount(replacement, before=field_widget)
         field_widget.remove()
-        once_mounted(self, mounting, replacement.focus_editor)
+        call_when_mounted(self, mounting, replacement.focus_editor)
 
     @on(TextArea.Changed)
     def _json_typed(self, event: TextArea.Changed) -> None:

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 
 class TabStrip(Widget, can_focus=True):
@@ -61,7 +61,7 @@ class TabStrip(Widget, can_focus=True):
             style = "$text-primary bold underline" if number == self.chosen else "$foreground-muted"
             if number == self.chosen and self.has_focus:
                 style = "$block-cursor-foreground on $block-cursor-background bold"
-            parts: list[Content | tuple[str, str]] = [safe_line(title, 24, style)]
+            parts: list[Content | tuple[str, str]] = [sanitize_line(title, 24, style)]
             if self._errors[number]:
                 parts.append((f" ✗{self._errors[number]}", "$text-error bold"))
             labels.append(Content.assemble(" ", *parts, " "))

@@ -6,7 +6,7 @@ from textual import on
 from textual.widgets import Button, Static
 
 from drio_tui.ui.editing.batch_dialog import BatchDialog
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 
 MAX_PROBLEMS = 12
 """The maximum number of problems shown; of the others only the number is shown."""
@@ -27,5 +27,5 @@ class MakingScreen(BatchDialog):
         """Show the complete error messages, which do not fit into the lines of the list."""
         failed = self.work.failed if self.work is not None else []
         if failed:
-            lines = [f"✗ {result.task.about}: {result.problem}" for result in failed[:MAX_PROBLEMS]]
-            self.query_one("#body", Static).update(safe("\n".join(lines), multiline=True))
+            lines = [f"✗ {result.task.label}: {result.problem}" for result in failed[:MAX_PROBLEMS]]
+            self.query_one("#body", Static).update(sanitize("\n".join(lines), multiline=True))

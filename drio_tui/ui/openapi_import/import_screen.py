@@ -15,12 +15,12 @@ from textual.widgets import Button, Input, Static
 
 from drio_tui.api.errors import DrioError
 from drio_tui.openapi_import.document import Document, open_document
-from drio_tui.openapi_import.errors import ImportFailed, Problem
-from drio_tui.openapi_import.existing import present_in
-from drio_tui.openapi_import.import_batch import batch
+from drio_tui.openapi_import.errors import DocumentProblem, ImportFailed
+from drio_tui.openapi_import.existing import existing_resources
+from drio_tui.openapi_import.import_batch import import_batch
 from drio_tui.openapi_import.model import OperationDetail, Scheme
-from drio_tui.openapi_import.planning import Plan, Target
-from drio_tui.openapi_import.security import BY_PROVIDER, connection_of, secret_of
+from drio_tui.openapi_import.planning import ExistingIntegration, Plan
+from drio_tui.openapi_import.security import CREDENTIAL_KEYS, connection_body, secret_of
 from drio_tui.openapi_import.servers import why_no_base
 from drio_tui.text import count_of
 from drio_tui.tool_calls.egress import origin_text
@@ -30,8 +30,8 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.allow_host import ask_to_allow
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
-from drio_tui.ui.editing.create import make_new
-from drio_tui.ui.editing.edit_screen import Target as EditTarget
+from drio_tui.ui.editing.create import create_resource
+from drio_tui.ui.editing.edit_screen import EditTarget as EditTarget
 from drio_tui.ui.forms.inputs import Picker, Segments
 from drio_tui.ui.openapi_import.import_dialog import MAX_PROBLEMS, MakingScreen
 from drio_tui.ui.openapi_import.operation_picker import OperationPicker
@@ -39,7 +39,7 @@ from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.line_editor import LineEditor
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
 from drio_tui.workspace.lint.reachability import private_origin
 from drio_tui.workspace.model.loader import load_app
@@ -93,7 +93,7 @@ class ImportScreen(DrioScreen[bool]):
     class CheckProgressed(Message):
         """The validator reported a problem, or with None it has ended, `finished` or not."""
 
-        def __init__(self, document: Document, problem: Problem | None, finished: bool = False) -> None:
+        def __init__(self, document: Document, problem: DocumentProblem | None, finished: bool = False) -> None:
             super().__init__()
             self.document = document
             self.problem = problem
@@ -109,7 +109,7 @@ class ImportScreen(DrioScreen[bool]):
     class PlanReady(Message):
         """The plan was made; `checked` are problems of the chosen operations, `snapshot` is the app it was made for."""
 
-        def __init__(self, plan: Plan, checked: tuple[Problem, ...], snapshot: Snapshot) -> None:
+        def __init__(self, plan: Plan, checked: tuple[DocumentProblem, ...], snapshot: Snapshot) -> None:
             super().__init__()
             self.plan = plan
             self.checked = checked
@@ -125,7 +125,7 @@ class ImportScreen(DrioScreen[bool]):
         self._integration = ""
         self._integration_chosen = False  # by the user
         self._auth = ""
-        self._problems: list[Problem] = []
+        self._problems: list[DocumentProblem] = []
         self._checked = False  # the whole document, to the end
         self._checking = False
         self._plan: Plan | None = None
@@ -182,7 +182,9 @@ class ImportScreen(DrioScreen[bool]):
 
     def unsaved(self) -> str:
         return (
-            f"the selection of {count_of(len(self.picker.choosing), 'operation')}" if len(self.picker.choosing) else ""
+            f"the selection of {count_of(len(self.picker.selection), 'operation')}"
+            if len(self.picker.selection)
+            else ""
         )
 
     # -- loading ----------------------------------------------------------------------------------
@@ -219,7 +221,7 @@ class ImportScreen(DrioScreen[bool]):
         self.progress = ""
         error = message.error
         if self.document is None:
-            self.query_one("#empty", EmptyState).say_error(error, ("Enter", "try again"))
+            self.query_one("#empty", EmptyState).show_error(error, ("Enter", "try again"))
         else:
             self.drio.show_error(error)
         self.query_one(".-source", LineEditor).focus()
@@ -232,7 +234,7 @@ class ImportScreen(DrioScreen[bool]):
 
     def watch_progress(self, progress: str) -> None:
         if progress and self.document is None:
-            self.query_one("#empty", EmptyState).say("Reading the document", f"{progress}…", ("Esc", "stop"))
+            self.query_one("#empty", EmptyState).show_message("Reading the document", f"{progress}…", ("Esc", "stop"))
         self._update_note()
 
     def watch_document(self, document: Document | None) -> None:
@@ -286,7 +288,7 @@ class ImportScreen(DrioScreen[bool]):
         if self.progress:
             parts.append(Content.styled(f"◌ {self.progress}… Esc stops", "$text-warning"))
         if document is not None:
-            parts.append(safe_line(f"{document.title} {document.head.version}", 60, "bold"))
+            parts.append(sanitize_line(f"{document.title} {document.head.version}", 60, "bold"))
             parts.append(Content.styled(f"OpenAPI {document.head.openapi[:12]}", "$foreground-muted"))
             if self._problems:
                 parts.append(Content.styled(f"▲ {count_of(len(self._problems), 'problem')} (p)", "$text-warning"))
@@ -314,18 +316,18 @@ class ImportScreen(DrioScreen[bool]):
 
     def on_import_screen_detail_loaded(self, message: DetailLoaded) -> None:
         detail, document = message.detail, self.document
-        operation = document.offered(detail.id) if document else None
-        if operation is None or detail.id != self.picker.id_here:
+        operation = document.operation(detail.id) if document else None
+        if operation is None or detail.id != self.picker.current_id:
             return
         lines = [
-            safe_line(detail.id, 200, "bold"),
+            sanitize_line(detail.id, 200, "bold"),
             Content(f"In the list of tools: {kilobytes(detail.bytes)}, about {detail.tokens:,} tokens"),
         ]
         if operation.obstacle:
-            lines.append(safe(f"✗ {operation.obstacle}", "$text-error"))
-        lines += [safe(f"▲ {note}", "$text-warning") for note in dict.fromkeys((*operation.notes, *detail.notes))]
+            lines.append(sanitize(f"✗ {operation.obstacle}", "$text-error"))
+        lines += [sanitize(f"▲ {note}", "$text-warning") for note in dict.fromkeys((*operation.notes, *detail.notes))]
         if operation.schemes:
-            lines.append(safe(f"It wants a sign-in: {' or '.join(operation.schemes)}", "$foreground-muted"))
+            lines.append(sanitize(f"It wants a sign-in: {' or '.join(operation.schemes)}", "$foreground-muted"))
         self.query_one("#about", Static).update(Content("\n").join(lines[:8]))
         self.query_one("#json", JsonView).show(detail.seen)
 
@@ -344,20 +346,20 @@ class ImportScreen(DrioScreen[bool]):
     def _show_settings(self) -> None:
         target = self._target()
         name = target.name if target else f"a new integration: {self.document.title if self.document else ''}"
-        self.query_one(".-integration", Picker).show(safe_line(name, 70))
+        self.query_one(".-integration", Picker).show(sanitize_line(name, 70))
         self.query_one(".-base", LineEditor).disabled = target is not None
         integration_auth = target.text("authId") if target else ""
         auth = integration_auth or self._auth
         connection = self._snapshot.resource("auth", auth) if auth else None
         text = connection.name if connection else "none"
-        scheme = self.document.proposal(self.picker.choosing.chosen) if self.document else None
+        scheme = self.document.preferred_scheme(self.picker.selection.chosen) if self.document else None
         if integration_auth:
             text += " (the integration's own)"
         elif scheme is not None and connection is None:
             adds = "Enter adds what the document wants" if scheme.provider else "the document wants"
             text = f"none: {adds}, {scheme.about}. {scheme.problem}".rstrip()
         picker = self.query_one(".-auth", Picker)
-        picker.show(safe_line(text, 110))
+        picker.show(sanitize_line(text, 110))
         picker.disabled = bool(integration_auth)
 
     def _target(self) -> Resource | None:
@@ -373,7 +375,7 @@ class ImportScreen(DrioScreen[bool]):
         document = self.document
         if document is None:
             return
-        present = present_in(self._snapshot)
+        present = existing_resources(self._snapshot)
         if not self._integration_chosen:
             integration = present.integration(document.base_url, document.title)
             self._integration = str(integration.get("id") or "") if integration else ""
@@ -384,8 +386,8 @@ class ImportScreen(DrioScreen[bool]):
         bound = present.tools_by_operation()
         tools = self.query_one(Segments).chosen != 1
         complete = {id for id, raw in existing.items() if not tools or str(raw.get("id")) in bound}
-        if complete != self.picker.choosing.existing:
-            self.picker.choosing.set_existing(complete)
+        if complete != self.picker.selection.existing:
+            self.picker.selection.set_existing(complete)
             self.picker.refresh_rows()
         self._show_settings()
 
@@ -422,10 +424,10 @@ class ImportScreen(DrioScreen[bool]):
         document = self.document
         choices: list[Choice[Any]] = [Choice("", "none", quiet=True)]
         providers = {resource.text("key") for resource in self._snapshot.resources("provider")}
-        preferred = document.proposal(self.picker.choosing.chosen) if document else None
+        preferred = document.preferred_scheme(self.picker.selection.chosen) if document else None
         schemes = sorted(document.schemes if document else (), key=lambda scheme: scheme != preferred)
         for scheme in schemes:
-            if scheme.provider in BY_PROVIDER and scheme.provider in providers:
+            if scheme.provider in CREDENTIAL_KEYS and scheme.provider in providers:
                 choices.append(Choice(scheme, f"new: {scheme.about}", scheme.name, new=True))
         resources = [resource for resource in self._snapshot.resources("auth") if not resource.made_up]
         choices += [Choice(resource.id, resource.name, resource.text("providerName")) for resource in resources]
@@ -445,7 +447,7 @@ class ImportScreen(DrioScreen[bool]):
         """Let the user fill in a connection for the document's security scheme, and use it."""
         if self.document is None:
             return
-        id = await self.new_connection(connection_of(scheme, self.document.title))
+        id = await self.new_connection(connection_body(scheme, self.document.title))
         if id:
             self._auth = id
             self._show_settings()
@@ -453,8 +455,8 @@ class ImportScreen(DrioScreen[bool]):
 
     async def new_connection(self, begin: dict[str, Any]) -> str:
         """Create an auth connection with these initial properties; return its id, empty if the user cancelled."""
-        target = EditTarget(self._app_id, "auth", begin=begin, wanted_by="the import", member=secret_of(begin))
-        connection = await make_new(self.drio, target, self._snapshot)
+        target = EditTarget(self._app_id, "auth", initial=begin, requested_by="the import", focus_path=secret_of(begin))
+        connection = await create_resource(self.drio, target, self._snapshot)
         return connection.id if connection is not None else ""
 
     # -- creating ---------------------------------------------------------------------------------
@@ -466,7 +468,7 @@ class ImportScreen(DrioScreen[bool]):
             return "Give a document first, then press Enter."
         if action == "problems" and not self._problems:
             return "Nothing odd was found in the document."
-        if action == "make" and not len(self.picker.choosing):
+        if action == "make" and not len(self.picker.selection):
             return "Choose operations first, with Space."
         return None
 
@@ -496,10 +498,10 @@ class ImportScreen(DrioScreen[bool]):
         async def work() -> None:
             try:
                 snapshot = await self.read_app()
-                target: Target | str = Target(integration, url) if integration else ""
+                target: ExistingIntegration | str = ExistingIntegration(integration, url) if integration else ""
                 plan = await document.plan(
-                    chosen, base_url=url, integration=target, auth=auth, tools=tools, present=present_in(snapshot),
-                    again=again,
+                    chosen, base_url=url, integration=target, auth=auth, tools=tools,
+                    present=existing_resources(snapshot), again=again,
                 )  # fmt: skip
                 checked = () if self._checked else (await document.check(chosen)).problems
             except DrioError as error:
@@ -513,12 +515,12 @@ class ImportScreen(DrioScreen[bool]):
         """Return the chosen operations and the settings that the plan depends on."""
         tools = self.query_one(Segments).chosen != 1
         again = self._integration_chosen and not self._integration
-        return self.picker.choosing.chosen, tools, self._integration, self._auth, self._base_url(), again
+        return self.picker.selection.chosen, tools, self._integration, self._auth, self._base_url(), again
 
     async def read_app(self) -> Snapshot:
         """Read the app, so that resources that others created meanwhile are not created again. Raises `DrioError`."""
         snapshot = Snapshot(self._app_id)
-        await load_app(await self.backend.ready(), self._app_id, snapshot.apply)
+        await load_app(await self.connection.ready(), self._app_id, snapshot.apply)
         for part in snapshot.parts.values():
             if part.error is not None:
                 raise part.error
@@ -535,7 +537,7 @@ class ImportScreen(DrioScreen[bool]):
         self._plan, self._batch = message.plan, None
         self._confirm(message.plan, message.checked)
 
-    def _confirm(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
+    def _confirm(self, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:
         ids = {resource.source for resource in plan.resources}
         related = [problem for problem in self._problems if problem.operation in ids]
         texts = list(dict.fromkeys(map(_problem_text, (*plan.problems, *related, *checked))))
@@ -560,7 +562,7 @@ class ImportScreen(DrioScreen[bool]):
         self.app.push_screen(screen, self._dialog_closed)
 
     def _create_batch(self, saver: Saver, plan: Plan) -> Batch:
-        self._batch = batch(saver, self._app_id, plan)
+        self._batch = import_batch(saver, self._app_id, plan)
         return self._batch
 
     def _dialog_closed(self, started: bool | None) -> None:
@@ -581,7 +583,7 @@ class ImportScreen(DrioScreen[bool]):
 
     async def _finish(self, plan: Plan) -> None:
         """Ask whether the sandbox may call the API if its address is private, then go back to the app."""
-        client = self.backend.client
+        client = self.connection.client
         urls = [str(resource.body["baseUrl"]) for resource in plan.resources if "baseUrl" in resource.body]
         urls += [
             resource.text("baseUrl") for id in plan.used if (resource := self._snapshot.resource("integration", id))
@@ -611,7 +613,7 @@ class ImportScreen(DrioScreen[bool]):
         if len(lines) > MAX_PROBLEMS:
             text += f"\nand {len(lines) - MAX_PROBLEMS} more"
         self.notify(
-            safe(text, multiline=True).plain, title="In the document", severity="warning", timeout=20, markup=False
+            sanitize(text, multiline=True).plain, title="In the document", severity="warning", timeout=20, markup=False
         )
 
     def action_other_side(self) -> None:
@@ -630,7 +632,7 @@ class ImportScreen(DrioScreen[bool]):
 
     def action_back(self) -> None:
         """Cancel loading and planning; if nothing runs, leave the tool or the settings; otherwise leave the screen."""
-        stopped = [worker for worker in self._under_way() if worker.group in ("read", "plan")]
+        stopped = [worker for worker in self._running_workers() if worker.group in ("read", "plan")]
         if stopped:
             for worker in stopped:
                 worker.cancel()
@@ -645,6 +647,6 @@ class ImportScreen(DrioScreen[bool]):
             self.drio.back()
 
 
-def _problem_text(problem: Problem) -> str:
+def _problem_text(problem: DocumentProblem) -> str:
     where = problem.operation or problem.where
     return f"{where}: {problem.message}" if where else problem.message

@@ -21,7 +21,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 _MARK_CELLS = 4
 _METHODS = {"GET": "$text-success", "HEAD": "$text-success", "OPTIONS": "$text-success", "DELETE": "$text-error"}
@@ -91,7 +91,7 @@ class OperationPicker(Vertical):
 
     def __init__(self, operations: Sequence[OperationSummary] = (), *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.choosing = OperationSelection(operations)
+        self.selection = OperationSelection(operations)
         self._cache: dict[str, Row] = {}
         self._shown: list[OperationSummary] = []
 
@@ -100,9 +100,9 @@ class OperationPicker(Vertical):
         yield OperationRows(
             Column("", 2),
             Column("Method", 7),
-            Column("Path", least=18, cut="middle"),
-            Column("Summary", least=16, rank=2),
-            Column("Tag", 24, least=8, rank=3),
+            Column("Path", min_width=18, cut="middle"),
+            Column("Summary", min_width=16, rank=2),
+            Column("Tag", 24, min_width=8, rank=3),
             Column("Tokens", 7, align="right", rank=1),
         )
         yield Static(classes="-totals", markup=False)
@@ -116,14 +116,14 @@ class OperationPicker(Vertical):
         return self.query_one(OperationRows)
 
     @property
-    def id_here(self) -> str | None:
+    def current_id(self) -> str | None:
         """The id of the operation under the cursor."""
         return self.rows.key
 
     def show(self, operations: Sequence[OperationSummary], chosen: Sequence[str] = ()) -> None:
         """Show other operations; `chosen` are the ids that are chosen initially."""
-        self.choosing = OperationSelection(operations)
-        self.choosing.choose(chosen)
+        self.selection = OperationSelection(operations)
+        self.selection.choose(chosen)
         self.refresh_rows()
 
     def refresh_rows(self) -> None:
@@ -141,14 +141,14 @@ class OperationPicker(Vertical):
     def _fill(self) -> None:
         if not self.is_mounted:
             return
-        self._shown = self.choosing.shown(self.query_one(FilterInput).value)
+        self._shown = self.selection.shown(self.query_one(FilterInput).value)
         self.rows.show([self._cache.get(operation.id) or self._row(operation) for operation in self._shown])
         self._update_totals()
 
     def _row(self, operation: OperationSummary) -> Row:
-        if operation.id in self.choosing.existing:
+        if operation.id in self.selection.existing:
             mark = Content.styled("✓", "$text-success")
-        elif self.choosing.is_chosen(operation.id):
+        elif self.selection.is_chosen(operation.id):
             mark = Content.styled("●", "$text-accent")
         elif operation.obstacle:
             mark = Content.styled("✗", "$text-error")
@@ -156,15 +156,15 @@ class OperationPicker(Vertical):
             mark = Content.styled("○", "$foreground-muted")
         # Signs save space: ▲ something is left out, † deprecated.
         signs = ("▲" if operation.notes else "") + ("†" if operation.deprecated else "")
-        path = safe_line(operation.path, 200, "$foreground-muted" if operation.obstacle else "")
+        path = sanitize_line(operation.path, 200, "$foreground-muted" if operation.obstacle else "")
         row = Row(
             operation.id,
             (
                 mark,
-                safe_line(operation.method, 7, _METHODS.get(operation.method, "$text-warning")),
+                sanitize_line(operation.method, 7, _METHODS.get(operation.method, "$text-warning")),
                 Content.assemble(path, (f" {signs}", "$text-warning")) if signs else path,
-                safe_line(operation.summary, 120),
-                safe_line(", ".join(operation.tags), 60, "$foreground-muted"),
+                sanitize_line(operation.summary, 120),
+                sanitize_line(", ".join(operation.tags), 60, "$foreground-muted"),
                 Content(f"{operation.tokens:,}"),
             ),
         )
@@ -172,7 +172,7 @@ class OperationPicker(Vertical):
         return row
 
     def _update_totals(self) -> None:
-        selection = self.choosing
+        selection = self.selection
         total = len(selection.operations)
         shown = "" if len(self._shown) == total else f"{len(self._shown):,} of "
         parts = [Content(shown + count_of(total, "operation"))]
@@ -197,12 +197,12 @@ class OperationPicker(Vertical):
         self.post_message(self.Changed(self))
 
     def action_choose(self) -> None:
-        id = self.id_here
+        id = self.current_id
         if id is None:
             return
-        reason = self.choosing.toggle(id)
+        reason = self.selection.toggle(id)
         if reason:
-            self.notify(safe_line(reason, 300).plain, title="It cannot be taken", severity="warning", markup=False)
+            self.notify(sanitize_line(reason, 300).plain, title="It cannot be taken", severity="warning", markup=False)
             return
         self._selection_changed((id,))
 
@@ -210,16 +210,16 @@ class OperationPicker(Vertical):
         self._toggle_all([operation.id for operation in self._shown])
 
     def action_toggle_tag(self) -> None:
-        if self.id_here is not None:
-            self._toggle_all(self.choosing.tagged_as(self.id_here))
+        if self.current_id is not None:
+            self._toggle_all(self.selection.tagged_as(self.current_id))
 
     def _toggle_all(self, ids: Sequence[str]) -> None:
-        self.choosing.toggle_all(ids)
+        self.selection.toggle_all(ids)
         self._selection_changed(ids)
 
     def action_clear(self) -> None:
-        before = self.choosing.chosen
-        self.choosing.clear()
+        before = self.selection.chosen
+        self.selection.clear()
         self._selection_changed(before)
 
     def action_filter(self) -> None:

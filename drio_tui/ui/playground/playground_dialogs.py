@@ -22,7 +22,7 @@ from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.playground.run_blocks import step_blocks, timestamp
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.run.chain_runner import Chain
 from drio_tui.workspace.run.local_runner import CredentialRequest
 from drio_tui.workspace.run.tool_run import TARGETS, Run
@@ -51,18 +51,18 @@ class CredentialsScreen(Dialog[dict[str, str] | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="playground-box") as box:
-            box.border_title = safe_line(f"Sign-in: {self._credentials.connection}", 60)
+            box.border_title = sanitize_line(f"Sign-in: {self._credentials.connection}", 60)
             box.border_subtitle = "Enter or Ctrl+S sends it · Esc leaves"
             if self._request:
-                yield Static(safe(self._request, multiline=True), id="to-send")
+                yield Static(sanitize(self._request, multiline=True), id="to-send")
             yield Static(
-                safe(
+                sanitize(
                     "drio never returns a secret, so you have to type it for a run from this machine. It is sent to "
                     f"{self._credentials.place} only, and forgotten when this program ends."
                 )
             )
             for name, label in self._credentials.members:
-                yield Static(safe_line(label, 60), classes="-label")
+                yield Static(sanitize_line(label, 60), classes="-label")
                 yield Input(password=True, id=f"secret-{name}")
             yield Static(id="message")
 
@@ -108,7 +108,7 @@ class StepScreen(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="playground-box -large") as box:
-            box.border_title = safe_line(f"Result of {self._title}", 80)
+            box.border_title = sanitize_line(f"Result of {self._title}", 80)
             box.border_subtitle = "Ctrl+R runs the next tool · F7 leaves it out · Esc stays"
             yield TextEditor(pretty(self._result))
             yield Static(id="message")
@@ -130,7 +130,7 @@ class StepScreen(Dialog[bool]):
                 raise json_codec.MalformedJson("the result has to be an object in { }")
         except json_codec.MalformedJson as error:
             self._is_valid = False
-            message.update(safe_line(f"✗ not taken over: {error}", 200, "$text-error"))
+            message.update(sanitize_line(f"✗ not taken over: {error}", 200, "$text-error"))
             return
         self._is_valid = True
         message.update("")
@@ -138,13 +138,13 @@ class StepScreen(Dialog[bool]):
         self._show_next()
 
     def _show_next(self) -> None:
-        step, _passed = self._chain.peek()
+        step, _passed = self._chain.next_step()
         self.query_one("#next", Document).show(step_blocks(step), keep_place=True)
 
     def action_go(self) -> None:
         if not self._is_valid:
             self.notify("The result does not parse, so nothing can be taken from it.", severity="warning", markup=False)
-        elif self._chain.peek()[0] is None:
+        elif self._chain.next_step()[0] is None:
             self.notify("The chain ends here.", markup=False)
         else:
             self.dismiss(True)
@@ -178,10 +178,10 @@ class RunsScreen(Dialog[RunChoice | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="playground-box -large") as box:
-            box.border_title = safe_line(f"Runs of {self._title}", 80)
+            box.border_title = sanitize_line(f"Runs of {self._title}", 80)
             box.border_subtitle = "Enter shows it · r runs it again · Esc closes"
             yield RowList(
-                Column("When", 20), Column("Where", 26, rank=1), Column("Arguments", least=20), Column("Result", 12)
+                Column("When", 20), Column("Where", 26, rank=1), Column("Arguments", min_width=20), Column("Result", 12)
             )
             if not self._runs:
                 yield Static("It was not run yet.", id="message")
@@ -194,7 +194,7 @@ class RunsScreen(Dialog[RunChoice | None]):
                 if run.failed
                 else Content.assemble(("✓ ", "$text-success"), duration(run.seconds, short=True))
             )
-            arguments = safe_line(json_codec.dumps(run.arguments), 200)
+            arguments = sanitize_line(json_codec.dumps(run.arguments), 200)
             rows.append(Row(key, (Content(timestamp(run.at)), Content(TARGETS[run.target]), arguments, outcome)))
         self.query_one(RowList).show(rows)
         self.query_one(RowList).focus()

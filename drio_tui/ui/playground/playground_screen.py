@@ -42,15 +42,15 @@ from drio_tui.ui.playground.widget_preview import WidgetPreview
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.rich_text import Document, Paragraph
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run import preview_page as pages
 from drio_tui.workspace.run.bound_tool import BoundTool, bound_of
 from drio_tui.workspace.run.chain_runner import Chain
 from drio_tui.workspace.run.run_history import NotKept
-from drio_tui.workspace.run.text_renderer import draw
-from drio_tui.workspace.run.tool_run import TARGETS, Run, Target, look
+from drio_tui.workspace.run.text_renderer import render_widget
+from drio_tui.workspace.run.tool_run import TARGETS, Run, Target, fill_widget
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -182,7 +182,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
     def on_unmount(self) -> None:
         for path in self._pages_written:
             pages.remove_page(path)
-        form, client = self.form, self.backend.client
+        form, client = self.form, self.connection.client
         if form is not None and client is not None and form.model.dirty:
             local_runner_of(client).typed[self.app_id, self.tool_id] = form.model.value()
 
@@ -225,27 +225,27 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
             await self._set_tool(bound_of(message.snapshot, self.tool_id), keep=not first)
         except DrioError as error:
             self.bound = None
-            self._show_status(Content.assemble(("✗ ", "$text-error"), safe(f"{error} {error.hint}", "$text-error")))
+            self._show_status(Content.assemble(("✗ ", "$text-error"), sanitize(f"{error} {error.hint}", "$text-error")))
             return
         self._show_status(self._idle_status())
 
     @property
     def _is_sandbox(self) -> bool:
-        client = self.backend.client
+        client = self.connection.client
         return self.drio.status.sandbox or (client is not None and client.transport.is_sandbox)
 
     async def _set_tool(self, bound: BoundTool, *, keep: bool = False, arguments: dict[str, Any] | None = None) -> None:
         """Show a tool. With `keep`, arguments typed for the same schema are kept; `arguments` replaces them."""
         typed = self.form.model.value() if keep and self.form is not None and self.form.model.dirty else None
-        if self.form is None and self.backend.client is not None:
-            typed = local_runner_of(self.backend.client).typed.pop((self.app_id, bound.id), None)
+        if self.form is None and self.connection.client is not None:
+            typed = local_runner_of(self.connection.client).typed.pop((self.app_id, bound.id), None)
         same_schema = self.bound is not None and self.form is not None and self.bound.schema == bound.schema
         self.tool_id, self.bound = bound.id, bound
         if not (keep and same_schema):
             model = FormModel(bound.field())
             start = arguments if arguments is not None else typed
             if isinstance(start, dict) and start:
-                model.take({**model.value(), **start} if arguments is None else start)
+                model.assign({**model.value(), **start} if arguments is None else start)
             self.form = SchemaForm(model)
             holder = self.query_one("#arguments", Vertical)
             await holder.remove_children()
@@ -264,7 +264,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         self.query_one("#result", JsonView).show_text(NOT_RUN.plain)
         if self.snapshot is None:
             return
-        sample = partial(sample_run, run_store_of(self.backend, self.app_id), self.snapshot, bound, self.target)
+        sample = partial(sample_run, run_store_of(self.connection, self.app_id), self.snapshot, bound, self.target)
 
         async def read() -> None:
             self.post_message(self.Sampled(await asyncio.to_thread(sample), bound))
@@ -275,7 +275,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         if self.run_shown is not None or self.bound is not message.bound:
             return
         self._has_sample = message.run.value is not None
-        drawn = partial(draw, message.bound, message.run) if self._has_sample else draw_not_run
+        drawn = partial(render_widget, message.bound, message.run) if self._has_sample else draw_not_run
         self.query_one("#widget", WidgetPreview).show(drawn)
         if not self.busy:
             self._show_status(self._idle_status())
@@ -297,8 +297,9 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         effect = "only reads" if bound.only_reads else "▲ changes something"
         self.query_one("#heading", Static).update(
             Content.assemble(
-                target_label, " ", safe_line(trail, 60, "$foreground-muted"), safe_line(bound.title, 60, "bold"), "  ",
-                safe_line(f"{bound.method} {bound.operation['path']}", 60),
+                target_label, " ", sanitize_line(trail, 60, "$foreground-muted"),
+                sanitize_line(bound.title, 60, "bold"), "  ",
+                sanitize_line(f"{bound.method} {bound.operation['path']}", 60),
                 (f"  {effect}", "$foreground-muted" if bound.only_reads else "$text-warning"),
             )
         )  # fmt: skip
@@ -361,7 +362,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         if run is None or bound is None:
             return
         self._target_changed = False
-        self.query_one("#widget", WidgetPreview).show(partial(draw, bound, run))
+        self.query_one("#widget", WidgetPreview).show(partial(render_widget, bound, run))
         result = self.query_one("#result", JsonView)
         if run.structured is not None or not isinstance(run.value, str):
             result.show(run.value if run.structured is None else run.structured)
@@ -378,7 +379,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         self.refresh_bindings()
 
     def _show_chain(self) -> None:
-        step = self.chain.peek()[0] if self.chain is not None else None
+        step = self.chain.next_step()[0] if self.chain is not None else None
         self.query_one("#chain", Document).show(chain_blocks(self.chain, self.run_shown, step))
 
     # -- available actions ------------------------------------------------------------------------
@@ -453,7 +454,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         async def call(client: DrioClient) -> PlaygroundScreen.Done:
             result = await running.run_tool(self.drio, client, bound, target, arguments, self._app_raw, self._sending)
             if result.run is not None:
-                await asyncio.to_thread(look, bound, result.run)
+                await asyncio.to_thread(fill_widget, bound, result.run)
             return self.Done(result.run, bound, result.message)
 
         def failed(error: DrioError) -> Message:
@@ -475,14 +476,14 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         self.busy = False
         run, bound = message.run, message.bound
         if run is None:
-            self._show_status(Content.styled("· ", "$text-warning") + safe(message.message, "$text-warning"))
+            self._show_status(Content.styled("· ", "$text-warning") + sanitize(message.message, "$text-warning"))
             return
         self._run_bound = bound
         self._update_chain(bound, run)
         self.run_shown = run
         failed_page = "request" if run.failed and run.response is not None else "widget"
         self.show_page(failed_page if run.failed else "result" if bound.widget is None else "widget")
-        run_store = run_store_of(self.backend, self.app_id)
+        run_store = run_store_of(self.connection, self.app_id)
 
         async def keep() -> None:
             try:
@@ -497,7 +498,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         if run.failed or run.structured is None or self.snapshot is None:
             return
         chain = self.chain
-        if chain is not None and chain.waiting and chain.peek()[0] is not None and chain.waiting[0] == bound.id:
+        if chain is not None and chain.waiting and chain.next_step()[0] is not None and chain.waiting[0] == bound.id:
             self._trail.append(chain.results[-1][0])
             chain.done(bound, run.structured)
         elif chain is not None and len(chain.results) > 1 and chain.results[-1][0] == bound.title:
@@ -514,7 +515,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
             self.app.push_screen(dialogs.StepScreen(self.chain), self._step_chosen)
 
     async def _step_chosen(self, go: bool | None) -> None:
-        step = self.chain.peek()[0] if self.chain is not None else None
+        step = self.chain.next_step()[0] if self.chain is not None else None
         if self.chain is not None:
             self._show_chain()
         self.refresh_bindings()
@@ -525,7 +526,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
             self.show_arguments()
             missing = ", ".join(step.absent)
             self._show_status(
-                Content.styled("▲ ", "$text-warning") + safe_line(f"No result has {missing}: type it.", 200)
+                Content.styled("▲ ", "$text-warning") + sanitize_line(f"No result has {missing}: type it.", 200)
             )
         else:
             self.action_run_tool()

@@ -13,19 +13,19 @@ from drio_tui.api import json_codec
 from drio_tui.schema.jsontext import pretty
 from drio_tui.text import count_of, duration
 from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Gap, Heading, Paragraph
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.bound_tool import BoundTool
 from drio_tui.workspace.run.chain_runner import Chain, Step
 from drio_tui.workspace.run.local_runner import LocalRunner
-from drio_tui.workspace.run.run_history import Kept
+from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.run.schema_examples import sample_of
 from drio_tui.workspace.run.text_renderer import RenderedWidget
-from drio_tui.workspace.run.tool_run import TARGETS, Request, Run, Target, judged, look
+from drio_tui.workspace.run.tool_run import TARGETS, Request, Run, Target, fill_widget, mapping_outcomes
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-    from drio_tui.ui.base.connection import Backend
+    from drio_tui.ui.base.connection import Connection
 
 _MAX_LENGTH = 20_000
 _MARKS = {"found": ("✓", "$text-success"), "nothing": ("✗", "$text-error"), "wrong": ("✗", "$text-error"),
@@ -41,9 +41,9 @@ def local_runner_of(client: DrioClient) -> LocalRunner:
     return runner
 
 
-def run_store_of(backend: Backend, app_id: str) -> Kept:
+def run_store_of(connection: Connection, app_id: str) -> RunHistory:
     """Return the stored runs and samples of an app."""
-    return Kept(backend.server, app_id)
+    return RunHistory(connection.server, app_id)
 
 
 # --- before the first run -------------------------------------------------------------------------
@@ -51,7 +51,7 @@ def run_store_of(backend: Backend, app_id: str) -> Kept:
 NOT_RUN = Content.styled("The tool was not run yet: Ctrl+R runs it.", "$foreground-muted")
 
 
-def sample_run(run_store: Kept, snapshot: Snapshot, bound: BoundTool, target: Target) -> Run:
+def sample_run(run_store: RunHistory, snapshot: Snapshot, bound: BoundTool, target: Target) -> Run:
     """Return a run with sample data for the tool's widget: the saved sample, else one generated from the schema.
 
     Its `value` is None if the tool has no widget, or no output schema and no sample. Blocking.
@@ -62,7 +62,7 @@ def sample_run(run_store: Kept, snapshot: Snapshot, bound: BoundTool, target: Ta
         if value is None:
             value = sample_of(snapshot, bound.id).result
     run = Run(bound.id, bound.title, target, {}, value=value)
-    return run if value is None else look(bound, run)
+    return run if value is None else fill_widget(bound, run)
 
 
 def draw_not_run(_width: int) -> RenderedWidget:
@@ -88,12 +88,12 @@ def request_blocks(run: Run) -> list[Block]:
             Field(
                 Content("Status"), Content.styled(str(response.status), "$text-success" if succeeded else "$text-error")
             ),
-            Field(Content("Type"), safe_line(response.content_type or "none", 100)),
+            Field(Content("Type"), sanitize_line(response.content_type or "none", 100)),
             Field(Content("Size"), Content(count_of(response.size, "byte"))),
         ]
         if response.text:
             shown_text = response.text[:_MAX_LENGTH]
-            blocks += [Gap(), Paragraph(safe(shown_text, multiline=True))]
+            blocks += [Gap(), Paragraph(sanitize(shown_text, multiline=True))]
             if len(shown_text) < len(response.text):
                 blocks.append(Paragraph(_muted(f"… {len(response.text) - len(shown_text):,} more characters")))
     elif run.target == "deployed" and not run.failed:
@@ -103,9 +103,9 @@ def request_blocks(run: Run) -> list[Block]:
     elif not run.failed:
         blocks.append(Paragraph(_muted("What came back was not kept.")))
     if run.error:
-        blocks += [Gap(), Paragraph(safe(run.error[:_MAX_LENGTH], "$text-error", multiline=True), Content("✗"))]
+        blocks += [Gap(), Paragraph(sanitize(run.error[:_MAX_LENGTH], "$text-error", multiline=True), Content("✗"))]
     if run.note:
-        blocks += [Gap(), Paragraph(safe(run.note[:_MAX_LENGTH], "$text-warning", multiline=True), Content("▲"))]
+        blocks += [Gap(), Paragraph(sanitize(run.note[:_MAX_LENGTH], "$text-warning", multiline=True), Content("▲"))]
     if run.unknown:
         blocks.append(
             Paragraph(Content.styled("It may have taken effect all the same.", "$text-warning"), Content("▲"))
@@ -116,11 +116,11 @@ def request_blocks(run: Run) -> list[Block]:
 def sent_blocks(request: Request) -> list[Block]:
     """Return the blocks of a request: method and URL, headers, body."""
     blocks: list[Block] = [
-        Paragraph(Content.assemble((safe_line(request.method, 20).plain, "bold"), "  ", safe(request.url)))
+        Paragraph(Content.assemble((sanitize_line(request.method, 20).plain, "bold"), "  ", sanitize(request.url)))
     ]
-    blocks += [Field(safe_line(name, 40), safe_line(value, 300)) for name, value in request.headers]
+    blocks += [Field(sanitize_line(name, 40), sanitize_line(value, 300)) for name, value in request.headers]
     if request.body:
-        blocks += [Gap(), Paragraph(safe(_pretty(request.body), multiline=True))]
+        blocks += [Gap(), Paragraph(sanitize(_pretty(request.body), multiline=True))]
     return blocks
 
 
@@ -128,18 +128,18 @@ def mapping_blocks(bound: BoundTool, run: Run) -> list[Block]:
     """Return the blocks that show what each field mapping matched."""
     if bound.widget is None:
         return [Paragraph(_muted("This tool has no widget, so nothing is mapped."))]
-    name = safe_line(str(bound.widget.get("name") or ""), 60)
-    blocks: list[Block] = [Heading(_title("Widget"), Content.assemble(name, "  ", safe_line(bound.primitive, 30)))]
+    name = sanitize_line(str(bound.widget.get("name") or ""), 60)
+    blocks: list[Block] = [Heading(_title("Widget"), Content.assemble(name, "  ", sanitize_line(bound.primitive, 30)))]
     if run.failed:
         return [*blocks, Paragraph(_muted("There is no result that mappings could be tried on."))]
-    outcomes = judged(bound, run)
+    outcomes = mapping_outcomes(bound, run)
     if not outcomes:
         return [*blocks, Paragraph(_muted("It has no mappings: it shows the result as it is."))]
     for outcome in outcomes:
         mark, style = _MARKS[outcome.state]
-        path = safe_line(outcome.path, 120, "$foreground-muted")
-        title = Content.assemble(safe_line(outcome.slot, 60, "bold"), "  ", path)
-        blocks.append(Entry(Content.styled(mark, style), title, body=safe_line(outcome.shown, 300, style)))
+        path = sanitize_line(outcome.path, 120, "$foreground-muted")
+        title = Content.assemble(sanitize_line(outcome.slot, 60, "bold"), "  ", path)
+        blocks.append(Entry(Content.styled(mark, style), title, body=sanitize_line(outcome.shown, 300, style)))
     unmatched = sum(outcome.state != "found" for outcome in outcomes)
     text = "Every mapping matched." if not unmatched else f"{unmatched} of {len(outcomes)} matched nothing."
     return [*blocks, Gap(), Paragraph(_muted(text))]
@@ -152,7 +152,9 @@ def timing_blocks(run: Run) -> list[Block]:
     for name, seconds in run.timing:
         bar = "█" * max(1, round(seconds / longest * 30))
         blocks.append(
-            Field(safe_line(name, 24), Content.assemble((bar, "$text-primary"), f" {duration(seconds, short=True)}"))
+            Field(
+                sanitize_line(name, 24), Content.assemble((bar, "$text-primary"), f" {duration(seconds, short=True)}")
+            )
         )
     return [*blocks, Gap(), Field(Content("Started"), Content(timestamp(run.at)))]
 
@@ -163,19 +165,19 @@ def chain_blocks(chain: Chain | None, run: Run | None, step: Step | None) -> lis
     if chain is not None and chain.results:
         blocks.append(Heading(_title("Chain")))
         for number, (name, result) in enumerate(chain.results, start=1):
-            shown = safe_line(json_codec.dumps(result), 200, "$foreground-muted")
-            blocks.append(Entry(Content(f"{number}"), safe_line(name, 80, "bold"), body=shown))
+            shown = sanitize_line(json_codec.dumps(result), 200, "$foreground-muted")
+            blocks.append(Entry(Content(f"{number}"), sanitize_line(name, 80, "bold"), body=shown))
         blocks += [Heading(_title("Next")), *step_blocks(step)]
     if run is not None and run.steps:
         blocks.append(Heading(_title("What the endpoint did after it")))
         for tool_step in run.steps[:20]:
             done = tool_step.get("status") == "done"
             title = Content.assemble(
-                safe_line(str(tool_step.get("tool") or "the rest"), 60, "bold"),
+                sanitize_line(str(tool_step.get("tool") or "the rest"), 60, "bold"),
                 "  ",
-                safe_line(str(tool_step.get("status")), 20),
+                sanitize_line(str(tool_step.get("status")), 20),
             )
-            body = safe_line(
+            body = sanitize_line(
                 json_codec.dumps(tool_step.get("arguments")) if done else str(tool_step.get("reason") or ""),
                 300,
                 "$foreground-muted",
@@ -190,15 +192,15 @@ def step_blocks(step: Step | None) -> list[Block]:
         return [Paragraph(_muted("The chain ends here."))]
     effect = "reads" if step.bound.only_reads else "changes something"
     blocks: list[Block] = [
-        Paragraph(Content.assemble(safe_line(step.bound.title, 80, "bold"), (f"  {effect}", "$foreground-muted")))
+        Paragraph(Content.assemble(sanitize_line(step.bound.title, 80, "bold"), (f"  {effect}", "$foreground-muted")))
     ]
     for argument in step.taken:
-        value = safe_line(json_codec.dumps(argument.value), 80)
-        source = safe_line(f"from {argument.source}", 60, "$foreground-muted")
-        title = Content.assemble(safe_line(argument.name, 40, "$text-secondary"), " = ", value)
+        value = sanitize_line(json_codec.dumps(argument.value), 80)
+        source = sanitize_line(f"from {argument.source}", 60, "$foreground-muted")
+        title = Content.assemble(sanitize_line(argument.name, 40, "$text-secondary"), " = ", value)
         blocks.append(Entry(Content.styled("✓", "$text-success"), title, body=source))
     for name in step.absent:
-        title = Content.assemble(safe_line(name, 40, "$text-secondary"), ("  no result has it", "$text-error"))
+        title = Content.assemble(sanitize_line(name, 40, "$text-secondary"), ("  no result has it", "$text-error"))
         blocks.append(Entry(Content.styled("✗", "$text-error"), title))
     if not step.taken and not step.absent:
         blocks.append(Paragraph(_muted("It takes nothing from the results.")))
@@ -208,7 +210,7 @@ def step_blocks(step: Step | None) -> list[Block]:
 def summary(run: Run) -> Content:
     """Return the outcome of a run as one line."""
     if run.failed:
-        return Content.assemble(("✗ ", "$text-error"), safe_line(run.error, 200, "$text-error"))
+        return Content.assemble(("✗ ", "$text-error"), sanitize_line(run.error, 200, "$text-error"))
     status = f"{run.response.status} · " if run.response else ""
     return Content.assemble(
         ("✓ ", "$text-success"),

@@ -12,7 +12,7 @@ from drio_tui.api.errors import DrioError
 from drio_tui.ui.playground import playground_dialogs as dialogs
 from drio_tui.ui.playground import tool_runner as running
 from drio_tui.ui.playground.run_blocks import local_runner_of, run_store_of
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.run import preview_page as pages
 from drio_tui.workspace.run.run_history import NotKept
 from drio_tui.workspace.run.tool_run import Run, inner_value
@@ -48,7 +48,7 @@ class RunActions:
 
     def action_history(self) -> None:
         screen = self._screen
-        run_store, tool = run_store_of(screen.backend, screen.app_id), screen.tool_id
+        run_store, tool = run_store_of(screen.connection, screen.app_id), screen.tool_id
 
         async def read(_client: DrioClient) -> RunsLoaded:
             return RunsLoaded(await asyncio.to_thread(run_store.runs, tool))
@@ -73,10 +73,11 @@ class RunActions:
                 run.value = inner_value(screen.bound, run.structured)
             screen.run_shown = run
             screen.show_page("widget")
-        elif run.lost:
+        elif run.omitted_arguments:
             screen.show_arguments()
             screen._show_status(
-                Content.styled("▲ ", "$text-warning") + safe_line(f"Not kept: {', '.join(run.lost)}. Type it.", 200)
+                Content.styled("▲ ", "$text-warning")
+                + sanitize_line(f"Not kept: {', '.join(run.omitted_arguments)}. Type it.", 200)
             )
         else:
             screen.target = run.target if run.target != "sandbox" or screen._is_sandbox else "here"
@@ -87,7 +88,7 @@ class RunActions:
         run, bound = screen.run_shown, screen._run_bound
         if run is None or bound is None:
             return
-        run_store = run_store_of(screen.backend, screen.app_id)
+        run_store = run_store_of(screen.connection, screen.app_id)
 
         async def keep() -> None:
             try:
@@ -111,8 +112,8 @@ class RunActions:
 
     def action_forget(self) -> None:
         screen = self._screen
-        if screen.bound is not None and screen.backend.client is not None:
-            local_runner_of(screen.backend.client).forget(screen.bound)
+        if screen.bound is not None and screen.connection.client is not None:
+            local_runner_of(screen.connection.client).forget(screen.bound)
             screen.notify("It will be asked for again.", markup=False)
 
     def action_browser(self) -> None:
@@ -125,14 +126,14 @@ class RunActions:
             document = await running.preview_html(screen.drio, client, bound, run, screen._app_raw)
             path = await asyncio.to_thread(pages.write_page, document)
             screen._pages_written.append(path)
-            from drio_tui.auth.browser import BrowserRefused, DesktopEnvironment, open_file
+            from drio_tui.auth.browser import BrowserUnavailable, DesktopEnvironment, open_file
 
-            desktop = await asyncio.to_thread(DesktopEnvironment.here)
-            problem = desktop.obstacle()
+            desktop = await asyncio.to_thread(DesktopEnvironment.detect)
+            problem = desktop.why_no_browser()
             try:
                 if problem is None:
                     await open_file(path, desktop)
-            except BrowserRefused as error:
+            except BrowserUnavailable as error:
                 problem = str(error)
             if problem is not None:
                 return PlaygroundNotice(f"{problem}. The page is at {path} while this screen is open.", warning=True)
@@ -147,12 +148,12 @@ class RunActions:
     def on_playground_notice(self, message: PlaygroundNotice) -> None:
         screen = self._screen
         if screen.snapshot is None and message.warning:
-            screen._show_status(Content.assemble(("✗ ", "$text-error"), safe(message.text, "$text-error")))
+            screen._show_status(Content.assemble(("✗ ", "$text-error"), sanitize(message.text, "$text-error")))
             return
         if not screen.busy:
             screen._show_status(screen._idle_status())
         screen.notify(
-            safe(message.text, multiline=True).plain,
+            sanitize(message.text, multiline=True).plain,
             severity="warning" if message.warning else "information",
             markup=False,
         )

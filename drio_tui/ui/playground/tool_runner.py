@@ -14,8 +14,8 @@ from drio_tui.ui.playground.run_blocks import local_runner_of, request_text
 from drio_tui.workspace.run import local_runner as local
 from drio_tui.workspace.run import preview_page as pages
 from drio_tui.workspace.run.bound_tool import BoundTool
-from drio_tui.workspace.run.text_renderer import draw
-from drio_tui.workspace.run.tool_run import Run, Target, shown_arguments
+from drio_tui.workspace.run.text_renderer import render_widget
+from drio_tui.workspace.run.tool_run import Run, Target, redacted_arguments
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -51,7 +51,7 @@ async def run_tool(
     except local.BadArguments as error:
         return RunResult(None, error.message)
     new_host = target == "here" and runner.is_new(bound)
-    credentials = runner.wanted(bound) if target == "here" else None
+    credentials = runner.credential_request(bound) if target == "here" else None
     notes = [] if bound.only_reads else ["", "The tool is not marked as only reading."]
     if new_host:
         place = origin_text(local.origin(bound))
@@ -77,7 +77,7 @@ async def run_tool(
         values = await drio.push_screen_wait(CredentialsScreen(credentials, request_text(request, notes)))
         if values is None:
             return RunResult(None, "Not run: it has to sign in to the upstream.")
-        runner.give(credentials, values)
+        runner.provide_credentials(credentials, values)
     runner.agree(bound)
     on_sending()
     run = await runner.run(bound, arguments)
@@ -103,19 +103,19 @@ async def _deployed(
 
     endpoint = await _endpoint(client, app)
     if not bound.only_reads:
-        arguments_text = pretty(shown_arguments(bound, arguments))[:2_000]
+        arguments_text = pretty(redacted_arguments(bound, arguments))[:2_000]
         message = f"tools/call {bound.name}\n{endpoint}\n{arguments_text}\n\nThe tool is not marked as only reading."
         if not await drio.confirm(f"Run {bound.title}?", message, agree="Run it"):
             return RunResult(None, "Not run.")
     on_sending()
-    return RunResult(await run_deployed(endpoint, bound, arguments, drio.backend.note_exchange))
+    return RunResult(await run_deployed(endpoint, bound, arguments, drio.connection.log_exchange))
 
 
 async def _endpoint(client: DrioClient, app: dict[str, Any]) -> str:
     """Return the URL of the deployed app. Raises `NotDeployed`."""
-    from drio_tui.workspace.run.deployed_runner import live_at
+    from drio_tui.workspace.run.deployed_runner import endpoint_of_app
 
-    return await live_at(client, app)
+    return await endpoint_of_app(client, app)
 
 
 async def preview_html(drio: DrioContext, client: DrioClient, bound: BoundTool, run: Run, app: dict[str, Any]) -> str:
@@ -126,11 +126,11 @@ async def preview_html(drio: DrioContext, client: DrioClient, bound: BoundTool, 
     if run.target == "deployed":
         from drio_tui.workspace.run.deployed_runner import widget_page
 
-        html = await widget_page(await _endpoint(client, app), bound, drio.backend.note_exchange)
+        html = await widget_page(await _endpoint(client, app), bound, drio.connection.log_exchange)
     elif client.transport.is_sandbox:
         from drio_tui.workspace.run.sandbox_runner import page_of
 
         html = await page_of(client, bound)
     else:
-        return pages.plain_page(draw(bound, run, 100).plain(), bound)
+        return pages.plain_page(render_widget(bound, run, 100).plain(), bound)
     return pages.page_with(html, bound, run)

@@ -22,7 +22,7 @@ from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 
 if TYPE_CHECKING:
     from drio_tui.api.transport import Exchange
@@ -44,7 +44,7 @@ def status_of(exchange: Exchange) -> Content:
         )
         symbol = "✓" if exchange.status < 300 else "✗" if exchange.status >= 400 else "→"
         return Content.styled(f"{symbol} {exchange.status}", colour)
-    if not exchange.done:
+    if not exchange.is_finished:
         return Content.styled("◌ …", "$text-warning")
     word = "cancelled" if exchange.error == "cancelled" else "failed"
     return Content.styled(f"✗ {word}", "$foreground-muted" if word == "cancelled" else "$text-error")
@@ -85,11 +85,11 @@ class RequestsScreen(DrioScreen[None]):
                 yield Input(placeholder="Filter: method, path, status, id", id="filter")
                 yield RowList(
                     Column("Method", 7),
-                    Column("Path", least=20, cut="middle"),
-                    Column("Status", 14, least=5),
+                    Column("Path", min_width=20, cut="middle"),
+                    Column("Status", 14, min_width=5),
                     Column("Time", 8, "right", rank=1),
-                    Column("When", 8, "right", least=8, rank=2),
-                    Column("Request id", least=14, rank=3),
+                    Column("When", 8, "right", min_width=8, rank=2),
+                    Column("Request id", min_width=14, rank=3),
                 )
             with Vertical(id="exchange"):
                 yield Static(id="summary")
@@ -116,7 +116,7 @@ class RequestsScreen(DrioScreen[None]):
     def _refresh_rows(self) -> None:
         if not self.is_current and self._shown is not None:
             return
-        log = self.backend.log
+        log = self.connection.log
         empty = not len(log)
         self.query_one(EmptyState).display = empty
         self.query_one("#log").display = not empty
@@ -126,7 +126,7 @@ class RequestsScreen(DrioScreen[None]):
 
     def _matching(self) -> Iterable[Exchange]:
         words = self.filter_text.lower().split()
-        for exchange in self.backend.log:
+        for exchange in self.connection.log:
             outcome = exchange.status or exchange.error or ""
             text = f"{exchange.method} {exchange.path} {outcome} {exchange.request_id or ''}"
             if all(word in text.lower() for word in words):
@@ -138,11 +138,11 @@ class RequestsScreen(DrioScreen[None]):
             str(exchange.number),
             (
                 Content.styled(exchange.method, _METHODS.get(exchange.method, "")),
-                safe_line(exchange.path, 400),
+                sanitize_line(exchange.path, 400),
                 Content.assemble(status_of(exchange), attempt),
                 Content.styled(_elapsed(exchange), "$foreground-muted"),
                 Content.styled(time.strftime("%H:%M:%S", time.localtime(exchange.started_at)), "$foreground-muted"),
-                safe_line(exchange.request_id or "", 40, "$foreground-muted"),
+                sanitize_line(exchange.request_id or "", 40, "$foreground-muted"),
             ),
         )
 
@@ -152,7 +152,7 @@ class RequestsScreen(DrioScreen[None]):
     def chosen(self) -> Exchange | None:
         """The selected request."""
         key = self.query_one(RowList).key
-        return self.backend.log.get(int(key)) if key else None
+        return self.connection.log.get(int(key)) if key else None
 
     @on(RowList.Moved)
     def _row_selected(self) -> None:
@@ -169,7 +169,7 @@ class RequestsScreen(DrioScreen[None]):
         if exchange is None:
             self._shown = None
             return
-        state = (exchange.number, exchange.done)
+        state = (exchange.number, exchange.is_finished)
         if state == self._shown:
             return
         self._shown = state
@@ -196,9 +196,9 @@ class RequestsScreen(DrioScreen[None]):
             view.show(body)
 
     def _empty_body_text(self, exchange: Exchange) -> str:
-        if exchange.number in self.backend.log.dropped_bodies:
+        if exchange.number in self.connection.log.dropped_bodies:
             return "The body was dropped to save memory."
-        if not exchange.done:
+        if not exchange.is_finished:
             return "Waiting for the answer…"
         return exchange.error or "The answer has no body."
 
@@ -206,18 +206,18 @@ class RequestsScreen(DrioScreen[None]):
         first = Content.assemble(
             (exchange.method, f"bold {_METHODS.get(exchange.method, '')}"),
             " ",
-            safe(exchange.url),
+            sanitize(exchange.url),
             "  ",
             status_of(exchange),
         )
-        facts = [_elapsed(exchange), count_of(exchange.response_size, "byte") if exchange.done else ""]
+        facts = [_elapsed(exchange), count_of(exchange.response_size, "byte") if exchange.is_finished else ""]
         if exchange.request_id:
             facts.append(f"id {exchange.request_id}")
         if exchange.retry_in is not None:
             facts.append(f"tried again after {duration(exchange.retry_in, short=True)}")
         if exchange.error:
             facts.append(exchange.error)
-        return Content("\n").join([first, safe(" · ".join(fact for fact in facts if fact), "$foreground-muted")])
+        return Content("\n").join([first, sanitize(" · ".join(fact for fact in facts if fact), "$foreground-muted")])
 
     # -- actions ----------------------------------------------------------------------------------
 
@@ -259,6 +259,6 @@ class RequestsScreen(DrioScreen[None]):
             self.drio.copy(exchange.request_id, "the request id")
 
     def action_clear(self) -> None:
-        self.backend.log.clear()
+        self.connection.log.clear()
         self._shown = None
         self._refresh_rows()

@@ -19,13 +19,13 @@ from drio_tui.auth.errors import PasteRefused, SignInCancelled, Step
 from drio_tui.auth.events import Event, Notice, PasteOffered, StepDone, StepStarted, StillWaiting, UrlReady, Waiting
 from drio_tui.auth.flow import SignInFlow, SignInResult
 from drio_tui.auth.profiles import Profile, Profiles
-from drio_tui.auth.token_store import Vault
+from drio_tui.auth.token_store import TokenStore
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.copy_field import CopyField
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class SignInScreen(DrioScreen[SignInResult]):
         with VerticalScroll(id="card", can_focus=False) as card:
             card.border_title = "Sign in"
             if self._scopes:
-                yield Static(safe(f"This needs a sign-in that allows {' '.join(self._scopes)}."), id="scopes")
+                yield Static(sanitize(f"This needs a sign-in that allows {' '.join(self._scopes)}."), id="scopes")
             yield Static(id="steps")
             with Vertical(id="silence"):
                 yield Static("No answer yet. If the browser shows an error page, R registers again.")
@@ -155,7 +155,7 @@ class SignInScreen(DrioScreen[SignInResult]):
             settings = self.drio.settings
             self._flow = flow = SignInFlow(
                 profile,
-                store=Vault(insecure=settings.insecure_storage, notice=lambda text: post(Notice(text))),
+                store=TokenStore(insecure=settings.insecure_storage, notice=lambda text: post(Notice(text))),
                 profiles=profiles,
                 on_event=post,
                 timeout=self._timeout or settings.login_timeout,
@@ -173,12 +173,12 @@ class SignInScreen(DrioScreen[SignInResult]):
 
     def _profile(self, profiles: Profiles) -> Profile:
         """Return the profile to sign in to. The sandbox's local user has no profile, so it is found by the address."""
-        session, status = self.backend.session, self.backend.status
+        session, status = self.connection.session, self.connection.status
         if self.base_url:
             return profiles.resolve(None, self.base_url)
         if status.sandbox and session is not None:
             return profiles.resolve(None, session.base_url)
-        return profiles.resolve(status.profile if profiles.get(status.profile) else None, self.backend.base_url)
+        return profiles.resolve(status.profile if profiles.get(status.profile) else None, self.connection.base_url)
 
     # -- messages of the flow ---------------------------------------------------------------------
 
@@ -197,18 +197,18 @@ class SignInScreen(DrioScreen[SignInResult]):
             case PasteOffered(reason):
                 offer = self.query_one("#offer", Static)
                 advice = f"{reason}. Open the address where you have one, then paste where it ended."
-                offer.update(safe(advice, "$text-warning"))
+                offer.update(sanitize(advice, "$text-warning"))
                 offer.display = True
             case StillWaiting():
                 self.query_one("#silence").display = True
             case Notice(text):
-                self.notify(safe(text).plain, markup=False, timeout=10)
+                self.notify(sanitize(text).plain, markup=False, timeout=10)
 
     def on_sign_in_screen_finished(self, message: Finished) -> None:
         if message.attempt == self._attempt:
             self._flow = None
             account = message.signed_in.account.label or message.signed_in.profile.host
-            self.notify(safe(f"Signed in as {account}.").plain, markup=False)
+            self.notify(sanitize(f"Signed in as {account}.").plain, markup=False)
             self.dismiss(message.signed_in)
 
     def on_sign_in_screen_failed(self, message: Failed) -> None:
@@ -227,11 +227,11 @@ class SignInScreen(DrioScreen[SignInResult]):
         rows = []
         for line in self.lines:
             symbol, colour = symbols[line.state]
-            detail = safe(f"  {line.detail}", "$foreground-muted") if line.detail else Content()
+            detail = sanitize(f"  {line.detail}", "$foreground-muted") if line.detail else Content()
             if line.step == Step.CALLBACK and line.state == "going" and self.deadline:
                 seconds = max(0, round(self.deadline - time.monotonic()))
                 detail = Content.assemble("  ", (f"{seconds // 60}:{seconds % 60:02}", "bold $text-accent"), " left")
-            rows.append(Content.assemble((f"{symbol} ", colour), safe(line.text), detail))
+            rows.append(Content.assemble((f"{symbol} ", colour), sanitize(line.text), detail))
         self.query_one("#steps", Static).update(Content("\n").join(rows))
 
     def watch_url(self, url: str) -> None:
@@ -249,9 +249,9 @@ class SignInScreen(DrioScreen[SignInResult]):
     def watch_failure(self, failure: DrioError | None) -> None:
         self.query_one("#failure").display = failure is not None
         if failure is not None:
-            parts = [safe(failure.title, "bold $text-error"), safe(failure.message, multiline=True)]
+            parts = [sanitize(failure.title, "bold $text-error"), sanitize(failure.message, multiline=True)]
             if failure.hint:
-                parts.append(safe(failure.hint, "$foreground-muted", multiline=True))
+                parts.append(sanitize(failure.hint, "$foreground-muted", multiline=True))
             self.query_one("#why", Static).update(Content("\n").join(parts))
             button = "#register" if getattr(failure, "register_again", False) else "#retry"
             self.query_one(button).focus()
@@ -272,7 +272,7 @@ class SignInScreen(DrioScreen[SignInResult]):
         try:
             self._flow.paste(event.value)
         except PasteRefused as error:
-            refused.update(safe(f"{error.message} {error.hint}"))
+            refused.update(sanitize(f"{error.message} {error.hint}"))
             refused.display = True
         else:
             refused.display = False

@@ -99,5 +99,5 @@ def _write_file(data: bytes) -> CopyResult:
     try:
         files.write_private(files.private_dir(path.parent) / path.name, data)
     except OSError as error:
-        return CopyResult(False, f"No clipboard was found, and {path} cannot be written: {files.reason_of(error)}.")
+        return CopyResult(False, f"No clipboard was found, and {path} cannot be written: {files.os_error_text(error)}.")
     return CopyResult(True, f"No clipboard takes this much text: it is in {path}.")

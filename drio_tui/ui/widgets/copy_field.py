@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 
 
 class CopyField(Static, can_focus=True):
@@ -44,7 +44,7 @@ class CopyField(Static, can_focus=True):
             self.what = what
 
     def __init__(self, text: str = "", *, what: str = "text", lines: bool = False, id: str | None = None) -> None:
-        super().__init__(safe(text, multiline=lines), id=id)
+        super().__init__(sanitize(text, multiline=lines), id=id)
         self._text = text
         self._what = what
         self._lines = lines
@@ -57,7 +57,7 @@ class CopyField(Static, can_focus=True):
     def set_text(self, text: str) -> None:
         """Show another text."""
         self._text = text
-        self.update(safe(text, multiline=self._lines))
+        self.update(sanitize(text, multiline=self._lines))
 
     def action_copy(self) -> None:
         if self._text:

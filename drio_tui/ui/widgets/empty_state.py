@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from drio_tui.api.errors import DrioError
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 
 
 class EmptyState(Static):
@@ -32,21 +32,23 @@ class EmptyState(Static):
     ) -> None:
         super().__init__(self.content_of(title, body, *steps), id=id, classes=classes)
 
-    def say(self, title: str, body: str = "", *steps: tuple[str, str]) -> None:
+    def show_message(self, title: str, body: str = "", *steps: tuple[str, str]) -> None:
         """Show another message."""
         self.update(self.content_of(title, body, *steps))
 
-    def say_error(self, error: DrioError, *steps: tuple[str, str]) -> None:
+    def show_error(self, error: DrioError, *steps: tuple[str, str]) -> None:
         """Show what went wrong and what to do about it."""
-        self.say(error.title, "\n".join(filter(None, (error.message, error.hint))), *steps)
+        self.show_message(error.title, "\n".join(filter(None, (error.message, error.hint))), *steps)
 
     @staticmethod
     def content_of(title: str, body: str, *steps: tuple[str, str]) -> Content:
         """Return the message as content."""
-        lines = [safe(title, "bold")]
+        lines = [sanitize(title, "bold")]
         if body:
-            lines += [safe(body, "$foreground-muted", multiline=True)]
+            lines += [sanitize(body, "$foreground-muted", multiline=True)]
         if steps:
             lines.append(Content())
-            lines += [Content.assemble(safe(key, "bold $text-accent"), "  ", safe(action)) for key, action in steps]
+            lines += [
+                Content.assemble(sanitize(key, "bold $text-accent"), "  ", sanitize(action)) for key, action in steps
+            ]
         return Content("\n").join(lines)

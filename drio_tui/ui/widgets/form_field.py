@@ -13,7 +13,7 @@ from textual.widgets import Input, Select, Static
 
 from drio_tui.contrast import is_colour
 from drio_tui.text import one_line
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.ui.widgets.values import swatch
 
 
@@ -93,7 +93,7 @@ class FormField(Vertical):
                 yield Input(placeholder=one_line(self._placeholder, 200), select_on_focus=False)
             if self._kind == "colour":
                 yield Static(classes="form-field--swatch")
-        yield Static(safe(self._help), classes="form-field--note")
+        yield Static(sanitize(self._help), classes="form-field--note")
 
     def on_mount(self) -> None:
         self._update_swatch()
@@ -119,14 +119,14 @@ class FormField(Vertical):
         """Focus the input."""
         self.query_one(Select if self._kind == "choice" else Input).focus()
 
-    def say(self, *, error: str = "", help: str | None = None) -> None:
+    def show_note(self, *, error: str = "", help: str | None = None) -> None:
         """Show an error under the field or, if there is none, a help text."""
         if help is not None:
             self._help = help
         self.error = error
         note = self.query_one(".form-field--note", Static)
         text = f"✗ {error}" if error else self._help
-        note.update(safe(text))
+        note.update(sanitize(text))
         note.display = bool(text)
         self.set_class(bool(error), "-invalid")
 

@@ -39,13 +39,13 @@ NO_LIMITS = Limits(1 << 60, 1 << 60, 1 << 60)
 
 
 @dataclass(slots=True)
-class Cut:
+class Truncation:
     """Whether something was truncated."""
 
     happened: bool = False
 
 
-def lines_of(value: Any, limits: Limits, cut: Cut) -> Iterator[str]:
+def lines_of(value: Any, limits: Limits, cut: Truncation) -> Iterator[str]:
     """Yield the sanitized lines of a JSON value, indented by two spaces; `cut` records whether limits were exceeded."""
     total = 0
     for number, line in enumerate(_lines(value, limits, cut)):
@@ -57,7 +57,7 @@ def lines_of(value: Any, limits: Limits, cut: Cut) -> Iterator[str]:
         yield line
 
 
-def text_lines(text: str, limits: Limits, cut: Cut) -> Iterator[str]:
+def text_lines(text: str, limits: Limits, cut: Truncation) -> Iterator[str]:
     """Yield the sanitized lines of a text that is not JSON."""
     if len(text) > limits.chars:
         cut.happened, text = True, text[: limits.chars]
@@ -75,7 +75,7 @@ def parts_of(line: str) -> list[tuple[int, int, Part]]:
     return [(token.start(), token.end(), token.lastgroup) for token in _TOKENS.finditer(line)]  # type: ignore[misc]
 
 
-def _lines(value: Any, limits: Limits, cut: Cut) -> Iterator[str]:
+def _lines(value: Any, limits: Limits, cut: Truncation) -> Iterator[str]:
     if not isinstance(value, dict | list) or not value:
         yield _scalar(value, limits, cut)
         return
@@ -110,7 +110,7 @@ def _level(value: dict[str, Any] | list[Any]) -> tuple[Iterator[Any], str, list[
     return iter(value), "]", [len(value)]
 
 
-def _scalar(value: Any, limits: Limits, cut: Cut) -> str:
+def _scalar(value: Any, limits: Limits, cut: Truncation) -> str:
     if isinstance(value, str):
         return _string(value, limits, cut)
     if isinstance(value, dict | list):
@@ -120,7 +120,7 @@ def _scalar(value: Any, limits: Limits, cut: Cut) -> str:
     return str(value)
 
 
-def _string(text: str, limits: Limits, cut: Cut) -> str:
+def _string(text: str, limits: Limits, cut: Truncation) -> str:
     if len(text) <= limits.string:
         return json.dumps(text, ensure_ascii=False)
     cut.happened = True

@@ -21,7 +21,7 @@ from textual.widgets import Input, Static
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.widgets.json_lines import NO_LIMITS, Cut, Limits, Part, lines_of, parts_of, text_lines
+from drio_tui.ui.widgets.json_lines import NO_LIMITS, Limits, Part, Truncation, lines_of, parts_of, text_lines
 
 _CHUNK = 20_000
 _STYLES: dict[Part, str] = {
@@ -237,7 +237,7 @@ class JsonView(Vertical):
         if not self.query(JsonLines):
             return  # not mounted yet: `on_mount` draws it
         self._generation += 1
-        cut = Cut()
+        cut = Truncation()
         make = text_lines if self._text else lines_of
         self._lines.replace(list(make(self._value, self._limits, cut)), highlighted=not self._text)
         self._note("Cut here: press o to open the whole." if cut.happened else "")
@@ -256,7 +256,9 @@ class JsonView(Vertical):
             self.run_worker(self._make_whole(self._generation, self._value), group="whole", exclusive=True)
 
     async def _make_whole(self, generation: int, value: Any) -> None:
-        lines_iterator = text_lines(value, NO_LIMITS, Cut()) if self._text else lines_of(value, NO_LIMITS, Cut())
+        lines_iterator = (
+            text_lines(value, NO_LIMITS, Truncation()) if self._text else lines_of(value, NO_LIMITS, Truncation())
+        )
 
         def chunk() -> list[str]:
             return list(islice(lines_iterator, _CHUNK))

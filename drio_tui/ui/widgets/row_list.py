@@ -35,7 +35,7 @@ class Column:
     title: str
     width: int = 0
     align: Literal["left", "right"] = "left"
-    least: int = 6
+    min_width: int = 6
     rank: int = 0
     cut: Literal["end", "middle"] = "end"
     may_hide: bool = False
@@ -52,7 +52,7 @@ def column_widths(columns: Sequence[Column], wanted: Sequence[int], width: int) 
     ]
     titles = [Content(column.title).cell_length for column in columns]
     minimums = [
-        min(wanted_width, max(column.least, title))
+        min(wanted_width, max(column.min_width, title))
         for column, wanted_width, title in zip(columns, maximums, titles, strict=True)
     ]
     visible = [index for index, wanted_width in enumerate(maximums) if wanted_width]

@@ -8,17 +8,17 @@ from textual.style import Style
 from drio_tui import text as _text
 
 
-def safe(text: str, style: str | Style = "", *, multiline: bool = False) -> Content:
+def sanitize(text: str, style: str | Style = "", *, multiline: bool = False) -> Content:
     """Return `text` as literal content; control, bidi and hidden characters are shown as symbols."""
     visible_text = _text.visible(text, multiline=multiline)
     return Content.styled(visible_text, style) if style else Content(visible_text)
 
 
-def safe_line(text: str, width: int | None = None, style: str | Style = "") -> Content:
+def sanitize_line(text: str, width: int | None = None, style: str | Style = "") -> Content:
     """Return `text` as one literal line of at most `width` cells, ending in … if it was truncated."""
     if width is not None and len(text) > width * 4 + 16:
         text = text[: width * 4 + 16]  # visible() leaves at most four characters per cell
-    content = safe(text, style)
+    content = sanitize(text, style)
     if width is not None and content.cell_length > width:
         content = content.truncate(max(0, width), ellipsis=True)
     return content

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from drio_tui.text import duration
 from drio_tui.ui.base.messages import Phase, Status
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 AREAS: tuple[tuple[str, str], ...] = (("templates", "Templates"), ("apps", "Apps"), ("requests", "Requests"))
 
@@ -103,7 +103,7 @@ class StatusLine(Widget):
             return Content.assemble((symbol, colour), " ")
         profile = "" if status.profile in (status.host, "sandbox") else status.profile
         names = {"host": status.host, "account": status.account, "profile": profile}
-        parts = {key: safe_line(name, 40, "$foreground-muted") for key, name in names.items() if name}
+        parts = {key: sanitize_line(name, 40, "$foreground-muted") for key, name in names.items() if name}
         while parts and sum(part.cell_length + 2 for part in parts.values()) + state.cell_length > width:
             parts.popitem()
         visible_parts = [parts[key] for key in ("profile", "host", "account") if key in parts]

@@ -15,7 +15,7 @@ from textual.style import Style
 
 from drio_tui.contrast import is_colour
 from drio_tui.text import duration
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 
 TEXT_MAX = 20_000
 """Characters of one text that are shown; the JSON view shows the rest."""
@@ -45,12 +45,12 @@ def label_of(name: str) -> str:
 
 def badge(word: str, tone: str = "") -> Content:
     """Return a word in the colour of its tone."""
-    return safe_line(word, 40, TONES.get(tone, TONES[""]))
+    return sanitize_line(word, 40, TONES.get(tone, TONES[""]))
 
 
 def method(name: str) -> Content:
     """Return an HTTP method in its colour."""
-    return safe_line(name, 12, f"bold {TONES[_METHODS.get(name, '')]}")
+    return sanitize_line(name, 12, f"bold {TONES[_METHODS.get(name, '')]}")
 
 
 def swatch(value: str) -> Content:
@@ -95,9 +95,9 @@ def age(seconds: float) -> str:
 def cut(text: str) -> Content:
     """Return a text with its newlines, truncated after `TEXT_MAX` characters."""
     if len(text) <= TEXT_MAX:
-        return safe(text, multiline=True)
+        return sanitize(text, multiline=True)
     rest = f"\n… and {len(text) - TEXT_MAX:,} more characters: see JSON"
-    return Content.assemble(safe(text[:TEXT_MAX], multiline=True), (rest, "$foreground-muted"))
+    return Content.assemble(sanitize(text[:TEXT_MAX], multiline=True), (rest, "$foreground-muted"))
 
 
 def scalar(value: Any, member: str = "") -> Content:
@@ -111,11 +111,11 @@ def scalar(value: Any, member: str = "") -> Content:
     if isinstance(value, int | float | Decimal):
         return Content.styled(_number(value), "$text-secondary")
     if not isinstance(value, str):
-        return safe_line(json.dumps(value, default=str), 400)
+        return sanitize_line(json.dumps(value, default=str), 400)
     if not value:
         return Content.styled("empty", "$foreground-muted italic")
     if is_colour(value):
-        return Content.assemble(swatch(value), " ", safe_line(value))
+        return Content.assemble(swatch(value), " ", sanitize_line(value))
     if member.endswith("At") and (date := timestamp(value)) is not None:
         return date
     if member == "method":
@@ -131,7 +131,7 @@ def _number(value: int | float | Decimal) -> str:
 def schema_lines(schema: Any, depth: int = 0) -> Iterator[Content]:
     """Yield a JSON Schema in short: one line per property, nested ones indented, at most three levels."""
     if not isinstance(schema, Mapping):
-        yield safe_line(json.dumps(schema, default=str)[:200], 80, "$foreground-muted")
+        yield sanitize_line(json.dumps(schema, default=str)[:200], 80, "$foreground-muted")
         return
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
@@ -146,12 +146,12 @@ def schema_lines(schema: Any, depth: int = 0) -> Iterator[Content]:
     width = min(24, max((len(name) for name in names), default=0))
     for name in names[:100]:
         inner = properties[name]
-        label = safe_line(name, 40, "bold" if name in required_names else "")
+        label = sanitize_line(name, 40, "bold" if name in required_names else "")
         pad = " " * max(0, width - label.cell_length)
         star = Content.styled("*", "$text-warning") if name in required_names else Content(" ")
         parts: list[Content | str] = ["  " * depth, label, star, pad, " ", schema_type(inner)]
         if isinstance(inner, Mapping) and isinstance(inner.get("description"), str):
-            parts += ["  ", safe_line(inner["description"], 200, "$foreground-muted")]
+            parts += ["  ", sanitize_line(inner["description"], 200, "$foreground-muted")]
         yield Content.assemble(*parts)
         if depth < 3 and isinstance(inner, Mapping):
             items = inner.get("items")
@@ -172,7 +172,7 @@ def schema_type(schema: Any) -> Content:
     choices = schema.get("enum")
     if isinstance(choices, list) and choices:
         words = " | ".join(str(choice)[:40] for choice in choices[:6]) + (" | …" if len(choices) > 6 else "")
-        return safe_line(words, 80, "$text-secondary")
+        return sanitize_line(words, 80, "$text-secondary")
     kind = schema.get("type")
     word = (
         " or ".join(str(name) for name in kind[:4]) if isinstance(kind, list) else kind if isinstance(kind, str) else ""
@@ -188,4 +188,4 @@ def schema_type(schema: Any) -> Content:
         word += f" {schema['format']}"
     if isinstance(schema.get("default"), str | int | float | bool):
         word += f" = {schema['default']}"
-    return safe_line(word, 60, "$text-secondary")
+    return sanitize_line(word, 60, "$text-secondary")

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static, TextArea
 
 from drio_tui.naming import slug_of
 from drio_tui.ui.widgets.form_field import FormField
-from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.ui.wizard.page import Page
 from drio_tui.wizard.validation import DraftDiagnostic, diagnostics
 
@@ -49,7 +49,7 @@ class BasicsPage(Page):
                     with Horizontal():
                         yield Static(label, classes="label")
                         yield TextArea(self.draft.basics.get(path, ""), id=path, compact=True, show_line_numbers=False)
-                    yield Static(safe(help, "$foreground-muted"), classes="note")
+                    yield Static(sanitize(help, "$foreground-muted"), classes="note")
 
     def on_mount(self) -> None:
         for path in ("name", "slug", "companyUrl"):
@@ -125,11 +125,11 @@ class BasicsPage(Page):
         field = self.field(path)
         error = errors.get(path, "")
         if error:
-            field.say(error=error)
+            field.show_note(error=error)
         elif path == "slug" and field.value and self.wizard.taken is not None and not self.draft.app:
-            field.say(help=f"✓ Free. {_SLUG}")
+            field.show_note(help=f"✓ Free. {_SLUG}")
         else:
-            field.say(help=_SLUG if path == "slug" else "")
+            field.show_note(help=_SLUG if path == "slug" else "")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -143,7 +143,7 @@ class BasicsPage(Page):
         first = None
         for diagnostic in diagnostics:
             if diagnostic.path in ("name", "slug", "companyUrl"):
-                self.field(diagnostic.path).say(error=diagnostic.message)
+                self.field(diagnostic.path).show_note(error=diagnostic.message)
                 first = first or self.field(diagnostic.path)
         if first is not None:
             first.focus_input()

@@ -15,7 +15,7 @@ from textual.widgets import Button, Static
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.wizard.page import Page
 from drio_tui.wizard.plan import Step
 
@@ -45,7 +45,9 @@ class CreatePage(Page):
 
     def compose(self) -> ComposeResult:
         yield Static(id="progress")
-        yield RowList(Column("", 2), Column("Step", least=20), Column("Result", least=12, rank=1), id="requests-list")
+        yield RowList(
+            Column("", 2), Column("Step", min_width=20), Column("Result", min_width=12, rank=1), id="requests-list"
+        )
         yield Static(id="reason")
         with Horizontal(id="step-actions"):
             yield Button("Deploy it now", variant="primary", id="deploy", compact=True)
@@ -81,8 +83,8 @@ class CreatePage(Page):
             result = {"done": "done", "sent": "sending…", "todo": ""}.get(state.state, state.why)
             style = "$text-error" if state.state == "failed" else "$foreground-muted"
             lines.append(
-                Row(step.id, (Content.styled(*_MARKS[state.state]), safe_line(step.about, 200),
-                              safe_line(result, 200, style)))
+                Row(step.id, (Content.styled(*_MARKS[state.state]), sanitize_line(step.about, 200),
+                              sanitize_line(result, 200, style)))
             )  # fmt: skip
         self.rows.show(lines)
         states = [draft.step(step.id).state for step in steps]
@@ -101,7 +103,7 @@ class CreatePage(Page):
     def _progress(self, states: Sequence[str]) -> Content:
         skipped_by_user = sum(self.draft.step(step.id).own for step in self.steps)  # others wait for a failed step
         done, total = states.count("done") + skipped_by_user, len(states)
-        name = safe_line(self.draft.name, 60, "bold")
+        name = sanitize_line(self.draft.name, 60, "bold")
         if self.wizard.finished:
             skipped = states.count("skipped")
             tail = f" {skipped} skipped." if skipped else ""
@@ -139,13 +141,13 @@ class CreatePage(Page):
         lines = []
         if state is not None and state.why:
             style = "$text-error" if state.state == "failed" else "$foreground-muted"
-            lines.append(safe_line(state.why, 600, style))
+            lines.append(sanitize_line(state.why, 600, style))
             lines += [
-                Content.assemble(("  ", ""), safe_line(f"{path}: {message}", 300, style))
+                Content.assemble(("  ", ""), sanitize_line(f"{path}: {message}", 300, style))
                 for path, message in state.fields.items()
             ]
         if self.wizard.draft_session.problem:
-            lines.append(safe_line(self.wizard.draft_session.problem, 300, "$text-warning"))
+            lines.append(sanitize_line(self.wizard.draft_session.problem, 300, "$text-warning"))
         self.query_one("#reason", Static).update(Content("\n").join(lines))
 
     def focus_first(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from drio_tui.openapi_import.errors import Problem
+from drio_tui.openapi_import.errors import DocumentProblem
 from drio_tui.openapi_import.planning import Plan
 from drio_tui.openapi_import.security import secret_of
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.wizard.resource_screens import FormResult, WizardResourceScreen
 from drio_tui.wizard.draft import AddedResource
 from drio_tui.wizard.template_parts import APP_REF
@@ -37,8 +37,8 @@ class WizardImportScreen(ImportScreen):
         self._snapshot.add(Resource("auth", added.ref, added.filled.shown | {"id": added.ref}))
         return added.ref
 
-    def _confirm(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
+    def _confirm(self, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:
         for problem in (*plan.problems, *checked)[:3]:
-            self.notify(safe_line(str(problem.message), 300).plain, severity="warning", markup=False)
+            self.notify(sanitize_line(str(problem.message), 300).plain, severity="warning", markup=False)
         self.chosen_plan = plan
         self.dismiss(True)

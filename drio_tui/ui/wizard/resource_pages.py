@@ -20,7 +20,7 @@ from drio_tui.ui.dialogs.name_dialog import NameScreen
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.ui.widgets.values import method
 from drio_tui.ui.wizard.page import Page
 from drio_tui.ui.wizard.resource_screens import ConfigScreen, FormResult, WizardResourceScreen, add_resource
@@ -54,8 +54,8 @@ class ResourcePage(Page):
     def compose(self) -> ComposeResult:
         yield RowList(
             Column("", 2),
-            Column("Name", least=20),
-            Column("What", least=16, rank=2),
+            Column("Name", min_width=20),
+            Column("What", min_width=16, rank=2),
             Column("", 30, rank=1),
             id="resources",
         )
@@ -101,7 +101,7 @@ class ResourcePage(Page):
         nothing = self.query_one("#nothing", EmptyState)
         nothing.display = not listed
         if not listed and not contents_known(self.draft):
-            nothing.say(
+            nothing.show_message(
                 "Known once the app is there",
                 "This drio does not say beforehand what the template brings.\n"
                 "Go on: everything is kept, and can be changed after the app is created.",
@@ -109,7 +109,7 @@ class ResourcePage(Page):
                 ("Ctrl+S", "go on"),
             )
         elif not listed:
-            nothing.say("Nothing yet", self.NOTHING, *self.empty_hints())
+            nothing.show_message("Nothing yet", self.NOTHING, *self.empty_hints())
         self.rows.show([self.row(part) for part in listed])
         self._show_details()
         self.refresh_bindings()
@@ -126,17 +126,17 @@ class ResourcePage(Page):
         style = "" if part.kept else "$foreground-muted strike"
         indent = "   " if part.kind == "operation" else ""
         symbol = Content.styled(f"{indent}{KINDS[part.kind].symbol} ", "$text-accent" if part.kept else style)
-        name = Content.assemble(symbol, safe_line(part.name, 120, style))
+        name = Content.assemble(symbol, sanitize_line(part.name, 120, style))
         return Row(part.ref, (Content.styled(*mark), name, self.what(part), self.state_of(part)))
 
     def what(self, part: Part) -> Content:
         """Return the cell that describes a resource: its request, primitive, provider or URL, else its kind."""
         raw = part.raw
         if part.kind == "operation" and isinstance(raw.get("method"), str):
-            return Content.assemble(method(raw["method"]), " ", safe_line(str(raw.get("path", "")), 60, _MUTED))
+            return Content.assemble(method(raw["method"]), " ", sanitize_line(str(raw.get("path", "")), 60, _MUTED))
         names = ("primitive", "providerKey", "baseUrl")
         text = next((raw[name] for name in names if isinstance(raw.get(name), str)), "")
-        return safe_line(text or KINDS[part.kind].title.lower(), 60, _MUTED)
+        return sanitize_line(text or KINDS[part.kind].title.lower(), 60, _MUTED)
 
     def state_of(self, part: Part) -> Content:
         """Return the cell with a resource's state."""
@@ -161,11 +161,11 @@ class ResourcePage(Page):
         lines: list[Content] = []
         if part is not None:
             if part.name != part.template_name:
-                lines.append(safe_line(f"The template calls it {part.template_name}.", 200, _MUTED))
+                lines.append(sanitize_line(f"The template calls it {part.template_name}.", 200, _MUTED))
             if part.description:
-                lines.append(safe(part.description[:400], _MUTED))
+                lines.append(sanitize(part.description[:400], _MUTED))
             lines += [
-                Content.assemble(("▲ ", "$text-warning"), safe_line(diagnostic.message, 300))
+                Content.assemble(("▲ ", "$text-warning"), sanitize_line(diagnostic.message, 300))
                 for diagnostic in diagnostics(self.draft, self.wizard.taken)
                 if diagnostic.ref == part.ref
             ]
@@ -398,7 +398,7 @@ class AuthPage(ResourcePage):
         if not self.wizard.providers:
             self.notify(
                 "What it asks for is known once the app is there. Go on, and fill it in then.",
-                title=safe_line(part.name, 60).plain,
+                title=sanitize_line(part.name, 60).plain,
                 markup=False,
             )
             return

@@ -19,12 +19,12 @@ from drio_tui.kinds import AUTH, KINDS
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
-from drio_tui.ui.editing.editors import special_members
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.editors import editor_properties
 from drio_tui.ui.editing.editors.auth import AuthEditor
 from drio_tui.ui.editing.editors.base import Editor
 from drio_tui.ui.screen import DrioScreen
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.wizard import TITLES
 from drio_tui.wizard.draft import AddedResource, Draft
 from drio_tui.wizard.template_parts import APP_REF
@@ -72,7 +72,9 @@ class WizardResourceScreen(EditScreen):
         store: Callable[[FormResult], None] | None = None,
         after_store: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(Target(APP_REF, kind, parent=parent, mine=body, begin=begin or {}, member=member), snapshot)
+        super().__init__(
+            EditTarget(APP_REF, kind, parent=parent, mine=body, initial=begin or {}, focus_path=member), snapshot
+        )
         self._store = store
         self._after_store = after_store
         self._body_before = body
@@ -81,13 +83,13 @@ class WizardResourceScreen(EditScreen):
 
     @property
     def dirty(self) -> bool:
-        if self.result is not None or not self._filled:
+        if self.result is not None or not self.is_filled:
             return False
         if self._body_before is None:
             return super().dirty
-        return not same_json(self._body(self.mine()), self._body(self._body_before))
+        return not same_json(self._body(self.edited_resource()), self._body(self._body_before))
 
-    def _make(self, kind: str, name: str, refer: Callable[[str], None]) -> None:
+    def _create_and_refer(self, kind: str, name: str, refer: Callable[[str], None]) -> None:
         """Notify the user on which step to create it: nothing can be created here while the app does not exist."""
         title, step = KINDS[kind].title.lower(), TITLES[PAGE_OF[kind]]
         self.notify(
@@ -100,12 +102,12 @@ class WizardResourceScreen(EditScreen):
     def save_to_draft(self) -> None:
         """Put the current input into the draft, because the program ends."""
         if self._store is not None and self.dirty:
-            self._store(self._current_result(self.mine()))
+            self._store(self._current_result(self.edited_resource()))
 
-    def _typed(self) -> UnsavedEdit | None:
+    def _current_edit(self) -> UnsavedEdit | None:
         if self.is_mounted and self._store is not None and self.result is None:
             self._read_json()
-            current, before = self._mine_typed(secrets=True), self._body_before
+            current, before = self._edited_with_json(secrets=True), self._body_before
             if self._is_edited() if before is None else not same_json(self._body(current), self._body(before)):
                 self._store(self._current_result(current))
                 if self._after_store is not None:
@@ -115,14 +117,14 @@ class WizardResourceScreen(EditScreen):
     def _current_result(self, mine: Mapping[str, Any]) -> FormResult:
         parent_key = self.kind.parent
         reference = {parent_key[0]: self._parent_ref} if parent_key and self._parent_ref else {}
-        return FormResult(self._body(mine) | reference, self._body(self._mine_typed(secrets=False)) | reference)
+        return FormResult(self._body(mine) | reference, self._body(self._edited_with_json(secrets=False)) | reference)
 
-    def buffer(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
+    def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
         """Return None: the edit is kept in the app's draft."""
         return None
 
     def _body(self, mine: Mapping[str, Any]) -> dict[str, Any]:
-        writable = {*special_members(self.kind.name), "providerKey"}
+        writable = {*editor_properties(self.kind.name), "providerKey"}
         return {
             name: value
             for name, value in comparable(self.kind, dict(mine)).items()
@@ -133,7 +135,7 @@ class WizardResourceScreen(EditScreen):
         self.result = self._current_result(mine)
         return Saved(self.result.full)
 
-    def _saved(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
+    def _finish_save(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
         self.dismiss("")
 
 
@@ -176,7 +178,7 @@ class ConfigScreen(DrioScreen[FormResult | None]):
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
-            yield Static(safe_line(f"{AUTH.symbol} {self._resource_name}", 120, "bold"), id="heading")
+            yield Static(sanitize_line(f"{AUTH.symbol} {self._resource_name}", 120, "bold"), id="heading")
             yield Static(id="banner")
             editor = TemplateConnectionEditor()
             editor.load(self._raw, self._snapshot)
@@ -214,12 +216,12 @@ class ConfigScreen(DrioScreen[FormResult | None]):
     def action_take(self) -> None:
         if not self.is_mounted:
             return
-        problems = self.editor.problems()
+        problems = self.editor.validate()
         banner = self.query_one("#banner", Static)
         banner.set_class(bool(problems), "-said")
         if problems:
             self.editor.form.validate()
-            banner.update(safe_line(f"✗ {problems[0].path}: {problems[0].message}", 300))
+            banner.update(sanitize_line(f"✗ {problems[0].path}: {problems[0].message}", 300))
             return
         self.dismiss(self._current_result() if self.editor.dirty else None)
 

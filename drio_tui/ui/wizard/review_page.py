@@ -13,7 +13,7 @@ from textual.widgets import Static
 from drio_tui.text import count_of
 from drio_tui.ui.app_detail.config_tree import ConfigTree
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.wizard import TITLES
 from drio_tui.ui.wizard.page import Page
 from drio_tui.wizard.plan import plan
@@ -65,7 +65,7 @@ class ReviewPage(Page):
     def _line(self, diagnostic: DraftDiagnostic) -> Content:
         mark = ("✗ ", "$text-error") if diagnostic.severity == "error" else ("▲ ", "$text-warning")
         step = Content.styled(f"{TITLES[diagnostic.page]}: ", _MUTED)
-        return Content.assemble(mark, step, safe_line(diagnostic.message, 300))
+        return Content.assemble(mark, step, sanitize_line(diagnostic.message, 300))
 
     def _requests(self) -> Content:
         steps = plan(self.draft, self.wizard.app_snapshot)
@@ -74,7 +74,7 @@ class ReviewPage(Page):
         lines = [Content.styled("What will be sent" if not self.draft.app else "What is left to send",
                                 "bold $text-primary")]  # fmt: skip
         lines.append(Content.styled(count_of(count, "request") if count else "Nothing is left.", _MUTED))
-        lines += [Content.assemble(("· ", "$text-accent"), safe_line(step.about, 200)) for step in remaining[:60]]
+        lines += [Content.assemble(("· ", "$text-accent"), sanitize_line(step.about, 200)) for step in remaining[:60]]
         if count > 60:
             lines.append(Content.styled(f"… and {count - 60} more", _MUTED))
         if not contents_known(self.draft):

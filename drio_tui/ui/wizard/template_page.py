@@ -24,7 +24,7 @@ from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rich_text import Document, Paragraph
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.ui.wizard.page import Page
 from drio_tui.wizard.validation import DraftDiagnostic
 from drio_tui.workspace.model.search import rank
@@ -72,7 +72,7 @@ class TemplatePage(Page):
         with Horizontal():
             with Vertical(id="choice"):
                 yield FilterInput(placeholder="/ to filter", id="template-filter")
-                yield RowList(Column("Template", least=16), Column("Brings", least=18, rank=2),
+                yield RowList(Column("Template", min_width=16), Column("Brings", min_width=18, rank=2),
                               Column("Offline", 7, rank=1, may_hide=True), id="templates")  # fmt: skip
                 yield EmptyState("Reading the templates…", id="nothing")
             yield Document(id="about")
@@ -87,12 +87,12 @@ class TemplatePage(Page):
 
     def read(self) -> None:
         """Load the templates, also a second time."""
-        self.query_one("#nothing", EmptyState).say("Reading the templates…")
+        self.query_one("#nothing", EmptyState).show_message("Reading the templates…")
         self.wizard.fetch(fetch_templates, self.TemplatesLoaded, self, partial(self.TemplatesLoaded, None), "templates")
 
     @property
     def filling(self) -> bool:
-        return self.resources is None and self.wizard.asking("templates")
+        return self.resources is None and self.wizard.has_request("templates")
 
     @property
     def rows(self) -> RowList:
@@ -113,7 +113,7 @@ class TemplatePage(Page):
             self._set_resources([Resource("template", self.draft.template_id, self.draft.template)])
         else:
             error = message.error or DrioError(title="Not read")
-            self.query_one("#nothing", EmptyState).say_error(error, ("Ctrl+S", "try again"))
+            self.query_one("#nothing", EmptyState).show_error(error, ("Ctrl+S", "try again"))
 
     def _set_resources(self, resources: Sequence[Resource]) -> None:
         first, self.resources = self.resources is None, resources
@@ -130,7 +130,7 @@ class TemplatePage(Page):
             suggestion = did_you_mean(
                 wanted, [name for resource in resources for name in (resource.id, resource.text("name"))]
             )
-            text = safe_line(f"There is no template {wanted}. {suggestion or 'Choose one of these.'}", 200).plain
+            text = sanitize_line(f"There is no template {wanted}. {suggestion or 'Choose one of these.'}", 200).plain
             self.notify(text, severity="warning", markup=False)
         if self.draft.template_id:
             self.rows.choose(self.draft.template_id)
@@ -176,7 +176,7 @@ class TemplatePage(Page):
         resource = self.chosen
         details = self.query_one("#about", Document)
         if resource is None:
-            nothing = safe("Nothing matches.", "$foreground-muted") if self.resources else Content()
+            nothing = sanitize("Nothing matches.", "$foreground-muted") if self.resources else Content()
             details.show([Paragraph(nothing)])
             return
         details.show(template_blocks(resource))

@@ -19,11 +19,11 @@ from drio_tui.api.errors import DrioError
 from drio_tui.kinds import APP, AUTH
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.base.services import saver_of
+from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.base.textual_internals import all_screens
 from drio_tui.ui.screen import DrioScreen
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.wizard.page import Page
 from drio_tui.ui.wizard.pages import make_page
 from drio_tui.ui.wizard.step_strip import StepStrip
@@ -99,7 +99,7 @@ class WizardScreen(DrioScreen[None]):
         self.stopping = False
         self._edited = not fresh
         self._page: Page | None = None
-        self._on = ""
+        self._page_name = ""
         self._session_closed = False
 
     @property
@@ -219,7 +219,7 @@ class WizardScreen(DrioScreen[None]):
     async def _show(self, name: str, ref: str = "") -> None:
         """Show a step, with the cursor on the resource `ref`."""
         self.draft.page = name
-        self._on = name
+        self._page_name = name
         if self.executor is not None and not self.running:
             self.executor.replan()
         holder = self.query_one("#page", Vertical)
@@ -277,7 +277,7 @@ class WizardScreen(DrioScreen[None]):
         await self.run_action("screen.next" if event.button.id == "next" else "screen.previous")
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        if action == "previous" and self._on == PAGES[0]:
+        if action == "previous" and self._page_name == PAGES[0]:
             return "This is the first step. Esc leaves, and keeps what you have."
         if action in ("previous", "next") and self.running:
             return "It is being created: Esc stops after the present request."
@@ -285,7 +285,7 @@ class WizardScreen(DrioScreen[None]):
 
     def action_next(self) -> None:
         """Go to the next step; from the review start creating, after that deploy."""
-        if self._on == "create":
+        if self._page_name == "create":
             if self.finished:
                 self.deploy()
             else:
@@ -293,7 +293,7 @@ class WizardScreen(DrioScreen[None]):
             return
         if self._page is None or not self._page.apply():
             return
-        page = self._on
+        page = self._page_name
         page_errors = errors(self.draft, page, self.taken)
         if page == "review":
             page_errors = [
@@ -316,8 +316,8 @@ class WizardScreen(DrioScreen[None]):
         if self.running:
             return
         self._flush_input()
-        if self._on in PAGES[1:]:
-            name = PAGES[PAGES.index(self._on) - 1]
+        if self._page_name in PAGES[1:]:
+            name = PAGES[PAGES.index(self._page_name) - 1]
             self.call_later(self._show, name)
             self._save_soon(name)
 
@@ -338,7 +338,7 @@ class WizardScreen(DrioScreen[None]):
 
     def _leave(self) -> None:
         if self._close():
-            name = safe_line(self.draft.name, 60).plain
+            name = sanitize_line(self.draft.name, 60).plain
             self.notify("It is kept as a draft: Enter on it in Apps goes on.", title=name, markup=False)
         if self.is_mounted:
             self.dismiss()
@@ -391,9 +391,9 @@ class WizardScreen(DrioScreen[None]):
             about = (f"  {self._page.about}", "$foreground-muted")
             self.query_one("#step-title", Static).update(Content.assemble((self._page.TITLE, "bold"), about))
         back, forward = self.query_one("#back", Button), self.query_one("#next", Button)
-        back.disabled = self._on == PAGES[0] or self.running
-        label = _NEXT.get(self._on, "Next ▸")
-        if self._on == "create":
+        back.disabled = self._page_name == PAGES[0] or self.running
+        label = _NEXT.get(self._page_name, "Next ▸")
+        if self._page_name == "create":
             label = "Deploy ▸" if self.finished else "Go on ▸"
         forward.label = label
         forward.disabled = self.running
@@ -401,14 +401,14 @@ class WizardScreen(DrioScreen[None]):
         note = Content.styled("" if self.running else leaving, "$foreground-muted")
         if self.draft_session.problem:
             note = Content.assemble(
-                ("▲ ", "$text-warning"), safe_line(self.draft_session.problem, 200, "$text-warning")
+                ("▲ ", "$text-warning"), sanitize_line(self.draft_session.problem, 200, "$text-warning")
             )
         self.query_one("#draft-note", Static).update(note)
 
     def _show_error(self, text: str) -> None:
         line = self.query_one("#wizard-error", Static)
         line.display = bool(text)
-        line.update(Content.assemble(("✗ ", "$text-error"), safe_line(text, 400, "$text-error")))
+        line.update(Content.assemble(("✗ ", "$text-error"), sanitize_line(text, 400, "$text-error")))
 
     def _update_page(self) -> None:
         if self._page is not None and self._page.is_mounted:
@@ -427,7 +427,9 @@ class WizardScreen(DrioScreen[None]):
         async def work(client: DrioClient) -> WizardScreen.RunFinished:
             if self.executor is None:
                 on_change = lambda: self.post_message(self.Progress())  # noqa: E731 - short enough
-                self.executor = Executor(saver_of(self.backend, client), self.draft, self.draft_session.save, on_change)
+                self.executor = Executor(
+                    get_saver(self.connection, client), self.draft, self.draft_session.save, on_change
+                )
             self.executor.replan()
             await self.executor.run()
             if self.draft.app and self.executor.done:

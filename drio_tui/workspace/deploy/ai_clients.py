@@ -26,13 +26,14 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True)
 class ClientInstructions:
-    """How one client is connected.
+    """How one client is connected. `hosted` clients call the endpoint from the vendor's servers, not from this machine.
 
     `name` is the value of `--client`. `after` is a note for the time after connecting.
     """
 
     name: str
     title: str
+    hosted: bool
     steps: tuple[str, ...]
     snippets: tuple[Snippet, ...]
     after: str = ""
@@ -40,10 +41,10 @@ class ClientInstructions:
 
 @dataclass(frozen=True, slots=True)
 class Reachability:
-    """From where an endpoint can be reached. `told` is a sentence for the user, empty for a public endpoint."""
+    """From where an endpoint can be reached. `advice` is a sentence for the user, empty for a public endpoint."""
 
     local: bool
-    told: str = ""
+    advice: str = ""
 
 
 def reach(endpoint: str) -> Reachability:
@@ -67,7 +68,7 @@ def server_name(slug: str) -> str:
     return name or "drio-app"
 
 
-def guides(endpoint: str, slug: str) -> tuple[ClientInstructions, ...]:
+def client_instructions(endpoint: str, slug: str) -> tuple[ClientInstructions, ...]:
     """Return the instructions for all known clients, the most used clients first."""
     name = server_name(slug)
     address = Snippet("the endpoint", endpoint, "Server URL")
@@ -76,6 +77,7 @@ def guides(endpoint: str, slug: str) -> tuple[ClientInstructions, ...]:
         ClientInstructions(
             "chatgpt",
             "ChatGPT",
+            True,
             (
                 "In ChatGPT on the web: Settings → Apps & Connectors → Advanced settings, and switch on Developer mode "
                 "(on Business, Enterprise and Edu an admin allows it first).",
@@ -90,6 +92,7 @@ def guides(endpoint: str, slug: str) -> tuple[ClientInstructions, ...]:
         ClientInstructions(
             "claude",
             "Claude (web)",
+            True,
             (
                 "On claude.ai: Settings → Connectors → Add custom connector.",
                 "Name it and paste the endpoint as the remote MCP server URL. On Team and Enterprise an owner adds it.",
@@ -101,6 +104,7 @@ def guides(endpoint: str, slug: str) -> tuple[ClientInstructions, ...]:
         ClientInstructions(
             "claude-desktop",
             "Claude Desktop",
+            False,
             (
                 "For an endpoint that the internet can reach: Settings → Connectors, as on the web.",
                 "For one that only this machine can reach: Settings → Developer → Edit Config, and add this to "
@@ -112,6 +116,7 @@ def guides(endpoint: str, slug: str) -> tuple[ClientInstructions, ...]:
         ClientInstructions(
             "claude-code",
             "Claude Code",
+            False,
             ("Run this in the project's folder; add --scope user to have it in all projects.", "Look with /mcp."),
             (
                 Snippet(
@@ -129,6 +134,7 @@ def guides(endpoint: str, slug: str) -> tuple[ClientInstructions, ...]:
         ClientInstructions(
             "cursor",
             "Cursor",
+            False,
             (
                 "Add this to .cursor/mcp.json in the project, or to ~/.cursor/mcp.json for all projects.",
                 "Cursor Settings → MCP shows the server and its tools; switch it on there.",
@@ -139,6 +145,7 @@ def guides(endpoint: str, slug: str) -> tuple[ClientInstructions, ...]:
         ClientInstructions(
             "inspector",
             "MCP Inspector",
+            False,
             ("Run this (it needs Node.js), choose Streamable HTTP, and connect to the endpoint.",),
             (Snippet("the command", "npx @modelcontextprotocol/inspector", "a shell"), address),
         ),

@@ -17,11 +17,11 @@ from typing import Any, Literal
 from drio_tui.api import json_codec
 from drio_tui.kinds import KINDS
 from drio_tui.schema.fields import MISSING
-from drio_tui.server_id import adopt
+from drio_tui.server_id import migrate_old_files
 from drio_tui.storage import paths
-from drio_tui.storage.files import private_dir, read_private, reason_of, write_private
+from drio_tui.storage.files import os_error_text, private_dir, read_private, write_private
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.journal import FileNames, digest, strip
+from drio_tui.workspace.saving.journal import FileNames, digest, without_secrets
 from drio_tui.workspace.saving.merge import FieldChange, Object, diff
 from drio_tui.workspace.saving.save_requests import comparable
 
@@ -54,7 +54,7 @@ def resources_of(snapshot: Snapshot) -> dict[str, Object]:
             continue
         dropped = set(resource_type.fixed) - _STORED_FIXED_PROPERTIES
         raw = {name: value for name, value in comparable(resource_type, resource.raw).items() if name not in dropped}
-        resources[f"{resource.kind}/{resource.id}"] = strip(raw)[0]
+        resources[f"{resource.kind}/{resource.id}"] = without_secrets(raw)[0]
     return resources
 
 
@@ -118,7 +118,7 @@ class DeployRecordStore:
     def read(self) -> Record | None:
         """Return the last deploy, None where none is known. Never raises."""
         # An earlier version stored one record per port of a sandbox; the newest of them is used.
-        adopt(
+        migrate_old_files(
             self._server, self.path, self._names.pattern, self._names.of, lambda paths: _keep_newest(paths, self.path)
         )
         try:
@@ -126,7 +126,7 @@ class DeployRecordStore:
         except FileNotFoundError:
             return None
         except (OSError, json_codec.MalformedJson) as error:
-            self.notices.append(f"What was deployed last cannot be read: {reason_of(error)}")
+            self.notices.append(f"What was deployed last cannot be read: {os_error_text(error)}")
             return None
 
     def keep(self, record: Record) -> None:
@@ -150,7 +150,7 @@ class DeployRecordStore:
             write_private(self.path, data)
             self._delete_oldest()
         except (OSError, ValueError) as error:
-            self.notices.append(f"What was deployed could not be kept for comparing: {reason_of(error)}")
+            self.notices.append(f"What was deployed could not be kept for comparing: {os_error_text(error)}")
 
     def restored(self, earlier: str, version: str, endpoint: str) -> None:
         """Record that the deploy `earlier` is live again as `version`, if it is stored here. Never raises."""

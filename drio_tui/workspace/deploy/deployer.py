@@ -42,7 +42,7 @@ class Deployed:
     revision: str
     changes: tuple[Change, ...] | None
     snapshot: Snapshot = field(repr=False)
-    moved: bool = False
+    changed_meanwhile: bool = False
     doubt: Literal["", "lost", "incomplete"] = ""
     request_id: str | None = None
     notices: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Deployed:
         changes = None if self.changes is None else [change.as_dict() for change in self.changes]
         return {
             "versionBefore": self.before or None, "version": self.version or None, "endpoint": self.endpoint or None,
-            "revision": self.revision, "changes": changes, "changedMeanwhile": self.moved,
+            "revision": self.revision, "changes": changes, "changedMeanwhile": self.changed_meanwhile,
             "answerLost": self.doubt == "lost", "answerIncomplete": self.doubt == "incomplete",
             "requestId": self.request_id,
         }  # fmt: skip
@@ -65,23 +65,23 @@ async def deploy(
 
     Cancelling the caller does not end the deploy (see `Saver`). After an answer that was lost the app is read again.
     """
-    if saver.intents.busy(app):
+    if saver.single_flight.is_busy(app):
         report("Waiting for the save under way")
     snapshots: list[Snapshot] = []
 
-    async def read_app() -> None:
+    async def read_again() -> None:
         report("Reading it back" if snapshots else "Reading what is to go live")
-        snapshots.append(await read(saver, app))
+        snapshots.append(await read_app(saver, app))
         if len(snapshots) == 1:
             report("Deploying")
 
-    outcome = await saver.deploy(app, read_app)
-    if isinstance(outcome, Refused | Failed) or (isinstance(outcome, Unknown) and outcome.verdict != "applied"):
+    outcome = await saver.deploy(app, read_again)
+    if isinstance(outcome, Refused | Failed) or (isinstance(outcome, Unknown) and outcome.read_back != "applied"):
         return outcome
     joined = not snapshots  # another caller's deploy was under way already, and that caller stores the record
     if joined:
         with contextlib.suppress(DrioError):
-            await read_app()
+            await read_again()
     snapshot = snapshots[0] if snapshots else Snapshot(app)
     last_record = await asyncio.to_thread(records.read)
     raw = outcome.raw or {}
@@ -104,14 +104,14 @@ async def deploy(
         revision=record.revision,
         changes=None if last_record is None else tuple(changes_since(last_record, resources)),
         snapshot=snapshot,
-        moved=bool(snapshots) and revision_of(resources_of(snapshots[-1])) != record.revision,
+        changed_meanwhile=bool(snapshots) and revision_of(resources_of(snapshots[-1])) != record.revision,
         doubt="incomplete" if isinstance(error, DeployAnswerIncomplete) else "lost" if error else "",
         request_id=None if isinstance(outcome, Unknown) else outcome.request_id,
         notices=tuple(records.notices),
     )
 
 
-async def read(saver: Saver, app: str) -> Snapshot:
+async def read_app(saver: Saver, app: str) -> Snapshot:
     """Return the app as it is. Raises the `DrioError` that kept the app itself from being read."""
     snapshot = Snapshot(app)
     await load_app(saver.client, app, snapshot.apply)

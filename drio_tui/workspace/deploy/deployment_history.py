@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class Deployment:
     """A deployment. `at` is a timestamp as the sandbox gives it; `again` the version that it published again."""
 
     version: str
     at: str
     live: bool
-    again: str
+    restored_from: str
     tools: int
     widgets: int
 
@@ -34,14 +34,12 @@ class Restored:
     endpoint: str
 
 
-async def deployments(client: DrioClient, app: str) -> list[Earlier]:
+async def deployments(client: DrioClient, app: str) -> list[Deployment]:
     """Return all deployments of an app, the live one first.
 
     Raises `DrioError`, among them `NotFound` from a drio without a deployment history.
     """
-    reply = await client.transport.request(
-        "GET", path_of("/sandbox/apps/{app}/deployments", app=app), below_origin=True
-    )
+    reply = await client.transport.request("GET", path_of("/sandbox/apps/{app}/deployments", app=app), at_origin=True)
     items = reply.data.get("deployments") if isinstance(reply.data, dict) else None
     if not isinstance(items, list):
         raise NotDrio("the sandbox answered without a list of deployments")
@@ -52,11 +50,11 @@ async def restore(saver: Saver, app: str, version: str) -> Restored | DrioError:
     """Publish an earlier deployment again, after the saves and deploys under way. The draft is unchanged."""
 
     async def work() -> Restored | DrioError:
-        await saver.intents.settle(app)
+        await saver.single_flight.wait_idle(app)
         path = path_of("/sandbox/apps/{app}/restore", app=app)
         try:
             body = {"version": version}
-            reply = await saver.client.transport.request("POST", path, json=body, below_origin=True)
+            reply = await saver.client.transport.request("POST", path, json=body, at_origin=True)
         except DrioError as error:
             return error
         raw = reply.data if isinstance(reply.data, dict) else {}
@@ -67,10 +65,10 @@ async def restore(saver: Saver, app: str, version: str) -> Restored | DrioError:
         endpoint = raw.get("endpoint")
         return Restored(version, live_version, endpoint if isinstance(endpoint, str) else "")
 
-    return await saver.intents.once((app, "restore"), work)
+    return await saver.single_flight.run((app, "restore"), work)
 
 
-def _earlier(raw: dict[str, Any]) -> Earlier:
+def _earlier(raw: dict[str, Any]) -> Deployment:
     def number(name: str) -> int:
         value = raw.get(name)
         return value if isinstance(value, int) else 0
@@ -79,7 +77,7 @@ def _earlier(raw: dict[str, Any]) -> Earlier:
         value = raw.get(name)
         return value if isinstance(value, str) else ""
 
-    return Earlier(
+    return Deployment(
         text("version"), text("deployedAt"), raw.get("live") is True, text("restoredFrom"), number("tools"),
         number("widgets"),
     )  # fmt: skip

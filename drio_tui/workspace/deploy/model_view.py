@@ -15,7 +15,7 @@ from drio_tui.api.models import same_json
 from drio_tui.endpoint.models import SeenTool, Server
 from drio_tui.tool_calls.outputs import published
 from drio_tui.tool_calls.token_count import compact, size, tokens
-from drio_tui.tool_calls.tools import input_schema, listed, tool_name, without_hints
+from drio_tui.tool_calls.tools import input_schema, tool_list_entry, tool_name, without_hints
 from drio_tui.workspace.lint.binding import schema_changes
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
@@ -41,7 +41,7 @@ class Expected:
     def entry(self) -> dict[str, Any]:
         """The tool's entry in the list of tools, as clients get it."""
         schema = self.schema or {"type": "object"}
-        return listed(self.name, self.title, self.description, schema, self.output_schema, self.annotations)
+        return tool_list_entry(self.name, self.title, self.description, schema, self.output_schema, self.annotations)
 
     @cached_property
     def bytes(self) -> int:

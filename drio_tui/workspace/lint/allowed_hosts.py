@@ -38,26 +38,26 @@ async def allowed_hosts(client: DrioClient) -> AllowedHosts | None:
     if not client.transport.is_sandbox:
         return None
     try:
-        return await listed(client)
+        return await fetch_allowed_hosts(client)
     except NotFound:  # a sandbox of an earlier version
         return None
 
 
-async def listed(client: DrioClient) -> AllowedHosts:
+async def fetch_allowed_hosts(client: DrioClient) -> AllowedHosts:
     """Return what the sandbox allows. Raises `DrioError`."""
-    return _parse((await client.transport.request("GET", _PATH, below_origin=True)).data)
+    return _parse((await client.transport.request("GET", _PATH, at_origin=True)).data)
 
 
 async def allow(client: DrioClient, origin: Origin) -> AllowedHosts:
     """Let the sandbox call a private address. Raises `DrioError`."""
     body = {"host": origin_text(origin)}
-    return _parse((await client.transport.request("POST", _PATH, json=body, below_origin=True)).data)
+    return _parse((await client.transport.request("POST", _PATH, json=body, at_origin=True)).data)
 
 
 async def revoke(client: DrioClient, origin: Origin) -> AllowedHosts:
     """Stop the sandbox from calling a private address. Raises `DrioError`."""
     path = path_of(f"{_PATH}/{{host}}", host=origin_text(origin))
-    return _parse((await client.transport.request("DELETE", path, below_origin=True)).data)
+    return _parse((await client.transport.request("DELETE", path, at_origin=True)).data)
 
 
 def _parse(data: Any) -> AllowedHosts:

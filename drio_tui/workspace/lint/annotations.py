@@ -15,7 +15,7 @@ from drio_tui.tool_calls.requests import SAFE
 READ_ONLY, DESTRUCTIVE = "readOnlyHint", "destructiveHint"
 IDEMPOTENT, OPEN_WORLD = "idempotentHint", "openWorldHint"
 
-EXPLAINED: dict[str, tuple[str, str]] = {
+ANNOTATION_HELP: dict[str, tuple[str, str]] = {
     "title": ("Title", "What clients call the tool, in place of its name."),
     READ_ONLY: ("Only reads", "It changes nothing anywhere. Clients may call it without asking first."),
     DESTRUCTIVE: ("Can destroy", "It may delete or overwrite, not only add. Taken for granted unless you say no."),
@@ -37,7 +37,7 @@ class AnnotationNote:
     tone: Tone = "plain"
 
 
-def words(annotations: Any, method: str = "") -> list[AnnotationNote]:
+def annotation_notes(annotations: Any, method: str = "") -> list[AnnotationNote]:
     """Return what a client concludes from the annotations. `method` is that of the tool's operation, if it is known."""
     values = annotations if isinstance(annotations, Mapping) else {}
     read_only = _flag(values, READ_ONLY, False)

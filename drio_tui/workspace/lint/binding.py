@@ -35,7 +35,7 @@ def candidates(snapshot: Snapshot, query: str = "") -> list[Candidate]:
     for number, operation in enumerate(snapshot.resources("operation")):
         if operation.made_up:
             continue
-        integration_id = operation.text("integrationId") or operation.under
+        integration_id = operation.text("integrationId") or operation.parent_id
         candidate = Candidate(operation, snapshot.resource("integration", integration_id) if integration_id else None)
         details = " ".join(
             (candidate.call, candidate.integration.name if candidate.integration else "", operation.text("key"))
@@ -46,7 +46,7 @@ def candidates(snapshot: Snapshot, query: str = "") -> list[Candidate]:
     return [entry[3] for entry in sorted(ranked, key=lambda entry: entry[:3])]
 
 
-def standing(binding: Any, snapshot: Snapshot) -> BindingState:
+def binding_state(binding: Any, snapshot: Snapshot) -> BindingState:
     """Return the state of a tool's binding.
 
     `stale` means that the operation's schema has changed since the tool was bound, `missing` that there is no

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drio_tui.workspace.lint.resource_checks import Severity
-from drio_tui.workspace.model.snapshot import Key, Resource
+from drio_tui.workspace.model.snapshot import Resource, ResourceKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Diagnostic:
     severity: Severity
     code: str
     message: str
-    key: Key
+    key: ResourceKey
     path: str = ""
     advice: str = ""
     name: str = ""

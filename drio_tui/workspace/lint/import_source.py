@@ -35,7 +35,7 @@ def wanted_sign_in(integration: Raw) -> list[str]:
     return [way for way in ways if isinstance(way, str)] if isinstance(ways, list) else []
 
 
-def about(title: str, version: str, source: str, sign_in: Iterable[str]) -> dict[str, Any]:
+def import_source_config(title: str, version: str, source: str, sign_in: Iterable[str]) -> dict[str, Any]:
     """Return what to store about a document. `source` is an address; the path of a file means nothing elsewhere.
 
     Everyone who can read the app sees it, so the query of the address is dropped: it may hold a key or a signature.

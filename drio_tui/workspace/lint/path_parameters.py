@@ -53,7 +53,7 @@ def names(path: str) -> list[str]:
     return [name for name in dict.fromkeys(requests.path_names(path)) if name]
 
 
-def mistakes(path: str) -> list[str]:
+def find_path_errors(path: str) -> list[str]:
     """Return why no request can be made for the path; each is the end of a sentence about it."""
     return list(requests.path_mistakes(path)) if path else []
 
@@ -85,7 +85,7 @@ def optional(path: str, schema: Any) -> list[str]:
     return [name for name in _path_arguments(path, schema).values() if name not in required]
 
 
-def unsuitable(path: str, schema: Any) -> list[str]:
+def unsendable_arguments(path: str, schema: Any) -> list[str]:
     """Return the arguments in the path whose values are objects or lists and that have no style for them."""
     properties, _ = _properties(schema)
     places = _places("GET", path, schema)
@@ -96,7 +96,7 @@ def unsuitable(path: str, schema: Any) -> list[str]:
     ]
 
 
-def completed(path: str, schema: Any) -> dict[str, Any]:
+def with_path_parameters(path: str, schema: Any) -> dict[str, Any]:
     """Return the schema with every parameter of the path added and required. The rest is unchanged."""
     result = dict(schema) if isinstance(schema, Mapping) else {"type": "object"}
     missing_names = missing(path, result)

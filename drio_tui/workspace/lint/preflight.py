@@ -17,17 +17,17 @@ from drio_tui.tool_calls.token_count import MANY_TOKENS, MANY_TOOLS, size
 from drio_tui.workspace.deploy.model_view import Expected, expected
 from drio_tui.workspace.lint.allowed_hosts import AllowedHosts
 from drio_tui.workspace.lint.annotations import READ_ONLY
-from drio_tui.workspace.lint.binding import standing
+from drio_tui.workspace.lint.binding import binding_state
 from drio_tui.workspace.lint.client_schemas import refusals
 from drio_tui.workspace.lint.diagnostics import RULES, Diagnostic, about
 from drio_tui.workspace.lint.import_source import wanted_sign_in
-from drio_tui.workspace.lint.path_parameters import mistakes, unsuitable
+from drio_tui.workspace.lint.path_parameters import find_path_errors, unsendable_arguments
 from drio_tui.workspace.lint.reachability import address_diagnostics
-from drio_tui.workspace.lint.resource_checks import Problem, find_problems
+from drio_tui.workspace.lint.resource_checks import ResourceDiagnostic, check_resources
 from drio_tui.workspace.lint.tool_chain import ids
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
-from drio_tui.workspace.run.mapping import check_template, judge, scope_of
+from drio_tui.workspace.run.mapping import apply_mappings, check_template, scope_of
 from drio_tui.workspace.run.schema_examples import sample_of
 
 LONGEST_DESCRIPTION = 1024
@@ -47,18 +47,18 @@ class Preflight:
     `bytes` is the size of the list of tools as clients get it, `tokens` about what it costs a model.
     """
 
-    findings: tuple[Diagnostic, ...]
+    diagnostics: tuple[Diagnostic, ...]
     tools: int
     tokens: int
     bytes: int = 0
 
     @property
     def errors(self) -> int:
-        return sum(finding.severity == "error" for finding in self.findings)
+        return sum(finding.severity == "error" for finding in self.diagnostics)
 
     @property
     def warnings(self) -> int:
-        return len(self.findings) - self.errors
+        return len(self.diagnostics) - self.errors
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON of `--json`."""
@@ -68,7 +68,7 @@ class Preflight:
             "tools": self.tools,
             "estimatedTokens": self.tokens,
             "bytes": self.bytes,
-            "findings": [finding.as_dict() for finding in self.findings],
+            "findings": [finding.as_dict() for finding in self.diagnostics],
         }
 
 
@@ -102,7 +102,7 @@ class _Checks:
             tool.operation.id: (tool.operation, tool.schema) for tool in self.enabled_tools if tool.operation
         }
         integration_ids = (
-            operation.text("integrationId") or operation.under for operation, _ in self.operations.values()
+            operation.text("integrationId") or operation.parent_id for operation, _ in self.operations.values()
         )
         self.integrations = [
             integration
@@ -134,7 +134,7 @@ class _Checks:
     # --- what the resource tree shows as well ------------------------------------------------------
 
     def check_resources(self) -> Iterator[Diagnostic]:
-        for problem in find_problems(self.snapshot, Links(self.snapshot)):
+        for problem in check_resources(self.snapshot, Links(self.snapshot)):
             id = problem.key[1]
             match problem.code:
                 case "part_unread" | "degraded":
@@ -148,13 +148,13 @@ class _Checks:
                         problem, unused=problem.key not in self.used_keys or problem.path == "widgetId"
                     )
 
-    def _is_reported_by_other_check(self, problem: Problem) -> bool:
+    def _is_reported_by_other_check(self, problem: ResourceDiagnostic) -> bool:
         """Return whether a more specific check below reports the problem under its own code."""
         if problem.key[0] == "tool" and problem.key[1] in self.enabled_ids:
             return problem.path.startswith(("binding", "nextToolIds"))
         return problem.path.startswith("actions") and any(widget.key == problem.key for widget in self.widgets)
 
-    def _from_problem(self, problem: Problem, *, unused: bool = False) -> Diagnostic:
+    def _from_problem(self, problem: ResourceDiagnostic, *, unused: bool = False) -> Diagnostic:
         rule = RULES[problem.code]
         resource = self.snapshot.at(problem.key)
         name = resource.name if resource is not None else problem.key[-1]
@@ -186,7 +186,7 @@ class _Checks:
         if isinstance(branding, dict) and self.widgets:
             for pair in contrast.pairs(branding):
                 if pair.better:
-                    ratio = contrast.shown(pair.ratio)
+                    ratio = contrast.ratio_text(pair.ratio)
                     text = f"{pair.what}: a contrast of {ratio}, where text needs {contrast.ENOUGH:g}."
                     path = f"branding.{pair.member}"
                     yield about(app, "low_contrast", text, path, advice=f"The nearest that does is {pair.better}.")
@@ -220,7 +220,7 @@ class _Checks:
         yield from self.check_annotations(tool)
 
     def check_binding(self, resource: Resource) -> Iterator[Diagnostic]:
-        match standing(resource.get("binding"), self.snapshot):
+        match binding_state(resource.get("binding"), self.snapshot):
             case "unbound":
                 yield about(resource, "unbound_tool", "It is not bound to an operation.", "binding")
             case "missing":
@@ -265,8 +265,10 @@ class _Checks:
     def check_operation(self, operation: Resource, schema: dict[str, Any] | None) -> Iterator[Diagnostic]:
         """Check an operation. `schema` is the input schema of its tools, as models get it."""
         path = operation.text("path")
-        path_errors = [f"Its path {mistake}." for mistake in mistakes(path)]
-        path_errors += [f"The value of {{{name}}} would be a list or an object." for name in unsuitable(path, schema)]
+        path_errors = [f"Its path {mistake}." for mistake in find_path_errors(path)]
+        path_errors += [
+            f"The value of {{{name}}} would be a list or an object." for name in unsendable_arguments(path, schema)
+        ]
         for error in path_errors:
             yield about(operation, "path_parameter", error, "path")
         output = operation.get("outputSchema")
@@ -301,14 +303,14 @@ class _Checks:
         mappings = config.get("fieldMappings") if isinstance(config, dict) else None
         mappings = mappings if isinstance(mappings, dict) else {}
         is_visible = widget.text("visibility") != "hidden"
-        for outcome in judge(mappings, sample.result) if is_visible else ():
+        for outcome in apply_mappings(mappings, sample.result) if is_visible else ():
             path = f"config.fieldMappings.{outcome.slot}"
             if outcome.state == "wrong":
                 yield about(widget, "wrong_mapping", f"{outcome.slot}: {outcome.path} {outcome.shown}.", path)
             elif outcome.state == "nothing" and has_result:
                 text = f"{outcome.slot}: {outcome.path} {outcome.shown} in a sample of the result."
                 yield about(widget, "mapping_finds_nothing", text, path)
-        scope = scope_of(mappings, sample.result, sample.given)
+        scope = scope_of(mappings, sample.result, sample.tool_input)
         actions = widget.get("actions")
         for number, action in enumerate(actions if isinstance(actions, list) else ()):
             if isinstance(action, dict):

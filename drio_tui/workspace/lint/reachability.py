@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
-from drio_tui.tool_calls.egress import Origin, parse_origin, why_refused
-from drio_tui.urls import explained, why_not
+from drio_tui.tool_calls.egress import Origin, denial_reason, parse_origin
+from drio_tui.urls import url_error, url_error_with_address
 from drio_tui.workspace.lint.allowed_hosts import AllowedHosts
 from drio_tui.workspace.lint.diagnostics import Diagnostic, about
 from drio_tui.workspace.model.snapshot import Resource
@@ -24,7 +24,11 @@ def address_diagnostics(integration: Resource, drio: str, allowed: AllowedHosts 
     base_url = integration.text("baseUrl").strip()
     url = parsed(base_url)
     if url is None:
-        message = f"Its base URL cannot be called, since {explained(base_url)}." if base_url else "It has no base URL."
+        message = (
+            f"Its base URL cannot be called, since {url_error_with_address(base_url)}."
+            if base_url
+            else "It has no base URL."
+        )
         yield about(integration, "no_base_url", message, "baseUrl")
         return
     if _is_own(url, drio):
@@ -67,14 +71,14 @@ def _is_own(url: SplitResult, drio: str) -> bool:
 
 def parsed(text: str) -> SplitResult | None:
     """Return a web address with a host; None for anything else."""
-    return None if why_not(text) else urlsplit(text)
+    return None if url_error(text) else urlsplit(text)
 
 
 def private_host(host: str) -> str:
     """Return why a host is not public, as the end of a sentence; empty where it seems to be."""
     host = host.lower().rstrip(".")
     try:
-        return why_refused(ipaddress.ip_address(host))
+        return denial_reason(ipaddress.ip_address(host))
     except ValueError:
         if host in _LOCAL_NAMES or host.endswith(_LOCAL_ENDINGS) or "." not in host:
             return "is a name of a private network"

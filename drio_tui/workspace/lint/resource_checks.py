@@ -8,13 +8,13 @@ from typing import Literal
 
 from drio_tui.kinds import KINDS
 from drio_tui.workspace.model.references import Links
-from drio_tui.workspace.model.snapshot import Key, Resource, Snapshot
+from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot
 
 Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ResourceDiagnostic:
     """What is wrong with a resource. `message` may contain names from the app: not sanitized.
 
     `code` is one of degraded, dangling_reference, chain_cycle, stale_binding, broken_binding,
@@ -25,18 +25,18 @@ class Problem:
     severity: Severity
     code: str
     message: str
-    key: Key
+    key: ResourceKey
     path: str = ""
 
 
-def find_problems(snapshot: Snapshot, links: Links) -> list[Problem]:
+def check_resources(snapshot: Snapshot, links: Links) -> list[ResourceDiagnostic]:
     """Return all problems, errors first, then in the order of the tree."""
     problems = [*_parts(snapshot), *_resources(snapshot), *_references(links), *_chains(snapshot, links)]
     position = {resource.key: number for number, resource in enumerate(snapshot)}
     return sorted(problems, key=lambda problem: (problem.severity != "error", position.get(problem.key, -1)))
 
 
-def _parts(snapshot: Snapshot) -> Iterator[Problem]:
+def _parts(snapshot: Snapshot) -> Iterator[ResourceDiagnostic]:
     reported: set[str] = set()
     for name, part in snapshot.parts.items():
         for parent, error in part.failures.items():
@@ -45,20 +45,20 @@ def _parts(snapshot: Snapshot) -> Iterator[Problem]:
             reported.add(str(error))
             plural = KINDS[name].plural.lower() if name in KINDS else f"{name}s"
             key = ("integration", parent) if parent else ("group", name)
-            yield Problem("error", "part_unread", f"The {plural} could not be read. {error}", key)
+            yield ResourceDiagnostic("error", "part_unread", f"The {plural} could not be read. {error}", key)
 
 
-def _resources(snapshot: Snapshot) -> Iterator[Problem]:
+def _resources(snapshot: Snapshot) -> Iterator[ResourceDiagnostic]:
     for resource in snapshot:
         if resource.reason:
-            yield Problem("warning", "degraded", f"Not as documented: {resource.reason}", resource.key)
+            yield ResourceDiagnostic("warning", "degraded", f"Not as documented: {resource.reason}", resource.key)
         if resource.kind == "auth":
             yield from _auth(resource)
         elif resource.kind == "tool":
             yield from _binding(resource, snapshot)
 
 
-def _auth(resource: Resource) -> Iterator[Problem]:
+def _auth(resource: Resource) -> Iterator[ResourceDiagnostic]:
     status = resource.text("status")
     reason = resource.text("lastError")
     error = resource.get("lastError")
@@ -66,12 +66,14 @@ def _auth(resource: Resource) -> Iterator[Problem]:
         reason = error["message"]
     suffix = f": {reason}" if reason else ""
     if status in ("invalid", "error"):
-        yield Problem("error", "invalid_auth", f"The connection is {status}{suffix}", resource.key, "status")
+        yield ResourceDiagnostic("error", "invalid_auth", f"The connection is {status}{suffix}", resource.key, "status")
     elif status == "pending":
-        yield Problem("warning", "pending_auth", f"The connection is not set up yet{suffix}", resource.key, "status")
+        yield ResourceDiagnostic(
+            "warning", "pending_auth", f"The connection is not set up yet{suffix}", resource.key, "status"
+        )
 
 
-def _binding(resource: Resource, snapshot: Snapshot) -> Iterator[Problem]:
+def _binding(resource: Resource, snapshot: Snapshot) -> Iterator[ResourceDiagnostic]:
     binding = resource.get("binding")
     if not isinstance(binding, dict):
         return
@@ -83,21 +85,21 @@ def _binding(resource: Resource, snapshot: Snapshot) -> Iterator[Problem]:
     if status == "stale" or (changed and status in ("ready", None)):
         name = f" {operation.name}" if operation else ""
         message = f"The operation{name} changed its schema since the tool was bound to it"
-        yield Problem("warning", "stale_binding", message, resource.key, "binding")
+        yield ResourceDiagnostic("warning", "stale_binding", message, resource.key, "binding")
     elif status in ("missing", "unbound"):
-        yield Problem("error", "broken_binding", f"The binding is {status}", resource.key, "binding")
+        yield ResourceDiagnostic("error", "broken_binding", f"The binding is {status}", resource.key, "binding")
 
 
-def _references(links: Links) -> Iterator[Problem]:
+def _references(links: Links) -> Iterator[ResourceDiagnostic]:
     for link in links.broken():
         target_kind = KINDS[link.target[0]].title.lower() if link.target[0] in KINDS else link.target[0]
         message = f"It {link.label} the {target_kind} {link.target[1]}, which is not there"
         # A provider that is no longer offered does not break the connections made with it.
         severity: Severity = "warning" if link.target[0] == "provider" else "error"
-        yield Problem(severity, "dangling_reference", message, link.source, link.path)
+        yield ResourceDiagnostic(severity, "dangling_reference", message, link.source, link.path)
 
 
-def _chains(snapshot: Snapshot, links: Links) -> Iterator[Problem]:
+def _chains(snapshot: Snapshot, links: Links) -> Iterator[ResourceDiagnostic]:
     for cycle in links.cycles():
         names = [resource.name for key in cycle if (resource := snapshot.at(key))]
         for key in cycle:
@@ -106,4 +108,4 @@ def _chains(snapshot: Snapshot, links: Links) -> Iterator[Problem]:
             else:
                 cycle_names = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
                 message = f"Its chain runs in a circle: {cycle_names}"
-            yield Problem("error", "chain_cycle", message, key, "nextToolIds")
+            yield ResourceDiagnostic("error", "chain_cycle", message, key, "nextToolIds")

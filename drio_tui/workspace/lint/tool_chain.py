@@ -71,7 +71,7 @@ class Chains:
                     queue.append(successor)
         return []
 
-    def refusal(self, source: str, target: str) -> str:
+    def why_not_linkable(self, source: str, target: str) -> str:
         """Return why `source` may not pass its result to `target`, as a sentence; empty when it may."""
         if source == target:
             return f"{self.name(source)} cannot hand its result to itself."
@@ -85,7 +85,7 @@ class Chains:
             return f"It would run in a circle: {cycle}."
         return ""
 
-    def circle(self, tool: str) -> list[str]:
+    def cycle(self, tool: str) -> list[str]:
         """Return a path from a tool back to itself, as ids; empty when there is none."""
         for successor in self.next.get(tool, ()):
             path = self.path(successor, tool)
@@ -104,7 +104,7 @@ class Chains:
                 seen |= self._reachable_from([tool])
         return starts
 
-    def alone(self) -> list[str]:
+    def isolated_tools(self) -> list[str]:
         """Return the tools that are in no chain."""
         targets_of_any = {target for targets in self.next.values() for target in targets}
         return [tool for tool in self.names if tool not in targets_of_any and not self.next.get(tool)]

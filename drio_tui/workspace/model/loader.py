@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, NotDrio
-from drio_tui.api.resource_type import Listing, why_degraded
+from drio_tui.api.resource_type import Listing, validation_error
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
-from drio_tui.workspace.model.snapshot import Failed, PartLoaded, Resource, UnknownProperties, Update, resources_of
+from drio_tui.workspace.model.snapshot import PartFailed, PartLoaded, Resource, UnknownProperties, Update, resources_of
 
 Deliver = Callable[[Update], object]
 T = TypeVar("T")
@@ -49,7 +49,7 @@ async def load_app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
             and isinstance(await integrations, DrioError)
         ):
             for kind in missing:
-                deliver(Failed(kind.name, config_result))
+                deliver(PartFailed(kind.name, config_result))
             return
         for kind in missing:
             match kind.name:
@@ -91,7 +91,7 @@ async def _deliver_config(config: dict[str, Any], deliver: Deliver) -> set[str]:
 async def _load_app_resource(client: DrioClient, app_id: str, deliver: Deliver) -> None:
     item = await _result_or_error(partial(client.get, APP, app_id))
     if isinstance(item, DrioError):
-        deliver(Failed("app", item))
+        deliver(PartFailed("app", item))
     else:
         deliver(PartLoaded("app", await _validated_resources(APP, [item.raw])))
 
@@ -99,11 +99,11 @@ async def _load_app_resource(client: DrioClient, app_id: str, deliver: Deliver) 
 async def _deliver_providers(auth: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver) -> None:
     listing = await auth
     if isinstance(listing, DrioError):
-        deliver(Failed("provider", listing))
+        deliver(PartFailed("provider", listing))
         return
     raws = listing.extra.get("providers", [])
     if not isinstance(raws, list):
-        deliver(Failed("provider", NotDrio("the auth route answered without a list of providers")))
+        deliver(PartFailed("provider", NotDrio("the auth route answered without a list of providers")))
         return
     deliver(PartLoaded("provider", resources_of("provider", raws, _why_not_object)))
 
@@ -111,7 +111,7 @@ async def _deliver_providers(auth: asyncio.Task[Listing[Any] | DrioError], deliv
 async def _deliver_listing(kind: Kind[Any], request: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver) -> None:
     listing = await request
     if isinstance(listing, DrioError):
-        deliver(Failed(kind.name, listing))
+        deliver(PartFailed(kind.name, listing))
     else:
         deliver(PartLoaded(kind.name, await _validated_resources(kind, listing.raw)))
 
@@ -122,7 +122,7 @@ async def _load_operations(
     """Read the operations of each integration from its route; a failing route does not affect the others."""
     listing = await integrations
     if isinstance(listing, DrioError):
-        deliver(Failed("operation", listing))
+        deliver(PartFailed("operation", listing))
         return
     semaphore = asyncio.Semaphore(_MAX_CONCURRENT)
 
@@ -130,7 +130,7 @@ async def _load_operations(
         async with semaphore:
             result = await _result_or_error(partial(client.list, OPERATION, app=app_id, parent=parent))
         if isinstance(result, DrioError):
-            deliver(Failed("operation", result, parent))
+            deliver(PartFailed("operation", result, parent))
         else:
             operations = await _validated_resources(OPERATION, result.raw, under=parent)
             deliver(PartLoaded("operation", operations, first=False, last=False))
@@ -147,7 +147,7 @@ async def _validated_resources(kind: Kind[Any], raws: Iterable[Any], *, under: s
     """Validate `raws` in chunks, so that a large app does not block the event loop, and return them as resources."""
     raws = list(raws)
     reasons: dict[int, str] = {}
-    reason_of = partial(why_degraded, kind)
+    reason_of = partial(validation_error, kind)
     for start in range(0, len(raws), _CHUNK):
         for raw in raws[start : start + _CHUNK]:
             reasons[id(raw)] = reason_of(raw)

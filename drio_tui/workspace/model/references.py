@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from drio_tui.kinds import KINDS, Reference
-from drio_tui.workspace.model.snapshot import Key, Snapshot
+from drio_tui.workspace.model.snapshot import ResourceKey, Snapshot
 
 PROVIDER = Reference("providerId", "provider", "uses", "is used by")
 """The provider of an auth connection. It is not in `Kind.references`: providers cannot be edited and are no `Kind`."""
@@ -19,9 +19,9 @@ class Link(NamedTuple):
     kind was read and has no such id, and false while that list is missing.
     """
 
-    source: Key
+    source: ResourceKey
     path: str
-    target: Key
+    target: ResourceKey
     label: str
     reverse: str
     broken: bool
@@ -31,17 +31,17 @@ class Links:
     """All references of a snapshot at the time of construction."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._out: dict[Key, list[Link]] = {}
-        self._in: dict[Key, list[Link]] = {}
+        self._out: dict[ResourceKey, list[Link]] = {}
+        self._in: dict[ResourceKey, list[Link]] = {}
         for link in _links(snapshot):
             self._out.setdefault(link.source, []).append(link)
             self._in.setdefault(link.target, []).append(link)
 
-    def uses(self, key: Key) -> list[Link]:
+    def uses(self, key: ResourceKey) -> list[Link]:
         """Return the references of the resource, in the order of `Kind.references`."""
         return self._out.get(key, [])
 
-    def used_by(self, key: Key) -> list[Link]:
+    def used_by(self, key: ResourceKey) -> list[Link]:
         """Return the references to the resource."""
         return self._in.get(key, [])
 
@@ -49,11 +49,11 @@ class Links:
         """Return the references to resources that do not exist."""
         return (link for links in self._out.values() for link in links if link.broken)
 
-    def chain(self, tool: Key) -> list[Link]:
+    def chain(self, tool: ResourceKey) -> list[Link]:
         """Return the references to the tools that get this tool's result."""
         return [link for link in self.uses(tool) if link.path.startswith("nextToolIds")]
 
-    def cycles(self) -> list[list[Key]]:
+    def cycles(self) -> list[list[ResourceKey]]:
         """Return the groups of tools whose chains form a cycle (also a single tool that refers to itself).
 
         Each group is a strongly connected component of the chain graph, its tools in the order of the app.
@@ -83,17 +83,17 @@ def _links(snapshot: Snapshot) -> Iterator[Link]:
                 yield Link(resource.key, path, (reference.to, id), reference.label, reference.reverse, broken)
 
 
-def _components(graph: dict[Key, list[Key]]) -> list[list[Key]]:
+def _components(graph: dict[ResourceKey, list[ResourceKey]]) -> list[list[ResourceKey]]:
     """Return the strongly connected components of a graph (Tarjan's algorithm, without recursion)."""
-    index: dict[Key, int] = {}
-    low: dict[Key, int] = {}
-    stack: list[Key] = []
-    on_stack: set[Key] = set()
-    components: list[list[Key]] = []
+    index: dict[ResourceKey, int] = {}
+    low: dict[ResourceKey, int] = {}
+    stack: list[ResourceKey] = []
+    on_stack: set[ResourceKey] = set()
+    components: list[list[ResourceKey]] = []
     for root in graph:
         if root in index:
             continue
-        work: list[tuple[Key, Iterator[Key]]] = [(root, iter(graph[root]))]
+        work: list[tuple[ResourceKey, Iterator[ResourceKey]]] = [(root, iter(graph[root]))]
         index[root] = low[root] = len(index)
         stack.append(root)
         on_stack.add(root)
@@ -113,7 +113,7 @@ def _components(graph: dict[Key, list[Key]]) -> list[list[Key]]:
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[key])
                 if low[key] == index[key]:
-                    group: list[Key] = []
+                    group: list[ResourceKey] = []
                     while not group or group[-1] != key:
                         group.append(stack.pop())
                         on_stack.discard(group[-1])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.api import json_codec
-from drio_tui.server_id import adopt, file_prefix
+from drio_tui.server_id import file_prefix, migrate_old_files
 from drio_tui.storage import paths
 from drio_tui.storage.files import private_dir, read_private, write_private
 from drio_tui.storage.lock import FileLock, LockBusy
@@ -70,7 +70,7 @@ class SchemaHistory:
                 self.remember({**_read(file), **_read(self.path)})
                 file.unlink()
 
-        adopt(self._server, self.path, "[0-9a-f]*.json", self._name, take)
+        migrate_old_files(self._server, self.path, "[0-9a-f]*.json", self._name, take)
 
     def of(self, operation: str) -> dict[str, Any]:
         """Return the schemas seen of an operation, by hash."""

@@ -52,7 +52,7 @@ class ServerOpenApi:
         name = hashlib.sha256(transport.base_url.encode()).hexdigest()[:32]
         self.path: Path = paths.cache_dir() / "openapi" / f"{name}.json"
 
-    def ask(self) -> asyncio.Task[bool]:
+    def refresh(self) -> asyncio.Task[bool]:
         """Start downloading or revalidating the document, and return the task.
 
         A request that is in progress, or was answered less than `FRESH_SECONDS` ago, is not repeated.
@@ -68,7 +68,7 @@ class ServerOpenApi:
 
         The request goes on after that; a later call returns its result.
         """
-        refresh = self.ask()
+        refresh = self.refresh()
         await asyncio.wait({refresh}, timeout=patience)
         fresh = refresh.done() and not refresh.cancelled() and refresh.result()
         return (self._cached.json if self._cached is not None else None), fresh
@@ -81,7 +81,7 @@ class ServerOpenApi:
         for path in dict.fromkeys((cached.path, *PATHS) if cached.path else PATHS):
             etag = cached.etag if path == cached.path else ""
             try:
-                reply = await self._transport.request("GET", path, anonymous=True, below_origin=PATHS[path], etag=etag)
+                reply = await self._transport.request("GET", path, anonymous=True, at_origin=PATHS[path], etag=etag)
             except NotFound:
                 continue
             except DrioError:

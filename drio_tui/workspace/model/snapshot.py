@@ -15,7 +15,7 @@ from typing import Any, Literal
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import KINDS
 
-Key = tuple[str, ...]
+ResourceKey = tuple[str, ...]
 """Identifies a resource or a tree node across refreshes: `("tool", "tool_123")`."""
 
 KIND_ORDER = ("app", "auth", "provider", "integration", "operation", "tool", "widget")
@@ -37,10 +37,10 @@ class Resource:
     raw: Any
     reason: str = ""
     made_up: bool = False
-    under: str = ""
+    parent_id: str = ""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> ResourceKey:
         return (self.kind, self.id)
 
     def get(self, name: str) -> Any:
@@ -73,7 +73,7 @@ class PartLoaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class PartFailed:
     """A part could not be read; `parent` is the id of the integration if only its operations are missing."""
 
     kind: str
@@ -88,7 +88,7 @@ class UnknownProperties:
     values: dict[str, Any]
 
 
-Update = PartLoaded | Failed | UnknownProperties
+Update = PartLoaded | PartFailed | UnknownProperties
 
 
 @dataclass(slots=True)
@@ -137,7 +137,7 @@ class Snapshot:
                     part.state = "failed" if part.failures else "ready"
                     if kind == "tool":
                         part.resources = dict(sorted(part.resources.items(), key=_by_order))
-            case Failed(kind=kind, error=error, parent=parent):
+            case PartFailed(kind=kind, error=error, parent=parent):
                 part = self.parts[kind]
                 part.failures[parent] = error
                 if not parent:
@@ -194,7 +194,7 @@ class Snapshot:
                 return resource.name
         return None
 
-    def at(self, key: Key) -> Resource | None:
+    def at(self, key: ResourceKey) -> Resource | None:
         """Return the resource with this key, also one with a made-up id; None if there is none."""
         return self.parts[key[0]].resources.get(key[1]) if len(key) == 2 and key[0] in self.parts else None
 
@@ -220,10 +220,10 @@ def resources_of(
             if isinstance(id, str) and id in seen:
                 reason = "; ".join(filter(None, (f"the id {id} is there twice", reason)))
             id = f"{under}#{position}"
-            resources.append(Resource(kind, id, raw, reason or "it has no id", made_up=True, under=under))
+            resources.append(Resource(kind, id, raw, reason or "it has no id", made_up=True, parent_id=under))
             continue
         seen.add(id)
-        resources.append(Resource(kind, id, raw, reason, under=under))
+        resources.append(Resource(kind, id, raw, reason, parent_id=under))
     return tuple(resources)
 
 

@@ -20,9 +20,9 @@ from typing import Any, Literal
 
 from drio_tui.kinds import KINDS
 from drio_tui.text import count_of
-from drio_tui.workspace.lint.resource_checks import Problem, find_problems
+from drio_tui.workspace.lint.resource_checks import ResourceDiagnostic, check_resources
 from drio_tui.workspace.model.references import Links
-from drio_tui.workspace.model.snapshot import Key, Resource, Snapshot, SnapshotPart
+from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot, SnapshotPart
 
 Tone = Literal["", "good", "warn", "bad", "info"]
 
@@ -64,14 +64,14 @@ class TreeNode:
     of its descendants.
     """
 
-    key: Key
+    key: ResourceKey
     kind: str
     title: str
     note: str = ""
     badge: str = ""
     tone: Tone = ""
-    about: Key | None = None
-    target: Key | None = None
+    about: ResourceKey | None = None
+    target: ResourceKey | None = None
     value: Any = None
     parent: TreeNode | None = None
     depth: int = 0
@@ -96,8 +96,8 @@ class TreeModel:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.links = Links(snapshot)
-        self.problems = find_problems(snapshot, self.links)
-        self.by_key: dict[Key, TreeNode] = {}
+        self.problems = check_resources(snapshot, self.links)
+        self.by_key: dict[ResourceKey, TreeNode] = {}
         self.root = self._add_app()
         self._add_branding(snapshot.app)
         self._add_auth()
@@ -108,11 +108,11 @@ class TreeModel:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def default_open(self) -> set[Key]:
+    def default_open(self) -> set[ResourceKey]:
         """Return the keys of the nodes that are open when an app is first shown."""
         return {self.root.key, *(("group", name) for name in ("auth", "integration", "tool"))}
 
-    def rows(self, opened: set[Key], shown: set[Key] | None = None) -> list[TreeNode]:
+    def rows(self, opened: set[ResourceKey], shown: set[ResourceKey] | None = None) -> list[TreeNode]:
         """Return the visible nodes, top to bottom.
 
         With `shown` (a result of `keep`) only those nodes are visible; a node of `shown` that is open and has no child
@@ -134,7 +134,7 @@ class TreeModel:
                 stack.extend(child for child in reversed(node.children) if child.key in shown)
         return visible
 
-    def matches(self, query: str, among: Iterable[Key] | None = None) -> list[Key]:
+    def matches(self, query: str, among: Iterable[ResourceKey] | None = None) -> list[ResourceKey]:
         """Return the keys of the nodes whose texts contain every word of the query, ignoring case, in tree order.
 
         `among` restricts the search to these keys: the matches of a query that is a prefix of this one.
@@ -145,9 +145,9 @@ class TreeModel:
         nodes = self.walk() if among is None else (self.by_key[key] for key in among)
         return [node.key for node in nodes if all(word in _search_text(node) for word in words)]
 
-    def keep(self, keys: Iterable[Key]) -> set[Key]:
+    def with_ancestors(self, keys: Iterable[ResourceKey]) -> set[ResourceKey]:
         """Return the keys together with those of all their ancestors."""
-        kept: set[Key] = {self.root.key}
+        kept: set[ResourceKey] = {self.root.key}
         for key in keys:
             node: TreeNode | None = self.by_key[key]
             while node is not None and node.key not in kept:
@@ -163,7 +163,7 @@ class TreeModel:
             yield node
             stack.extend(reversed(node.children))
 
-    def node_for(self, key: Key) -> TreeNode | None:
+    def node_for(self, key: ResourceKey) -> TreeNode | None:
         """Return the node with a key; for a group without a node, that of its parent group; None if there is none."""
         if key[0] == "app":
             return self.root
@@ -172,11 +172,11 @@ class TreeModel:
             node = self.by_key.get(("group", _PARENT_GROUP.get(key[1], ""))) or self.root
         return node
 
-    def problems_of(self, node: TreeNode) -> list[Problem]:
+    def problems_of(self, node: TreeNode) -> list[ResourceDiagnostic]:
         """Return the problems that are marked on the node."""
         return [problem for problem in self.problems if self.node_of_problem(problem) is node]
 
-    def node_of_problem(self, problem: Problem) -> TreeNode | None:
+    def node_of_problem(self, problem: ResourceDiagnostic) -> TreeNode | None:
         """Return the node on which a problem is marked: that of the resource, or of the part its path is in."""
         if problem.key[0] == "tool":
             part = {"binding": "binding", "nextToolIds": "chain"}.get(problem.path.split(".")[0].split("[")[0])
@@ -256,7 +256,7 @@ class TreeModel:
         self._add_state(group, part, "integration")
         by_integration: dict[str, list[Resource]] = {}
         for operation in operations.resources.values():
-            by_integration.setdefault(operation.text("integrationId") or operation.under, []).append(operation)
+            by_integration.setdefault(operation.text("integrationId") or operation.parent_id, []).append(operation)
         for resource in part.resources.values():
             status = resource.text("status")
             node = self._add_resource(group, resource, resource.text("baseUrl"), status, tone_of(status))
@@ -385,7 +385,7 @@ class TreeModel:
             parent, TreeNode(resource.key, resource.kind, resource.name, note, badge, tone, about=resource.key)
         )
 
-    def _name(self, key: Key) -> str:
+    def _name(self, key: ResourceKey) -> str:
         resource = self.snapshot.resource(*key)
         return resource.name if resource else key[1]
 
@@ -402,7 +402,7 @@ class TreeModel:
                 ancestor.warnings_below += not is_error
 
 
-def title_of(snapshot: Snapshot, key: Key) -> str:
+def title_of(snapshot: Snapshot, key: ResourceKey) -> str:
     """Return the kind and name of a resource: `Tool Search Contacts`; the id if it does not exist. Not sanitized."""
     resource = snapshot.at(key)
     kind = KINDS[key[0]].title if key[0] in KINDS else key[0].capitalize()

@@ -11,9 +11,9 @@ from typing import Any
 from drio_tui.api.errors import DrioError
 from drio_tui.api.redact import is_secret
 from drio_tui.schema import check
-from drio_tui.schema.fields import Field, Reader
+from drio_tui.schema.fields import Field, SchemaReader
 from drio_tui.tool_calls import tools
-from drio_tui.urls import explained
+from drio_tui.urls import url_error_with_address
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
 Document = dict[str, Any]
@@ -93,14 +93,14 @@ class BoundTool:
     def field(self) -> Field:
         """Return the arguments as a form field."""
         schema = tools.without_hints(self.schema)
-        return Reader(schema).field(schema)
+        return SchemaReader(schema).field(schema)
 
     def problems(self, arguments: Any) -> list[str]:
         """Return the validation errors of arguments, at most ten, as sentences without a full stop."""
         if not isinstance(arguments, dict):
             return ["the arguments have to be a JSON object"]
         errors = []
-        for path, text in check.deep(self.field(), arguments):
+        for path, text in check.deep_errors(self.field(), arguments):
             location = ".".join(map(str, path))
             errors.append(f"{location} {text}" if location else text)
             if len(errors) == 10:
@@ -113,7 +113,7 @@ class BoundTool:
         if not isinstance(schema, dict):
             return []
         try:
-            errors = [*islice(check.deep(Reader(schema).field(schema), value), 3)]
+            errors = [*islice(check.deep_errors(SchemaReader(schema).field(schema), value), 3)]
         except RecursionError:
             return []
         return [f"{'.'.join(map(str, path))} {text}" if path else text for path, text in errors]
@@ -131,7 +131,7 @@ def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
         raise NotRunnable(
             f"{tool.name} is bound to an operation that is not there" if operation_id else f"{tool.name} is not bound"
         )
-    integration_id = operation.text("integrationId") or operation.under
+    integration_id = operation.text("integrationId") or operation.parent_id
     integration = snapshot.resource("integration", integration_id)
     if integration is None:
         raise NotRunnable(f"the integration of {operation.name} is not there")
@@ -143,7 +143,7 @@ def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
     ):
         if not value:
             raise NotRunnable(f"{label} is missing", hint=f"It has to be {expected}.")
-    if reason := explained(base_url):
+    if reason := url_error_with_address(base_url):
         raise NotRunnable(
             f"the base URL of {integration.name} cannot be called, since {reason}",
             hint="Give the integration the address of its API.",
@@ -226,7 +226,7 @@ def fits(schema: Any, value: Any) -> bool:
     """Return whether a value is valid under a schema, as far as a form can check it."""
     if not isinstance(schema, Mapping) or "$ref" in schema:
         return True
-    return next(check.deep(Reader(schema).field(schema), value), None) is None
+    return next(check.deep_errors(SchemaReader(schema).field(schema), value), None) is None
 
 
 def _auth(snapshot: Snapshot, auth: Resource) -> Document:

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from drio_tui.tool_calls.chain import handed_on
+from drio_tui.tool_calls.chain import chain_arguments
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.bound_tool import BoundTool, NotRunnable, bound_of, fits
 
@@ -62,7 +62,7 @@ class Chain:
         """Replace the newest result."""
         self.results[-1] = (self.results[-1][0], result)
 
-    def peek(self) -> tuple[Step | None, list[str]]:
+    def next_step(self) -> tuple[Step | None, list[str]]:
         """Return the next step (None at the end of the chain), and why tools before it cannot be run."""
         skip_reasons: list[str] = []
         while self.waiting:
@@ -84,7 +84,7 @@ class Chain:
 
     def _step(self, bound: BoundTool) -> Step:
         newest_first = [*reversed(self.results), ("the first call's arguments", self.first)]
-        mapped = handed_on(bound.schema, [result for _, result in newest_first], fits)
+        mapped = chain_arguments(bound.schema, [result for _, result in newest_first], fits)
         mapped_arguments = tuple(
             MappedArguments(name, value, newest_first[mapped.sources[name]][0])
             for name, value in mapped.arguments.items()

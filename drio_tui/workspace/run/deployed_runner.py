@@ -16,7 +16,7 @@ from drio_tui.endpoint import connect
 from drio_tui.tool_calls.outputs import NOTE_META
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
 from drio_tui.workspace.run.bound_tool import BoundTool, Document
-from drio_tui.workspace.run.tool_run import Request, Run, inner_value, shown_arguments
+from drio_tui.workspace.run.tool_run import Request, Run, inner_value, redacted_arguments
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -47,7 +47,7 @@ async def run_deployed(endpoint: str, bound: BoundTool, arguments: Document, on_
         result = await live.call(bound.name, arguments)
     run.timing.append(("call", result.seconds))
     run.request = Request(
-        "tools/call", endpoint, (("name", bound.name),), json_codec.dumps(shown_arguments(bound, arguments))
+        "tools/call", endpoint, (("name", bound.name),), json_codec.dumps(redacted_arguments(bound, arguments))
     )
     _apply_result(run, bound, result)
     return run
@@ -79,7 +79,7 @@ async def widget_page(endpoint: str, bound: BoundTool, on_exchange: OnExchange =
         return (await live.read(tool.widget_uri)).text
 
 
-async def live_at(client: DrioClient, app: Document) -> str:
+async def endpoint_of_app(client: DrioClient, app: Document) -> str:
     """Return the endpoint of an app, by its public id or from the last deploy recorded here. Raises `NotDeployed`."""
     sandbox = client.transport.is_sandbox
     endpoint = endpoint_of(client.transport.base_url, app, sandbox=sandbox)

@@ -65,7 +65,7 @@ class LocalRunner:
     """Arguments that were typed but not run yet, by app and tool."""
     _secrets: dict[tuple[str, ...], Document] = field(default_factory=dict, repr=False)
 
-    def wanted(self, bound: BoundTool) -> CredentialRequest | None:
+    def credential_request(self, bound: BoundTool) -> CredentialRequest | None:
         """Return what has to be typed before this tool can be run; None where nothing is missing."""
         if bound.auth is None:
             return None
@@ -78,7 +78,7 @@ class LocalRunner:
             return None
         return CredentialRequest(key, str(bound.auth["name"]), origin_text(origin(bound)), members)
 
-    def give(self, request: CredentialRequest, typed: Document) -> None:
+    def provide_credentials(self, request: CredentialRequest, typed: Document) -> None:
         """Store what was typed, in memory."""
         self._secrets[request.key] = {name: value for name, value in typed.items() if value}
 

@@ -69,7 +69,7 @@ class Outcome:
     shown: str
 
 
-def judge(mappings: Any, sample: Any) -> list[Outcome]:
+def apply_mappings(mappings: Any, sample: Any) -> list[Outcome]:
     """Apply every mapping to the sample, in order."""
     if not isinstance(mappings, dict):
         return []
@@ -97,7 +97,7 @@ def judge(mappings: Any, sample: Any) -> list[Outcome]:
         elif collection is not None and slot != "columns":
             outcomes.append(_item_outcome(slot, path_text, values, len(view.items or ())))
         elif names[slot] in view.slots:
-            outcomes.append(Outcome(slot, path_text, "found", brief(view.slots[names[slot]])))
+            outcomes.append(Outcome(slot, path_text, "found", one_line_preview(view.slots[names[slot]])))
         else:
             outcomes.append(Outcome(slot, path_text, "nothing", "finds null"))
     return outcomes
@@ -109,7 +109,7 @@ def _item_outcome(slot: str, path: str, values: list[Any], item_count: int) -> O
     if not values:
         return Outcome(slot, path, "nothing", "finds null")
     suffix = f"  ({len(values)} of {item_count} items)" if len(values) < item_count else ""
-    return Outcome(slot, path, "found", brief(values[0]) + suffix)
+    return Outcome(slot, path, "found", one_line_preview(values[0]) + suffix)
 
 
 def collection_of(mappings: Mapping[str, Any]) -> str | None:
@@ -128,7 +128,7 @@ def styles_for(primitive: str) -> dict[str, tuple[str, ...]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class PathSuggestion:
     """A path that finds something, and the first value that it finds."""
 
     path: str
@@ -136,13 +136,13 @@ class Offer:
     many: bool = False
 
 
-def offers(slot: str, mappings: Mapping[str, Any], sample: Any, limit: int = 300) -> list[Offer]:
+def suggest_paths(slot: str, mappings: Mapping[str, Any], sample: Any, limit: int = 300) -> list[PathSuggestion]:
     """Return paths to suggest for a slot: into the sample, or into an item of the collection where there is one."""
     collection = collection_of(mappings)
     root = sample
     if collection is not None and slot not in (collection, "columns"):
         root = first_item(mappings, sample)
-    offers: list[Offer] = []
+    offers: list[PathSuggestion] = []
     for offer in _paths(root):
         if len(offers) >= limit:
             break
@@ -168,7 +168,7 @@ def first_item(mappings: Mapping[str, Any], sample: Any) -> Any:
     return values[0] if values else None
 
 
-def _paths(value: Any) -> Iterator[Offer]:
+def _paths(value: Any) -> Iterator[PathSuggestion]:
     """Yield paths breadth first, so that short paths come first; of a list only into its first item."""
     queue: list[tuple[str, Any]] = [("$", value)]
     for number in range(2_000):
@@ -176,9 +176,9 @@ def _paths(value: Any) -> Iterator[Offer]:
             return
         path, current = queue.pop(0)
         if number or not isinstance(current, dict | list):
-            yield Offer(path, brief(current), isinstance(current, list))
+            yield PathSuggestion(path, one_line_preview(current), isinstance(current, list))
         elif isinstance(current, list):
-            yield Offer(path, brief(current), True)
+            yield PathSuggestion(path, one_line_preview(current), True)
         if isinstance(current, dict):
             queue += [(f"{path}{step_text(str(name))}", child) for name, child in current.items()]
         elif isinstance(current, list) and current:
@@ -194,7 +194,7 @@ def step_text(name: str) -> str:
     return f"[{json.dumps(name)}]"
 
 
-def brief(value: Any, width: int = 60) -> str:
+def one_line_preview(value: Any, width: int = 60) -> str:
     """Return a value on one short line."""
     if isinstance(value, list):
         return f"{len(value)} item{'s' * (len(value) != 1)}"
@@ -265,4 +265,4 @@ def dotted(path: Sequence[str | int]) -> str:
 
 def rendered(text: str, scope: Mapping[str, Any]) -> str:
     """Return the template filled from the samples, on one line."""
-    return brief(template.render(template.parts(text), scope), 120)
+    return one_line_preview(template.render(template.parts(text), scope), 120)

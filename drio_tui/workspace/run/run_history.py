@@ -18,9 +18,9 @@ from typing import Any
 
 from drio_tui.api import json_codec
 from drio_tui.api.redact import redact
-from drio_tui.server_id import adopt, file_prefix
+from drio_tui.server_id import file_prefix, migrate_old_files
 from drio_tui.storage import paths
-from drio_tui.storage.files import private_dir, read_private, reason_of, write_private
+from drio_tui.storage.files import os_error_text, private_dir, read_private, write_private
 from drio_tui.storage.lock import FileLock, LockBusy
 from drio_tui.workspace.run.tool_run import Document, Run, redacted_for_storage, run_from
 
@@ -40,7 +40,7 @@ class NotKept(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RunHistory:
     """The stored runs and samples of one app of one drio (`server` is a `server_id`)."""
 
     server: str
@@ -56,7 +56,7 @@ class Kept:
 
     def _adopt(self) -> None:
         """Migrate what earlier versions stored of a sandbox: one directory for each of its ports."""
-        adopt(self.server, self.folder, "[0-9a-f]*", self._name, self._merge_directories)
+        migrate_old_files(self.server, self.folder, "[0-9a-f]*", self._name, self._merge_directories)
 
     def _merge_directories(self, directories: list[Path]) -> None:
         runs = [run for directory in directories for run in _read(directory / "runs.json")]
@@ -148,7 +148,7 @@ class Kept:
         except NotKept:
             raise
         except (OSError, LockBusy) as error:
-            raise NotKept(f"{self.folder} cannot be written: {reason_of(error)}") from error
+            raise NotKept(f"{self.folder} cannot be written: {os_error_text(error)}") from error
 
 
 def _read(path: Path) -> list[Document]:

@@ -30,7 +30,7 @@ async def run_in_sandbox(client: DrioClient, bound: BoundTool, arguments: Docume
     run.request = redacted_request(request, bound.auth, hidden_texts)
     path = path_of("/sandbox/apps/{app}/tools/{tool}/try", app=bound.app_id, tool=bound.id)
     sent = time.perf_counter()
-    reply = await client.transport.request("POST", path, json={"arguments": arguments}, below_origin=True)
+    reply = await client.transport.request("POST", path, json={"arguments": arguments}, at_origin=True)
     result = _object(reply.data)
     total = time.perf_counter() - sent
     upstream = float(result["seconds"]) if isinstance(result.get("seconds"), int | float) else 0.0
@@ -50,7 +50,7 @@ async def run_in_sandbox(client: DrioClient, bound: BoundTool, arguments: Docume
 async def page_of(client: DrioClient, bound: BoundTool) -> str:
     """Return the HTML of the draft's widget, as a deploy would publish it."""
     path = path_of("/sandbox/apps/{app}/tools/{tool}/page", app=bound.app_id, tool=bound.id)
-    reply = await client.transport.request("GET", path, below_origin=True)
+    reply = await client.transport.request("GET", path, at_origin=True)
     return str(_object(reply.data).get("html") or "")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drio_tui.schema.resolve import Json, Schemas, UnsupportedReference, types
+from drio_tui.schema.resolve import Json, Schemas, UnsupportedSchema, json_types
 from drio_tui.workspace.model.snapshot import Snapshot
 
 DEEPEST = 8
@@ -40,7 +40,7 @@ class Sample:
     """
 
     result: Json = None
-    given: Json = None
+    tool_input: Json = None
     about: str = ""
 
 
@@ -54,7 +54,7 @@ def sample_of(snapshot: Snapshot, tool_id: Any) -> Sample:
         return Sample()
     result, given = operation.get("outputSchema"), operation.get("inputSchema")
     if result is None:
-        return Sample(given=example_of(given) if given is not None else None)
+        return Sample(tool_input=example_of(given) if given is not None else None)
     return Sample(example_of(result), example_of(given) if given is not None else None, operation.name)
 
 
@@ -74,7 +74,7 @@ def _example(schemas: Schemas, schema: Json, name: str, depth: int, budget: _Bud
         return None
     try:
         flat, _ = schemas.flat(schema)
-    except UnsupportedReference:
+    except UnsupportedSchema:
         return None
     own_value = _own_value(flat)
     if own_value is not _NO_VALUE:
@@ -84,7 +84,7 @@ def _example(schemas: Schemas, schema: Json, name: str, depth: int, budget: _Bud
         if isinstance(variants, list):
             variant = next((candidate for candidate in variants if not _is_null(candidate)), None)
             return None if variant is None else _example(schemas, variant, name, depth + 1, budget)
-    type_names = types(flat) or ()
+    type_names = json_types(flat) or ()
     type_name = next((candidate for candidate in type_names if candidate != "null"), "")
     properties = flat.get("properties")
     if type_name == "object" or (not type_name and isinstance(properties, Mapping)):

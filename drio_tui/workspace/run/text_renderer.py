@@ -46,7 +46,7 @@ class RenderedWidget:
         return ["".join(text for text, _ in line).rstrip() for line in self.lines]
 
 
-def draw(bound: BoundTool, run: Run, width: int) -> RenderedWidget:
+def render_widget(bound: BoundTool, run: Run, width: int) -> RenderedWidget:
     """Return what the tool's widget shows of a run, in `width` cells where that is possible; tables may be wider."""
     if run.failed:
         return RenderedWidget([*paragraph(run.error, width)])

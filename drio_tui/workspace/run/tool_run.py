@@ -12,7 +12,7 @@ from typing import Any, Literal
 from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
 
 from drio_tui.api import json_codec
-from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers, spellings
+from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret, redact, redact_headers
 from drio_tui.tool_calls import response as upstream_response
 from drio_tui.tool_calls.fetch import Answer
 from drio_tui.tool_calls.outputs import declares_no_object, result_of
@@ -78,7 +78,7 @@ class Run:
     timing: list[tuple[str, float]] = field(default_factory=list)
     steps: list[Document] = field(default_factory=list)
     private: tuple[str, int] | None = None
-    lost: tuple[str, ...] = ()
+    omitted_arguments: tuple[str, ...] = ()
     """Names of arguments that were not stored, since they are secret."""
     secret_names: tuple[str, ...] = field(default=(), compare=False)
     """Arguments that must not be stored."""
@@ -123,8 +123,8 @@ class Run:
             }  # fmt: skip
         if self.steps:
             data["chain"] = self.steps
-        if self.lost:
-            data["lost"] = list(self.lost)
+        if self.omitted_arguments:
+            data["lost"] = list(self.omitted_arguments)
         return data
 
 
@@ -153,7 +153,7 @@ def run_from(data: Any) -> Run:
             unknown=data["outcomeUnknown"] is True,
             timing=[(str(name), float(seconds)) for name, seconds in data["timing"].items()],
             steps=[dict(step) for step in data.get("chain", ())],
-            lost=tuple(map(str, data.get("lost", ()))),
+            omitted_arguments=tuple(map(str, data.get("lost", ()))),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"no run: {error}") from None
@@ -203,7 +203,7 @@ def secret_texts(bound: BoundTool, arguments: Document) -> list[str]:
     return [*_texts([arguments[name] for name in bound.secret_names if name in arguments])]
 
 
-def shown_arguments(bound: BoundTool, arguments: Document) -> Document:
+def redacted_arguments(bound: BoundTool, arguments: Document) -> Document:
     """Return arguments for display, with secrets hidden."""
     hidden = {name: HIDDEN for name in bound.secret_names if name in arguments}
     return dict(hide_secrets(redact(arguments | hidden), secret_texts(bound, arguments)))
@@ -221,7 +221,7 @@ def redacted_url(url: str) -> str:
 
 def hide_secrets(value: Any, secrets: Iterable[str]) -> Any:
     """Return a JSON value with the texts in `secrets` hidden, wherever they occur and however they are encoded."""
-    texts = {text for secret in secrets if len(secret) >= _SHORTEST_SECRET for text in spellings(secret)}
+    texts = {text for secret in secrets if len(secret) >= _SHORTEST_SECRET for text in encoded_forms(secret)}
     longest_first = sorted(texts, key=lambda text: (-len(text), text))
     if not longest_first:
         return value
@@ -276,18 +276,18 @@ def view_of(bound: BoundTool, run: Run) -> field_mappings.WidgetData:
     return run.view
 
 
-def judged(bound: BoundTool, run: Run) -> list[mapping.Outcome]:
+def mapping_outcomes(bound: BoundTool, run: Run) -> list[mapping.Outcome]:
     """Return what each mapping found in the run's result."""
     if run.outcomes is None:
-        run.outcomes = mapping.judge(bound.mappings, run.value)
+        run.outcomes = mapping.apply_mappings(bound.mappings, run.value)
     return run.outcomes
 
 
-def look(bound: BoundTool, run: Run) -> Run:
+def fill_widget(bound: BoundTool, run: Run) -> Run:
     """Fill in what the widget shows of a run. Expensive mappings can take a while: call it in a thread."""
     if not run.failed:
         view_of(bound, run)
-        judged(bound, run)
+        mapping_outcomes(bound, run)
     return run
 
 
@@ -299,8 +299,8 @@ def redacted_for_storage(run: Run) -> Document:
     if "response" in data:
         data["response"]["text"] = ""  # the result has the same content, and can be searched for secrets
     data = hide_secrets(redact(data), [*_texts([run.arguments[name] for name in omitted])])
-    if omitted or run.lost:
-        data["lost"] = sorted({*run.lost, *omitted})
+    if omitted or run.omitted_arguments:
+        data["lost"] = sorted({*run.omitted_arguments, *omitted})
     return dict(data)
 
 

@@ -24,7 +24,7 @@ Choice = Literal["continue", "stop"]
 class Task:
     """One task of a batch. `about` is its label (not sanitized), `after` the indexes of the tasks it depends on."""
 
-    about: str
+    label: str
     run: Callable[[], Awaitable[Outcome]] = field(repr=False)
     after: tuple[int, ...] = ()
 
@@ -74,7 +74,7 @@ class Batch:
                 outcome = await task.run()
                 result = Result(task, outcome, problem(outcome))
             else:
-                result = Result(task, None, f"It needs this first: {self.tasks[missing].about}")
+                result = Result(task, None, f"It needs this first: {self.tasks[missing].label}")
             self.results[index] = result
             results.append(result)
             if on_result:

@@ -11,7 +11,7 @@ from drio_tui.api.errors import DrioError
 T = TypeVar("T")
 
 
-class Stopped(DrioError):
+class RequestCancelled(DrioError):
     """The user cancelled a request. `outcome_unknown` is true if the request may have changed something."""
 
     title = "You stopped waiting"
@@ -40,7 +40,7 @@ class CancellableRequests:
             return await task
         except asyncio.CancelledError:
             if task in self._cancelled:
-                raise Stopped(outcome_unknown=changes) from None
+                raise RequestCancelled(outcome_unknown=changes) from None
             raise
         finally:
             del self._running[task]

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from drio_tui.api.errors import UsageError
 from drio_tui.kinds import KINDS, Kind, Reference
 from drio_tui.workspace.model.references import Link, Links
-from drio_tui.workspace.model.snapshot import Key, Snapshot
+from drio_tui.workspace.model.snapshot import ResourceKey, Snapshot
 from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.batch import Batch, Task
 from drio_tui.workspace.saving.saver import Saver
@@ -37,7 +37,7 @@ class Dependent:
     `via` are its references to the resources at the next smaller distance.
     """
 
-    key: Key
+    key: ResourceKey
     name: str
     via: tuple[Link, ...]
     distance: int
@@ -52,9 +52,9 @@ class PlanStep:
     """
 
     verb: Literal["delete", "detach"]
-    key: Key
+    key: ResourceKey
     name: str
-    member: str = ""
+    property_name: str = ""
     targets: frozenset[str] = frozenset()
     target_names: tuple[str, ...] = ()
     after: tuple[int, ...] = ()
@@ -65,20 +65,20 @@ class PlanStep:
         title = KINDS[self.key[0]].title.lower()
         if self.verb == "delete":
             return f"Delete the {title} {self.name}"
-        property_label = _PROPERTY_LABELS.get(self.member, self.member)
+        property_label = _PROPERTY_LABELS.get(self.property_name, self.property_name)
         return f"Take {', '.join(self.target_names)} out of the {property_label} of the {title} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DeletePlan:
     """The steps in order. `unread` are the kinds that were not read: there may be more dependents."""
 
     steps: tuple[PlanStep, ...]
-    wanted: tuple[Key, ...]
+    wanted: tuple[ResourceKey, ...]
     unread: tuple[str, ...] = ()
-    _links: dict[Key, tuple[tuple[str, str, str], ...]] = field(default_factory=dict, repr=False)
-    _raws: dict[Key, dict[str, Any]] = field(default_factory=dict, repr=False)
-    _positions: dict[Key, int] = field(default_factory=dict, repr=False)
+    _links: dict[ResourceKey, tuple[tuple[str, str, str], ...]] = field(default_factory=dict, repr=False)
+    _raws: dict[ResourceKey, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _positions: dict[ResourceKey, int] = field(default_factory=dict, repr=False)
 
     @property
     def deleted(self) -> list[PlanStep]:
@@ -86,7 +86,7 @@ class Plan:
         return [step for step in self.steps if step.verb == "delete"]
 
     @property
-    def along(self) -> list[PlanStep]:
+    def also_deleted(self) -> list[PlanStep]:
         """The deletes of dependents."""
         return [step for step in self.deleted if step.key not in self.wanted]
 
@@ -111,7 +111,7 @@ class Plan:
                 place=self._positions.get(step.key), group=group,
             )  # fmt: skip
         return lambda: saver.change(
-            kind, app, id, lambda raw: without_references(kind, raw, step.member, step.targets),
+            kind, app, id, lambda raw: without_references(kind, raw, step.property_name, step.targets),
             group=group,
         )  # fmt: skip
 
@@ -126,10 +126,10 @@ def rule_of(kind: Kind[Any], reference: Reference) -> Rule:
     return "detached"
 
 
-def blast_radius(snapshot: Snapshot, links: Links, keys: Iterable[Key]) -> list[Dependent]:
+def find_dependents(snapshot: Snapshot, links: Links, keys: Iterable[ResourceKey]) -> list[Dependent]:
     """Return the direct and indirect dependents of the resources, by ascending distance."""
     distances = dict.fromkeys(keys, 0)
-    via: dict[Key, list[Link]] = {}
+    via: dict[ResourceKey, list[Link]] = {}
     queue = deque(distances)
     while queue:
         key = queue.popleft()
@@ -146,7 +146,7 @@ def blast_radius(snapshot: Snapshot, links: Links, keys: Iterable[Key]) -> list[
     ]
 
 
-def plan_delete(snapshot: Snapshot, links: Links, keys: Iterable[Key], *, cascade: bool = False) -> Plan:
+def plan_delete(snapshot: Snapshot, links: Links, keys: Iterable[ResourceKey], *, cascade: bool = False) -> DeletePlan:
     """Return the plan for deleting resources: with `cascade` with all their dependents, else with as few as possible.
 
     Raises `UsageError` for a resource that cannot be deleted in drio, or that has no id.
@@ -191,7 +191,7 @@ def plan_delete(snapshot: Snapshot, links: Links, keys: Iterable[Key], *, cascad
     raws = {key: resource.raw for key in to_delete if (resource := snapshot.at(key)) and isinstance(resource.raw, dict)}
     unread = tuple(kind for kind in KINDS if snapshot.parts[kind].state != "ready")
     positions = {resource.key: position for position, resource in enumerate(snapshot)}
-    return Plan(steps.build(), wanted, unread, cleared, raws, positions)
+    return DeletePlan(steps.build(), wanted, unread, cleared, raws, positions)
 
 
 def without_references(
@@ -219,14 +219,14 @@ class _StepBuilder:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._detaches: dict[tuple[Key, str], dict[str, None]] = {}
-        self._deletes: list[tuple[Key, set[Key]]] = []
+        self._detaches: dict[tuple[ResourceKey, str], dict[str, None]] = {}
+        self._deletes: list[tuple[ResourceKey, set[ResourceKey]]] = []
 
     def detach(self, link: Link) -> None:
         property_name = link.path.partition("[")[0].partition(".")[0]
         self._detaches.setdefault((link.source, property_name), {})[link.target[1]] = None
 
-    def delete(self, key: Key, after: set[Key]) -> None:
+    def delete(self, key: ResourceKey, after: set[ResourceKey]) -> None:
         self._deletes.append((key, after))
 
     def build(self) -> tuple[PlanStep, ...]:
@@ -235,7 +235,7 @@ class _StepBuilder:
         for (key, property_name), targets in self._detaches.items():
             names = tuple(_name(self._snapshot, deleted_by_id.get(id, ("", id))) for id in targets)
             steps.append(PlanStep("detach", key, _name(self._snapshot, key), property_name, frozenset(targets), names))
-        delete_indexes: dict[Key, int] = {}
+        delete_indexes: dict[ResourceKey, int] = {}
         for key, after in self._deletes:
             needed = [index for index, step in enumerate(steps) if step.verb == "detach" and key[1] in step.targets]
             needed += sorted(delete_indexes[dependent] for dependent in after if dependent in delete_indexes)
@@ -244,7 +244,7 @@ class _StepBuilder:
         return tuple(steps)
 
 
-def _keys_to_delete(links: Links, wanted: tuple[Key, ...], cascade: bool) -> dict[Key, None]:
+def _keys_to_delete(links: Links, wanted: tuple[ResourceKey, ...], cascade: bool) -> dict[ResourceKey, None]:
     """Return the keys of `wanted` and of the dependents that are deleted with them, in breadth-first order."""
     to_delete = dict.fromkeys(wanted)
     queue = deque(wanted)
@@ -282,6 +282,6 @@ def _ids(value: Any, steps: list[str]) -> Iterator[str]:
         yield value
 
 
-def _name(snapshot: Snapshot, key: Key) -> str:
+def _name(snapshot: Snapshot, key: ResourceKey) -> str:
     resource = snapshot.at(key)
     return resource.name if resource else key[-1]

@@ -104,7 +104,7 @@ async def duplicate(
     """
     group = journals.new_id()
     parent = str(raw.get(kind.parent[0], "")) if kind.parent else ""
-    siblings = await saver.listed(kind, app, parent)
+    siblings = await saver.list_resources(kind, app, parent)
     if isinstance(siblings, DrioError):
         return CopyResult(Failed(siblings))
     body = copy_body(kind, raw, siblings) | dict(changed or {})
@@ -114,10 +114,10 @@ async def duplicate(
     )
     if kind.name == AUTH.name and raw.get("secretRef"):
         left_out = tuple(dict.fromkeys((*left_out, "the secret")))
-    copy_id = made_id(outcome)
+    copy_id = id_of_created(outcome)
     inside: list[CopyResult] = []
     if kind.name == INTEGRATION.name and copy_id:
-        operations = await saver.listed(OPERATION, app, str(raw.get("id")))
+        operations = await saver.list_resources(OPERATION, app, str(raw.get("id")))
         if isinstance(operations, DrioError):
             return CopyResult(outcome, left_out, (CopyResult(Failed(operations)),))
         for operation in operations:
@@ -158,11 +158,11 @@ async def create_without_rejected_references(
         left_out += [label for label in labels if label not in left_out]
 
 
-def made_id(outcome: CreateOutcome) -> str:
+def id_of_created(outcome: CreateOutcome) -> str:
     """Return the id of the created resource; empty if none was created."""
     if isinstance(outcome, Saved):
         return outcome.id
-    if isinstance(outcome, Unknown) and outcome.verdict == "applied" and outcome.raw:
+    if isinstance(outcome, Unknown) and outcome.read_back == "applied" and outcome.raw:
         return str(outcome.raw.get("id", ""))
     return ""
 

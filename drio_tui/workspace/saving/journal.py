@@ -27,9 +27,9 @@ from typing import Any, Literal
 
 from drio_tui.api import json_codec
 from drio_tui.api.redact import redact
-from drio_tui.server_id import adopt
+from drio_tui.server_id import migrate_old_files
 from drio_tui.storage import paths
-from drio_tui.storage.files import NotOurs, private_dir, read_private, reason_of, sync_dir, write_private
+from drio_tui.storage.files import NotPrivate, os_error_text, private_dir, read_private, sync_dir, write_private
 from drio_tui.storage.lock import FileLock, LockBusy
 
 VERSION = 1
@@ -94,7 +94,7 @@ def fingerprints_of(body: dict[str, Any]) -> dict[str, str]:
     """Return the fingerprints of the properties of a body, without secrets and objects."""
     return {
         name: fingerprint_of(json_codec.dumps(value))
-        for name, value in strip(body)[0].items()
+        for name, value in without_secrets(body)[0].items()
         if not isinstance(value, dict)
     }
 
@@ -123,10 +123,10 @@ class History:
         """Return the entry with this id, None if there is none."""
         return next((entry for entry in self.entries if entry.id == id), None)
 
-    def undone(self, entry: Entry) -> bool:
+    def is_undone(self, entry: Entry) -> bool:
         """Return whether the change was undone, and the undo was not undone itself."""
         return any(
-            other.undoes == entry.id and other.state == "done" and not self.undone(other)
+            other.undoes == entry.id and other.state == "done" and not self.is_undone(other)
             for other in self.entries
             if other.id != entry.id
         )
@@ -139,7 +139,7 @@ class History:
         """Return the changes that are not undone, by group: the newest group first, in each the oldest change first."""
         groups: dict[str, list[Entry]] = {}
         for entry in reversed(self.entries):
-            if entry.state != "failed" and not entry.undoes and not self.undone(entry):
+            if entry.state != "failed" and not entry.undoes and not self.is_undone(entry):
                 groups.setdefault(entry.group, []).insert(0, entry)
         return list(groups.values())
 
@@ -202,7 +202,7 @@ class Journal:
                 for file in files:
                     file.unlink()
 
-        adopt(self._server, self.path, self._names.pattern, self._names.of, take)
+        migrate_old_files(self._server, self.path, self._names.pattern, self._names.of, take)
 
     def _append(self, line: dict[str, Any]) -> None:
         """Append a line to the file, after those that could not be written earlier; keep in memory what fails."""
@@ -221,7 +221,7 @@ class Journal:
                 if size > COMPACT_BYTES:
                     self._compact()
         except OSError as error:
-            self._add_notice(f"The history of changes is kept in memory only: {reason_of(error)}")
+            self._add_notice(f"The history of changes is kept in memory only: {os_error_text(error)}")
 
     def _write(self, text: str) -> int:
         """Append a line, flush it to disk, and return the size of the file."""
@@ -249,7 +249,7 @@ class Journal:
         except FileNotFoundError:
             return [], []
         except OSError as error:
-            self._add_notice(f"The history of changes cannot be read: {reason_of(error)}")
+            self._add_notice(f"The history of changes cannot be read: {os_error_text(error)}")
             return [], []
         valid: list[dict[str, Any]] = []
         corrupt: list[bytes] = []
@@ -285,7 +285,7 @@ class Journal:
                         f"{len(corrupt)} unreadable line(s) of the history are kept in {self.corrupt_path}"
                     )
         except OSError as error:
-            self._add_notice(f"Unreadable lines of the history stay where they are: {reason_of(error)}")
+            self._add_notice(f"Unreadable lines of the history stay where they are: {os_error_text(error)}")
         return lines
 
     def _compact(self) -> None:
@@ -312,7 +312,7 @@ class Journal:
             with FileLock(self.path.with_name(f"{self.path.name}.lock")).hold_blocking(_LOCK_SECONDS):
                 yield
         except LockBusy as error:
-            raise NotOurs(f"{error}") from error
+            raise NotPrivate(f"{error}") from error
 
     def _add_notice(self, text: str) -> None:
         if text not in self.notices:
@@ -352,7 +352,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def strip(value: dict[str, Any]) -> tuple[dict[str, Any], tuple[tuple[str, ...], ...]]:
+def without_secrets(value: dict[str, Any]) -> tuple[dict[str, Any], tuple[tuple[str, ...], ...]]:
     """Return the object without its secrets, and the paths (name by name) of the removed secrets.
 
     A list that contains a secret is removed as a whole: the rest of it would be restored as if it were complete.
@@ -471,7 +471,9 @@ def _to_jsonl(lines: list[dict[str, Any]]) -> bytes:
     return "".join(json_codec.dumps(line) + "\n" for line in lines).encode("ascii")
 
 
-def entry(what: ChangeType, app: str, kind: str, resource: str, name: str, *, group: str = "", **more: Any) -> Entry:
+def new_entry(
+    what: ChangeType, app: str, kind: str, resource: str, name: str, *, group: str = "", **more: Any
+) -> Entry:
     """Return a new entry with the current time; without `group` it is a group by itself."""
     id = new_id()
     return Entry(

@@ -84,8 +84,8 @@ class Merge:
 
     merged: Object = field(repr=False)
     conflicts: tuple[FieldConflict, ...]
-    mine: tuple[FieldChange, ...]
-    theirs: tuple[FieldChange, ...]
+    local_changes: tuple[FieldChange, ...]
+    remote_changes: tuple[FieldChange, ...]
     stale: tuple[OverwrittenList, ...] = ()
 
     def resolved(self, values: Mapping[Path, Any]) -> Object:

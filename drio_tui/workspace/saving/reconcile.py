@@ -8,7 +8,7 @@ from typing import Any
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.saving.journal import Entry, State, strip
+from drio_tui.workspace.saving.journal import Entry, State, without_secrets
 from drio_tui.workspace.saving.merge import (
     FieldChange,
     Merge,
@@ -29,7 +29,7 @@ def merge_edit(edit: Edit, remote: Object) -> Merge:
     return merge(
         comparable(edit.kind, edit.base),
         comparable(edit.kind, remote),
-        comparable(edit.kind, edit.mine),
+        comparable(edit.kind, edit.local),
         lists=identity_lists(edit.kind),
     )
 
@@ -68,7 +68,7 @@ def ended_entry(entry: Entry, kind: Kind[Any], raw: Object | None, state: State)
     """Return the entry of a create with its outcome; `raw` is the created resource, None if none was found."""
     if raw is None:
         return replace(entry, state=state)
-    after, lost = strip(raw)
+    after, lost = without_secrets(raw)
     return replace(
         entry,
         state=state,

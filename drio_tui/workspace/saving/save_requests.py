@@ -92,7 +92,7 @@ def requests_for(
     return ([Write("patch", tuple(patch), patch)] if patch else []) + puts
 
 
-def danger_of(kind: Kind[Any], change: FieldChange) -> str:
+def review_reason(kind: Kind[Any], change: FieldChange) -> str:
     """Return why a change is reviewed before it is saved, in a few words; empty if it needs no review.
 
     Reviewed are changes that disable something, remove something, rename what is known outside, redirect calls or
@@ -126,7 +126,7 @@ def danger_of(kind: Kind[Any], change: FieldChange) -> str:
 def needs_review(kind: Kind[Any], changes: Iterable[FieldChange]) -> bool:
     """Return whether changes are reviewed before they are saved: more than one, or one with a `danger_of`."""
     changes = list(changes)
-    return len(changes) > 1 or any(danger_of(kind, change) for change in changes)
+    return len(changes) > 1 or any(review_reason(kind, change) for change in changes)
 
 
 _ROUTING = {

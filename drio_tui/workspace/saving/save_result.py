@@ -25,7 +25,7 @@ class Edit:
     app: str
     id: str
     base: Object = field(repr=False)
-    mine: Object = field(repr=False)
+    local: Object = field(repr=False)
     again: tuple[str, ...] = ()
 
     @property
@@ -44,7 +44,7 @@ class Saved:
 
     raw: Object = field(repr=False)
     diff: tuple[FieldChange, ...] = ()
-    theirs: tuple[FieldChange, ...] = ()
+    remote_changes: tuple[FieldChange, ...] = ()
     request_ids: tuple[str, ...] = ()
     group: str = ""
 
@@ -66,7 +66,7 @@ class Conflicted:
 
     edit: Edit
     merge: Merge
-    theirs: Object = field(repr=False)
+    remote: Object = field(repr=False)
 
     @property
     def fields(self) -> tuple[FieldConflict, ...]:
@@ -75,7 +75,7 @@ class Conflicted:
 
     def resolved(self, values: dict[Path, Any]) -> Edit:
         """Return the next edit to save, with a value for each conflict. Raises `KeyError` for a missing one."""
-        return replace(self.edit, base=self.theirs, mine=self.merge.resolved(values))
+        return replace(self.edit, base=self.remote, local=self.merge.resolved(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +121,13 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The request was sent, and there was no usable response. `verdict` is what reading the resource back shows.
+    """The request was sent, and there was no usable response. `read_back` is what reading the resource back shows.
 
     `raw` is the resource as read back, None if that failed or it does not exist.
     """
 
     error: DrioError
-    verdict: ReadBack
+    read_back: ReadBack
     raw: Object | None = field(default=None, repr=False)
     written: tuple[FieldChange, ...] = ()
     group: str = ""
@@ -159,13 +159,13 @@ Outcome = SaveOutcome | DeleteOutcome
 
 def succeeded(outcome: Outcome) -> bool:
     """Return whether the change was made."""
-    return isinstance(outcome, Saved | Deleted) or (isinstance(outcome, Unknown) and outcome.verdict == "applied")
+    return isinstance(outcome, Saved | Deleted) or (isinstance(outcome, Unknown) and outcome.read_back == "applied")
 
 
 def problem(outcome: Outcome) -> str:
     """Return why a change did not succeed, as a sentence, not sanitized; empty if it did."""
     match outcome:
-        case Unknown(verdict=read_back, error=error) if read_back != "applied":
+        case Unknown(read_back=read_back, error=error) if read_back != "applied":
             return f"{error.title}: reading again {_READ_BACK_TEXT[read_back]}"
         case Refused(error=error) | Failed(error=error):
             return str(error)

@@ -23,8 +23,8 @@ from drio_tui.api.resource_type import Item
 from drio_tui.kinds import APP, Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.cancellation import CancellableRequests, Stopped
-from drio_tui.workspace.saving.journal import Entry, Journal, State, strip
+from drio_tui.workspace.saving.cancellation import CancellableRequests, RequestCancelled
+from drio_tui.workspace.saving.journal import Entry, Journal, State, without_secrets
 from drio_tui.workspace.saving.merge import FieldChange, Merge, Object, diff, equal_at_depth, value_at
 from drio_tui.workspace.saving.reconcile import (
     dotted_paths,
@@ -73,7 +73,7 @@ class Preview:
     @property
     def diff(self) -> tuple[FieldChange, ...]:
         """The changes that would be written."""
-        return self.merge.mine
+        return self.merge.local_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Saver:
         self._journal_of = journal_of
         self._journals: dict[Path, Journal] = {}
         self._deploying: dict[str, asyncio.Event] = {}
-        self.intents = SingleFlight()
+        self.single_flight = SingleFlight()
         self._requests = CancellableRequests()
         self._pre_write_requests = CancellableRequests()
         self._pending_creates: dict[tuple[str, ...], _PendingCreate] = {}
@@ -136,7 +136,7 @@ class Saver:
         """Read the resource and merge the edit, without writing."""
         remote = await self._read(edit.kind, edit.app, edit.id, self._pre_write_requests)
         if remote is None:
-            return DeletedElsewhere(edit, edit.mine)
+            return DeletedElsewhere(edit, edit.local)
         if isinstance(remote, DrioError):
             return _refused_or_failed(remote)
         return Preview(edit, merge_edit(edit, remote), remote)
@@ -149,14 +149,14 @@ class Saver:
         The resource is read first, unless `preview` was made less than `PREVIEW_SECONDS` ago.
         The binding and chain of a tool and the actions of a widget have separate routes, used after the PATCH.
         """
-        request_key = (edit.app, "save", edit.kind.name, edit.id, _digest(edit.base, edit.mine, [*edit.again]))
+        request_key = (edit.app, "save", edit.kind.name, edit.id, _digest(edit.base, edit.local, [*edit.again]))
         resource_key = (edit.app, edit.kind.name, edit.id)
 
         async def run() -> SaveOutcome:
             fresh = preview is not None and time.monotonic() - preview.read_at < PREVIEW_SECONDS
             return await self._save(edit, lambda _: edit, preview.remote if preview and fresh else None, group, undoes)
 
-        return await self.intents.once(request_key, lambda: self.intents.exclusive(resource_key, run))
+        return await self.single_flight.run(request_key, lambda: self.single_flight.exclusive(resource_key, run))
 
     async def change(
         self, kind: Kind[Any], app: str, id: str, to: Callable[[dict[str, Any]], dict[str, Any]], *, group: str = ""
@@ -168,7 +168,9 @@ class Saver:
             deleted = Edit(kind, app, id, {}, {})
             return await self._save(deleted, lambda raw: Edit(kind, app, id, raw, to(raw)), None, group, "")
 
-        return await self.intents.once(request_key, lambda: self.intents.exclusive((app, kind.name, id), run))
+        return await self.single_flight.run(
+            request_key, lambda: self.single_flight.exclusive((app, kind.name, id), run)
+        )
 
     async def _save(
         self, edit: Edit, edit_for: Callable[[dict[str, Any]], Edit], remote: Object | None, group: str, undoes: str
@@ -181,7 +183,7 @@ class Saver:
             current = await self._read(edit.kind, edit.app, edit.id) if remote is None else remote
             remote = None
             if current is None:
-                return DeletedElsewhere(edit, edit.mine)
+                return DeletedElsewhere(edit, edit.local)
             if isinstance(current, DrioError):
                 return _refused_or_failed(current)
             edit = edit_for(dict(current))
@@ -217,7 +219,7 @@ class Saver:
         raw = remote
         written: list[FieldChange] = []
         request_ids: list[str] = []
-        for write in requests_for(edit.kind, before, merge.merged, edit.again, remote, edit.mine):
+        for write in requests_for(edit.kind, before, merge.merged, edit.again, remote, edit.local):
             entry = _update_entry(edit, write, remote, merge.merged, group, undoes)
             item = await self._send(edit, write, entry, remote, merge.merged)
             if isinstance(item, DrioError):
@@ -225,8 +227,8 @@ class Saver:
             raw = item.raw
             if item.request_id:
                 request_ids.append(item.request_id)
-            written += [change for change in merge.mine if change.path[0] in write.properties]
-        return Saved(raw, tuple(written), merge.theirs, tuple(request_ids), group)
+            written += [change for change in merge.local_changes if change.path[0] in write.properties]
+        return Saved(raw, tuple(written), merge.remote_changes, tuple(request_ids), group)
 
     async def _send(
         self, edit: Edit, write: Write, entry: Entry, remote: Object, wanted: Object
@@ -242,7 +244,7 @@ class Saver:
             if not error.outcome_unknown:
                 await self._note_end(entry, "failed")
             return error
-        after, lost_paths = strip(pick(comparable(kind, item.raw), write.properties))
+        after, lost_paths = without_secrets(pick(comparable(kind, item.raw), write.properties))
         # What was sent and is missing in the response is write-only: it counts as a secret, whatever its name is.
         write_only = tuple(
             change.dotted
@@ -272,7 +274,7 @@ class Saver:
             await self._note_read_back(entry, read_back, error)
             return Unknown(error, read_back, current if isinstance(current, dict) else None, written, entry.group)
         if isinstance(error, NotFound) and await self._read(edit.kind, edit.app, edit.id) is None:
-            return DeletedElsewhere(edit, edit.mine)
+            return DeletedElsewhere(edit, edit.local)
         return Refused(error, written, read) if isinstance(error, ApiError) else Failed(error, written)
 
     # --- creating --------------------------------------------------------------------------------
@@ -284,7 +286,7 @@ class Saver:
         body: Object,
         *,
         parent: str = "",
-        intent: str = "",
+        idempotency_key: str = "",
         group: str = "",
         undoes: str = "",
         known: Collection[str] | None = None,
@@ -296,7 +298,7 @@ class Saver:
         created one (`applied`); if none has its key, slug or name, it was not created. A later call with the same key
         first looks for the resource of the previous attempt, and updates it to the new body.
         """
-        key = (app, "create", kind.name, parent, intent or _digest(body))
+        key = (app, "create", kind.name, parent, idempotency_key or _digest(body))
 
         async def create() -> CreateOutcome:
             pending = self._pending_creates.pop(key, None)
@@ -314,7 +316,7 @@ class Saver:
                     return Unknown(pending.error, read_back, group=group)
             return await self._create(key, kind, app, body, parent, group, undoes, known)
 
-        return await self.intents.once(key, create)
+        return await self.single_flight.run(key, create)
 
     async def _create(
         self,
@@ -330,13 +332,13 @@ class Saver:
         if (stopped := await self._wait_for_deploy(app)) is not None:
             return stopped
         if known is None:
-            listed = await self.listed(kind, app, parent)
+            listed = await self.list_resources(kind, app, parent)
             if isinstance(listed, DrioError):
                 return _refused_or_failed(listed)
             known = {str(raw.get("id")) for raw in listed}
         group = group or journals.new_id()
         # The body may have write-only properties of any name: only what the response shows is recorded, at the end.
-        entry = journals.entry(
+        entry = journals.new_entry(
             "create", app, kind.name, "", kind.label(body), group=group, parent=parent, undoes=undoes,
             known=self._known_fingerprints(known, group, kind.name, parent), sent=journals.fingerprints_of(body),
         )  # fmt: skip
@@ -372,7 +374,7 @@ class Saver:
         self, kind: Kind[Any], app: str, parent: str, body: Object, known: Collection[str]
     ) -> tuple[ReadBack, Object | None]:
         """Return whether a create with an unknown outcome was applied, and the created resource if it was found."""
-        listed = await self.listed(kind, app, parent)
+        listed = await self.list_resources(kind, app, parent)
         if isinstance(listed, DrioError):
             return "cannot tell", None
         new = [raw for raw in listed if str(raw.get("id")) not in known]
@@ -407,9 +409,9 @@ class Saver:
         """
         request_key = (app, "delete", kind.name, id)
         resource_key = (app, kind.name, id)
-        return await self.intents.once(
+        return await self.single_flight.run(
             request_key,
-            lambda: self.intents.exclusive(
+            lambda: self.single_flight.exclusive(
                 resource_key, lambda: self._delete(kind, app, id, base, ignoring, tuple(links), place, group, undoes)
             ),
         )
@@ -438,13 +440,13 @@ class Saver:
             if changes:
                 return ChangedMeanwhile(tuple(changes), current)
         name = kind.label(current)
-        before, lost_paths = strip(current)
+        before, lost_paths = without_secrets(current)
         lost = dotted_paths(lost_paths)
         group = group or journals.new_id()
         parent = current.get(kind.parent[0]) if kind.parent else None
         if isinstance(current.get("secretRef"), str):
             lost = tuple(dict.fromkeys((*lost, "secretRef")))
-        entry = journals.entry(
+        entry = journals.new_entry(
             "delete", app, kind.name, id, name, group=group, before=before, lost=lost, links=links,
             place=place, parent=parent if isinstance(parent, str) else "", undoes=undoes,
         )  # fmt: skip
@@ -474,12 +476,12 @@ class Saver:
         what is deployed, since later writes wait until the deploy has ended. If its first call raises a `DrioError`,
         nothing is deployed.
         """
-        return await self.intents.once((app, "deploy"), lambda: self._deploy_exclusively(app, look))
+        return await self.single_flight.run((app, "deploy"), lambda: self._deploy_exclusively(app, look))
 
     async def _deploy_exclusively(
         self, app: str, look: Callable[[], Coroutine[Any, Any, None]] | None
     ) -> Item[DeployResult] | Refused | Failed | Unknown:
-        await self.intents.settle(app)
+        await self.single_flight.wait_idle(app)
         finished = self._deploying[app] = asyncio.Event()
         try:
             if look is not None:
@@ -500,7 +502,7 @@ class Saver:
         while (finished := self._deploying.get(app)) is not None:
             try:
                 await self._pre_write_requests.run(app, finished.wait())
-            except Stopped as error:
+            except RequestCancelled as error:
                 return Failed(error)
         return None
 
@@ -508,7 +510,7 @@ class Saver:
         before = await self._read(APP, app, app)
         if before is None or isinstance(before, DrioError):
             return _refused_or_failed(before or NotFound("the app is not there any more", status=404))
-        entry = journals.entry("deploy", app, APP.name, app, APP.label(before))
+        entry = journals.new_entry("deploy", app, APP.name, app, APP.label(before))
         await self._note_begin(entry)
         try:
             item = await self._requests.run(app, self.client.deploy(app), changes=True)
@@ -527,7 +529,7 @@ class Saver:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    async def now(self, kind: Kind[Any], app: str, id: str) -> Object | DrioError | None:
+    async def read(self, kind: Kind[Any], app: str, id: str) -> Object | DrioError | None:
         """Return the current resource, None if it does not exist, or the error."""
         return await self._read(kind, app, id)
 
@@ -541,7 +543,7 @@ class Saver:
         except DrioError as error:
             return error
 
-    async def listed(self, kind: Kind[Any], app: str, parent: str = "") -> list[Object] | DrioError:
+    async def list_resources(self, kind: Kind[Any], app: str, parent: str = "") -> list[Object] | DrioError:
         """Return all current resources of a kind, or the error."""
         try:
             listing = self.client.list(kind, app=app, parent=parent)
@@ -569,7 +571,7 @@ class Saver:
         """
         if read_back == "applied":
             await self._note_end(entry, "done")
-        elif read_back == "not applied" and not isinstance(error, Stopped):
+        elif read_back == "not applied" and not isinstance(error, RequestCancelled):
             await self._note_end(entry, "failed")
 
 
@@ -579,9 +581,9 @@ _IDENTIFYING_PROPERTIES = ("key", "slug", "name")
 def _update_entry(edit: Edit, write: Write, remote: Object, wanted: Object, group: str, undoes: str) -> Entry:
     """Return the journal entry of a write that was not sent yet."""
     kind = edit.kind
-    before, lost = strip(pick(comparable(kind, remote), write.properties))
-    after, sent_lost = strip(pick(wanted, write.properties))
-    return journals.entry(
+    before, lost = without_secrets(pick(comparable(kind, remote), write.properties))
+    after, sent_lost = without_secrets(pick(wanted, write.properties))
+    return journals.new_entry(
         "update", edit.app, kind.name, edit.id, kind.label(remote), group=group, part=write.part,
         before=before, after=loggable_before_response(before, after), lost=dotted_paths(lost, sent_lost), undoes=undoes,
     )  # fmt: skip

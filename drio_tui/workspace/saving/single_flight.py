@@ -20,7 +20,7 @@ class SingleFlight:
         self._locks: dict[Key, asyncio.Lock] = {}
         self._lock_users: dict[Key, int] = {}
 
-    async def once(self, key: Key, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def run(self, key: Key, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run `start` and return its result; while a call with the same key is running, wait for its result instead."""
         task = self._running.get(key)
         if task is None:
@@ -42,11 +42,11 @@ class SingleFlight:
             if not self._lock_users[resource]:
                 del self._lock_users[resource], self._locks[resource]
 
-    def busy(self, app: str = "") -> bool:
+    def is_busy(self, app: str = "") -> bool:
         """Return whether a request is running, of this app if it is given."""
         return any(not app or key[0] == app for key in self._running)
 
-    async def settle(self, app: str = "") -> None:
+    async def wait_idle(self, app: str = "") -> None:
         """Wait until no request is running, of this app if it is given. Does not raise their errors."""
         own = asyncio.current_task()
         while running := [

@@ -18,7 +18,7 @@ from drio_tui.api.errors import DrioError, NotFound
 from drio_tui.kinds import APP, KINDS, Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.duplicate import create_body, create_without_rejected_references, made_id
+from drio_tui.workspace.saving.duplicate import create_body, create_without_rejected_references, id_of_created
 from drio_tui.workspace.saving.journal import Entry, History, Journal
 from drio_tui.workspace.saving.merge import Object, dotted, equal_at_depth, value_at, with_value
 from drio_tui.workspace.saving.reconcile import ended_entry
@@ -27,7 +27,7 @@ from drio_tui.workspace.saving.saver import Saver
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class UndoStep:
     """The result of undoing one change.
 
     `outcome` is None if nothing was sent; `why_not` is the reason then. `notes` are sentences about what could not be
@@ -50,12 +50,12 @@ class Step:
         return self.why_not or (problem(self.outcome) if self.outcome else "")
 
 
-def can_undo(history: History, entry: Entry) -> str | None:
+def why_not_undoable(history: History, entry: Entry) -> str | None:
     """Return why the change cannot be undone, None if it can, as far as known without a request to the server."""
     kind = KINDS.get(entry.kind)
     if entry.state == "failed":
         return "It did not happen"
-    if history.undone(entry):
+    if history.is_undone(entry):
         return "It was undone already"
     if kind is None:
         return f"This version does not know what a {entry.kind} is"
@@ -75,7 +75,7 @@ def can_undo(history: History, entry: Entry) -> str | None:
             return f"Its {parent} was deleted too; undo that first"
         return None
     if entry.what == "update":
-        before, after = (without(side or {}, entry.lost) for side in (entry.before, entry.after))
+        before, after = (without_paths(side or {}, entry.lost) for side in (entry.before, entry.after))
         if equal_at_depth(before, after, 0) and not entry.added:
             if entry.part == "binding":
                 return "It was rebound, and drio has no way back to the previous schema"
@@ -83,7 +83,7 @@ def can_undo(history: History, entry: Entry) -> str | None:
     return "It has been deleted since; undo that first" if _is_deleted(history, entry.resource) else None
 
 
-def notes(entry: Entry) -> tuple[str, ...]:
+def undo_notes(entry: Entry) -> tuple[str, ...]:
     """Return what undoing the change will not restore, as sentences to show before it."""
     added = {dotted(path) for path in entry.added}
     sentences = [
@@ -94,7 +94,7 @@ def notes(entry: Entry) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-async def undo_last(saver: Saver, app: str) -> list[Step]:
+async def undo_last(saver: Saver, app: str) -> list[UndoStep]:
     """Undo the latest group of changes that can be undone.
 
     Changes with an unknown outcome are reconciled first. The returned steps begin with the newer changes that are not
@@ -104,16 +104,16 @@ async def undo_last(saver: Saver, app: str) -> list[Step]:
     journal = saver.journal(app)
     if journal is None:
         return []
-    await saver.intents.settle(app)
+    await saver.single_flight.wait_idle(app)
     history = await asyncio.to_thread(journal.read)
     history = await _reconcile(saver, journal, history, [entry for entry in history.entries if entry.undoes])
-    skipped: list[Step] = []
+    skipped: list[UndoStep] = []
     for group in history.open():
         history = await _reconcile(saver, journal, history, group)
         entries = [entry for old in group if (entry := history.get(old.id)) and entry.state != "failed"]
-        why_not = {entry.id: can_undo(history, entry) or saver.undo_failures.get(entry.id) for entry in entries}
+        why_not = {entry.id: why_not_undoable(history, entry) or saver.undo_failures.get(entry.id) for entry in entries}
         if all(why_not.values()):
-            skipped += [Step(entry, None, why_not[entry.id] or "") for entry in reversed(entries)]
+            skipped += [UndoStep(entry, None, why_not[entry.id] or "") for entry in reversed(entries)]
             continue
         steps = await _undo_all(saver, journal, entries)
         tried = [step for step in steps if step.outcome is not None]
@@ -123,15 +123,15 @@ async def undo_last(saver: Saver, app: str) -> list[Step]:
     return skipped
 
 
-async def undo(saver: Saver, app: str, entry: Entry, *, alone: bool = False, force: bool = False) -> list[Step]:
+async def undo(saver: Saver, app: str, entry: Entry, *, alone: bool = False, force: bool = False) -> list[UndoStep]:
     """Undo a change with the others of its group, or with `alone` only this one.
 
     With `force` a created resource is deleted even if others changed it since.
     """
     journal = saver.journal(app)
     if journal is None:
-        return [Step(entry, None, "No history is kept")]
-    await saver.intents.settle(app)
+        return [UndoStep(entry, None, "No history is kept")]
+    await saver.single_flight.wait_idle(app)
     history = await asyncio.to_thread(journal.read)
     group = [entry] if alone else history.group(entry)
     history = await _reconcile(saver, journal, history, group)
@@ -139,22 +139,22 @@ async def undo(saver: Saver, app: str, entry: Entry, *, alone: bool = False, for
     return await _undo_all(saver, journal, entries, force=force)
 
 
-async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, force: bool = False) -> list[Step]:
+async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, force: bool = False) -> list[UndoStep]:
     """Undo the entries that can be undone, newest first. Stops when drio does not respond.
 
     If a created resource cannot be deleted, the resources it refers to are not deleted either.
     """
-    steps: list[Step] = []
+    steps: list[UndoStep] = []
     needed: set[str] = set()
     group = journals.new_id()
     for entry in _undo_order(entries):
         history = await asyncio.to_thread(journal.read)
-        if entry.state == "failed" or history.undone(entry):
+        if entry.state == "failed" or history.is_undone(entry):
             continue
-        why_not = can_undo(history, entry)
+        why_not = why_not_undoable(history, entry)
         if why_not is None and entry.what == "create" and history.current(entry.resource) in needed:
             why_not = "Something that stays needs it"
-        step = Step(entry, None, why_not) if why_not else await _undo(saver, journal, history, entry, group, force)
+        step = UndoStep(entry, None, why_not) if why_not else await _undo(saver, journal, history, entry, group, force)
         steps.append(step)
         if not step.ok and entry.what == "create":
             needed |= {history.current(id) for id in _referenced_ids(entry)}
@@ -225,7 +225,7 @@ async def _reconcile(saver: Saver, journal: Journal, history: History, entries: 
 
 async def _reconcile_delete(saver: Saver, history: History, entry: Entry) -> Entry | None:
     """Return the entry of a delete with its outcome; None if drio does not respond."""
-    current = await saver.now(KINDS[entry.kind], entry.app, history.current(entry.resource))
+    current = await saver.read(KINDS[entry.kind], entry.app, history.current(entry.resource))
     if isinstance(current, DrioError):
         return None
     return replace(entry, state="done" if current is None else "failed")
@@ -238,7 +238,7 @@ async def _reconcile_create(saver: Saver, history: History, entry: Entry) -> Ent
     no other entry is about.
     """
     kind = KINDS[entry.kind]
-    listed = await saver.listed(kind, entry.app, history.current(entry.parent) if entry.parent else "")
+    listed = await saver.list_resources(kind, entry.app, history.current(entry.parent) if entry.parent else "")
     if isinstance(listed, NotFound):
         return replace(entry, state="failed")
     if isinstance(listed, DrioError):
@@ -261,7 +261,7 @@ async def _reconcile_create(saver: Saver, history: History, entry: Entry) -> Ent
     return replace(entry, state="unresolved") if differs else ended_entry(entry, kind, new[0], "done")
 
 
-async def _undo(saver: Saver, journal: Journal, history: History, entry: Entry, group: str, force: bool) -> Step:
+async def _undo(saver: Saver, journal: Journal, history: History, entry: Entry, group: str, force: bool) -> UndoStep:
     """Undo one change for which `can_undo` returned None."""
     kind = KINDS[entry.kind]
     id = history.current(entry.resource)
@@ -273,7 +273,7 @@ async def _undo(saver: Saver, journal: Journal, history: History, entry: Entry, 
             )
             if succeeded(outcome):
                 await _mark_undone(journal, entry, group)
-            return Step(entry, outcome)
+            return UndoStep(entry, outcome)
         case "delete":
             return await _create_again(saver, journal, history, entry, group)
         case _:
@@ -281,7 +281,7 @@ async def _undo(saver: Saver, journal: Journal, history: History, entry: Entry, 
             outcome = await saver.save(edit, group=group, undoes=entry.id)
             if isinstance(outcome, Saved) and not outcome.diff:
                 await _mark_undone(journal, entry, group)
-            return Step(entry, outcome, notes=notes(entry))
+            return UndoStep(entry, outcome, notes=undo_notes(entry))
 
 
 async def _inverse_edit(saver: Saver, history: History, entry: Entry) -> Edit:
@@ -292,11 +292,11 @@ async def _inverse_edit(saver: Saver, history: History, entry: Entry) -> Edit:
     kind = KINDS[entry.kind]
     id = history.current(entry.resource)
     base, mine = (
-        _with_current_ids(kind, without(side or {}, entry.lost), history.current)
+        _with_current_ids(kind, without_paths(side or {}, entry.lost), history.current)
         for side in (entry.after, entry.before)
     )
     if entry.added:
-        current = await saver.now(kind, entry.app, id)
+        current = await saver.read(kind, entry.app, id)
         for path in entry.added:
             value = value_at(current, path)
             if value is not MISSING:
@@ -304,7 +304,7 @@ async def _inverse_edit(saver: Saver, history: History, entry: Entry) -> Edit:
     return Edit(kind, entry.app, id, base, mine)
 
 
-async def _create_again(saver: Saver, journal: Journal, history: History, entry: Entry, group: str) -> Step:
+async def _create_again(saver: Saver, journal: Journal, history: History, entry: Entry, group: str) -> UndoStep:
     """Create a deleted resource again, with its references and the single references to it that were cleared."""
     kind = KINDS[entry.kind]
     body = create_body(kind, _with_current_ids(kind, entry.before or {}, history.current))
@@ -312,10 +312,13 @@ async def _create_again(saver: Saver, journal: Journal, history: History, entry:
     outcome, left_out = await create_without_rejected_references(
         saver, kind, entry.app, body, parent=parent, group=group, undoes=entry.id
     )
-    sentences = [*(f"{label[0].upper()}{label[1:]} could not be brought back" for label in left_out), *notes(entry)]
-    created_id = made_id(outcome)
+    sentences = [
+        *(f"{label[0].upper()}{label[1:]} could not be brought back" for label in left_out),
+        *undo_notes(entry),
+    ]
+    created_id = id_of_created(outcome)
     if not created_id:
-        return Step(entry, outcome, notes=tuple(sentences))
+        return UndoStep(entry, outcome, notes=tuple(sentences))
     await asyncio.to_thread(journal.alias, history.current(entry.resource), created_id)
     raw = getattr(outcome, "raw", None) or {}
     # A server may ignore some properties in a POST: those are saved through their separate routes.
@@ -331,7 +334,7 @@ async def _create_again(saver: Saver, journal: Journal, history: History, entry:
         )
     if isinstance(outcome, Saved) and isinstance(save_outcome, Saved):
         outcome = replace(outcome, raw=save_outcome.raw)
-    return Step(entry, outcome, notes=tuple(sentences))
+    return UndoStep(entry, outcome, notes=tuple(sentences))
 
 
 async def _restore_link(
@@ -340,7 +343,7 @@ async def _restore_link(
     """Set a reference that was cleared with the resource, unless it was set since; return what to report."""
     if kind is None:
         return []
-    current = await saver.now(kind, entry.app, id)
+    current = await saver.read(kind, entry.app, id)
     if not isinstance(current, dict) or current.get(property_name) is not None:
         return []
     edit = Edit(kind, entry.app, id, current, {**current, property_name: target_id})
@@ -351,22 +354,22 @@ async def _restore_link(
 async def _mark_undone(journal: Journal, entry: Entry, group: str) -> None:
     """Record that a change is undone if undoing it took no request."""
     history = await asyncio.to_thread(journal.read)
-    if history.undone(entry):
+    if history.is_undone(entry):
         return
-    marker = journals.entry(
+    marker = journals.new_entry(
         "update", entry.app, entry.kind, entry.resource, entry.name, group=group, undoes=entry.id, before={}, after={}
     )
     await asyncio.to_thread(journal.begin, marker)
     await asyncio.to_thread(journal.end, replace(marker, state="done"))
 
 
-def without(raw: Mapping[str, Any], lost: tuple[str, ...], path: str = "") -> Object:
+def without_paths(raw: Mapping[str, Any], lost: tuple[str, ...], path: str = "") -> Object:
     """Return a copy without the properties at the dotted paths in `lost`; `path` is that of `raw` itself."""
     result: Object = {}
     for name, value in raw.items():
         value_path = f"{path}.{name}" if path else name
         if value_path not in lost:
-            result[name] = without(value, lost, value_path) if isinstance(value, dict) else value
+            result[name] = without_paths(value, lost, value_path) if isinstance(value, dict) else value
     return result
 
 
@@ -374,7 +377,7 @@ def _is_deleted(history: History, id: str) -> bool:
     """Return whether the resource was deleted according to the journal, and not created again."""
     current = history.current(id)
     return any(
-        entry.what == "delete" and entry.state == "done" and entry.resource == current and not history.undone(entry)
+        entry.what == "delete" and entry.state == "done" and entry.resource == current and not history.is_undone(entry)
         for entry in history.entries
     )
 

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.api import json_codec
-from drio_tui.storage.shared_files import InUse, hold, is_held
-from drio_tui.storage.store import Shelf
-from drio_tui.workspace.saving.journal import strip
-from drio_tui.workspace.saving.undo import without
+from drio_tui.storage.shared_files import FileInUse, is_locked, lock_file
+from drio_tui.storage.store import PrivateFileStore
+from drio_tui.workspace.saving.journal import without_secrets
+from drio_tui.workspace.saving.undo import without_paths
 
 VERSION = 1
 SECRETIVE = frozenset({"auth", "integration"})
@@ -84,16 +84,16 @@ def save(edit: UnsavedEdit) -> UnsavedEdit:
     Properties with the name of a secret are removed. Only the form knows write-only properties with other names: pass
     its `value(secrets=False)` as `mine` and their paths in `lost`.
     """
-    mine, lost_mine = strip(edit.mine)
-    base, lost_base = strip(edit.base or {})
+    mine, lost_mine = without_secrets(edit.mine)
+    base, lost_base = without_secrets(edit.base or {})
     lost = tuple(dict.fromkeys((*edit.lost, *(".".join(path) for path in (*lost_mine, *lost_base)))))
     # Removed from both sides: a secret in only one of them would look like a change by the user.
     saved = replace(
         edit,
         id=edit.id or new_id(),
         at=edit.at or time.time(),
-        mine=without(mine, lost),
-        base=None if edit.base is None else without(base, lost),
+        mine=without_paths(mine, lost),
+        base=None if edit.base is None else without_paths(base, lost),
         draft=_draft_without_secrets(edit),
         lost=lost,
     )
@@ -118,7 +118,7 @@ def discard(id: str) -> None:
 
 def is_edited(edit: UnsavedEdit) -> bool:
     """Return whether a screen of this process or another one has the edit open."""
-    return is_held(_STORE.path(edit.id))
+    return is_locked(_STORE.path(edit.id))
 
 
 class KeptEdit:
@@ -142,8 +142,8 @@ class KeptEdit:
             return
         with ExitStack() as stack:
             try:
-                hold(stack, _STORE.path(self.id), "edit")
-            except InUse:
+                lock_file(stack, _STORE.path(self.id), "edit")
+            except FileInUse:
                 self.id = new_id()
                 raise
             self._lock = stack.pop_all()
@@ -225,7 +225,7 @@ def _parse(content: Any, id: str) -> UnsavedEdit | None:
     return UnsavedEdit(**texts, mine=mine, base=base, at=float(at), lost=tuple(lost))
 
 
-_STORE = Shelf("recovery", "unsaved edit", "unsaved edits", _parse)
+_STORE = PrivateFileStore("recovery", "unsaved edit", "unsaved edits", _parse)
 
 
 def _draft_without_secrets(edit: UnsavedEdit) -> str:
@@ -233,7 +233,7 @@ def _draft_without_secrets(edit: UnsavedEdit) -> str:
     text = edit.draft
     if not text or edit.kind in SECRETIVE:
         return ""
-    _, lost = strip(edit.mine)
+    _, lost = without_secrets(edit.mine)
     suspicious = re.search(
         r"secret|passw|token|api.?key|authorization|credential|private.?key|bearer", text, re.IGNORECASE
     )

@@ -23,7 +23,7 @@ from tests.sandbox.conftest import Caller
 
 
 @dataclass
-class Served:
+class ServedSandbox:
     """A sandbox that listens on a socket."""
 
     app: FastAPI
@@ -44,7 +44,7 @@ class Served:
         async with self.client(endpoint) as client:
             return await client.call_tool(tool, arguments or {})
 
-    async def tool(
+    async def create_tool(
         self,
         base_url: str,
         *,
@@ -60,7 +60,9 @@ class Served:
         **operation: Any,
     ) -> tuple[str, dict[str, Any]]:
         """Create a tool bound to a new operation, in a new app if `app` is empty; return the app's id and the tool."""
-        app = app or await self.api.app(slug=f"app-{base_url.rpartition(':')[2].partition('/')[0]}-{id(operation)}")
+        app = app or await self.api.create_app(
+            slug=f"app-{base_url.rpartition(':')[2].partition('/')[0]}-{id(operation)}"
+        )
         if not integration:
             properties: dict[str, Any] = {}
             if auth is not None:
@@ -78,7 +80,7 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def served(folder: Path, **options: Any) -> AsyncIterator[Served]:
+async def served(folder: Path, **options: Any) -> AsyncIterator[ServedSandbox]:
     """Serve a sandbox on a free port; `options` are those of its `Settings`."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
@@ -90,7 +92,7 @@ async def served(folder: Path, **options: Any) -> AsyncIterator[Served]:
         token = await mint_local_token(sandbox.database, sandbox.oauth.settings)
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False, timeout=60) as http:
-            yield Served(app, base_url, folder, Caller(http))
+            yield ServedSandbox(app, base_url, folder, Caller(http))
 
 
 @contextlib.asynccontextmanager
@@ -117,28 +119,28 @@ async def _uvicorn(app: Any, listener: socket.socket) -> AsyncIterator[None]:
 
 
 @pytest_asyncio.fixture
-async def strict(tmp_path: Path) -> AsyncIterator[Served]:
+async def strict(tmp_path: Path) -> AsyncIterator[ServedSandbox]:
     """A sandbox with default settings: deployed apps may not call private addresses."""
     async with served(tmp_path / "strict", example_app=False) as running:
         yield running
 
 
 @pytest_asyncio.fixture
-async def lax(tmp_path: Path) -> AsyncIterator[Served]:
+async def lax(tmp_path: Path) -> AsyncIterator[ServedSandbox]:
     """A sandbox that lets deployed apps call upstreams on this machine."""
     async with served(tmp_path / "lax", example_app=False, allow_private_egress=True) as running:
         yield running
 
 
 @pytest_asyncio.fixture
-async def helpdesk(tmp_path: Path) -> AsyncIterator[Served]:
+async def helpdesk(tmp_path: Path) -> AsyncIterator[ServedSandbox]:
     """A sandbox with the example app, whose upstream is its own helpdesk."""
     async with served(tmp_path / "helpdesk") as running:
         yield running
 
 
 @dataclass
-class Seen:
+class ReceivedRequest:
     """A request that an upstream has received."""
 
     method: str
@@ -156,8 +158,8 @@ class Upstream:
 
     base_url: str = ""
     port: int = 0
-    seen: list[Seen] = field(default_factory=list)
-    answer: Callable[[Seen], bytes] = lambda _seen: respond(b'{"ok": true}')
+    requests: list[ReceivedRequest] = field(default_factory=list)
+    response_for: Callable[[ReceivedRequest], bytes] = lambda _seen: http_response(b'{"ok": true}')
     on_connection: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]] | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -167,22 +169,22 @@ class Upstream:
             else:
                 while True:
                     request = await read_request(reader)
-                    self.seen.append(request)
-                    writer.write(self.answer(request))
+                    self.requests.append(request)
+                    writer.write(self.response_for(request))
                     await writer.drain()
         writer.close()
 
 
-async def read_request(reader: asyncio.StreamReader) -> Seen:
+async def read_request(reader: asyncio.StreamReader) -> ReceivedRequest:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.rstrip().split("\r\n")
     method, target, _ = first.split(" ")
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Seen(method, target, headers, body)
+    return ReceivedRequest(method, target, headers, body)
 
 
-def respond(body: bytes, status: str = "200 OK", kind: str = "application/json", **headers: str) -> bytes:
+def http_response(body: bytes, status: str = "200 OK", kind: str = "application/json", **headers: str) -> bytes:
     """Return an HTTP response."""
     lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from drio_tui.sandbox.allowed import AllowedHosts, change, clear_allowed_hosts
+from drio_tui.sandbox.allowed import AllowedHosts, change_allowed_hosts, clear_allowed_hosts
 from drio_tui.tool_calls.egress import EgressDenied, GuardedBackend, Policy, origin_text, parse_origin
-from tests.sandbox.mcp.conftest import Served, Upstream, served
+from tests.sandbox.mcp.conftest import ServedSandbox, Upstream, served
 from tests.sandbox.mcp.test_draft_calls import run_draft
 from tests.sandbox.mcp.test_egress import FakeResolver
 
@@ -18,9 +18,9 @@ HOSTS = "/sandbox/allowed-hosts"
 
 
 async def test_refused_call_explains_how_to_allow_it_and_works_until_revoked(
-    strict: Served, upstream: Upstream
+    strict: ServedSandbox, upstream: Upstream
 ) -> None:
-    app, tool = await strict.tool(upstream.base_url, path="/a")
+    app, tool = await strict.create_tool(upstream.base_url, path="/a")
     endpoint = await strict.deploy(app)
     host = f"127.0.0.1:{upstream.port}"
     message = f"127.0.0.1 is this machine. To allow it, run `drio-tui sandbox allow --data {strict.data_dir} {host}`, "
@@ -36,7 +36,7 @@ async def test_refused_call_explains_how_to_allow_it_and_works_until_revoked(
     assert "answer" in await run_draft(strict, app, tool["id"], {})
     assert (await http.delete(f"{HOSTS}/{host}")).json()["hosts"] == []
     assert (await strict.call(endpoint, tool["key"])).is_error, "though a connection is still open"
-    assert len(upstream.seen) == 2
+    assert len(upstream.requests) == 2
     assert (await http.delete(f"{HOSTS}/{host}")).status_code == 404
 
 
@@ -44,18 +44,18 @@ async def test_allowed_host_survives_a_restart_and_is_bound_to_its_port(
     tmp_path: Path, upstream: Upstream, other: Upstream
 ) -> None:
     async with served(tmp_path / "s", example_app=False) as first:
-        app, tool = await first.tool(upstream.base_url, path="/a")
-        _, second = await first.tool(other.base_url, app=app, name="Other", path="/b")
+        app, tool = await first.create_tool(upstream.base_url, path="/a")
+        _, second = await first.create_tool(other.base_url, app=app, name="Other", path="/b")
         await first.api.http.post(HOSTS, json={"host": upstream.base_url})
     assert (tmp_path / "s" / "allowed-hosts.json").stat().st_mode & 0o777 == 0o600
     async with served(tmp_path / "s") as restarted:
         endpoint = await restarted.deploy(app)
         assert not (await restarted.call(endpoint, tool["key"])).is_error
         assert (await restarted.call(endpoint, second["key"])).is_error
-    assert not other.seen
+    assert not other.requests
 
 
-async def test_allowing_requires_the_token_and_a_json_body(strict: Served) -> None:
+async def test_allowing_requires_the_token_and_a_json_body(strict: ServedSandbox) -> None:
     async with httpx.AsyncClient(base_url=strict.base_url, trust_env=False) as stranger:
         for response in (
             await stranger.get(HOSTS),
@@ -76,7 +76,7 @@ async def test_allowing_requires_the_token_and_a_json_body(strict: Served) -> No
     ["169.254.169.254:80", "[fe80::1]:80", "[::ffff:169.254.169.254]:80", "[fd00:ec2::254]:80", "100.100.100.200:80",
      "http://169.254.169.254/latest/", "[64:ff9b::a9fe:a9fe]:80", "[2002:a9fe:a9fe::]:80", "[::169.254.169.254]:80"],
 )  # fmt: skip
-async def test_cloud_metadata_addresses_cannot_be_allowed(strict: Served, host: str) -> None:
+async def test_cloud_metadata_addresses_cannot_be_allowed(strict: ServedSandbox, host: str) -> None:
     """F62."""
     response = await strict.api.http.post(HOSTS, json={"host": host})
     assert response.status_code == 400
@@ -126,10 +126,10 @@ def test_unreadable_file_allows_nothing_and_can_be_replaced(tmp_path: Path) -> N
         path.write_text(text)
         path.chmod(0o600)
         assert AllowedHosts(tmp_path).as_wire() == []
-    hosts, _ = change(tmp_path, ("127.0.0.1", 8000))
+    hosts, _ = change_allowed_hosts(tmp_path, ("127.0.0.1", 8000))
     assert ("127.0.0.1", 8000) in hosts
     assert json.loads(path.read_text())["hosts"][0]["host"] == "127.0.0.1:8000"
-    assert change(tmp_path, ("127.0.0.1", 8000), revoke=True)[1]
-    assert not change(tmp_path, ("127.0.0.1", 8000), revoke=True)[1]
+    assert change_allowed_hosts(tmp_path, ("127.0.0.1", 8000), revoke=True)[1]
+    assert not change_allowed_hosts(tmp_path, ("127.0.0.1", 8000), revoke=True)[1]
     clear_allowed_hosts(tmp_path)
     assert not path.exists()

@@ -23,11 +23,11 @@ from drio_tui.tool_calls.egress import (
     GuardedTransport,
     Policy,
     Unreachable,
-    why_refused,
+    denial_reason,
 )
 from drio_tui.tool_calls.fetch import Credentials, FetchFailed, FetchLimits, fetch
 from drio_tui.tool_calls.requests import PreparedRequest
-from tests.sandbox.mcp.conftest import Served, Upstream, read_request, respond
+from tests.sandbox.mcp.conftest import ServedSandbox, Upstream, http_response, read_request
 
 STRICT = Policy(("127.0.0.1", 1), "/upstream")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs another loopback address and a listen queue")
@@ -43,17 +43,17 @@ NON_PUBLIC = [
 
 @pytest.mark.parametrize("address", NON_PUBLIC)
 def test_non_public_addresses_are_refused(address: str) -> None:
-    assert why_refused(ipaddress.ip_address(address)) != ""
+    assert denial_reason(ipaddress.ip_address(address)) != ""
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101"])
 def test_public_addresses_are_allowed(address: str) -> None:
-    assert why_refused(ipaddress.ip_address(address)) == ""
+    assert denial_reason(ipaddress.ip_address(address)) == ""
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255"])
 def test_unspecified_and_multicast_addresses_are_always_refused(address: str) -> None:
-    assert why_refused(ipaddress.ip_address(address), allow_private=True) != ""
+    assert denial_reason(ipaddress.ip_address(address), allow_private=True) != ""
 
 
 @pytest.mark.parametrize(
@@ -81,23 +81,23 @@ async def test_hosts_outside_the_integrations_are_refused(url: str) -> None:
     ["127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::ffff:127.0.0.1]", "localhost", "0.0.0.0"],
 )
 async def test_integration_with_a_loopback_url_is_refused_at_the_call(
-    strict: Served, upstream: Upstream, host: str
+    strict: ServedSandbox, upstream: Upstream, host: str
 ) -> None:
     """F62."""
-    app, _ = await strict.tool(f"http://{host}:{upstream.port}")
+    app, _ = await strict.create_tool(f"http://{host}:{upstream.port}")
     result = await strict.call(await strict.deploy(app), "do-it")
     assert result.is_error
     reasons = ("this machine", "usual spelling", "no address of a server", "cannot be made")
     assert any(reason in result.content[0].text for reason in reasons)
-    assert upstream.seen == []
+    assert upstream.requests == []
 
 
 @pytest.mark.socket
 @pytest.mark.parametrize("path", ["/api/v1/templates", "/mcp/x", "/upstream/helpdesk/v2", "/upstream/helpdesk/v1x", ""])
-async def test_sandbox_calls_itself_only_for_the_helpdesk(lax: Served, path: str) -> None:
-    app, _ = await lax.tool(lax.base_url + path)
+async def test_sandbox_calls_itself_only_for_the_helpdesk(lax: ServedSandbox, path: str) -> None:
+    app, _ = await lax.create_tool(lax.base_url + path)
     own_url = lax.base_url.replace("127.0.0.1", "localhost")
-    await lax.tool(own_url + "/api/v1", app=app, name="By another name")
+    await lax.create_tool(own_url + "/api/v1", app=app, name="By another name")
     endpoint = await lax.deploy(app)
     for tool in ("do-it", "by-another-name"):
         result = await lax.call(endpoint, tool)
@@ -106,53 +106,59 @@ async def test_sandbox_calls_itself_only_for_the_helpdesk(lax: Served, path: str
 
 
 @pytest.mark.socket
-async def test_redirect_targets_are_checked_like_first_urls(lax: Served, upstream: Upstream, other: Upstream) -> None:
+async def test_redirect_targets_are_checked_like_first_urls(
+    lax: ServedSandbox, upstream: Upstream, other: Upstream
+) -> None:
     """F62."""
     targets = [
         f"http://127.0.0.1:{other.port}/", f"http://127.1:{other.port}/", "http://169.254.169.254/", "file:///etc/passwd",
         "gopher://127.0.0.1/", f"http://a@127.0.0.1:{upstream.port}/", f"{lax.base_url}/api/v1/templates",
     ]  # fmt: skip
-    app, _ = await lax.tool(upstream.base_url)
+    app, _ = await lax.create_tool(upstream.base_url)
     endpoint = await lax.deploy(app)
     async with lax.client(endpoint) as client:
         for target in targets:
-            upstream.answer = lambda _seen, target=target: respond(b"", "302 Found", Location=target)
+            upstream.response_for = lambda _seen, target=target: http_response(b"", "302 Found", Location=target)
             result = await client.call_tool("do-it", {})
             assert result.is_error, target
-    assert other.seen == []
-    assert len(upstream.seen) == len(targets)
+    assert other.requests == []
+    assert len(upstream.requests) == len(targets)
 
 
 @pytest.mark.socket
-async def test_redirect_to_another_host_drops_credentials(lax: Served, upstream: Upstream, other: Upstream) -> None:
-    upstream.answer = lambda _seen: respond(b"", "307 Temporary Redirect", Location=f"{other.base_url}/moved")
+async def test_redirect_to_another_host_drops_credentials(
+    lax: ServedSandbox, upstream: Upstream, other: Upstream
+) -> None:
+    upstream.response_for = lambda _seen: http_response(
+        b"", "307 Temporary Redirect", Location=f"{other.base_url}/moved"
+    )
     auth = {"providerKey": "bearer", "config": {"token": "secret"}}
-    app, _ = await lax.tool(upstream.base_url, auth=auth, headers={"X-Private": "key"})
-    await lax.tool(other.base_url, app=app, name="Other")
+    app, _ = await lax.create_tool(upstream.base_url, auth=auth, headers={"X-Private": "key"})
+    await lax.create_tool(other.base_url, app=app, name="Other")
     result = await lax.call(await lax.deploy(app), "do-it")
     assert result.structured_content == {"ok": True}
-    assert upstream.seen[0].headers["authorization"] == "Bearer secret"
-    assert other.seen[0].target == "/moved"
-    assert not {"authorization", "x-private"} & other.seen[0].headers.keys()
+    assert upstream.requests[0].headers["authorization"] == "Bearer secret"
+    assert other.requests[0].target == "/moved"
+    assert not {"authorization", "x-private"} & other.requests[0].headers.keys()
 
 
 @pytest.mark.socket
-async def test_upstream_cookies_are_not_stored(lax: Served, upstream: Upstream) -> None:
-    upstream.answer = lambda _seen: respond(b"{}", Set_Cookie="session=1; Path=/")
-    app, _ = await lax.tool(upstream.base_url)
+async def test_upstream_cookies_are_not_stored(lax: ServedSandbox, upstream: Upstream) -> None:
+    upstream.response_for = lambda _seen: http_response(b"{}", Set_Cookie="session=1; Path=/")
+    app, _ = await lax.create_tool(upstream.base_url)
     endpoint = await lax.deploy(app)
     await lax.call(endpoint, "do-it")
     await lax.call(endpoint, "do-it")
-    assert ["cookie" in seen.headers for seen in upstream.seen] == [False, False]
+    assert ["cookie" in seen.headers for seen in upstream.requests] == [False, False]
 
 
 @pytest.mark.socket
-async def test_redirect_loop_is_cut_off(lax: Served, upstream: Upstream) -> None:
-    upstream.answer = lambda seen: respond(b"", "302 Found", Location=seen.target + "x")
-    app, _ = await lax.tool(upstream.base_url)
+async def test_redirect_loop_is_cut_off(lax: ServedSandbox, upstream: Upstream) -> None:
+    upstream.response_for = lambda seen: http_response(b"", "302 Found", Location=seen.target + "x")
+    app, _ = await lax.create_tool(upstream.base_url)
     result = await lax.call(await lax.deploy(app), "do-it")
     assert "redirected more than 5 times" in result.content[0].text
-    assert len(upstream.seen) == 6
+    assert len(upstream.requests) == 6
 
 
 class FakeResolver:
@@ -178,7 +184,7 @@ async def test_internationalized_host_is_sent_in_ascii(monkeypatch: pytest.Monke
         async with GuardedTransport(LAX) as transport:
             response = await fetch(transport, policy, PreparedRequest("GET", f"http://{host}:{upstream.port}/x"))
         assert response.status == 200
-    assert {seen.headers["host"] for seen in upstream.seen} == {f"xn--bcher-kva.example:{upstream.port}"}
+    assert {seen.headers["host"] for seen in upstream.requests} == {f"xn--bcher-kva.example:{upstream.port}"}
 
 
 async def test_checked_address_is_the_one_that_is_connected_to(
@@ -191,7 +197,7 @@ async def test_checked_address_is_the_one_that_is_connected_to(
         response = await fetch(transport, policy, PreparedRequest("GET", f"http://rebind.example:{upstream.port}/x"))
     assert response.status == 200
     assert resolver.lookups == 1
-    assert upstream.seen[0].headers["host"] == f"rebind.example:{upstream.port}"
+    assert upstream.requests[0].headers["host"] == f"rebind.example:{upstream.port}"
 
 
 async def test_name_that_becomes_private_is_refused_at_the_next_connection(
@@ -203,7 +209,7 @@ async def test_name_that_becomes_private_is_refused_at_the_next_connection(
     assert await backend.addresses("rebind.example", upstream.port) == ["93.184.216.34"]
     with pytest.raises(EgressDenied, match="this machine"):
         await backend.connect_tcp("rebind.example", upstream.port, 5)
-    assert upstream.seen == []
+    assert upstream.requests == []
 
 
 @pytest.mark.parametrize("closed_count", [1, 2, 3])
@@ -221,7 +227,7 @@ async def test_first_three_addresses_of_a_host_are_tried(
             with pytest.raises(FetchFailed) as failure:
                 await request
             assert not failure.value.sent
-    assert len(upstream.seen) == (1 if closed_count < 3 else 0)
+    assert len(upstream.requests) == (1 if closed_count < 3 else 0)
 
 
 async def test_one_private_address_among_public_ones_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,8 +255,8 @@ async def connections(upstream: Upstream) -> list[tuple[str, asyncio.Event]]:
         connections.append((writer.get_extra_info("peername")[0], closed))
         try:
             while True:
-                upstream.seen.append(await read_request(reader))
-                writer.write(respond(b"{}"))
+                upstream.requests.append(await read_request(reader))
+                writer.write(http_response(b"{}"))
         finally:
             closed.set()
 
@@ -271,7 +277,7 @@ async def test_connection_is_reused_and_closed_with_the_transport(upstream: Upst
         ((_, closed),) = connections
         assert not closed.is_set()
     await asyncio.wait_for(closed.wait(), 30)
-    assert [(seen.method, seen.body) for seen in upstream.seen] == [("POST", b"one"), ("POST", b"two")]
+    assert [(seen.method, seen.body) for seen in upstream.requests] == [("POST", b"one"), ("POST", b"two")]
 
 
 async def test_idle_connection_is_not_reused(
@@ -303,7 +309,7 @@ async def test_connection_is_not_reused_after_its_origin_was_revoked(upstream: U
         allowed.clear()
         with pytest.raises(EgressDenied, match="this machine"):
             await transport.handle_async_request(get(upstream))
-    assert len(upstream.seen) == 1
+    assert len(upstream.requests) == 1
 
 
 @LINUX
@@ -352,7 +358,7 @@ async def test_credentials_override_arguments_and_keep_the_rest(upstream: Upstre
 
     async def record(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads.append((await reader.readuntil(b"\r\n\r\n")).decode("ascii"))
-        writer.write(respond(b"{}"))
+        writer.write(http_response(b"{}"))
         await writer.drain()
 
     upstream.on_connection = record
@@ -402,7 +408,7 @@ async def test_decompression_bomb_is_cut_off_at_the_limit(upstream: Upstream) ->
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(256)) + packer.flush()
     assert len(bomb) < 1 << 20
-    upstream.answer = lambda _seen: respond(bomb, Content_Encoding="gzip")
+    upstream.response_for = lambda _seen: http_response(bomb, Content_Encoding="gzip")
     tracemalloc.start()
     try:
         with pytest.raises(FetchFailed, match="larger than"):
@@ -414,15 +420,15 @@ async def test_decompression_bomb_is_cut_off_at_the_limit(upstream: Upstream) ->
 
 async def test_compressed_response_is_decoded_and_damage_raises(upstream: Upstream) -> None:
     packed = gzip.compress(b'{"a": 1}')
-    upstream.answer = lambda _seen: respond(packed, Content_Encoding="gzip")
+    upstream.response_for = lambda _seen: http_response(packed, Content_Encoding="gzip")
     assert (await fetch_from(upstream)).body == b'{"a": 1}'
-    upstream.answer = lambda _seen: respond(packed[:-8], Content_Encoding="gzip")
+    upstream.response_for = lambda _seen: http_response(packed[:-8], Content_Encoding="gzip")
     with pytest.raises(FetchFailed, match="cut off"):
         await fetch_from(upstream)
-    upstream.answer = lambda _seen: respond(b"nonsense", Content_Encoding="gzip")
+    upstream.response_for = lambda _seen: http_response(b"nonsense", Content_Encoding="gzip")
     with pytest.raises(FetchFailed, match="damaged"):
         await fetch_from(upstream)
-    upstream.answer = lambda _seen: respond(b"x", Content_Encoding="br")
+    upstream.response_for = lambda _seen: http_response(b"x", Content_Encoding="br")
     with pytest.raises(FetchFailed, match="not asked for"):
         await fetch_from(upstream)
 
@@ -501,7 +507,7 @@ async def test_tls_certificate_is_verified_against_the_host_name(
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     FakeResolver(monkeypatch, ["127.0.0.1"])
-    upstream = Upstream(answer=lambda _seen: respond(b"", Connection="close"))
+    upstream = Upstream(response_for=lambda _seen: http_response(b"", Connection="close"))
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     try:

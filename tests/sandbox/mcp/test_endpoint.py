@@ -12,19 +12,19 @@ import httpx
 import pytest
 
 from drio_tui.tool_calls.tools import tool_name
-from tests.sandbox.mcp.conftest import Served, Upstream, respond
+from tests.sandbox.mcp.conftest import ServedSandbox, Upstream, http_response
 
 pytestmark = pytest.mark.socket
 
 
-async def example(helpdesk: Served) -> tuple[str, str]:
+async def example(helpdesk: ServedSandbox) -> tuple[str, str]:
     """Deploy the example app; return its id and its endpoint."""
     (app,) = (await helpdesk.api("GET", "/apps"))["apps"]
     return app["id"], await helpdesk.deploy(app["id"])
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_official_client_lists_and_calls_tools_and_reads_a_widget(helpdesk: Served, mode: str) -> None:
+async def test_official_client_lists_and_calls_tools_and_reads_a_widget(helpdesk: ServedSandbox, mode: str) -> None:
     app, endpoint = await example(helpdesk)
     config = (await helpdesk.api("GET", f"/apps/{app}/config"))["config"]
     async with helpdesk.client(endpoint, mode) as client:
@@ -55,7 +55,7 @@ async def test_official_client_lists_and_calls_tools_and_reads_a_widget(helpdesk
         assert uri in {resource.uri for resource in (await client.list_resources()).resources}
 
 
-async def test_fastmcp_client_lists_and_calls_tools_and_reads_a_widget(helpdesk: Served) -> None:
+async def test_fastmcp_client_lists_and_calls_tools_and_reads_a_widget(helpdesk: ServedSandbox) -> None:
     fastmcp = pytest.importorskip("fastmcp", reason="the other client is not installed")
     _, endpoint = await example(helpdesk)
     async with fastmcp.Client(endpoint) as client:
@@ -68,7 +68,7 @@ async def test_fastmcp_client_lists_and_calls_tools_and_reads_a_widget(helpdesk:
         assert "Content-Security-Policy" in contents[0].text
 
 
-async def test_edits_are_not_live_until_the_next_deploy(helpdesk: Served) -> None:
+async def test_edits_are_not_live_until_the_next_deploy(helpdesk: ServedSandbox) -> None:
     app, endpoint = await example(helpdesk)
     tools = (await helpdesk.api("GET", f"/apps/{app}/tools"))["tools"]
     async with helpdesk.client(endpoint) as client:
@@ -87,19 +87,19 @@ async def test_edits_are_not_live_until_the_next_deploy(helpdesk: Served) -> Non
         assert after[0].description == "Changed."
 
 
-async def test_restore_brings_back_config_and_secrets(lax: Served, upstream: Upstream) -> None:
+async def test_restore_brings_back_config_and_secrets(lax: ServedSandbox, upstream: Upstream) -> None:
     auth = {"providerKey": "bearer", "config": {"type": "bearer", "token": "first"}}
-    app, _ = await lax.tool(upstream.base_url, auth=auth, tool={"description": "First."})
+    app, _ = await lax.create_tool(upstream.base_url, auth=auth, tool={"description": "First."})
     endpoint = await lax.deploy(app)
     (connection,) = (await lax.api("GET", f"/apps/{app}/auth"))["auth"]
     (tool,) = (await lax.api("GET", f"/apps/{app}/tools"))["tools"]
     await lax.api("PATCH", f"/apps/{app}/auth/{connection['id']}", {"config": {"token": "second"}})
     await lax.api("PATCH", f"/apps/{app}/tools/{tool['id']}", {"description": "Second."})
     await lax.call(endpoint, "do-it")
-    assert upstream.seen[-1].headers["authorization"] == "Bearer first"  # the secret of the deployment
+    assert upstream.requests[-1].headers["authorization"] == "Bearer first"  # the secret of the deployment
     await lax.deploy(app)
     await lax.call(endpoint, "do-it")
-    assert upstream.seen[-1].headers["authorization"] == "Bearer second"
+    assert upstream.requests[-1].headers["authorization"] == "Bearer second"
 
     http = lax.api.http
     restored = (await http.post(f"/sandbox/apps/{app}/restore", json={})).json()
@@ -108,7 +108,7 @@ async def test_restore_brings_back_config_and_secrets(lax: Served, upstream: Ups
     async with lax.client(endpoint) as client:
         assert (await client.list_tools()).tools[0].description == "First."
         await client.call_tool("do-it", {})
-    assert upstream.seen[-1].headers["authorization"] == "Bearer first"
+    assert upstream.requests[-1].headers["authorization"] == "Bearer first"
     draft = (await lax.api("GET", f"/apps/{app}/tools"))["tools"][0]
     assert draft["description"] == "Second."
     history = (await http.get(f"/sandbox/apps/{app}/deployments")).json()["deployments"]
@@ -120,8 +120,8 @@ async def test_restore_brings_back_config_and_secrets(lax: Served, upstream: Ups
     assert (await http.post(f"/sandbox/apps/{app}/restore", json={"version": "9.9.9"})).status_code == 404
 
 
-async def test_restore_after_one_deploy_is_refused(lax: Served, upstream: Upstream) -> None:
-    app, _ = await lax.tool(upstream.base_url)
+async def test_restore_after_one_deploy_is_refused(lax: ServedSandbox, upstream: Upstream) -> None:
+    app, _ = await lax.create_tool(upstream.base_url)
     await lax.deploy(app)
     response = await lax.api.http.post(f"/sandbox/apps/{app}/restore", json={})
     assert (response.status_code, response.json()["error"]["code"]) == (409, "nothing_to_restore")
@@ -142,7 +142,7 @@ async def test_endpoint_survives_a_restart_on_another_port(tmp_path: Any) -> Non
         assert result.structured_content["id"] == "con_1001"
 
 
-async def test_fifty_concurrent_calls_succeed(helpdesk: Served) -> None:
+async def test_fifty_concurrent_calls_succeed(helpdesk: ServedSandbox) -> None:
     _, endpoint = await example(helpdesk)
     async with helpdesk.client(endpoint) as client:
         calls = [client.call_tool("show-contact", {"contactId": f"con_10{number % 9 + 1:02}"}) for number in range(50)]
@@ -150,8 +150,8 @@ async def test_fifty_concurrent_calls_succeed(helpdesk: Served) -> None:
     assert [result.structured_content["id"] for result in results] == [f"con_10{n % 9 + 1:02}" for n in range(50)]
 
 
-async def test_running_call_finishes_with_its_own_deployment(lax: Served, upstream: Upstream) -> None:
-    app, tool = await lax.tool(upstream.base_url)
+async def test_running_call_finishes_with_its_own_deployment(lax: ServedSandbox, upstream: Upstream) -> None:
+    app, tool = await lax.create_tool(upstream.base_url)
     endpoint = await lax.deploy(app)
     received, may_respond = asyncio.Event(), asyncio.Event()
 
@@ -159,7 +159,7 @@ async def test_running_call_finishes_with_its_own_deployment(lax: Served, upstre
         await reader.readuntil(b"\r\n\r\n")
         received.set()
         await may_respond.wait()
-        writer.write(respond(b'{"slow": true}'))
+        writer.write(http_response(b'{"slow": true}'))
         await writer.drain()
 
     upstream.on_connection = respond_later
@@ -174,24 +174,24 @@ async def test_running_call_finishes_with_its_own_deployment(lax: Served, upstre
         assert (await call).structured_content == {"slow": True}
 
 
-async def test_invalid_arguments_are_reported_and_nothing_is_sent(lax: Served, upstream: Upstream) -> None:
+async def test_invalid_arguments_are_reported_and_nothing_is_sent(lax: ServedSandbox, upstream: Upstream) -> None:
     schema = {
         "type": "object",
         "properties": {"count": {"type": "integer"}, "kind": {"enum": ["a", "b"]}},
         "required": ["count"],
         "additionalProperties": False,
     }
-    app, _ = await lax.tool(upstream.base_url, inputSchema=schema)
+    app, _ = await lax.create_tool(upstream.base_url, inputSchema=schema)
     result = await lax.call(await lax.deploy(app), "do-it", {"kind": "c", "more": 1})
     assert result.is_error
     text = result.content[0].text
     assert "count: is required" in text
     assert "kind: must be one of 'a', 'b'" in text
     assert "'more'" in text
-    assert upstream.seen == []
+    assert upstream.requests == []
 
 
-async def test_unknown_tools_resources_and_apps_are_refused(helpdesk: Served) -> None:
+async def test_unknown_tools_resources_and_apps_are_refused(helpdesk: ServedSandbox) -> None:
     from mcp.shared.exceptions import MCPError
 
     _, endpoint = await example(helpdesk)
@@ -224,7 +224,7 @@ ACCEPT = {"Accept": "application/json, text/event-stream"}
     ],
 )
 async def test_cross_origin_requests_to_the_endpoint_are_rejected(
-    helpdesk: Served, headers: dict[str, str], status: int
+    helpdesk: ServedSandbox, headers: dict[str, str], status: int
 ) -> None:
     _, endpoint = await example(helpdesk)
     async with httpx.AsyncClient() as client:
@@ -233,7 +233,7 @@ async def test_cross_origin_requests_to_the_endpoint_are_rejected(
     assert response.status_code == status, response.text
 
 
-async def test_large_and_non_json_bodies_are_refused(helpdesk: Served) -> None:
+async def test_large_and_non_json_bodies_are_refused(helpdesk: ServedSandbox) -> None:
     _, endpoint = await example(helpdesk)
     async with httpx.AsyncClient(headers=ACCEPT | {"Content-Type": "application/json"}) as client:
         assert (await client.post(endpoint, content=b" " * (5 << 20))).status_code == 413
@@ -290,7 +290,7 @@ METHODS = {
 """The methods of each capability (MCP 2025-06-18 and 2026-07-28, server features)."""
 
 
-async def test_all_methods_of_declared_capabilities_are_implemented(helpdesk: Served) -> None:
+async def test_all_methods_of_declared_capabilities_are_implemented(helpdesk: ServedSandbox) -> None:
     _, endpoint = await example(helpdesk)
     client = {"capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
     for version in (*HANDSHAKES, "2026-07-28"):
@@ -318,7 +318,7 @@ async def test_all_methods_of_declared_capabilities_are_implemented(helpdesk: Se
         assert (await official_client.list_resource_templates()).resource_templates == []
 
 
-async def test_batch_is_refused_with_a_json_rpc_error(helpdesk: Served) -> None:
+async def test_batch_is_refused_with_a_json_rpc_error(helpdesk: ServedSandbox) -> None:
     _, endpoint = await example(helpdesk)
     for version in (None, *HANDSHAKES, "2026-07-28"):
         for batch in ([], [REQUEST], [REQUEST, {"jsonrpc": "2.0", "method": "x"}]):
@@ -330,7 +330,7 @@ async def test_batch_is_refused_with_a_json_rpc_error(helpdesk: Served) -> None:
             assert "batches are not supported" in response.json()["error"]["message"]
 
 
-async def test_unknown_protocol_version_is_refused_with_the_supported_ones(helpdesk: Served) -> None:
+async def test_unknown_protocol_version_is_refused_with_the_supported_ones(helpdesk: ServedSandbox) -> None:
     _, endpoint = await example(helpdesk)
     for version in ("1999-01-01", "2099-01-01", "junk", ""):
         for params in ({}, META):

@@ -11,39 +11,39 @@ import pytest
 from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Transport
 from drio_tui.openapi_import.document import open_document
-from drio_tui.openapi_import.import_batch import batch
+from drio_tui.openapi_import.import_batch import import_batch
 from drio_tui.workspace.saving.saver import Saver
 from tests.openapi_import.documents import PETS
-from tests.openapi_import.oracle import count, wanted, with_everything
-from tests.sandbox.mcp.conftest import Served, Upstream
+from tests.openapi_import.oracle import expected_request, most_complex_first, operation_count
+from tests.sandbox.mcp.conftest import ServedSandbox, Upstream
 from tests.workspace.saving_world import Token
 
 pytestmark = pytest.mark.socket
 
 
-async def imported(lax: Served, upstream: Upstream, path: Path, document: Any, most: int) -> list[str]:
+async def import_and_call(lax: ServedSandbox, upstream: Upstream, path: Path, document: Any, most: int) -> list[str]:
     """Import up to `most` operations of the document at `path`, deploy and call them, and compare the requests with it.
 
     Return the ids of the operations that were called.
     """
-    app = await lax.api.app(slug=f"imported-{path.stem.lower().replace('.', '-')}"[:60])
+    app = await lax.api.create_app(slug=f"imported-{path.stem.lower().replace('.', '-')}"[:60])
     token = lax.api.http.headers["Authorization"].removeprefix("Bearer ")
     client = DrioClient(Transport(f"{lax.base_url}/api/v1", auth=Token(token)))
     try:
         async with await open_document(str(path)) as source:
-            assert len(source.operations) == count(document)
+            assert len(source.operations) == operation_count(document)
             sendable = {
                 operation.id for operation in source.operations if not (operation.obstacle or operation.servers)
             }
             pairs = [
                 (route, method)
-                for route, method in with_everything(document)
+                for route, method in most_complex_first(document)
                 if f"{method.upper()} {route}" in sendable
             ]
             pairs = pairs[:most]
             ids = [f"{method.upper()} {route}" for route, method in pairs]
             plan = await source.plan(ids, base_url=f"{upstream.base_url}/base")
-        work = batch(Saver(client), app, plan)
+        work = import_batch(Saver(client), app, plan)
         await work.run()
         assert work.done, work.failed
     finally:
@@ -55,11 +55,11 @@ async def imported(lax: Served, upstream: Upstream, path: Path, document: Any, m
         listed = {tool.name: tool for tool in (await model.list_tools()).tools}
         assert listed.keys() == set(names.values())
         for (route, method), id in zip(pairs, ids, strict=True):
-            expected = wanted(document, route, method)
-            upstream.seen.clear()
+            expected = expected_request(document, route, method)
+            upstream.requests.clear()
             result = await model.call_tool(names[id], expected.arguments(schemas[id]))
-            assert len(upstream.seen) == 1, f"{id}: {result.content}"
-            request = upstream.seen[0]
+            assert len(upstream.requests) == 1, f"{id}: {result.content}"
+            request = upstream.requests[0]
             assert expected.differences(request.method, request.target, request.headers, request.body, "/base") == [], (
                 id
             )
@@ -71,16 +71,16 @@ async def imported(lax: Served, upstream: Upstream, path: Path, document: Any, m
 
 
 async def test_imported_operations_send_the_documented_requests(
-    lax: Served, upstream: Upstream, tmp_path: Path
+    lax: ServedSandbox, upstream: Upstream, tmp_path: Path
 ) -> None:
     (tmp_path / "pets.json").write_text(json.dumps(PETS))
-    await imported(lax, upstream, tmp_path / "pets.json", PETS, 5)
+    await import_and_call(lax, upstream, tmp_path / "pets.json", PETS, 5)
 
 
 async def test_ten_imported_operations_of_drios_api_send_the_documented_requests(
-    lax: Served, upstream: Upstream, tmp_path: Path
+    lax: ServedSandbox, upstream: Upstream, tmp_path: Path
 ) -> None:
     document = (await lax.api.http.get("/api/openapi.json")).json()
-    assert count(document) > 35
+    assert operation_count(document) > 35
     (tmp_path / "drio.json").write_text(json.dumps(document))
-    await imported(lax, upstream, tmp_path / "drio.json", document, 10)
+    await import_and_call(lax, upstream, tmp_path / "drio.json", document, 10)

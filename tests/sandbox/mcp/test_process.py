@@ -11,7 +11,7 @@ import pytest
 from mcp import Client
 
 from tests import preloaded
-from tests.sandbox_fixtures import Process, close, start_sandbox
+from tests.sandbox_fixtures import SandboxProcess, kill_process, start_sandbox
 
 pytestmark = pytest.mark.socket
 
@@ -20,7 +20,7 @@ def command(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return preloaded.run("sandbox", *arguments, "--data", str(data), text=True)
 
 
-def deploy_twice(process: Process) -> tuple[str, str]:
+def deploy_twice(process: SandboxProcess) -> tuple[str, str]:
     """Deploy the example app with two descriptions of its first tool; return its id and its endpoint."""
     with process.client() as client:
         (app,) = client.get("/api/v1/apps").json()["apps"]
@@ -55,13 +55,13 @@ async def test_restore_and_deployments_commands_use_the_running_sandbox(tmp_path
         assert missing.returncode == 1
         assert "no-such-app" in missing.stderr
     finally:
-        close(process)
+        kill_process(process)
 
 
 async def test_restore_command_works_without_a_running_sandbox(tmp_path: Path) -> None:
     process = start_sandbox(tmp_path / "data")
     _, endpoint = deploy_twice(process)
-    close(process)  # with SIGKILL
+    kill_process(process)  # with SIGKILL
     done = command(tmp_path / "data", "restore", "acme-support", "--version", "1.1.0", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["endpoint"] == endpoint
@@ -69,7 +69,7 @@ async def test_restore_command_works_without_a_running_sandbox(tmp_path: Path) -
     try:
         assert await first_description(process.base_url + endpoint[endpoint.index("/mcp/") :]) == "One."
     finally:
-        close(process)
+        kill_process(process)
 
 
 async def test_log_of_a_call_contains_no_key_or_arguments(tmp_path: Path) -> None:
@@ -78,13 +78,13 @@ async def test_log_of_a_call_contains_no_key_or_arguments(tmp_path: Path) -> Non
         _, endpoint = deploy_twice(process)
         async with Client(endpoint) as client:
             assert not (await client.call_tool("search-contacts", {"q": "ada"})).is_error
-        assert process.end() == 128 + 15
+        assert process.stop() == 128 + 15
         log = process.stderr.read_text()
         assert "helpdesk_" not in log
         assert "q=ada" not in log
         assert "Traceback" not in log
     finally:
-        close(process)
+        kill_process(process)
 
 
 async def test_private_upstreams_need_a_flag(tmp_path: Path, upstream: Any) -> None:
@@ -99,12 +99,12 @@ async def test_private_upstreams_need_a_flag(tmp_path: Path, upstream: Any) -> N
             async with Client(endpoint) as client:
                 results[flags] = await client.call_tool("ask", {})
         finally:
-            close(process)
+            kill_process(process)
     assert "this machine" in results[()].content[0].text
     assert results["--allow-private-egress",].structured_content == {"ok": True}
 
 
-def _deploy_app_calling(process: Process, base_url: str) -> str:
+def _deploy_app_calling(process: SandboxProcess, base_url: str) -> str:
     """Deploy an app with one tool that calls `base_url`; return its endpoint."""
     with process.client() as client:
 

@@ -16,7 +16,7 @@ from drio_tui.sandbox.mcp.runtime import MAX_STEPS, CallResult, Runtime
 from drio_tui.sandbox.mcp.server import _tool_result
 from drio_tui.sandbox.mcp.snapshot import read
 from drio_tui.tool_calls.egress import Origin, Policy, origin_text
-from tests.sandbox.mcp.conftest import Seen, Upstream, respond
+from tests.sandbox.mcp.conftest import ReceivedRequest, Upstream, http_response
 
 Document = dict[str, Any]
 CallFirstTool = Callable[..., Any]
@@ -65,11 +65,15 @@ async def call(upstream: Upstream) -> AsyncIterator[CallFirstTool]:
 def set_responses(upstream: Upstream, **bodies: Any) -> None:
     """Let the upstream respond to each path with a JSON body, with 503 for None."""
 
-    def answer(request: Seen) -> bytes:
+    def answer(request: ReceivedRequest) -> bytes:
         value = bodies.get(request.target.partition("?")[0].removeprefix("/"), {})
-        return respond(json.dumps(value).encode()) if value is not None else respond(b"", "503 Service Unavailable")
+        return (
+            http_response(json.dumps(value).encode())
+            if value is not None
+            else http_response(b"", "503 Service Unavailable")
+        )
 
-    upstream.answer = answer
+    upstream.response_for = answer
 
 
 async def test_chain_runs_each_tool_once_breadth_first(call: CallFirstTool, upstream: Upstream) -> None:
@@ -77,7 +81,7 @@ async def test_chain_runs_each_tool_once_breadth_first(call: CallFirstTool, upst
         tool("a", "gone", "b", "c"), tool("b", "a", "d", "c"), tool("c", "b", "e"), tool("d"), tool("e", "a"),
     )  # fmt: skip
     assert [(step["tool"], step["status"]) for step in result.steps] == [(name, "done") for name in "bcde"]
-    assert [seen.target for seen in upstream.seen] == ["/a", "/b", "/c", "/d", "/e"]
+    assert [seen.target for seen in upstream.requests] == ["/a", "/b", "/c", "/d", "/e"]
 
 
 async def test_failed_or_skipped_step_has_a_reason_and_ends_only_its_branch(
@@ -108,7 +112,7 @@ async def test_failed_or_skipped_step_has_a_reason_and_ends_only_its_branch(
 async def test_chain_length_is_limited(call: CallFirstTool, upstream: Upstream, excess: int) -> None:
     names = [f"t{number}" for number in range(1 + MAX_STEPS + excess)]
     result = await call(*(tool(name, following) for name, following in zip(names, [*names[1:], ""], strict=True)))
-    assert [seen.target for seen in upstream.seen] == [f"/{name}" for name in names[: 1 + MAX_STEPS]]
+    assert [seen.target for seen in upstream.requests] == [f"/{name}" for name in names[: 1 + MAX_STEPS]]
     assert [step["status"] for step in result.steps] == ["done"] * MAX_STEPS + ["skipped"] * (excess > 0)
     assert not excess or result.steps[-1]["reason"] == f"a chain has {MAX_STEPS} steps at most"
 
@@ -138,7 +142,7 @@ async def test_chain_timeout_keeps_the_result_and_reports_the_step(
 ) -> None:
     async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(respond(b'{"n": 1}'))
+        writer.write(http_response(b'{"n": 1}'))
         await reader.read()
 
     upstream.on_connection = answer_once
@@ -183,7 +187,7 @@ async def test_unsendable_arguments_fail_with_the_reason(
     result = await call(tool("a", inputSchema=schema), arguments=arguments)
     assert result.text.startswith(text)
     assert (result.failed, result.structured, result.unknown, result.private) == (True, None, False, None)
-    assert upstream.seen == []
+    assert upstream.requests == []
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -203,21 +207,21 @@ async def test_failed_sign_in_fails_with_a_known_outcome(call: CallFirstTool, up
     host = f"127.0.0.1:{upstream.port}"
     assert result.text == f"Sign-in: no token was issued. 127.0.0.1 is this machine. Allow {host}."
     assert (result.failed, result.unknown, result.private) == (True, False, ("127.0.0.1", upstream.port))
-    assert upstream.seen == []
+    assert upstream.requests == []
 
 
 @pytest.mark.parametrize(("status", "tokens"), [("401 Unauthorized", [1, 3]), ("403 Forbidden", [1])])
 async def test_rejected_token_is_requested_once_more(
     call: CallFirstTool, upstream: Upstream, status: str, tokens: list[int]
 ) -> None:
-    def answer(request: Seen) -> bytes:
-        token = json.dumps({"access_token": f"token-{len(upstream.seen)}"}).encode()
-        return respond(token) if request.target == "/token" else respond(b"", status)
+    def answer(request: ReceivedRequest) -> bytes:
+        token = json.dumps({"access_token": f"token-{len(upstream.requests)}"}).encode()
+        return http_response(token) if request.target == "/token" else http_response(b"", status)
 
-    upstream.answer = answer
+    upstream.response_for = answer
     oauth = {"type": "oauth", "tokenEndpoint": f"{upstream.base_url}/token", "clientId": "me"}
     assert (await call(tool("a"), auth=oauth)).text == f"The upstream answered {status[:3]}"
-    sent = [request.headers["authorization"] for request in upstream.seen if request.target == "/a"]
+    sent = [request.headers["authorization"] for request in upstream.requests if request.target == "/a"]
     assert sent == [f"Bearer token-{number}" for number in tokens]
 
 
@@ -239,21 +243,21 @@ async def test_lost_response_to_a_change_is_an_unknown_outcome(
 @pytest.mark.parametrize(
     ("response", "text"),
     [
-        (respond(b"", "500 Internal Server Error"), "The upstream answered 500"),
-        (respond(b"{}", "300 Multiple Choices"), "The upstream answered 300: {}"),
-        (respond(b'"no\\nuser"', "401 Unauthorized"), 'The upstream answered 401: "no\\nuser"'),
-        (respond(b"one\ntwo\x1b[31m", "404 Not Found", "text/html"), "The upstream answered 404: one\ntwo␛[31m"),
-        (respond(b"x" * 2_001, "404 Not Found", "text/html"), f"The upstream answered 404: {'x' * 2_000}"),
-        (respond(b"\x89PNG", "404 Not Found", "image/png"), "The upstream answered 404"),
+        (http_response(b"", "500 Internal Server Error"), "The upstream answered 500"),
+        (http_response(b"{}", "300 Multiple Choices"), "The upstream answered 300: {}"),
+        (http_response(b'"no\\nuser"', "401 Unauthorized"), 'The upstream answered 401: "no\\nuser"'),
+        (http_response(b"one\ntwo\x1b[31m", "404 Not Found", "text/html"), "The upstream answered 404: one\ntwo␛[31m"),
+        (http_response(b"x" * 2_001, "404 Not Found", "text/html"), f"The upstream answered 404: {'x' * 2_000}"),
+        (http_response(b"\x89PNG", "404 Not Found", "image/png"), "The upstream answered 404"),
     ],
 )
 async def test_error_response_fails_with_status_and_start_of_the_body(
     call: CallFirstTool, upstream: Upstream, response: bytes, text: str
 ) -> None:
-    upstream.answer = lambda _seen: response
+    upstream.response_for = lambda _seen: response
     result = await call(tool("a", "b"), tool("b"))
     assert (result.text, result.failed, result.steps) == (text, True, [])
-    assert [(seen.target, seen.headers["user-agent"]) for seen in upstream.seen] == [("/a", "drio-sandbox")]
+    assert [(seen.target, seen.headers["user-agent"]) for seen in upstream.requests] == [("/a", "drio-sandbox")]
 
 
 # --- results ------------------------------------------------------------------------------------------

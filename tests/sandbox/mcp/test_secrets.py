@@ -15,7 +15,7 @@ from sqlalchemy import text, update
 from drio_tui.sandbox.secrets import FILE_NAME, SecretCipher, SecretsUnavailable, WrongKey, cipher_for, is_sealed
 from drio_tui.sandbox.tables import MetaRow, SecretRow
 from tests.sandbox.conftest import Caller
-from tests.sandbox_fixtures import InProcess, in_process
+from tests.sandbox_fixtures import InProcessSandbox, in_process
 
 SECRET = "very-s3cret-token"
 
@@ -104,7 +104,7 @@ async def test_key_file_readable_by_others_or_damaged_is_refused(tmp_path: Path)
 
 async def create_connection(api: Caller) -> tuple[str, dict[str, Any]]:
     """Create an app with an auth connection; return the app's id and the connection."""
-    app = await api.app()
+    app = await api.create_app()
     return app, await api.create(app, "auth", name="A", providerKey="bearer", config={"token": SECRET})
 
 
@@ -168,7 +168,7 @@ async def test_sandbox_starts_without_its_key_and_reports_what_fails(
         assert sandbox.app.state.sandbox.upstream_key.startswith("helpdesk_")
 
 
-async def test_reset_keeps_the_key_of_the_backup(bare_sandbox: InProcess, tmp_path: Path) -> None:
+async def test_reset_keeps_the_key_of_the_backup(bare_sandbox: InProcessSandbox, tmp_path: Path) -> None:
     from drio_tui.sandbox.serve import reset
 
     folder = tmp_path / "other"

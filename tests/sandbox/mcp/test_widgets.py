@@ -21,7 +21,7 @@ from drio_tui.sandbox.mcp.widgets import document_of, widgets_of
 from drio_tui.sandbox.mcp.widgets.css_variables import variables
 from drio_tui.widget_data.field_mappings import fill
 from tests.sandbox.mcp.browser import BINARY, Page, browser
-from tests.sandbox.mcp.conftest import Served
+from tests.sandbox.mcp.conftest import ServedSandbox
 
 needs_chromium = pytest.mark.skipif(BINARY is None, reason="there is no Chromium on this machine")
 
@@ -210,7 +210,7 @@ def requests_of(page: Page, method: str) -> Any:
 @needs_chromium
 @pytest.mark.socket
 async def test_example_table_renders_in_a_host_and_rows_call_the_next_tool(
-    helpdesk: Served, page: Page, tmp_path: Path
+    helpdesk: ServedSandbox, page: Page, tmp_path: Path
 ) -> None:
     (app,) = (await helpdesk.api("GET", "/apps"))["apps"]
     endpoint = await helpdesk.deploy(app["id"])

@@ -59,23 +59,23 @@ class _Page(HTMLParser):
 
 
 class Browser:
-    """Follows redirects inside the sandbox; a redirect to another origin is not followed but kept as `left_to`."""
+    """Follows redirects inside the sandbox; one to another origin is kept as `external_redirect` instead."""
 
     def __init__(self, app: ASGIApp, base: str = BASE) -> None:
         self.base = base
         self.http = http(app, base)
         self.page: httpx.Response | None = None
-        self.left_to = ""
+        self.external_redirect = ""
 
     async def open(self, url: str) -> httpx.Response:
         return await self._follow(await self.http.get(url))
 
     async def _follow(self, response: httpx.Response) -> httpx.Response:
-        self.left_to = ""
+        self.external_redirect = ""
         while response.is_redirect:
             target = str(response.url.join(response.headers["location"]))
             if not target.startswith(self.base + "/"):
-                self.left_to = response.headers["location"]
+                self.external_redirect = response.headers["location"]
                 break
             response = await self.http.get(target)
         self.page = response
@@ -112,9 +112,9 @@ class Browser:
             await self.submit(1, who="other", email=email)
 
     @property
-    def answer(self) -> dict[str, str]:
+    def redirect_params(self) -> dict[str, str]:
         """The parameters of the redirect to the application."""
-        pairs = parse_qsl(urlsplit(self.left_to).query, keep_blank_values=True)
+        pairs = parse_qsl(urlsplit(self.external_redirect).query, keep_blank_values=True)
         assert len(pairs) == len(dict(pairs))
         return dict(pairs)
 

@@ -51,7 +51,7 @@ class Sandbox:
         await browser.sign_in(email)
         await browser.submit(decision="allow")
         await browser.close()
-        return browser.answer["code"]
+        return browser.redirect_params["code"]
 
     async def tokens(self, application: Application, email: str | None = None, **changes: str | None) -> dict[str, Any]:
         """Sign in and consent; return the token response."""

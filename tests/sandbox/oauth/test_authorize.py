@@ -33,8 +33,8 @@ async def test_invalid_request_redirects_to_the_application_with_an_error(
     sandbox: Sandbox, browser: Browser, application: Application, changes: dict[str, str | None], error: str
 ) -> None:
     await browser.open(application.authorize_url(**changes))
-    assert browser.left_to.startswith(application.redirect_uri + "?")
-    params = browser.answer
+    assert browser.external_redirect.startswith(application.redirect_uri + "?")
+    params = browser.redirect_params
     assert params["error"] == error
     assert params["state"] == "a state"
     assert params["iss"] == BASE
@@ -44,14 +44,14 @@ async def test_invalid_request_redirects_to_the_application_with_an_error(
 @pytest.mark.parametrize("name", ["state", "scope", "code_challenge", "response_type", "resource"])
 async def test_repeated_parameter_is_refused(browser: Browser, application: Application, name: str) -> None:
     await browser.open(application.authorize_url(scope="openid", resource=BASE) + f"&{name}=again")
-    assert browser.answer["error"] == "invalid_request"
+    assert browser.redirect_params["error"] == "invalid_request"
 
 
 @pytest.mark.parametrize("state", ["x\r\ny", "\0", "é", "s" * 5000])
 async def test_unsafe_state_is_refused(browser: Browser, application: Application, state: str) -> None:
     await browser.open(application.authorize_url(state=state))
-    assert browser.answer["error"] == "invalid_request"
-    assert browser.left_to.isprintable()
+    assert browser.redirect_params["error"] == "invalid_request"
+    assert browser.external_redirect.isprintable()
 
 
 async def test_sign_in_goes_through_the_workos_page_and_drios_callback(
@@ -73,8 +73,8 @@ async def test_redirect_contains_state_and_issuer(browser: Browser, application:
     await browser.open(application.authorize_url(state="a=b&c d/é".encode("ascii", "ignore").decode()))
     await browser.sign_in()
     await browser.submit(decision="allow")
-    assert browser.left_to.startswith(application.redirect_uri + "?")
-    params = browser.answer
+    assert browser.external_redirect.startswith(application.redirect_uri + "?")
+    params = browser.redirect_params
     assert set(params) == {"code", "state", "iss"}
     assert params["state"] == "a=b&c d/"
     assert params["iss"] == BASE
@@ -84,7 +84,7 @@ async def test_redirect_has_no_state_if_the_request_had_none(browser: Browser, a
     await browser.open(application.authorize_url(state=None))
     await browser.sign_in()
     await browser.submit(decision="allow")
-    assert set(browser.answer) == {"code", "iss"}
+    assert set(browser.redirect_params) == {"code", "iss"}
 
 
 async def test_user_can_sign_in_with_another_address(sandbox: Sandbox, application: Application) -> None:
@@ -119,8 +119,8 @@ async def test_cancelled_sign_in_redirects_with_access_denied(browser: Browser, 
     await browser.open(application.authorize_url())
     cancel = next(number for number, form in enumerate(browser.forms) if form["id"] == "cancel")
     await browser.submit(cancel)
-    assert browser.answer["error"] == "access_denied"
-    assert browser.answer["state"] == "a state"
+    assert browser.redirect_params["error"] == "access_denied"
+    assert browser.redirect_params["state"] == "a state"
 
 
 async def test_workos_code_is_valid_once_and_for_its_request(
@@ -140,7 +140,7 @@ async def test_workos_code_is_valid_once_and_for_its_request(
     assert "wants to use your drio account" in browser.text
     await browser.submit(decision="deny")
     response = await browser.open(callback)
-    assert browser.left_to == ""
+    assert browser.external_redirect == ""
     assert "declined" in browser.text, response.text
 
 
@@ -177,6 +177,6 @@ async def test_resource_indicator_of_the_api_is_accepted(
 async def test_scope_outside_the_registration_is_refused(sandbox: Sandbox, browser: Browser) -> None:
     application = await sandbox.register(scope="openid email")
     await browser.open(application.authorize_url(scope="openid profile"))
-    assert browser.answer["error"] == "invalid_scope"
+    assert browser.redirect_params["error"] == "invalid_scope"
     tokens = await sandbox.tokens(application)
     assert tokens["scope"] == "openid email"

@@ -39,7 +39,7 @@ async def test_consent_page_shows_application_host_user_and_scopes(consent_page:
 async def test_allowing_issues_one_code(sandbox: Sandbox, consent_page: Browser) -> None:
     form = consent_page.forms[0]
     await consent_page.submit(decision="allow")
-    assert consent_page.answer["code"].startswith("drio_code_")
+    assert consent_page.redirect_params["code"].startswith("drio_code_")
     again = await consent_page.http.post(
         form["action"], data=form["fields"] | {"decision": "allow"}, headers={"Origin": BASE}
     )
@@ -50,8 +50,8 @@ async def test_allowing_issues_one_code(sandbox: Sandbox, consent_page: Browser)
 
 async def test_denying_redirects_with_access_denied_and_grants_nothing(sandbox: Sandbox, consent_page: Browser) -> None:
     await consent_page.submit(decision="deny")
-    assert consent_page.answer["error"] == "access_denied"
-    assert consent_page.answer["iss"] == BASE
+    assert consent_page.redirect_params["error"] == "access_denied"
+    assert consent_page.redirect_params["iss"] == BASE
     assert await grant_count(sandbox) == 0
 
 
@@ -71,7 +71,7 @@ async def test_getting_the_consent_page_grants_nothing(sandbox: Sandbox, consent
 async def test_consent_without_csrf_token_is_refused(sandbox: Sandbox, consent_page: Browser, token: str) -> None:
     """F68."""
     response = await consent_page.submit(decision="allow", token=token)
-    assert (response.status_code, consent_page.left_to) == (403, "")
+    assert (response.status_code, consent_page.external_redirect) == (403, "")
     assert await grant_count(sandbox) == 0
 
 

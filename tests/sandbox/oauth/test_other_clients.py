@@ -32,7 +32,7 @@ async def consent(sandbox: Sandbox, url: str, base: str = BASE) -> str:
     await browser.sign_in()
     await browser.submit(decision="allow")
     await browser.close()
-    return browser.left_to
+    return browser.external_redirect
 
 
 @pytest.mark.parametrize("method", ["none", "client_secret_post", "client_secret_basic"])

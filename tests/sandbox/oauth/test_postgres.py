@@ -69,7 +69,7 @@ async def test_texts_that_postgresql_cannot_store_are_refused(shared: Sandbox, t
     browser = Browser(shared.app)
     for name in ("client_id", "redirect_uri", "state", "scope", "resource", "code_challenge"):
         await browser.open(application.authorize_url(**{name: text}))
-        assert browser.left_to or browser.page
+        assert browser.external_redirect or browser.page
         assert not browser.page or browser.page.status_code in (302, 400)
     assert (await browser.open(f"/workos/sign-in?state={text.encode().hex()}%00")).status_code == 400
     await browser.open(application.authorize_url())

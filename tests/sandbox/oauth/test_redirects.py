@@ -82,8 +82,8 @@ async def test_native_applications_may_use_any_loopback_port(sandbox: Sandbox, b
     await browser.open(application.authorize_url())
     await browser.sign_in()
     await browser.submit(decision="allow")
-    assert browser.left_to.startswith(f"{application.redirect_uri}?code=")
-    assert (await application.exchange(browser.answer["code"])).status_code == 200
+    assert browser.external_redirect.startswith(f"{application.redirect_uri}?code=")
+    assert (await application.exchange(browser.redirect_params["code"])).status_code == 200
 
 
 async def test_code_is_bound_to_the_port_of_its_redirect_uri(sandbox: Sandbox) -> None:

@@ -15,13 +15,13 @@ from drio_tui.ui.app.failed_screen import FailedScreen
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.apps.apps_screen import AppsScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.signin.signin_screen import SignInScreen
 from drio_tui.workspace.saving import unsaved_edits
 from tests.ui import drawing
 from tests.ui.driving import at_once, open_first_app, running, show, text_of, until
 from tests.ui.editing.test_faults import editing_tool
-from tests.ui.editing.test_saving import put
+from tests.ui.editing.test_saving import set_field
 from tests.ui.shell_pty import Terminal
 from tests.ui.table_server import TableServer, drio_of, serving
 
@@ -130,14 +130,14 @@ async def test_unsaved_edits_of_a_failing_screen_are_kept_and_reopened(
     async with editing_tool(monkeypatch) as (pilot, screen, _):
         app = with_failures_survived(pilot)
         below = app.screen_stack[-2]
-        put(screen, "name", "Mine")
+        set_field(screen, "name", "Mine")
         screen.form.call_later(fail)
         await wait_for_replacement(app)
         assert [edit.mine["name"] for edit in unsaved_edits.load().buffers] == ["Mine"]
         assert app.screen_stack[-2] is below
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen._filled)
-        assert app.screen.mine()["name"] == "Mine"
+        await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen.is_filled)
+        assert app.screen.edited_resource()["name"] == "Mine"
 
 
 async def test_a_screen_without_its_widgets_still_has_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,22 +151,22 @@ async def test_a_screen_without_its_widgets_still_has_its_keys(monkeypatch: pyte
 async def test_unsaved_edits_of_all_replaced_screens_are_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _):
         app = with_failures_survived(pilot)
-        put(screen, "name", "Lower")
-        app.push_screen(EditScreen(Target(screen.target.app, "tool")))
-        await until(pilot, lambda: app.screen is not screen and app.screen._filled)
-        put(app.screen, "name", "Upper")
+        set_field(screen, "name", "Lower")
+        app.push_screen(EditScreen(EditTarget(screen.target.app, "tool")))
+        await until(pilot, lambda: app.screen is not screen and app.screen.is_filled)
+        set_field(app.screen, "name", "Upper")
         screen.form.call_later(fail)
         await wait_for_replacement(app)
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen_stack[-2], EditScreen) and app.screen_stack[-2]._filled)
-        await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen._filled)
-        assert [screen.mine()["name"] for screen in app.screen_stack[-2:]] == ["Lower", "Upper"]
+        await until(pilot, lambda: isinstance(app.screen_stack[-2], EditScreen) and app.screen_stack[-2].is_filled)
+        await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen.is_filled)
+        assert [screen.edited_resource()["name"] for screen in app.screen_stack[-2:]] == ["Lower", "Upper"]
 
 
 async def test_a_failing_dialog_returns_none_to_its_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _):
         app = with_failures_survived(pilot)
-        put(screen, "name", "Mine")
+        set_field(screen, "name", "Mine")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         app.screen.query_one("#no").call_later(fail)

@@ -18,7 +18,7 @@ from drio_tui.launcher import is_locked, stop_sandbox
 from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.base.launch_options import LaunchOptions
 from tests.ui.driving import open_first_app, show, text_of, until
-from tests.ui.editing.test_saving import edit_of, put
+from tests.ui.editing.test_saving import edit_of, set_field
 
 
 def pid_in(folder: Path) -> int:
@@ -45,14 +45,14 @@ async def test_a_killed_sandbox_is_restarted_and_no_edit_is_lost(background: Pat
         await open_first_app(pilot)
         await pilot.press("e")
         screen = await edit_of(pilot)
-        put(screen, "name", "Typed before the end")
+        set_field(screen, "name", "Typed before the end")
         first = pid_in(background)
         os.kill(first, signal.SIGKILL)
         await until(pilot, lambda: "restarting" in phases and app.status.phase == "online")
         assert any("was started again" in note.message for note in app._notifications)
         assert pid_in(background) != first
         assert app.screen is screen
-        assert screen.mine()["name"] == "Typed before the end"
+        assert screen.edited_resource()["name"] == "Typed before the end"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app.screen is not screen)
         await until(pilot, lambda: "Typed before the end" in text_of(app))

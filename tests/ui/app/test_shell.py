@@ -108,12 +108,15 @@ async def test_a_request_without_a_response_means_offline_and_a_response_online(
         screen = await show(pilot, "apps")
         await until(pilot, lambda: screen.resources)
         assert app.status.phase == "online"
-        good, app.backend.client.transport.base_url = app.backend.client.transport.base_url, "http://127.0.0.1:9/api/v1"
+        good, app.connection.client.transport.base_url = (
+            app.connection.client.transport.base_url,
+            "http://127.0.0.1:9/api/v1",
+        )
         screen.action_refresh()
         await until(pilot, lambda: app.status.phase == "offline")
         assert "offline" in text_of(app)
         assert app.status.cause
-        app.backend.client.transport.base_url = good
+        app.connection.client.transport.base_url = good
         screen.action_refresh()
         await until(pilot, lambda: app.status.phase == "online")
 
@@ -125,12 +128,12 @@ async def test_the_screen_recovers_when_drio_responds_again(monkeypatch: pytest.
         app: Any = pilot.app
         screen = await show(pilot, "templates")
         await until(pilot, lambda: screen.resources)
-        good = app.backend.base_url
-        app.backend.base_url = app.backend.client.transport.base_url = "http://127.0.0.1:9/api/v1"
+        good = app.connection.base_url
+        app.connection.base_url = app.connection.client.transport.base_url = "http://127.0.0.1:9/api/v1"
         screen.action_refresh()
         await until(pilot, lambda: app.status.phase == "offline")
         count = server.asked("GET", "/templates")
-        app.backend.base_url = app.backend.client.transport.base_url = good
+        app.connection.base_url = app.connection.client.transport.base_url = good
         await until(pilot, lambda: app.status.phase == "signed-out")
         await until(pilot, lambda: server.asked("GET", "/templates") >= count + 2)
 
@@ -248,7 +251,7 @@ async def test_another_connection_shows_nothing_of_the_previous_one(monkeypatch:
         await until(pilot, lambda: app.current_mode == "apps" and app.screen is not opened)
         await until(pilot, lambda: other.asked("GET", "/apps"))
         assert len(app.screen_stack) == 1
-        assert app.backend.base_url.startswith(other.base_url)
+        assert app.connection.base_url.startswith(other.base_url)
 
 
 # -- themes -------------------------------------------------------------------------------------------
@@ -261,7 +264,7 @@ async def test_the_configured_theme_is_used_and_a_chosen_one_is_remembered() -> 
         assert app.theme == "drio"
         await until(pilot, lambda: "there is no theme no-such-theme" in " ".join(text_of(app).split()))
         app.theme = "drio-light"
-        await until(pilot, lambda: settings.remembered().get("theme") == "drio-light")
+        await until(pilot, lambda: settings.load_state().get("theme") == "drio-light")
     configure("")
     assert DrioApp().theme == "drio-light"
     configure('theme = "nord"\n')

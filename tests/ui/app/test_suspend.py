@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.shell_pty import Terminal
 
 ASLEEP = 3.0
 
 
 @pytest.mark.slow
-def test_no_extra_requests_after_the_computer_slept(sandbox_process: Process) -> None:
+def test_no_extra_requests_after_the_computer_slept(sandbox_process: SandboxProcess) -> None:
     env = {"DRIO_TOKEN": sandbox_process.token}
     with Terminal("--base-url", sandbox_process.base_url, size=(100, 30), env=env) as terminal:
         terminal.until("online")

@@ -16,7 +16,7 @@ import pytest
 
 from drio_tui.launcher import is_locked
 from drio_tui.ui.app import crash_report
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.shell_pty import SIGNALS, Terminal
 
 pytestmark = pytest.mark.socket
@@ -206,7 +206,7 @@ def test_ctrl_z_without_a_job_control_shell_does_not_stop_the_program() -> None:
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_ctrl_z_returns_to_the_shell_and_fg_resumes(sandbox_process: Process) -> None:
+def test_ctrl_z_returns_to_the_shell_and_fg_resumes(sandbox_process: SandboxProcess) -> None:
     env = {"PS1": "shell> ", "DRIO_TOKEN": sandbox_process.token}
     with Terminal(command=["bash", "--norc", "--noprofile", "-i"], env=env) as terminal:
         terminal.until("shell>")

@@ -25,7 +25,7 @@ def fields_text(screen: Any) -> str:
 
 async def go_to(pilot: Pilot[Any], screen: Any, *key: str) -> None:
     screen.tree_view.reveal(key)
-    await until(pilot, lambda: screen.chosen.key == key and screen.detail._node.key == key)
+    await until(pilot, lambda: screen.selected_node.key == key and screen.detail._node.key == key)
 
 
 async def test_the_tree_of_a_sandbox_app_leads_to_a_widgets_action(
@@ -57,10 +57,10 @@ async def test_nodes_are_opened_and_closed_by_keyboard_and_mouse(monkeypatch: py
         await pilot.press("l")
         assert "Search tickets" in titles(screen)
         await pilot.press("l")
-        assert screen.chosen.title == "Search tickets"
+        assert screen.selected_node.title == "Search tickets"
         await pilot.press("h", "h")
         assert "Search tickets" not in titles(screen)
-        row = screen.tree_view.rows.index(screen.chosen)
+        row = screen.tree_view.rows.index(screen.selected_node)
         await pilot.click("#tree", offset=(5, row))
         assert "Search tickets" in titles(screen)
         await pilot.press("minus")
@@ -68,9 +68,9 @@ async def test_nodes_are_opened_and_closed_by_keyboard_and_mouse(monkeypatch: py
         await pilot.press("plus")
         assert "row.select" in titles(screen)
         await pilot.press("G")
-        assert screen.chosen is screen.tree_view.rows[-1]
+        assert screen.selected_node is screen.tree_view.rows[-1]
         await pilot.press("g")
-        assert screen.chosen is screen.outline.root
+        assert screen.selected_node is screen.outline.root
 
 
 async def test_enter_follows_a_reference_and_backspace_returns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,10 +81,10 @@ async def test_enter_follows_a_reference_and_backspace_returns(monkeypatch: pyte
         await until(pilot, lambda: "hands its result to" in text_of(pilot.app))
         assert "is called by" not in text_of(pilot.app)
         await pilot.press("enter")
-        await until(pilot, lambda: screen.chosen.key == ("operation", "operation_1"))
+        await until(pilot, lambda: screen.selected_node.key == ("operation", "operation_1"))
         await until(pilot, lambda: "is called by" in text_of(pilot.app))
         await pilot.press("backspace")
-        await until(pilot, lambda: screen.chosen.key == ("tool", "tool_1"))
+        await until(pilot, lambda: screen.selected_node.key == ("tool", "tool_1"))
         assert screen.why_not("jump_back", ()) is not None
 
 
@@ -93,9 +93,9 @@ async def test_enter_on_a_link_goes_to_its_target(monkeypatch: pytest.MonkeyPatc
         screen = await open_first_app(pilot)
         await go_to(pilot, screen, "link", "tool_1", "0")
         await pilot.press("enter")
-        await until(pilot, lambda: screen.chosen.key == ("tool", "tool_2"))
+        await until(pilot, lambda: screen.selected_node.key == ("tool", "tool_2"))
         await pilot.press("left_square_bracket")
-        await until(pilot, lambda: screen.chosen.key == ("link", "tool_1", "0"))
+        await until(pilot, lambda: screen.selected_node.key == ("link", "tool_1", "0"))
 
 
 async def test_a_filter_shows_hits_with_their_ancestors_and_n_steps_through_them(
@@ -110,11 +110,11 @@ async def test_a_filter_shows_hits_with_their_ancestors_and_n_steps_through_them
         await pilot.press("enter")
         seen = []
         for _ in screen.tree_view.hits:
-            seen.append(screen.chosen.key)
+            seen.append(screen.selected_node.key)
             await pilot.press("n")
         assert seen == screen.tree_view.hits
         await pilot.press("N")
-        assert screen.chosen.key == screen.tree_view.hits[-1]
+        assert screen.selected_node.key == screen.tree_view.hits[-1]
         await pilot.press("escape")
         await until(pilot, lambda: "Auth" in titles(screen))
 
@@ -125,11 +125,11 @@ async def test_the_selected_hit_stays_selected_when_the_filter_is_cleared(monkey
         await pilot.press("slash", *"summarize", "enter")
         await until(pilot, lambda: screen.tree_view.has_focus)
         inside = [node.key for node in screen.tree_view.rows if len(list(node.ancestors())) > 3]
-        while screen.chosen.key != inside[0]:  # in a branch that is closed without the filter
+        while screen.selected_node.key != inside[0]:  # in a branch that is closed without the filter
             await pilot.press("down")
         await pilot.press("escape")
         await until(pilot, lambda: "Auth" in titles(screen))
-        assert screen.chosen.key == inside[0]
+        assert screen.selected_node.key == inside[0]
 
 
 async def test_parts_appear_as_they_arrive_with_placeholders_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,13 +157,13 @@ async def test_a_refresh_keeps_the_cursor_and_the_open_nodes(monkeypatch: pytest
         server.answers.update(drio_of(config))
         await pilot.press("r")
         await until(pilot, lambda: not screen.loading_app and screen.outline.root.title == "Renamed")
-        assert screen.chosen.key == ("action", "widget_1", "0")
+        assert screen.selected_node.key == ("action", "widget_1", "0")
         assert "First" in titles(screen)
         config["widgets"] = []
         server.answers.update(drio_of(config))
         await pilot.press("r")
         await until(pilot, lambda: not screen.loading_app and ("widget", "widget_1") not in screen.outline.by_key)
-        assert screen.chosen.key == ("tool", "tool_1")
+        assert screen.selected_node.key == ("tool", "tool_1")
 
 
 async def test_problems_are_counted_listed_and_jumped_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +179,7 @@ async def test_problems_are_counted_listed_and_jumped_to(monkeypatch: pytest.Mon
         await pilot.press("p")
         await until(pilot, lambda: isinstance(pilot.app.screen, ProblemsScreen) and "tool_9" in text_of(pilot.app))
         await pilot.press("G", "enter")
-        await until(pilot, lambda: screen.chosen.key == ("binding", "tool_1"))
+        await until(pilot, lambda: screen.selected_node.key == ("binding", "tool_1"))
         assert "changed its schema" in fields_text(screen)
 
 
@@ -347,5 +347,5 @@ async def test_e_on_a_group_heading_suggests_to_add_a_resource(monkeypatch: pyte
         screen = await open_first_app(pilot)
         for group, title in (("auth", "an auth connection"), ("integration", "an integration"), ("tool", "a tool")):
             screen.tree_view.reveal(("group", group))
-            await until(pilot, lambda kind=group: screen.chosen.key == ("group", kind))
+            await until(pilot, lambda kind=group: screen.selected_node.key == ("group", kind))
             assert f"press a to add {title}" in screen.change_disabled_reason("edit_resource")

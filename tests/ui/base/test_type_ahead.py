@@ -19,7 +19,7 @@ from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.base import type_ahead
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.ui.dialogs.select_dialog import ChooserScreen
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.playground.playground_screen import PlaygroundScreen
 from drio_tui.ui.widgets.filter_input import FilterInput
@@ -126,7 +126,7 @@ async def test_text_waits_for_the_form_of_a_slow_server(monkeypatch: pytest.Monk
     async with program(monkeypatch) as (pilot, server):
         screen = await open_first_app(pilot)
         screen.tree_view.reveal(("tool", "tool_1"))
-        await until(pilot, lambda: screen.chosen.about == ("tool", "tool_1"))
+        await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_1"))
         server.hold(f"GET {TOOL_1}")
         at_once(pilot, "e", "end", *COMMANDS)
         async with asyncio.timeout(30):
@@ -135,7 +135,7 @@ async def test_text_waits_for_the_form_of_a_slow_server(monkeypatch: pytest.Monk
         assert pilot.app._type_ahead.waiting
         server.release()
         editing = await wait_for_screen(pilot, EditScreen)
-        await until(pilot, lambda: editing._filled and isinstance(pilot.app.focused, LineEditor))
+        await until(pilot, lambda: editing.is_filled and isinstance(pilot.app.focused, LineEditor))
         await field_ends_with(pilot, pilot.app.focused)
 
 
@@ -144,7 +144,7 @@ async def test_text_for_a_form_that_does_not_load_is_dropped(monkeypatch: pytest
     async with program(monkeypatch) as (pilot, server):
         screen = await open_first_app(pilot)
         screen.tree_view.reveal(("tool", "tool_1"))
-        await until(pilot, lambda: screen.chosen.about == ("tool", "tool_1"))
+        await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_1"))
         server.hold(f"GET {TOOL_1}")
         at_once(pilot, "e", *COMMANDS, "f1")
         await until(pilot, lambda: any("was not used" in note.message for note in pilot.app._notifications))
@@ -184,7 +184,7 @@ async def test_the_playground_takes_arguments_right_after_it_is_opened(monkeypat
     async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         screen.tree_view.reveal(("tool", "tool_1"))
-        await until(pilot, lambda: screen.chosen.about == ("tool", "tool_1"))
+        await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_1"))
         at_once(pilot, "t", *COMMANDS)
         await wait_for_screen(pilot, PlaygroundScreen)
         await until(pilot, lambda: isinstance(pilot.app.focused, LineEditor))
@@ -225,8 +225,8 @@ async def test_keys_after_the_wheel_and_the_pointer_are_delivered(monkeypatch: p
 async def test_a_confirmation_opened_by_a_worker_gets_the_next_key(monkeypatch: pytest.MonkeyPatch) -> None:
     async with program(monkeypatch) as (pilot, _):
         screen = await open_first_app(pilot)
-        await pilot.app.push_screen(EditScreen(Target("app_1", "app", "app_1"), screen.snapshot))
-        editing = await wait_for_screen(pilot, EditScreen, lambda screen: screen._filled)
+        await pilot.app.push_screen(EditScreen(EditTarget("app_1", "app", "app_1"), screen.snapshot))
+        editing = await wait_for_screen(pilot, EditScreen, lambda screen: screen.is_filled)
         await until(pilot, lambda: isinstance(pilot.app.focused, LineEditor))
         at_once(pilot, "x", "escape", "enter")  # No is the default
         await until(pilot, lambda: pilot.app.screen is editing and not pilot.app._type_ahead.waiting)

@@ -11,7 +11,7 @@ import pytest
 from drio_tui.api.errors import SignInRequired
 from drio_tui.kinds import TOOL
 from drio_tui.ui.app_detail.app_screen import AppScreen
-from drio_tui.ui.base.services import saver_of
+from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.deploy.connect_screen import ConnectScreen
 from drio_tui.ui.deploy.deploy_screen import DeployScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
@@ -37,7 +37,7 @@ async def open_deploy_screen(pilot: Any) -> Any:
 
 def deploy_count(pilot: Any) -> int:
     """Return the number of deploy requests sent."""
-    return sum(exchange.path.endswith("/deploy") for exchange in pilot.app.backend.log)
+    return sum(exchange.path.endswith("/deploy") for exchange in pilot.app.connection.log)
 
 
 async def test_an_app_is_fixed_deployed_once_inspected_and_connected(
@@ -70,7 +70,7 @@ async def test_an_app_is_fixed_deployed_once_inspected_and_connected(
         assert f"config {screen.deployed.revision}" in text
         assert f"A model sees {len(screen.seen.tools)} tools" in text
         assert screen.deployed.endpoint in text
-        assert any(request.url == screen.deployed.endpoint for request in app.backend.log)
+        assert any(request.url == screen.deployed.endpoint for request in app.connection.log)
 
         tools = (await client.list(TOOL, app=opened.app_id)).items
         await client.update(TOOL, tools[0]["id"], {"description": "New"}, app=opened.app_id)
@@ -104,7 +104,7 @@ async def test_an_endpoint_that_is_no_url_cannot_be_copied(
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=(80, 24)) as pilot:
         app: Any = pilot.app
         opened = await open_first_app(pilot)
-        DeployRecordStore(app.backend.server, opened.app_id).keep(record_of("1.1.0", "string", {}))
+        DeployRecordStore(app.connection.server, opened.app_id).keep(record_of("1.1.0", "string", {}))
         await pilot.press("C")
         await until(pilot, lambda: isinstance(app.screen, ConnectScreen) and app.screen.endpoint == "string")
         await pilot.pause()
@@ -197,7 +197,7 @@ async def test_deploying_with_errors_requires_typing_the_apps_name(
 
         await pilot.press("r")
         await until(pilot, lambda: not screen._attempted)
-        monkeypatch.setattr(app.backend, "ready", signed_out)
+        monkeypatch.setattr(app.connection, "ready", signed_out)
         screen._deploy()  # as F does after the name was typed
         await until(pilot, lambda: not screen.deploying)
         assert "the session has ended" in text_of(app)
@@ -233,11 +233,11 @@ async def test_an_earlier_deployment_can_be_restored_on_the_sandbox(
         await pilot.press("enter")
         await until(pilot, lambda: screen.report and screen.snapshot.app.text("version") == "1.3.0")
         (latest, *_) = await deployments(client, opened.app_id)
-        assert (latest.version, latest.again, latest.live) == ("1.3.0", "1.1.0", True)
+        assert (latest.version, latest.restored_from, latest.live) == ("1.3.0", "1.1.0", True)
         # Neither deploy was made by this program, so it has no record to compare with.
         screen.page = 1
         await until(pilot, lambda: "No earlier deploy from this machine is known" in text_of(app))
-        monkeypatch.setattr(app.backend.client.transport, "_server", "nginx")
+        monkeypatch.setattr(app.connection.client.transport, "_server", "nginx")
         assert screen.check_action("restore_earlier", ()) is False
 
 
@@ -246,8 +246,8 @@ async def test_after_a_restore_the_draft_is_compared_with_the_live_config(
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, opened, client):
         app: Any = pilot.app
-        saver = saver_of(app.backend, app.backend.client)
-        records = DeployRecordStore(app.backend.server, opened.app_id)
+        saver = get_saver(app.connection, app.connection.client)
+        records = DeployRecordStore(app.connection.server, opened.app_id)
         tool = (await client.list(TOOL, app=opened.app_id)).items[0]
         assert isinstance(await deploy(saver, opened.app_id, records), Deployed)
         await client.update(TOOL, tool["id"], {"description": "later"}, app=opened.app_id)

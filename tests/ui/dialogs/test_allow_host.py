@@ -13,7 +13,7 @@ from drio_tui.ui.deploy.deploy_screen import DeployScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
 from tests.sandbox.mcp.conftest import Upstream, upstream
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.driving import running, text_of, until
 from tests.ui.playground.test_playground_screen import answered, playground
 
@@ -21,7 +21,7 @@ __all__ = ["upstream"]
 
 
 @pytest.fixture
-def local(sandbox_process: Process, upstream: Upstream) -> dict[str, str]:
+def local(sandbox_process: SandboxProcess, upstream: Upstream) -> dict[str, str]:
     """Create an app with one tool whose API is on this machine; return their ids."""
     with sandbox_process.client() as client:
 
@@ -45,7 +45,7 @@ async def confirm(pilot: Any, question: str) -> None:
 
 
 async def test_the_playground_runs_the_tool_after_the_host_is_allowed(
-    sandbox_process: Process, local: dict[str, str], upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+    sandbox_process: SandboxProcess, local: dict[str, str], upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = f"127.0.0.1:{upstream.port}"
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=(80, 24)) as pilot:
@@ -54,25 +54,25 @@ async def test_the_playground_runs_the_tool_after_the_host_is_allowed(
         await confirm(pilot, f"Let the sandbox call {host}?")
         await answered(pilot, screen)
         assert not screen.run_shown.failed
-        assert len(upstream.seen) == 1
+        assert len(upstream.requests) == 1
         await pilot.press("f9")
-        await until(pilot, lambda: len(upstream.seen) == 2)
+        await until(pilot, lambda: len(upstream.requests) == 2)
 
 
 async def test_a_allows_the_host_on_a_diagnostic_and_revokes_it_on_the_integration(
-    sandbox_process: Process, local: dict[str, str], upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+    sandbox_process: SandboxProcess, local: dict[str, str], upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = f"127.0.0.1:{upstream.port}"
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=(80, 24)) as pilot:
         app: Any = pilot.app
-        client = await app.backend.ready()
+        client = await app.connection.ready()
         app.open_app(local["app"])
         await until(pilot, lambda: isinstance(app.screen, AppScreen) and not app.screen.loading_app)
         app_screen: Any = app.screen
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, DeployScreen) and app.screen.report is not None)
         deploy_screen: Any = app.screen
-        codes = [finding.code for finding in deploy_screen.report.findings]
+        codes = [finding.code for finding in deploy_screen.report.diagnostics]
         assert "private_base_url" in codes
         await pilot.press(*["down"] * codes.index("private_base_url"))
         await pilot.pause()
@@ -83,7 +83,7 @@ async def test_a_allows_the_host_on_a_diagnostic_and_revokes_it_on_the_integrati
             pilot,
             lambda: (
                 deploy_screen.report
-                and "private_base_url" not in [finding.code for finding in deploy_screen.report.findings]
+                and "private_base_url" not in [finding.code for finding in deploy_screen.report.diagnostics]
             ),
         )
         allowed = await allowed_hosts(client)

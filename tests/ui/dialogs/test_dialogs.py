@@ -16,7 +16,7 @@ from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictScreen
 from drio_tui.ui.editing.recovery_screen import RecoveryScreen
-from drio_tui.ui.editing.review_dialog import ReviewScreen, shown
+from drio_tui.ui.editing.review_dialog import ReviewScreen, value_text
 from drio_tui.workspace.saving.batch import Batch
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict
 from tests.ui.driving import running, text_of, until
@@ -175,13 +175,13 @@ async def test_a_conflict_shows_why_both_sides_cannot_be_merged(
         await pilot.press("b")
         await until(pilot, lambda: [note.message for note in pilot.app._notifications])
         assert f"Not possible: {why}. Take theirs or mine." in [note.message for note in pilot.app._notifications]
-        assert dialog.taken == {}
+        assert dialog.choices == {}
 
 
 def test_reviews_hide_secrets_at_any_depth() -> None:
     config = {"auth": [{"clientSecret": "s3cr3t", "scope": "read"}], "x": [{"name": "X-Api-Key", "value": "s3cr3t"}]}
-    text = shown(("config",), config)
+    text = value_text(("config",), config)
     assert "s3cr3t" not in text
     assert "read" in text
-    assert "s3cr3t" not in shown(("config", "password"), "s3cr3t")
-    assert "s3cr3t" not in shown(("baseUrl",), "https://me:s3cr3t@example.com")
+    assert "s3cr3t" not in value_text(("config", "password"), "s3cr3t")
+    assert "s3cr3t" not in value_text(("baseUrl",), "https://me:s3cr3t@example.com")

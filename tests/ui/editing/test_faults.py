@@ -15,7 +15,7 @@ from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictScreen
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.editing.history_screen import HistoryScreen
 from drio_tui.ui.editing.recovery_screen import RecoveryScreen
 from drio_tui.ui.editing.review_dialog import ReviewScreen
@@ -24,7 +24,7 @@ from drio_tui.workspace.saving import unsaved_edits
 from drio_tui.workspace.saving.batch import Batch
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, OverwrittenList
 from tests.ui.driving import at_once, click_button, open_first_app, running, text_of, until
-from tests.ui.editing.test_saving import app_of, edit_of, opened, put
+from tests.ui.editing.test_saving import app_of, edit_of, opened, set_field
 from tests.ui.hostile_data import HOSTILE, hostile_drio
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.ui.test_hostile_text import unsafe
@@ -42,7 +42,7 @@ async def editing_tool(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Async
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch, **options) as pilot:
         pilot.app.open_app("app_1")
         screen = await opened(pilot)
-        screen.open_edit(Target("app_1", "tool", "tool_1"))
+        screen.open_edit(EditTarget("app_1", "tool", "tool_1"))
         yield pilot, await edit_of(pilot), server
 
 
@@ -71,10 +71,10 @@ async def test_every_rejection_says_what_to_do_and_keeps_the_edit(monkeypatch: p
     ]
     async with editing_tool(monkeypatch) as (pilot, screen, server):
         server.next_answers[f"PATCH {TOOL_1}"] = rejections
-        put(screen, "name", "Mine")
+        set_field(screen, "name", "Mine")
         await save(pilot, "x-odd.y is odd")
         await until(pilot, lambda: "is a trademark" in text_of(pilot.app))
-        put(screen, "name", "Mine too")
+        set_field(screen, "name", "Mine too")
         await save(pilot, "too large")
         await save(pilot, "asks to wait 30 seconds; after that Ctrl+S tries again")
         await save(pilot, "Reading again shows that it did not happen")
@@ -85,8 +85,8 @@ async def test_every_rejection_says_what_to_do_and_keeps_the_edit(monkeypatch: p
         await until(pilot, lambda: any("does not allow" in note.message for note in pilot.app._notifications))
         assert server.asked("PATCH", TOOL_1) == 5
         assert pilot.app.screen is screen
-        assert screen.mine()["name"] == "Mine too"
-        screen.form.show_node(screen.form.model.root.members["name"])
+        assert screen.edited_resource()["name"] == "Mine too"
+        screen.form.show_node(screen.form.model.root.properties["name"])
         await pilot.pause()
         await pilot.press("end", "x")
         await until(pilot, lambda: not screen._save_forbidden)
@@ -107,9 +107,9 @@ async def test_a_forbidden_action_is_disabled_for_that_resource_with_a_reason(
         screen = await open_first_app(pilot)
         app: Any = pilot.app
         screen.tree_view.reveal(("tool", "tool_1"))
-        await until(pilot, lambda: screen.chosen.about == ("tool", "tool_1"))
+        await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_1"))
         await pilot.press("c")
-        await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools") == 1 and not screen.asking("change"))
+        await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools") == 1 and not screen.has_request("change"))
         await until(pilot, lambda: not screen.loading_app)
         await pilot.press("c")
         await until(pilot, lambda: any("does not allow this" in note.message for note in app._notifications))
@@ -125,10 +125,10 @@ async def test_a_forbidden_action_is_disabled_for_that_resource_with_a_reason(
         await pilot.press("r")  # for a user who was given the permission meanwhile
         await until(pilot, lambda: "duplicate_resource" in screen.available_actions())
         await pilot.press("c")
-        await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools") == 2 and not screen.asking("change"))
+        await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools") == 2 and not screen.has_request("change"))
         await until(pilot, lambda: "duplicate_resource" not in screen.available_actions())
         screen.tree_view.reveal(("tool", "tool_2"))
-        await until(pilot, lambda: screen.chosen.about == ("tool", "tool_2"))
+        await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_2"))
         assert {"duplicate_resource", "switch_resources"} <= screen.available_actions()
 
 
@@ -137,7 +137,7 @@ async def test_an_invalid_field_is_focused_and_a_rejected_change_is_not_in_the_h
 ) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, server):
         app: Any = pilot.app
-        screen.form.show_node(screen.form.model.root.members["order"])
+        screen.form.show_node(screen.form.model.root.properties["order"])
         await until(pilot, lambda: screen.form._focused_place() is not None)
         await pilot.press("end", *"abc")
         screen.form.focus_first()
@@ -145,7 +145,7 @@ async def test_an_invalid_field_is_focused_and_a_rejected_change_is_not_in_the_h
         await until(pilot, lambda: "not right yet" in banner(app))
         await until(pilot, lambda: screen.form._focused_place().node.path == ("order",))
         await pilot.press("backspace", "backspace", "backspace")
-        put(screen, "name", "Refused")
+        set_field(screen, "name", "Refused")
         server.answers[f"PATCH {TOOL_1}"] = 422
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "refused with 422" in text_of(app))
@@ -164,7 +164,7 @@ async def test_letters_typed_at_once_open_one_list_filtered_by_all_of_them(
 ) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _):
         app: Any = pilot.app
-        screen.form.show_node(screen.form.model.root.members["kind"])
+        screen.form.show_node(screen.form.model.root.properties["kind"])
         await until(pilot, lambda: isinstance(app.focused, Picker))
         at_once(pilot, "d", "o", "g")
         await until(pilot, lambda: isinstance(app.screen, ChooserScreen) and app.screen.focused)
@@ -178,7 +178,7 @@ async def test_esc_stops_waiting_for_a_silent_server_and_reconciles(
 ) -> None:
     """F10 F12: the server never responds, but the form can be used again at once, and so can the key."""
     async with editing_tool(monkeypatch) as (pilot, screen, server):
-        put(screen, "name", "Mine")
+        set_field(screen, "name", "Mine")
         server.hold(f"GET {TOOL_1}")
         before = server.asked("GET", TOOL_1)
         await save(pilot, "Esc stops waiting")
@@ -193,7 +193,7 @@ async def test_esc_stops_waiting_for_a_silent_server_and_reconciles(
         server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL | {"name": "Theirs"}}
         await pilot.press("escape")
         await until(pilot, lambda: "does not show whether it happened" in banner(pilot.app))
-        assert screen.mine()["name"] == "Mine"
+        assert screen.edited_resource()["name"] == "Mine"
         server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
         server.release()
         await pilot.press("ctrl+s")
@@ -213,7 +213,7 @@ async def test_esc_stops_waiting_for_a_silent_server_and_reconciles(
 async def test_a_wait_for_retry_after_is_shown_and_ended_by_esc(monkeypatch: pytest.MonkeyPatch) -> None:
     """F07: the read before the write gets a 429 with Retry-After."""
     async with editing_tool(monkeypatch) as (pilot, screen, server):
-        put(screen, "name", "Mine")
+        set_field(screen, "name", "Mine")
         server.next_answers[f"GET {TOOL_1}"] = [(429, None, [("Retry-After", "45")])]
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "again in 45 s, Esc stops" in text_of(pilot.app))
@@ -236,16 +236,16 @@ async def test_an_edit_survives_the_server_being_offline(monkeypatch: pytest.Mon
         pilot = await driving.__aenter__()
         pilot.app.open_app("app_1")
         screen = await opened(pilot)
-        screen.open_edit(Target("app_1", "tool", "tool_1"))
+        screen.open_edit(EditTarget("app_1", "tool", "tool_1"))
         editing = await edit_of(pilot)
-        put(editing, "name", "Mine")
+        set_field(editing, "name", "Mine")
     try:
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "Cannot reach drio" in banner(pilot.app))
         assert "offline" in text_of(pilot.app)
-        assert editing.mine()["name"] == "Mine"
+        assert editing.edited_resource()["name"] == "Mine"
         # A form that is opened meanwhile says that it is empty, and is filled later.
-        await pilot.app.push_screen(EditScreen(Target("app_1", "tool", "tool_2"), screen.snapshot))
+        await pilot.app.push_screen(EditScreen(EditTarget("app_1", "tool", "tool_2"), screen.snapshot))
         await until(pilot, lambda: "F5 reads it again" in banner(pilot.app))
         server.answers["GET /apps/app_1/tools/tool_2"] = {"tool": {"id": "tool_2", "name": "Summarize"}}
         async with serving(server, port):
@@ -272,10 +272,10 @@ async def test_an_edit_whose_parent_was_deleted_is_kept_and_can_get_another_pare
         ]
         body = {"name": "Search", "method": "GET", "path": "/search"}
         id = (await client.create(OPERATION, body, app=app, parent=first)).raw["id"]
-        screen.open_edit(Target(app, "operation", id))
+        screen.open_edit(EditTarget(app, "operation", id))
         editing = await edit_of(pilot)
         await client.delete(OPERATION, id, app=app)
-        put(editing, "name", "Search better")
+        set_field(editing, "name", "Search better")
         await save(pilot, "deleted elsewhere")
         await until(pilot, lambda: unsaved_edits.load().buffers)
         await client.delete(INTEGRATION, first, app=app)
@@ -303,10 +303,10 @@ async def test_a_stale_chain_is_reviewed_before_it_is_replaced(
         await client.set_chain(app, ids["one"], [ids["two"]])
         screen.action_refresh()
         await opened(pilot)
-        screen.open_edit(Target(app, "tool", ids["one"]))
+        screen.open_edit(EditTarget(app, "tool", ids["one"]))
         editing = await edit_of(pilot)
         await client.set_chain(app, ids["one"], [ids["two"], ids["three"]])
-        editing._distribute_json(editing.mine() | {"nextToolIds": []})
+        editing._distribute_json(editing.edited_resource() | {"nextToolIds": []})
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         shown = " ".join(text_of(pilot.app).split())
@@ -395,15 +395,15 @@ async def test_undocumented_values_are_preserved_when_another_field_is_edited(mo
         screen = await opened(pilot)
         assert screen.outline.problems
         for kind, raw in resources.items():
-            screen.open_edit(Target("app_1", kind, raw["id"]))
+            screen.open_edit(EditTarget("app_1", kind, raw["id"]))
             editing = await edit_of(pilot)
             for number in range(len(editing._pages)):
                 editing.show_page(number)
                 await pilot.pause()
             editing.show_page(0)
             assert not editing.dirty, kind
-            assert editing.mine() == raw, kind
-            put(editing, "name", "New")
+            assert editing.edited_resource() == raw, kind
+            set_field(editing, "name", "New")
             await pilot.press("ctrl+s")
             await until(pilot, lambda: pilot.app.screen is screen)
             assert [body for method, path, body in server.requests if (method, path) == ("PATCH", paths[kind])] == [

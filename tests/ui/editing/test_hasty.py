@@ -10,12 +10,12 @@ from textual.widgets import Button
 from drio_tui.ui.app.help_screen import HelpScreen
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.editing.review_dialog import ReviewScreen
 from drio_tui.workspace.saving import unsaved_edits
 from tests.ui.driving import at_once, running, until
 from tests.ui.editing.test_faults import TOOL_1, editing_tool
-from tests.ui.editing.test_saving import edit_of, opened, put
+from tests.ui.editing.test_saving import edit_of, opened, set_field
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import SEARCH_TOOL, small_config
 
@@ -25,8 +25,8 @@ async def test_a_double_press_of_a_button_answers_only_one_dialog(
 ) -> None:
     """F34: the second press does not reach the edit screen below, nor the app screen below that."""
     async with editing_tool(monkeypatch) as (pilot, screen, server):
-        put(screen, "name", "Mine")
-        put(screen, "description", "Mine too")
+        set_field(screen, "name", "Mine")
+        set_field(screen, "description", "Mine too")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.screen.focused)
         for _ in range(3):
@@ -49,7 +49,7 @@ async def test_a_double_press_of_a_button_answers_only_one_dialog(
 @pytest.mark.parametrize("leave", ["escape", "ctrl+q"])
 async def test_ctrl_s_in_the_leave_confirmation_loses_no_edit(leave: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _server):
-        put(screen, "name", "Mine")
+        set_field(screen, "name", "Mine")
         at_once(pilot, leave, "ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
         await pilot.press("ctrl+s")
@@ -57,7 +57,7 @@ async def test_ctrl_s_in_the_leave_confirmation_loses_no_edit(leave: str, monkey
         assert isinstance(pilot.app.screen, ConfirmScreen)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
-        assert screen.mine()["name"] == "Mine"
+        assert screen.edited_resource()["name"] == "Mine"
 
 
 async def test_a_save_that_ends_while_covered_closes_only_the_edit_screen(
@@ -66,7 +66,7 @@ async def test_a_save_that_ends_while_covered_closes_only_the_edit_screen(
     async with editing_tool(monkeypatch) as (pilot, screen, server):
         below = pilot.app.screen_stack[-2]
         for name in ("Mine", "Mine again"):
-            put(screen, "name", name)
+            set_field(screen, "name", name)
             server.hold(f"PATCH {TOOL_1}")
             await pilot.press("ctrl+s")
             await until(pilot, lambda: server.asked("PATCH", TOOL_1))
@@ -81,14 +81,14 @@ async def test_a_save_that_ends_while_covered_closes_only_the_edit_screen(
             await until(pilot, lambda editing=screen: editing.saved)
             await pilot.pause()
             assert pilot.app.screen is covering
-            assert (screen.unsaved(), screen.buffer("the test ends it")) == ("", None), "it is saved"
+            assert (screen.unsaved(), screen.unsaved_edit("the test ends it")) == ("", None), "it is saved"
             if name == "Mine":
                 await pilot.press("escape")
             else:
                 pilot.app.action_go("apps")
             await until(pilot, lambda: pilot.app.screen is below)
             assert server.asked("PATCH", TOOL_1) == (1 if name == "Mine" else 2)
-            below.open_edit(Target("app_1", "tool", "tool_1"))
+            below.open_edit(EditTarget("app_1", "tool", "tool_1"))
             screen = await edit_of(pilot)
 
 
@@ -100,12 +100,12 @@ async def test_keys_pressed_while_the_form_is_mounting_are_harmless(monkeypatch:
         pilot.app.open_app("app_1")
         screen = await opened(pilot)
         for key in ("escape", "f5"):
-            editing = EditScreen(Target("app_1", "tool", "tool_1"), screen.snapshot)
+            editing = EditScreen(EditTarget("app_1", "tool", "tool_1"), screen.snapshot)
             await pilot.app.push_screen(editing)
             async with asyncio.timeout(30):
                 while editing.form is None:
                     await asyncio.sleep(0)
-            while key == "f5" and not editing._filled:
+            while key == "f5" and not editing.is_filled:
                 at_once(pilot, key)
                 await asyncio.sleep(0)
             if key == "escape":
@@ -121,7 +121,7 @@ async def test_a_kept_edit_that_could_not_be_loaded_stays_kept_unchanged(monkeyp
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         server.hold(f"GET {TOOL_1}")
         before, mine = dict(SEARCH_TOOL), SEARCH_TOOL | {"name": "Mine"}
-        target = Target("app_1", "tool", "tool_1", base=before, mine=mine, draft="{ half", kept_edit_id="ab" * 12)
+        target = EditTarget("app_1", "tool", "tool_1", base=before, mine=mine, draft="{ half", kept_edit_id="ab" * 12)
         await pilot.app.push_screen(EditScreen(target))
         await until(pilot, lambda: server.asked("GET", TOOL_1))
         pilot.app.keep_unsaved("the test ends it")
@@ -136,7 +136,7 @@ async def test_a_kept_edit_that_could_not_be_loaded_stays_kept_unchanged(monkeyp
 async def test_keys_typed_right_before_ctrl_s_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key with priority is handled before earlier keys have reached their field."""
     async with editing_tool(monkeypatch) as (pilot, screen, server):
-        screen.form.show_node(screen.form.model.root.members["name"])
+        screen.form.show_node(screen.form.model.root.properties["name"])
         await pilot.press("end", "x")
         at_once(pilot, "y", "z", "q", "backspace", "ctrl+s", "ctrl+s")
         await until(pilot, lambda: pilot.app.screen is not screen)
@@ -149,9 +149,9 @@ async def test_a_screen_that_cannot_keep_its_edit_does_not_affect_another(
 ) -> None:
     """F51: the broken screen may be the reason why the program ends."""
     async with editing_tool(monkeypatch) as (pilot, screen, _):
-        put(screen, "name", "Mine")
-        broken = EditScreen(Target("app_1", "tool", "tool_2", mine={"name": "Broken"}))
-        monkeypatch.setattr(broken, "buffer", lambda why: {}[why])
+        set_field(screen, "name", "Mine")
+        broken = EditScreen(EditTarget("app_1", "tool", "tool_2", mine={"name": "Broken"}))
+        monkeypatch.setattr(broken, "unsaved_edit", lambda why: {}[why])
         pilot.app._screen_stack.insert(1, broken)
         assert pilot.app.keep_unsaved("the test ends it")
         assert [edit.mine["name"] for edit in unsaved_edits.load().buffers] == ["Mine"]
@@ -164,7 +164,7 @@ async def test_an_edit_kept_several_times_is_offered_once_in_its_last_state(
     """A session leader in the foreground gets SIGHUP twice on a hang-up."""
     async with editing_tool(monkeypatch) as (pilot, screen, _):
         for name in ("First", "Second", "Third"):
-            put(screen, "name", name)
+            set_field(screen, "name", name)
             assert pilot.app.keep_unsaved("the test ends it")
         assert [edit.mine["name"] for edit in unsaved_edits.load().buffers] == ["Third"]
         await pilot.press("ctrl+s")
@@ -182,13 +182,13 @@ async def test_the_cursor_moves_to_a_finished_copy_from_any_node(monkeypatch: py
         pilot.app.open_app("app_1")
         screen = await opened(pilot)
         screen.tree_view.reveal(("tool", "tool_1"))
-        await until(pilot, lambda: screen.chosen.about == ("tool", "tool_1"))
+        await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_1"))
         server.hold("POST /apps/app_1/tools")
         await pilot.press("c")
         await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools"))
         screen.tree_view.reveal(("integration", "integration_1"))
-        await until(pilot, lambda: screen.chosen.about == ("integration", "integration_1"))
+        await until(pilot, lambda: screen.selected_node.about == ("integration", "integration_1"))
         config["tools"].append(copied)
         server.answers |= drio_of(config)
         server.release()
-        await until(pilot, lambda: screen.chosen.about == ("tool", "tool_copy"))
+        await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_copy"))

@@ -8,7 +8,7 @@ import pytest
 
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.editing.recovery_screen import RecoveryScreen
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.wizard.resource_screens import WizardResourceScreen
@@ -19,7 +19,7 @@ from tests.ui.driving import running, until
 from tests.ui.editing.test_faults import TOOL_1, editing_tool
 from tests.ui.editing.test_saving import edit_of
 from tests.ui.table_server import TableServer, drio_of, serving
-from tests.ui.wizard.test_wizard_screen import SMALL, begin, fill, forward
+from tests.ui.wizard.test_wizard_screen import SMALL, fill, go_to_page, open_wizard
 from tests.workspace.small_app import AUTH, SEARCH_TOOL
 
 
@@ -34,7 +34,7 @@ def kept_notes() -> list[Any]:
 
 async def type_in_name(pilot: Any, screen: Any, *keys: str) -> None:
     """Type at the end of the name."""
-    screen.form.show_node(screen.form.model.root.members["name"])
+    screen.form.show_node(screen.form.model.root.properties["name"])
     await pilot.pause()
     await pilot.press("end", *keys)
 
@@ -84,7 +84,7 @@ async def test_typed_json_is_kept_and_applied_when_the_page_is_left(
         await until(pilot, lambda: [edit.draft for edit in kept_edits()] == [""])
         screen.show_page(0)
         await until(pilot, lambda: screen.form.model.value()["name"] == "Renamed")
-        assert screen.mine()["name"] == "Renamed"
+        assert screen.edited_resource()["name"] == "Renamed"
 
 
 async def test_a_typed_secret_is_never_written_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,13 +99,13 @@ async def test_a_typed_secret_is_never_written_to_disk(monkeypatch: pytest.Monke
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         pilot.app.open_app("app_1")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen) and pilot.app.screen.outline)
-        pilot.app.screen.open_edit(Target("app_1", "auth", "auth_1"))
+        pilot.app.screen.open_edit(EditTarget("app_1", "auth", "auth_1"))
         screen = await edit_of(pilot)
         screen.show_page(1)
         await until(pilot, lambda: screen.query("FieldRow Input"))
         (editor,) = screen.editors
-        editor.put("note", "half a note")
-        editor.model.nearest("opening")[0].set_text(secret)
+        editor.set_field("note", "half a note")
+        editor.model.nearest_node("opening")[0].set_text(secret)
         editor.mark_changed()
         await until(pilot, lambda: kept_notes() == ["half a note"])
         screen.show_json()
@@ -122,31 +122,31 @@ async def test_an_edit_that_another_window_has_open_is_not_offered(monkeypatch: 
     raw = dict(SEARCH_TOOL)
     async with serving(TableServer(drio_of() | {f"GET {TOOL_1}": {"tool": raw}})) as server:
         async with running(server.base_url, monkeypatch) as pilot:
-            profile, drio = pilot.app.status.profile, pilot.app.backend.server
+            profile, drio = pilot.app.status.profile, pilot.app.connection.server
         mine = raw | {"name": "Mine"}
         edit = unsaved_edits.save(UnsavedEdit(profile, drio, "app_1", "tool", "tool_1", "x", mine, raw, at=1))
         other = KeptEdit(edit.id)
         other.hold()
         async with running(server.base_url, monkeypatch) as pilot:
-            await until(pilot, lambda: pilot.app._offered)
+            await until(pilot, lambda: pilot.app._recovery_offered)
             assert not isinstance(pilot.app.screen, RecoveryScreen)
         other.close()
         async with running(server.base_url, monkeypatch) as pilot:
             await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
             await pilot.press("enter")
-            await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen) and pilot.app.screen._filled)
-            assert pilot.app.screen.mine()["name"] == "Mine"
+            await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen) and pilot.app.screen.is_filled)
+            assert pilot.app.screen.edited_resource()["name"] == "Mine"
             assert unsaved_edits.is_edited(edit)
 
 
 @pytest.mark.parametrize("take", [True, False], ids=["taken", "cancelled"])
 async def test_text_typed_in_the_wizard_is_kept_in_its_draft(monkeypatch: pytest.MonkeyPatch, take: bool) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
-        wizard = await begin(pilot, "blank")
+        wizard = await open_wizard(pilot, "blank")
         fill(wizard, name="Nova")
-        await forward(pilot, wizard, "tools")
+        await go_to_page(pilot, wizard, "tools")
         await pilot.press("a", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, WizardResourceScreen) and pilot.app.screen._filled)
+        await until(pilot, lambda: isinstance(pilot.app.screen, WizardResourceScreen) and pilot.app.screen.is_filled)
         await pilot.press(*"Look")
         await until(pilot, lambda: [resource.name for resource in draft_store.load().drafts[0].added] == ["Look"])
         await pilot.press("escape" if not take else "ctrl+s")

@@ -11,11 +11,11 @@ from drio_tui.kinds import TOOL
 from drio_tui.ui.dialogs.select_dialog import ChooserScreen
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictScreen
-from drio_tui.ui.editing.edit_screen import Target
+from drio_tui.ui.editing.edit_screen import EditTarget
 from drio_tui.ui.editing.history_screen import HistoryScreen
 from drio_tui.ui.widgets.footer import KeyFooter
 from tests.ui.driving import click_button, text_of, until
-from tests.ui.editing.test_saving import app_of, edit, edit_of, opened, put
+from tests.ui.editing.test_saving import app_of, edit, edit_of, opened, set_field
 
 SMALL = (80, 24)
 
@@ -40,7 +40,7 @@ async def test_dialogs_show_whole_buttons_and_the_screen_behind_on_a_small_termi
         await pilot.press("escape")
         for tool in tools:
             screen.tree_view.reveal(tool.key)
-            await until(pilot, lambda key=tool.key: screen.chosen.about == key)
+            await until(pilot, lambda key=tool.key: screen.selected_node.about == key)
             await pilot.press("m")
         await until(pilot, lambda: f"{len(tools)} marked" in text_of(app))
         assert text_of(app).count("●") >= len(tools), "each marked line shows the mark"
@@ -62,8 +62,8 @@ async def test_dialogs_show_whole_buttons_and_the_screen_behind_on_a_small_termi
         await opened(pilot)
         editing, id = await edit(pilot, screen, "tool")
         await client.update(TOOL, id, {"name": "Theirs", "description": "theirs"}, app=screen.app_id)
-        put(editing, "name", "Mine")
-        put(editing, "description", "mine")
+        set_field(editing, "name", "Mine")
+        set_field(editing, "description", "mine")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ConflictScreen) and buttons_fit(app.screen))
         assert "theirs Theirs" in text_of(app)
@@ -87,7 +87,7 @@ async def test_a_new_widget_shows_no_class_names_and_a_new_connection_starts_wit
 ) -> None:
     async with app_of(sandbox_process, monkeypatch, size=SMALL) as (pilot, screen, _):
         for kind, text in (("widget", "+ slot"), ("auth", "choose a provider")):
-            screen.open_edit(Target(screen.app_id, kind))
+            screen.open_edit(EditTarget(screen.app_id, kind))
             await edit_of(pilot)
             await pilot.press("f5")
             await until(pilot, lambda text=text: text in text_of(pilot.app))

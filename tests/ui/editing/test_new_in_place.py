@@ -18,7 +18,7 @@ from drio_tui.ui.editing.review_dialog import ReviewScreen
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.inputs import Picker
 from tests.ui.driving import text_of, until
-from tests.ui.editing.test_saving import app_of, edit, edit_of, put
+from tests.ui.editing.test_saving import app_of, edit, edit_of, set_field
 
 
 async def new_edit_of(pilot: Any, kind: str) -> Any:
@@ -45,7 +45,7 @@ async def test_an_operation_and_its_integration_are_created_while_binding_a_tool
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, id = await edit(pilot, screen, "tool")
-        put(editing, "name", "Bound again")
+        set_field(editing, "name", "Bound again")
         await pilot.press("f5")
         binding = editing.query_one(BindingEditor)
         await until(pilot, lambda: binding.query_one(SearchList).is_mounted and editing.focused)
@@ -54,20 +54,20 @@ async def test_an_operation_and_its_integration_are_created_while_binding_a_tool
         await choose(pilot, "In which integration?", "n", "e", "w", "enter")
         integration = await new_edit_of(pilot, "integration")
         assert "for the new operation" in text_of(pilot.app)
-        put(integration, "name", "Weather")
-        put(integration, "baseUrl", "https://weather.test")
+        set_field(integration, "name", "Weather")
+        set_field(integration, "baseUrl", "https://weather.test")
         await pilot.press("ctrl+s")
         operation = await new_edit_of(pilot, "operation")
-        assert operation.mine()["name"] == "zzz"
+        assert operation.edited_resource()["name"] == "zzz"
         assert "for tool Bound again" in text_of(pilot.app)
-        put(operation, "name", "Forecast")
+        set_field(operation, "name", "Forecast")
         call = operation.editors[0]
-        call.put("method", "GET")
-        call.put("path", "/forecast")
+        call.set_field("method", "GET")
+        call.set_field("path", "/forecast")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is editing and binding.operation_id != before)
         await until(pilot, lambda: "Will be bound to Forecast" in text_of(pilot.app))
-        assert editing.mine()["name"] == "Bound again"
+        assert editing.edited_resource()["name"] == "Bound again"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         await pilot.press("ctrl+s")
@@ -83,8 +83,8 @@ async def test_creating_by_mouse_and_going_back_leaves_the_edit_unchanged(
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, _ = await edit(pilot, screen, "integration")
-        put(editing, "name", "Renamed")
-        row = editing.form.place_of(editing.form.model.root.members["authId"])
+        set_field(editing, "name", "Renamed")
+        row = editing.form.field_widget_of(editing.form.model.root.properties["authId"])
         assert isinstance(row, FieldRow)
         shown = row.query_one(Picker).shown
         await pilot.click(row.query_one(Picker))
@@ -92,7 +92,7 @@ async def test_creating_by_mouse_and_going_back_leaves_the_edit_unchanged(
         auth = await new_edit_of(pilot, "auth")
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is editing)
-        assert (row.query_one(Picker).shown, editing.mine()["name"]) == (shown, "Renamed")
+        assert (row.query_one(Picker).shown, editing.edited_resource()["name"]) == (shown, "Renamed")
         assert auth.saved is None
         await pilot.click(row.query_one(Picker))
         await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen) and pilot.app.screen.focused)
@@ -100,12 +100,12 @@ async def test_creating_by_mouse_and_going_back_leaves_the_edit_unchanged(
         await until(pilot, lambda: "called Weather key" in text_of(pilot.app))
         await pilot.press("enter")
         auth = await new_edit_of(pilot, "auth")
-        assert auth.mine()["name"] == "Weather key"
+        assert auth.edited_resource()["name"] == "Weather key"
         providers = auth.snapshot.resources("provider")
         provider = next(resource for resource in providers if resource.text("key") == "api-key")
         auth.editors[0]._provider_chosen(type("Chosen", (), {"value": provider})())
         await pilot.pause()
-        auth.editors[0].put("apiKey", "not-in-the-log")
+        auth.editors[0].set_field("apiKey", "not-in-the-log")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is editing and row.query_one(Picker).shown == "Weather key")
         # The new resource stays when the edit that it was created for is discarded, and the tree shows it.
@@ -126,12 +126,12 @@ async def test_a_widget_created_for_a_tool_shows_it_and_a_tool_created_for_a_wid
         await until(pilot, lambda: screen.snapshot.resource("tool", created["id"]) and not screen.loading_app)
         number = [resource.id for resource in screen.snapshot.resources("tool")].index(created["id"])
         editing, id = await edit(pilot, screen, "tool", number)
-        row = editing.form.place_of(editing.form.model.root.members["widgetId"])
+        row = editing.form.field_widget_of(editing.form.model.root.properties["widgetId"])
         await pilot.click(row.query_one(Picker))
         await click_last(pilot)
         widget = await new_edit_of(pilot, "widget")
         assert not widget.dirty
-        put(widget, "name", "Table of it")
+        set_field(widget, "name", "Table of it")
         await pilot.press("f5")
         mappings = widget.query_one(WidgetEditor)
         assert mappings.selected["toolId"] == id
@@ -140,7 +140,7 @@ async def test_a_widget_created_for_a_tool_shows_it_and_a_tool_created_for_a_wid
         await click_last(pilot)
         await until(pilot, lambda: pilot.app.screen is not widget and isinstance(pilot.app.screen, EditScreen))
         other = await edit_of(pilot)
-        put(other, "name", "Another")
+        set_field(other, "name", "Another")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is widget and "Another" in text_of(pilot.app))
         mappings.selected["toolId"] = id

@@ -25,7 +25,7 @@ async def change_bound_operation(pilot: Any, screen: Any, client: Any) -> tuple[
     screen.action_refresh()
     await opened(pilot)
     screen.tree_view.reveal(tool.key)
-    await until(pilot, lambda: screen.chosen.about == tool.key)
+    await until(pilot, lambda: screen.selected_node.about == tool.key)
     return tool.id, operation
 
 
@@ -61,7 +61,7 @@ async def test_b_in_the_tree_shows_schema_changes_and_rebinds_or_says_why_not(
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert not await is_current(client, screen.app_id, tool, operation)
-        await until(pilot, lambda: not screen._under_way())
+        await until(pilot, lambda: not screen._running_workers())
         await pilot.press("b")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         await pilot.press("ctrl+s")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import key_cost
-from tests.sandbox_fixtures import close, start_sandbox
+from tests.sandbox_fixtures import kill_process, start_sandbox
 
 
 async def test_a_change_takes_one_read_and_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,7 +18,7 @@ async def test_a_change_takes_one_read_and_one_write(tmp_path: Path, monkeypatch
         monkeypatch.setenv("DRIO_TOKEN", process.token)
         costs = await key_cost.measure()
     finally:
-        await asyncio.to_thread(close, process)
+        await asyncio.to_thread(kill_process, process)
     methods = {action: [request.partition(" ")[0] for request in cost.requests] for action, cost in costs.items()}
     assert methods["x on a tool"] == ["GET", "PATCH"]
     assert methods["open an editor"] == ["GET"]

@@ -17,13 +17,13 @@ from textual.widgets import Button, Input
 
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, TOOL
 from drio_tui.schema.fields import MISSING
-from drio_tui.schema.leaves import Leaf
+from drio_tui.schema.leaves import ScalarNode
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.ui.dialogs.select_dialog import ChooserScreen
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictScreen
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.editing.history_screen import HistoryScreen
 from drio_tui.ui.editing.recovery_screen import RecoveryScreen
 from drio_tui.ui.editing.review_dialog import ReviewScreen
@@ -37,7 +37,7 @@ from tests.ui.driving import click_button, running, text_of, until
 async def app_of(sandbox: Any, monkeypatch: pytest.MonkeyPatch, **options: Any) -> AsyncIterator[tuple[Any, Any, Any]]:
     """A new app from the support template on the app screen, and a second client for it."""
     async with running(sandbox.base_url, monkeypatch, token=sandbox.token, **options) as pilot:
-        client = await pilot.app.backend.ready()
+        client = await pilot.app.connection.ready()
         created = await client.create(
             APP, {"templateId": "support", "name": "Editing", "slug": f"e-{uuid.uuid4().hex[:12]}"}
         )
@@ -53,7 +53,7 @@ async def opened(pilot: Pilot[Any]) -> Any:
 
 async def edit_of(pilot: Pilot[Any]) -> Any:
     app: Any = pilot.app
-    await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen._filled)
+    await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen.is_filled)
     await pilot.pause()
     return app.screen
 
@@ -61,14 +61,14 @@ async def edit_of(pilot: Pilot[Any]) -> Any:
 async def edit(pilot: Pilot[Any], screen: Any, kind: str, number: int = 0) -> tuple[Any, str]:
     resource = list(screen.snapshot.resources(kind))[number]
     screen.tree_view.reveal(resource.key)
-    await until(pilot, lambda: screen.chosen.about == resource.key)
+    await until(pilot, lambda: screen.selected_node.about == resource.key)
     await pilot.press("e")
     return await edit_of(pilot), resource.id
 
 
-def put(screen: Any, name: str, value: Any) -> None:
-    node = screen.form.model.root.members[name]
-    assert isinstance(node, Leaf)
+def set_field(screen: Any, name: str, value: Any) -> None:
+    node = screen.form.model.root.properties[name]
+    assert isinstance(node, ScalarNode)
     node.set_value(value)
 
 
@@ -78,13 +78,13 @@ async def test_a_field_is_changed_by_typing_and_the_tree_shows_it(
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, id = await edit(pilot, screen, "tool")
         name = editing.base["name"]
-        editing.form.show_node(editing.form.model.root.members["name"])
+        editing.form.show_node(editing.form.model.root.properties["name"])
         await pilot.pause()
         await pilot.press("end", "exclamation_mark")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
         assert (await client.get(TOOL, id, app=screen.app_id)).raw["name"] == f"{name}!"
-        await until(pilot, lambda: screen.chosen.about == ("tool", id) and f"{name}!" in text_of(pilot.app))
+        await until(pilot, lambda: screen.selected_node.about == ("tool", id) and f"{name}!" in text_of(pilot.app))
         assert any("request " in note.message for note in pilot.app._notifications)
 
 
@@ -94,8 +94,8 @@ async def test_several_changes_are_reviewed_before_they_are_written(
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, id = await edit(pilot, screen, "tool")
         before = editing.base
-        put(editing, "name", "[red]New[/red]")
-        put(editing, "description", "Other words")
+        set_field(editing, "name", "[red]New[/red]")
+        set_field(editing, "description", "Other words")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         assert "[red]New[/red]" in text_of(pilot.app)
@@ -116,7 +116,7 @@ async def test_a_remote_change_of_another_field_is_kept(sandbox_process: Any, mo
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, id = await edit(pilot, screen, "tool")
         await client.update(TOOL, id, {"description": "theirs"}, app=screen.app_id)
-        put(editing, "name", "Mine")
+        set_field(editing, "name", "Mine")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen)
         now = (await client.get(TOOL, id, app=screen.app_id)).raw
@@ -131,7 +131,7 @@ async def test_a_conflict_is_resolved_by_the_user(
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, id = await edit(pilot, screen, "tool")
         await client.update(TOOL, id, {"name": "Theirs"}, app=screen.app_id)
-        put(editing, "name", "Mine")
+        set_field(editing, "name", "Mine")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConflictScreen))
         assert "Theirs" in text_of(pilot.app)
@@ -181,18 +181,18 @@ async def test_e_edits_the_resource_in_the_external_editor_without_secrets(
         editing, id = await edit(pilot, screen, "auth", number)
         editing.show_page(1)
         await pilot.pause()
-        editing.editors[0].put("apiKey", "typed-secret")
-        editing.editors[0].put("name", MISSING)
-        put(editing, "name", "")
+        editing.editors[0].set_field("apiKey", "typed-secret")
+        editing.editors[0].set_field("name", MISSING)
+        set_field(editing, "name", "")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "Form ✗1" in text_of(pilot.app) and "Provider ✗1" in text_of(pilot.app))
-        editing.editors[0].put("name", "X-Key")
+        editing.editors[0].set_field("name", "X-Key")
         await until(pilot, lambda: "Provider ✗" not in text_of(pilot.app))
         editing.query_one(TabStrip).focus()
         await pilot.press("e")
-        await until(pilot, lambda: editing.mine()["name"] == "From outside")
+        await until(pilot, lambda: editing.edited_resource()["name"] == "From outside")
         assert "typed-secret" not in (tmp_path / "seen").read_text()
-        assert editing.mine()["config"]["apiKey"] == "typed-secret"
+        assert editing.edited_resource()["config"]["apiKey"] == "typed-secret"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         assert "typed-secret" not in text_of(pilot.app)
@@ -206,7 +206,7 @@ async def test_a_connection_can_be_created_from_the_json_page_alone(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
-        screen.open_edit(Target(screen.app_id, "auth"))
+        screen.open_edit(EditTarget(screen.app_id, "auth"))
         editing = await edit_of(pilot)
         editing.show_json()
         await until(pilot, lambda: editing._json_page._area is not None)
@@ -261,7 +261,7 @@ async def test_a_resource_deleted_elsewhere_can_be_created_again_from_the_edit(
         number = [resource.id for resource in screen.snapshot.resources("integration")].index(created.raw["id"])
         editing, id = await edit(pilot, screen, "integration", number)
         await client.delete(INTEGRATION, id, app=screen.app_id)
-        put(editing, "name", "Back again")
+        set_field(editing, "name", "Back again")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "deleted elsewhere" in text_of(pilot.app))
         await pilot.press("ctrl+s")
@@ -280,14 +280,14 @@ async def test_pressing_save_repeatedly_creates_one_integration(
         await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen))
         await pilot.press(*"integration", "enter")
         editing = await edit_of(pilot)
-        put(editing, "name", "Fresh")
-        put(editing, "baseUrl", "https://fresh.test")
+        set_field(editing, "name", "Fresh")
+        set_field(editing, "baseUrl", "https://fresh.test")
         for _ in range(20):
             editing.action_write()
         await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
         integrations = (await client.list(INTEGRATION, app=screen.app_id)).items
         assert [resource["name"] for resource in integrations].count("Fresh") == 1
-        assert screen.chosen.title == "Fresh"
+        assert screen.selected_node.title == "Fresh"
 
 
 async def test_a_delete_requires_the_name_and_is_undone_by_one_key(
@@ -297,7 +297,7 @@ async def test_a_delete_requires_the_name_and_is_undone_by_one_key(
         tool = next(iter(screen.snapshot.resources("tool")))
         count = len(list(screen.snapshot.resources("tool")))
         screen.tree_view.reveal(tool.key)
-        await until(pilot, lambda: screen.chosen.about == tool.key)
+        await until(pilot, lambda: screen.selected_node.about == tool.key)
         await pilot.press("D")
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchDialog) and pilot.app.screen.is_mounted)
         dialog: Any = pilot.app.screen
@@ -324,7 +324,7 @@ async def test_leaving_with_unsaved_edits_asks_first(sandbox_process: Any, monke
     """F36."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, _):
         editing, _ = await edit(pilot, screen, "tool")
-        put(editing, "name", "Mine")
+        set_field(editing, "name", "Mine")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
         await pilot.press("escape")
@@ -336,11 +336,11 @@ async def test_a_kept_edit_can_be_continued_at_the_next_start(
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, id = await edit(pilot, screen, "tool")
-        put(editing, "name", "Kept")
+        set_field(editing, "name", "Kept")
         pilot.app._keep("the program was ended by signal 15")
         await pilot.app.pop_screen()
         assert [edit.label for edit in unsaved_edits.load().buffers] == [editing.base["name"]]
-        pilot.app._offered, pilot.app._began = False, time.time()  # as at the next start
+        pilot.app._recovery_offered, pilot.app._began = False, time.time()  # as at the next start
         pilot.app._offer_kept()
         await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
         await until(pilot, lambda: "signal 15" in text_of(pilot.app))
@@ -359,7 +359,7 @@ async def test_a_kept_edit_is_forgotten_after_confirmation(
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, _):
         editing, _id = await edit(pilot, screen, "tool")
-        put(editing, "name", "Kept")
+        set_field(editing, "name", "Kept")
         pilot.app._keep("a test")
         await pilot.app.push_screen(RecoveryScreen(unsaved_edits.load().buffers))
         await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
@@ -374,7 +374,7 @@ async def test_nothing_can_be_changed_in_read_only_mode(sandbox_process: Any, mo
     async with app_of(sandbox_process, monkeypatch, read_only=True) as (pilot, screen, _):
         tool = next(iter(screen.snapshot.resources("tool")))
         screen.tree_view.reveal(tool.key)
-        await until(pilot, lambda: screen.chosen.about == tool.key)
+        await until(pilot, lambda: screen.selected_node.about == tool.key)
         await pilot.press("e", "a", "D", "z", "x")
         assert pilot.app.screen is screen
         assert not {"e", "a", "D", "z"} & set(screen.active_bindings)
@@ -400,7 +400,7 @@ async def open_every_page(pilot: Any, screen: Any, kind: str, size: tuple[int, i
     assert editing.focused.is_attached
     await pilot.press("f5")
     assert editing._page == 1
-    assert editing.mine() == editing.base | {"name": "By JSON"}
+    assert editing.edited_resource() == editing.base | {"name": "By JSON"}
     await pilot.press("escape")
     await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.screen.focused)
     await pilot.press("right", "enter")
@@ -422,4 +422,4 @@ async def test_opening_every_page_of_every_kind_changes_nothing(
 
 
 def test_the_repr_of_a_target_hides_its_content() -> None:
-    assert "hush" not in repr(Target("a", "auth", mine={"config": {"apiKey": "hush"}}))
+    assert "hush" not in repr(EditTarget("a", "auth", mine={"config": {"apiKey": "hush"}}))

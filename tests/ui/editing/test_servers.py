@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import Button
 
-from drio_tui.schema.leaves import Leaf
+from drio_tui.schema.leaves import ScalarNode
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.edit_screen import EditScreen
@@ -41,16 +41,16 @@ def newer_openapi() -> dict[str, Any]:
 async def edit_integration(pilot: Any) -> Any:
     screen = await open_first_app(pilot)
     screen.tree_view.reveal(("integration", "integration_1"))
-    await until(pilot, lambda: screen.chosen.about == ("integration", "integration_1"))
+    await until(pilot, lambda: screen.selected_node.about == ("integration", "integration_1"))
     await pilot.press("e")
     return await edit_of(pilot)
 
 
-def leaf(editing: Any, *path: str) -> Leaf:
+def leaf(editing: Any, *path: str) -> ScalarNode:
     node = editing.form.model.root
     for name in path:
-        node = node.members[name]
-    assert isinstance(node, Leaf)
+        node = node.properties[name]
+    assert isinstance(node, ScalarNode)
     return node
 
 
@@ -66,7 +66,7 @@ async def test_fields_known_only_to_the_servers_document_are_edited_and_sent(mon
             assert label in text_of(pilot.app)
         leaf(editing, "region").set_value("eu")
         leaf(editing, "kind").set_value("hologram")
-        editing.form.model.root.members["limits"].make_present()
+        editing.form.model.root.properties["limits"].ensure_present()
         leaf(editing, "limits", "burst").set_value(7)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
@@ -93,7 +93,7 @@ async def test_the_openapi_document_is_revalidated_by_etag_and_a_slow_one_is_not
             editing = await edit_integration(pilot)
             assert server.asked("GET", "/openapi.json") == 2  # when the app was opened, and by the form
             assert server.unchanged == 1
-            assert "region" in editing.form.model.root.members
+            assert "region" in editing.form.model.root.properties
             await leave(pilot)
             changed = copy.deepcopy(newer_openapi())
             body = changed["paths"]["/api/v1/apps/{a}/integrations/{b}"]["patch"]["requestBody"]
@@ -102,7 +102,7 @@ async def test_the_openapi_document_is_revalidated_by_etag_and_a_slow_one_is_not
             await pilot.press("e")
             editing = await edit_of(pilot)
             assert server.unchanged == 1
-            assert "zone" in editing.form.model.root.members
+            assert "zone" in editing.form.model.root.properties
             await leave(pilot)
             server.hold("GET /openapi.json")
             await pilot.press("e")
@@ -116,7 +116,7 @@ async def test_the_openapi_document_is_revalidated_by_etag_and_a_slow_one_is_not
         server.hold("GET /openapi.json")
         async with running(server.base_url, monkeypatch) as pilot:
             editing = await edit_integration(pilot)
-            assert "zone" in editing.form.model.root.members
+            assert "zone" in editing.form.model.root.properties
 
 
 @pytest.mark.parametrize("document", [404, {"openapi": "3.1.0", "paths": 3}, b"<html>", {}])
@@ -129,7 +129,7 @@ async def test_without_a_usable_document_the_built_in_fields_are_shown(
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         editing = await edit_integration(pilot)
         assert "as this version knows them" in text_of(pilot.app)
-        assert "baseUrl" in editing.form.model.root.members
+        assert "baseUrl" in editing.form.model.root.properties
 
 
 async def test_a_server_error_is_shown_at_its_field_and_the_edit_stays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,9 +141,9 @@ async def test_a_server_error_is_shown_at_its_field_and_the_edit_stays(monkeypat
         editing = await edit_integration(pilot)
         leaf(editing, "name").set_value("Mine")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: leaf(editing, "name").refused)
+        await until(pilot, lambda: leaf(editing, "name").server_errors)
         await until(pilot, lambda: "is taken already" in text_of(pilot.app))
-        assert editing.mine()["name"] == "Mine"
+        assert editing.edited_resource()["name"] == "Mine"
 
 
 async def test_a_save_with_unknown_outcome_is_reported_and_keeps_the_edit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ async def test_a_save_with_unknown_outcome_is_reported_and_keeps_the_edit(monkey
         assert "did not happen" in text_of(pilot.app)
         assert server.asked("PATCH", ITEM) == 1
         assert isinstance(pilot.app.screen, EditScreen)
-        assert editing.mine()["name"] == "Mine"
+        assert editing.edited_resource()["name"] == "Mine"
 
 
 async def test_a_batch_retries_only_the_failed_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ async def test_a_batch_retries_only_the_failed_steps(monkeypatch: pytest.MonkeyP
         screen = await open_first_app(pilot)
         for tool in tools:
             screen.tree_view.reveal(("tool", tool["id"]))
-            await until(pilot, lambda id=tool["id"]: screen.chosen.about == ("tool", id))
+            await until(pilot, lambda id=tool["id"]: screen.selected_node.about == ("tool", id))
             await pilot.press("m")
         assert "2 marked" in text_of(pilot.app)
         await pilot.press("x")

@@ -18,9 +18,9 @@ from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.ui.signin.signin_screen import SignInScreen
 from drio_tui.workspace.saving import unsaved_edits
 from tests.auth.httpd import Raw, Reply, Request, json_reply
-from tests.auth.world import AUTHORIZE, World, browse
+from tests.auth.world import AUTHORIZE, SignInServers, browse
 from tests.ui.driving import running, text_of, until
-from tests.ui.editing.test_saving import edit, opened, put
+from tests.ui.editing.test_saving import edit, opened, set_field
 from tests.ui.editing.test_servers import ITEM, edit_integration, leaf
 from tests.ui.signin.test_signin_screen import browsing, revoke
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -48,12 +48,12 @@ async def editing_a_tool(sandbox: Any) -> AsyncIterator[tuple[Pilot[Any], Any, A
         await pilot.press("L")
         await sign_in(pilot, base)
         await until(pilot, lambda: app.session is not None and app.current_mode == "apps")
-        client = await app.backend.ready()
+        client = await app.connection.ready()
         created = await client.create(APP, {"templateId": "support", "name": "Signed out"})
         app.open_app(created.raw["id"])
         screen = await opened(pilot)
         form, id = await edit(pilot, screen, "tool")
-        put(form, "name", "Typed before")
+        set_field(form, "name", "Typed before")
         yield pilot, screen, form, id
 
 
@@ -69,7 +69,7 @@ async def signed_out_while_saving(sandbox: Any) -> AsyncIterator[tuple[Pilot[Any
 
 def patches(app: Any) -> list[int | None]:
     """Return the status of every PATCH that was sent."""
-    return [exchange.status for exchange in app.backend.log if exchange.method == "PATCH"]
+    return [exchange.status for exchange in app.connection.log if exchange.method == "PATCH"]
 
 
 async def name_of(sandbox: Any, app: str, id: str) -> str:
@@ -85,7 +85,7 @@ async def test_a_save_continues_after_the_same_account_signs_in_again(sandbox_pr
     async with editing_a_tool(sandbox_process) as (pilot, screen, form, id):
         app: Any = pilot.app
         original = form.base["name"]
-        form.form.show_node(form.form.model.root.members["name"])
+        form.form.show_node(form.form.model.root.properties["name"])
         await until(pilot, lambda: getattr(app.focused, "value", "") == original)
         name = app.focused
         await pilot.press("home", "right", "right", "X")
@@ -96,7 +96,7 @@ async def test_a_save_continues_after_the_same_account_signs_in_again(sandbox_pr
         await until(pilot, lambda: app.screen is form and "Nothing you typed is lost" in text_of(app))
         assert app.focused is name
         await pilot.press("Y")
-        assert form.mine()["name"] == f"{original[:2]}XY{original[2:]}"
+        assert form.edited_resource()["name"] == f"{original[:2]}XY{original[2:]}"
         await pilot.press("ctrl+s")
         await sign_in(pilot, sandbox_process.base_url)
         await until(pilot, lambda: app.screen is screen and not screen.loading_app)
@@ -110,7 +110,7 @@ async def test_signing_in_as_another_account_stops_the_save_and_keeps_the_edit(s
         await until(
             pilot, lambda: pilot.app.screen is form and "eve@sandbox.local is signed in now" in text_of(pilot.app)
         )
-        assert form.mine()["name"] == "Typed before"
+        assert form.edited_resource()["name"] == "Typed before"
         assert patches(pilot.app) == []
         await pilot.press("ctrl+s")
         await sign_in(pilot, sandbox_process.base_url)
@@ -124,7 +124,7 @@ async def test_the_program_can_be_quit_while_a_save_waits_for_the_sign_in(sandbo
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
         await pilot.press("right", "enter")
         await until(pilot, lambda: not pilot.app.is_running)
-    assert form.mine()["name"] == "Typed before"
+    assert form.edited_resource()["name"] == "Typed before"
 
 
 async def test_signing_in_again_leaves_the_edit_open_and_another_account_keeps_it_in_a_file(
@@ -137,7 +137,7 @@ async def test_signing_in_again_leaves_the_edit_open_and_another_account_keeps_i
         await sign_in(pilot, sandbox_process.base_url)
         await until(pilot, lambda: app.screen is form)
         assert app.session is session
-        assert form.mine()["name"] == "Typed before"
+        assert form.edited_resource()["name"] == "Typed before"
         app.action_sign_in()
         await sign_in(pilot, sandbox_process.base_url, "eve@sandbox.local")
         await until(pilot, lambda: app.session is not None and app.session is not session)
@@ -160,7 +160,7 @@ async def test_a_rejected_environment_token_keeps_the_edit_for_the_next_start(
         assert unsaved_edits.load().buffers[0].mine["name"] == "Typed before"
 
 
-def serve_answers(world: World, answers: dict[str, Any]) -> None:
+def serve_answers(world: SignInServers, answers: dict[str, Any]) -> None:
     """Let the API of `world` answer these routes of drio, for requests with a valid token."""
     for path in {route.partition(" ")[2] for route in answers}:
 
@@ -176,12 +176,12 @@ async def test_a_rejected_fresh_token_asks_once_for_sign_in_and_saves() -> None:
     """The server accepts a refreshed token for reading, but requires a new sign-in for writing."""
     answers = drio_of()
     answers |= {f"GET {ITEM}": {"integration": INTEGRATION}, f"PATCH {ITEM}": {"integration": INTEGRATION}}
-    async with World() as world:
+    async with SignInServers() as world:
         serve_answers(world, answers)
         reading = world.api_override[f"/api/v1{ITEM}"]
 
         async def guarded(request: Request) -> Reply | Raw:
-            signed_in_again = len(world.idp.to(AUTHORIZE)) > 1
+            signed_in_again = len(world.idp.requests_to(AUTHORIZE)) > 1
             return world.refuse() if request.method == "PATCH" and not signed_in_again else await reading(request)
 
         world.api_override[f"/api/v1{ITEM}"] = guarded
@@ -198,7 +198,7 @@ async def test_a_rejected_fresh_token_asks_once_for_sign_in_and_saves() -> None:
             await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.deadline)
             await browse(app.screen.url)
             await until(pilot, lambda: not isinstance(app.screen, SignInScreen) and app.screen is not editing)
-            sent = [request.json for request in world.api.to(f"/api/v1{ITEM}") if request.method == "PATCH"]
+            sent = [request.json for request in world.api.requests_to(f"/api/v1{ITEM}") if request.method == "PATCH"]
             assert sent == [{"name": "Typed before"}] * 3  # rejected, rejected after a refresh, accepted
 
 
@@ -206,12 +206,12 @@ async def test_a_403_with_a_missing_scope_asks_for_a_sign_in_with_it_and_saves()
     """B54: the new sign-in asks for the scopes of the old one and the missing one."""
     answers = drio_of()
     answers |= {f"GET {ITEM}": {"integration": INTEGRATION}, f"PATCH {ITEM}": {"integration": INTEGRATION}}
-    async with World() as world:
+    async with SignInServers() as world:
         serve_answers(world, answers)
         reading = world.api_override[f"/api/v1{ITEM}"]
 
         def requested_scopes() -> set[str]:
-            (scope,) = parse_qs(world.idp.to(AUTHORIZE)[-1].query)["scope"]
+            (scope,) = parse_qs(world.idp.requests_to(AUTHORIZE)[-1].query)["scope"]
             return {*scope.split()}
 
         async def guarded(request: Request) -> Reply | Raw:
@@ -237,5 +237,5 @@ async def test_a_403_with_a_missing_scope_asks_for_a_sign_in_with_it_and_saves()
             await browse(app.screen.url)
             await until(pilot, lambda: not isinstance(app.screen, SignInScreen) and app.screen is not editing)
             assert requested_scopes() == {*before, "apps:write"}
-            sent = [request.json for request in world.api.to(f"/api/v1{ITEM}") if request.method == "PATCH"]
+            sent = [request.json for request in world.api.requests_to(f"/api/v1{ITEM}") if request.method == "PATCH"]
             assert sent == [{"name": "Typed before"}] * 2

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from drio_tui.api.models import same_json
 from drio_tui.kinds import KINDS, Kind
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.editing.review_dialog import ReviewScreen
 from drio_tui.ui.forms.json_page import WholeJson
 from tests.ui.driving import running, text_of, until
@@ -44,7 +44,7 @@ class Session:
     async def begin(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server = await self.stack.enter_async_context(serving(TableServer(drio_of())))
         self.pilot = await self.stack.enter_async_context(running(self.server.base_url, monkeypatch))
-        await self.pilot.app.backend.ready()
+        await self.pilot.app.connection.ready()
 
     async def edit_name(self, kind: Kind[Any], raw: dict[str, Any], *, json_page: bool) -> list[Any]:
         """Edit the resource's name on a page; return the bodies that were sent."""
@@ -54,13 +54,13 @@ class Session:
         self.server.requests.clear()
         while isinstance(app.screen, EditScreen | ReviewScreen):  # left over from a failed example
             await app.pop_screen()
-        app.push_screen(EditScreen(Target("app_1", kind.name, raw["id"]), app_snapshot(**{kind.name: [raw]})))
+        app.push_screen(EditScreen(EditTarget("app_1", kind.name, raw["id"]), app_snapshot(**{kind.name: [raw]})))
         editing = await edit_of(self.pilot)
         for number in range(1, len(editing._pages)):
             editing.show_page(number)
             await self.pilot.pause()
         assert not editing.dirty, f"opening the pages changed it: {editing.form.model.to_patch()}"
-        shown = editing.mine()
+        shown = editing.edited_resource()
         for path_to, value in unknown_content(raw):
             assert same_json(value_at(shown, path_to), value), path_to
         if json_page:

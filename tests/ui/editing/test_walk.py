@@ -84,9 +84,9 @@ async def test_every_kind_is_created_edited_copied_deleted_and_restored_by_keybo
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=(80, 24)) as pilot:
-        await Walk(PilotDriver(pilot), f"Walk {uuid.uuid4().hex[:6]}").whole()
+        await Walk(PilotDriver(pilot), f"Walk {uuid.uuid4().hex[:6]}").run()
         app: Any = pilot.app
-        config = await (await app.backend.ready()).config(app.screen.app_id)
+        config = await (await app.connection.ready()).config(app.screen.app_id)
         kinds = ("auth", "integrations", "operations", "tools", "widgets")
         resources = [resource for kind in kinds for resource in config[kind]]
         names = {resource["id"]: resource["name"] for resource in resources}

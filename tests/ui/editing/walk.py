@@ -38,7 +38,7 @@ class Walk:
         self.driver = driver
         self.name = name
 
-    async def whole(self) -> None:
+    async def run(self) -> None:
         """Run all parts of the walk."""
         await self.app()
         await self.auth()

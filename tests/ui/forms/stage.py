@@ -75,9 +75,9 @@ class Hand:
         return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
 
     def field_widget(self, path: str) -> FieldWidget:
-        node, rest = self.model.nearest(path)
+        node, rest = self.model.nearest_node(path)
         assert not rest, f"there is no {path}"
-        field_widget = self.form.place_of(node)
+        field_widget = self.form.field_widget_of(node)
         assert field_widget is not None, f"{path} is not on the screen"
         return field_widget
 

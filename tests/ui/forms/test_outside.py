@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from drio_tui.ui.forms import external_editor
-from drio_tui.ui.forms.external_editor import NoEditor, edit_outside
+from drio_tui.ui.forms.external_editor import NoEditor, edit_in_external_editor
 from tests.schema.editing import form, type_into
 from tests.ui.forms.stage import staged
 
@@ -39,7 +39,7 @@ def test_the_editor_gets_a_private_file_that_is_deleted_afterwards(
     )
     monkeypatch.setenv("EDITOR", editor(tmp_path, code))
     app: Any = Suspendable()
-    assert edit_outside(app, "before") == "changed"
+    assert edit_in_external_editor(app, "before") == "changed"
     name, mode, folder = seen.read_text().split()
     assert (mode, folder) == ("600", "700")
     assert not Path(name).parent.exists()
@@ -48,7 +48,7 @@ def test_the_editor_gets_a_private_file_that_is_deleted_afterwards(
 def test_an_editor_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", editor(tmp_path, "path.write_text('x'); sys.exit(1)"))
     app: Any = Suspendable()
-    assert edit_outside(app, "before") is None
+    assert edit_in_external_editor(app, "before") is None
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_missing_editor_is_reported(
     monkeypatch.setenv("PATH", str(tmp_path))
     app: Any = Suspendable()
     with pytest.raises(NoEditor, match=message):
-        edit_outside(app, "before")
+        edit_in_external_editor(app, "before")
 
 
 def test_without_the_variables_vi_is_used_or_else_nano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_without_the_variables_vi_is_used_or_else_nano(tmp_path: Path, monkeypat
         command = tmp_path / name
         command.write_text(f"#!/bin/sh\necho {name} > $1\n")
         command.chmod(0o700)
-        assert edit_outside(app, "before") == name
+        assert edit_in_external_editor(app, "before") == name
 
 
 async def test_the_edited_text_is_applied_and_secrets_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ async def test_the_edited_text_is_applied_and_secrets_are_left_out(monkeypatch: 
             sent.append(text)
             return '{"name": "m", "later": 1}'
 
-        monkeypatch.setattr(external_editor, "edit_outside", edited)
+        monkeypatch.setattr(external_editor, "edit_in_external_editor", edited)
         hand.form.action_outside()
         await hand.settle()
         assert "s3cret" not in sent[0]
@@ -100,7 +100,7 @@ async def test_the_edited_text_is_applied_and_secrets_are_left_out(monkeypatch: 
 
 async def test_invalid_json_from_the_editor_is_kept_on_the_json_tab(monkeypatch: pytest.MonkeyPatch) -> None:
     async with staged(form({"properties": {"name": {"type": "string"}}}, {"name": "n"})) as hand:
-        monkeypatch.setattr(external_editor, "edit_outside", lambda app, text: "{oops")
+        monkeypatch.setattr(external_editor, "edit_in_external_editor", lambda app, text: "{oops")
         hand.form.action_outside()
         await hand.settle()
         assert "{oops" in hand.screen

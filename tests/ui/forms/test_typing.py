@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drio_tui.schema.fields import Option, Reference
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen, name_typed
+from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen, new_name
 from drio_tui.ui.forms.inputs import Picker, Segments, TextEditor
 from drio_tui.ui.widgets.line_editor import LineEditor
 from tests.schema.editing import form, form_of
@@ -314,10 +314,10 @@ async def test_a_narrowed_form_keeps_its_text_and_moves_labels_above() -> None:
 
 async def test_a_hint_adds_validation_to_a_free_map() -> None:
     from drio_tui.api import models
-    from drio_tui.schema.fields import Hints
+    from drio_tui.schema.fields import SchemaOverlay
 
     schema = models.WidgetPatch.model_json_schema(by_alias=True)
-    hints = Hints(extra={"config.fieldMappings{}": {"type": "string", "format": "jsonpath"}})
+    hints = SchemaOverlay(extra={"config.fieldMappings{}": {"type": "string", "format": "jsonpath"}})
     async with staged(form(schema, {"config": {"fieldMappings": {"rows": "$.a"}}}, hints=hints)) as hand:
         await hand.focus("config.fieldMappings.rows")
         await hand.press("tab", "end")
@@ -336,4 +336,4 @@ async def test_a_hint_adds_validation_to_a_free_map() -> None:
     ],
 )  # fmt: skip
 def test_name_typed_ignores_text_that_matches_the_label(typed: str, label: str, name: str) -> None:
-    assert name_typed(typed, label) == name
+    assert new_name(typed, label) == name

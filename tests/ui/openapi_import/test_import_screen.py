@@ -12,7 +12,7 @@ import pytest
 
 from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL
 from drio_tui.openapi_import import document as documents
-from drio_tui.openapi_import.import_batch import batch
+from drio_tui.openapi_import.import_batch import import_batch
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.ui.dialogs.select_dialog import ChooserScreen
@@ -25,7 +25,7 @@ from drio_tui.workspace.lint.allowed_hosts import allowed_hosts, revoke
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.saver import Saver
 from tests.openapi_import.documents import PETS, document
-from tests.sandbox_fixtures import Process
+from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.driving import click_button, open_first_app, running, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import small_config
@@ -68,7 +68,7 @@ async def open_import_screen(pilot: Any, source: str) -> ImportScreen:
     screen: ImportScreen = pilot.app.screen
     screen.query_one(".-source").value = source  # type: ignore[attr-defined] # an input
     await pilot.press("enter")
-    await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
+    await until(pilot, lambda: screen.document is not None and screen.picker.current_id)
     return screen
 
 
@@ -81,7 +81,7 @@ async def test_chosen_operations_become_an_integration_operations_and_tools(
         await until(pilot, lambda: "✓ valid" in text_of(pilot.app))
         assert "5 operations" in text_of(pilot.app)
         await pilot.press("space", "down", "space")
-        assert screen.picker.choosing.chosen == ("GET /pets", "POST /pets")
+        assert screen.picker.selection.chosen == ("GET /pets", "POST /pets")
         assert "2 chosen, 1 change something" in text_of(pilot.app)
         assert "none: Enter adds what the document wants, API key X-Api-Key" in text_of(pilot.app)
         await pilot.press("enter")  # shows the tool as a model sees it
@@ -110,13 +110,13 @@ async def test_operations_are_chosen_by_filter_tag_and_mouse_and_created_with_th
         screen.picker.query_one(FilterInput).value = "is:safe"
         await until(pilot, lambda: "2 of 5 operations" in text_of(pilot.app))
         await pilot.press("a")
-        assert screen.picker.choosing.chosen == ("GET /pets", "GET /pets/{petId}")
+        assert screen.picker.selection.chosen == ("GET /pets", "GET /pets/{petId}")
         await pilot.press("u")
         screen.picker.query_one(FilterInput).value = ""
         await pilot.press("g", "down", "A")
-        assert len(screen.picker.choosing) == 3
+        assert len(screen.picker.selection) == 3
         await pilot.click("OperationRows", offset=(1, 1))
-        await until(pilot, lambda: screen.picker.choosing.chosen == ("POST /pets", "GET /pets/{petId}"))
+        await until(pilot, lambda: screen.picker.selection.chosen == ("POST /pets", "GET /pets/{petId}"))
         await pilot.press("w", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen))
         await pilot.press("down", "enter")
@@ -216,7 +216,7 @@ async def open_import_screen_of(pilot: Any, app_id: str, source: str) -> Any:
     screen: Any = program.screen
     screen.query_one(".-source").value = source
     await pilot.press("enter")
-    await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
+    await until(pilot, lambda: screen.document is not None and screen.picker.current_id)
     return screen
 
 
@@ -232,15 +232,15 @@ async def test_an_unfinished_check_is_shown_and_does_not_prevent_the_import(
         await pilot.press("p")
         await until(pilot, lambda: any("was not finished" in note.message for note in program._notifications))
         await pilot.press("space")
-        await until(pilot, lambda: program.screen is screen and screen.picker.choosing.chosen)
+        await until(pilot, lambda: program.screen is screen and screen.picker.selection.chosen)
 
 
 async def test_a_connection_is_created_in_place_and_a_second_import_marks_existing_operations(
-    sandbox_process: Process, pets: str, monkeypatch: pytest.MonkeyPatch
+    sandbox_process: SandboxProcess, pets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
         program: Any = pilot.app
-        client = await program.backend.ready()
+        client = await program.connection.ready()
         body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
         app = (await client.create(APP, body)).raw["id"]
         screen = await open_import_screen_of(pilot, app, pets)
@@ -251,7 +251,7 @@ async def test_a_connection_is_created_in_place_and_a_second_import_marks_existi
         await until(pilot, lambda: isinstance(program.screen, ChooserScreen))
         assert "new: API key X-Api-Key in the header" in text_of(program)
         await pilot.press("down", "enter")
-        await until(pilot, lambda: isinstance(program.screen, EditScreen) and program.screen._filled)
+        await until(pilot, lambda: isinstance(program.screen, EditScreen) and program.screen.is_filled)
         await pilot.pause()
         await until(pilot, lambda: "X-Api-Key" in text_of(program))
         await pilot.press("ctrl+s")
@@ -271,11 +271,11 @@ async def test_a_connection_is_created_in_place_and_a_second_import_marks_existi
         assert connection["status"] == "valid"
 
         screen = await open_import_screen_of(pilot, app, pets)
-        assert screen.picker.choosing.existing == {"GET /pets"}
+        assert screen.picker.selection.existing == {"GET /pets"}
         assert "✓  GET" in text_of(program)
         assert "Acme API: key (the integration's own)" in text_of(program)
         await pilot.press("space")
-        assert len(screen.picker.choosing) == 0
+        assert len(screen.picker.selection) == 0
         await pilot.press("a", "ctrl+s")
         await until(pilot, lambda: isinstance(program.screen, MakingScreen))
         await pilot.press("enter")
@@ -286,31 +286,31 @@ async def test_a_connection_is_created_in_place_and_a_second_import_marks_existi
 
 
 async def test_operations_imported_meanwhile_are_not_created_again(
-    sandbox_process: Process, pets: str, monkeypatch: pytest.MonkeyPatch
+    sandbox_process: SandboxProcess, pets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
         program: Any = pilot.app
-        client = await program.backend.ready()
+        client = await program.connection.ready()
         body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
         app = (await client.create(APP, body)).raw["id"]
         screen = await open_import_screen_of(pilot, app, pets)
         await pilot.press("space")
         plan = await screen.document.plan(["GET /pets"])
-        await batch(Saver(client), app, plan).run()
+        await import_batch(Saver(client), app, plan).run()
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: screen.picker.choosing.existing == {"GET /pets"})
+        await until(pilot, lambda: screen.picker.selection.existing == {"GET /pets"})
         assert program.screen is screen
         assert len((await client.list(TOOL, app=app)).items) == 1
 
 
 async def test_importing_a_local_api_asks_to_allow_its_address(
-    sandbox_process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox_process: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local = PETS | {"servers": [{"url": "http://127.0.0.1:9/v1"}]}
     (tmp_path / "local.json").write_text(json.dumps(local))
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
         program: Any = pilot.app
-        client = await program.backend.ready()
+        client = await program.connection.ready()
         body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
         app = (await client.create(APP, body)).raw["id"]
         await open_import_screen_of(pilot, app, str(tmp_path / "local.json"))
@@ -348,7 +348,7 @@ async def test_a_document_loaded_after_the_screen_closed_is_closed(pets: str, mo
     monkeypatch.setattr(ImportScreen, "on_unmount", unmount_and_wait)
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         program: Any = pilot.app
-        await program.backend.ready()
+        await program.connection.ready()
         await program.push_screen(ImportScreen("app_1", Snapshot("app_1"), pets))
         await until(pilot, lambda: program.screen.progress)
         program.screen.dismiss(None)

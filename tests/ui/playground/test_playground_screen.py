@@ -16,15 +16,15 @@ from textual.pilot import Pilot
 
 from drio_tui.api.redact import HIDDEN
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.editing.editors.sample import SampleScreen
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.playground.playground_dialogs import CredentialsScreen, RunsScreen, StepScreen
 from drio_tui.ui.playground.playground_screen import PAGES, PlaygroundScreen
 from drio_tui.ui.playground.widget_preview import WidgetPreview
 from drio_tui.ui.requests.curl import command
-from tests.sandbox.mcp.conftest import Upstream, respond, upstream
-from tests.sandbox_fixtures import Process
+from tests.sandbox.mcp.conftest import Upstream, http_response, upstream
+from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.driving import at_once, running, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
 
@@ -35,7 +35,7 @@ SECRET = "s3cr3t!x"
 
 
 @pytest.fixture(scope="module")
-def desk(sandbox_process: Process) -> Iterator[dict[str, str]]:
+def desk(sandbox_process: SandboxProcess) -> Iterator[dict[str, str]]:
     """An app whose upstream is the sandbox's helpdesk: its id under `app`, the ids of its tools under their keys."""
     with sandbox_process.client() as client:
         body = {"templateId": "support", "name": "Desk", "slug": f"desk-{uuid.uuid4().hex[:8]}"}
@@ -68,7 +68,7 @@ def preview(screen: Any) -> str:
 
 
 async def test_before_the_first_run_the_widget_shows_sample_data(
-    sandbox_process: Process, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    sandbox_process: SandboxProcess, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
         screen = await playground(pilot, desk["app"], desk["search-contacts"])
@@ -84,7 +84,7 @@ async def test_before_the_first_run_the_widget_shows_sample_data(
 
 
 async def test_a_tool_is_run_inspected_chained_kept_and_run_again(
-    sandbox_process: Process, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    sandbox_process: SandboxProcess, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     token = sandbox_process.token
     opener = tmp_path / "opener"
@@ -147,7 +147,7 @@ async def test_a_tool_is_run_inspected_chained_kept_and_run_again(
         await answered(pilot, screen)
         assert screen.run_shown.arguments == {"contactId": "con_1002"}
         widget = desk[f"w:{desk['show-contact']}"]
-        pilot.app.push_screen(EditScreen(Target(desk["app"], "widget", widget)))
+        pilot.app.push_screen(EditScreen(EditTarget(desk["app"], "widget", widget)))
         await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen) and pilot.app.screen.editors)
         await pilot.press("f5")
         await until(pilot, lambda: "a result kept in the playground" in text_of(pilot.app))
@@ -162,7 +162,7 @@ async def test_a_tool_is_run_inspected_chained_kept_and_run_again(
 
 
 async def test_a_tool_that_is_not_read_only_asks_first_and_is_hidden_in_read_only_mode(
-    sandbox_process: Process, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    sandbox_process: SandboxProcess, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = sandbox_process.token
     async with running(sandbox_process.base_url, monkeypatch, token=token) as pilot:
@@ -171,7 +171,7 @@ async def test_a_tool_that_is_not_read_only_asks_first_and_is_hidden_in_read_onl
         await pilot.pause()
         assert "not right yet" in text_of(pilot.app)
         assert not screen.busy
-        screen.form.model.take({"ticketId": "tic_1001", "status": "pending"})
+        screen.form.model.assign({"ticketId": "tic_1001", "status": "pending"})
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
         text = text_of(pilot.app)
@@ -223,7 +223,7 @@ async def test_a_local_run_asks_first_hides_the_secret_and_shows_hostile_respons
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [{"a": HOSTILE, "b": SECRET}, {"a": "日本語" * 40}]
-    upstream.answer = lambda _seen: respond(json.dumps({"rows": rows, HOSTILE: HOSTILE}).encode())
+    upstream.response_for = lambda _seen: http_response(json.dumps({"rows": rows, HOSTILE: HOSTILE}).encode())
     server = TableServer(drio_of(hostile_config(upstream.base_url)))
     async with serving(server), running(server.base_url, monkeypatch) as pilot:
         screen = await playground(pilot, "app_1", "tool_1")
@@ -233,12 +233,12 @@ async def test_a_local_run_asks_first_hides_the_secret_and_shows_hostile_respons
         text = " ".join(text_of(pilot.app).replace("│", " ").split())
         assert f"127.0.0.1:{upstream.port}, an address that only this machine" in text
         assert "GET http" in text
-        assert not upstream.seen
+        assert not upstream.requests
         await pilot.press(*SECRET)
         assert SECRET not in text_of(pilot.app)
         await pilot.press("enter")
         await answered(pilot, screen)
-        assert upstream.seen[0].headers["x-api-key"] == SECRET
+        assert upstream.requests[0].headers["x-api-key"] == SECRET
         for name in PAGES:
             screen.show_page(name)
             await pilot.pause()
@@ -267,7 +267,7 @@ async def test_a_local_run_asks_first_hides_the_secret_and_shows_hostile_respons
         assert screen.is_current
         assert len(connections) == 1
         program: Any = pilot.app
-        assert SECRET not in repr([*program.backend.log])
+        assert SECRET not in repr([*program.connection.log])
         # A tool that cannot be run says so, and its keys do nothing.
         program.open_tool("app_1", "tool_3")
         await until(pilot, lambda: "The tool cannot be run" in text_of(pilot.app))

@@ -38,7 +38,7 @@ async def test_requests_are_listed_live_newest_first(monkeypatch: pytest.MonkeyP
         await show(pilot, "apps")
         screen = await show(pilot, "requests")
         await until(pilot, lambda: "GET /apps" in listed(screen))
-        await app.backend.client.templates()
+        await app.connection.client.templates()
         await until(pilot, lambda: listed(screen)[:1] == ["GET /templates"])
         assert "✓ 200" in text_of(app)
 
@@ -49,7 +49,7 @@ async def test_a_running_request_is_listed_before_its_response(monkeypatch: pyte
         screen = await show(pilot, "requests")
         await until(pilot, lambda: not [w for w in app.workers if w.group == "connect" and w.is_running])
         server.gate.clear()
-        worker = screen.run_worker(app.backend.client.templates())
+        worker = screen.run_worker(app.connection.client.templates())
         await until(pilot, lambda: "◌ …" in text_of(app))
         assert "Waiting for the answer" in text_of(app)
         server.gate.set()
@@ -61,9 +61,9 @@ async def test_the_filter_shows_requests_that_match_every_word(monkeypatch: pyte
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "requests")
-        await until(pilot, lambda: len(app.backend.log))
+        await until(pilot, lambda: len(app.connection.log))
         for number in range(900, 910):
-            app.backend.log.add(exchange(number))
+            app.connection.log.add(exchange(number))
         app.log_count += 1
         await pilot.press("slash", *"get 907")
         await until(pilot, lambda: listed(screen) == ["GET /things/907"])
@@ -81,7 +81,7 @@ async def test_the_log_does_not_contain_the_token(monkeypatch: pytest.MonkeyPatc
         assert chosen
         headers = dict(chosen.request_headers)
         assert "authorization" in headers
-        assert TOKEN not in repr(list(app.backend.log)) + repr(headers)
+        assert TOKEN not in repr(list(app.connection.log)) + repr(headers)
         screen.query_one("TabbedContent").active = "headers"
         await until(pilot, lambda: "authorization: ••" in text_of(app))
 
@@ -144,10 +144,10 @@ async def test_a_long_response_is_truncated_and_can_be_opened_whole(monkeypatch:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "requests")
-        await until(pilot, lambda: len(app.backend.log))
+        await until(pilot, lambda: len(app.connection.log))
         big = exchange(900)
         big.response_body = {"rows": list(range(20_000))}
-        app.backend.log.add(big)
+        app.connection.log.add(big)
         app.log_count += 1
         await until(pilot, lambda: "Cut here" in text_of(app))
         lines = screen.query_one("#response-body", JsonView)._lines

@@ -16,7 +16,7 @@ from textual.widgets import Input
 from drio_tui.auth import flow
 from drio_tui.auth.client_store import ClientRegistrationStore
 from drio_tui.auth.profiles import Profile, Profiles, normalize_base_url
-from drio_tui.auth.token_store import Vault
+from drio_tui.auth.token_store import TokenStore
 from drio_tui.auth.tokens import TokenSet
 from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.base.launch_options import LaunchOptions
@@ -32,18 +32,18 @@ class SocketBrowser(Browser):
         self.base = base
         self.http = httpx.AsyncClient(base_url=base, trust_env=False)
         self.page = None
-        self.left_to = ""
+        self.external_redirect = ""
 
     async def walk(self, url: str, *, agree: bool = True) -> str:
         """Sign in as the local user and answer the consent page; return the address the browser is redirected to."""
         await self.open(url)
         await self.sign_in()
         await self.submit(0, decision="allow" if agree else "deny")
-        return self.left_to
+        return self.external_redirect
 
     async def follow(self) -> None:
         """Follow the redirect to the program's listener."""
-        (await self.http.get(self.left_to)).raise_for_status()
+        (await self.http.get(self.external_redirect)).raise_for_status()
 
 
 @asynccontextmanager
@@ -68,12 +68,12 @@ async def browsing(base_url: str) -> AsyncIterator[SocketBrowser]:
 
 def stored_profile(base_url: str) -> Profile | None:
     """Return the stored profile of a host."""
-    return next(iter(Profiles.load().at(normalize_base_url(base_url))), None)
+    return next(iter(Profiles.load().for_base_url(normalize_base_url(base_url))), None)
 
 
 async def stored_tokens(base_url: str) -> TokenSet | None:
     profile = stored_profile(base_url)
-    return await Vault().load(profile) if profile else None
+    return await TokenStore().load(profile) if profile else None
 
 
 async def revoke(base_url: str) -> None:
@@ -184,7 +184,7 @@ async def test_access_denied_is_explained_and_retry_uses_a_new_address(sandbox_p
         screen = app.screen
         first = screen.url
         await browser.walk(first, agree=False)
-        await browser.http.get(browser.left_to)
+        await browser.http.get(browser.external_redirect)
         await until(pilot, lambda: screen.failure is not None)
         await until(pilot, lambda: "access_denied" in text_of(app))
         await pilot.press("r")

@@ -13,11 +13,11 @@ from drio_tui.ui.widgets.row_list import Column, column_widths, cut_middle
 
 REQUESTS = (
     Column("Method", 7),
-    Column("Path", least=20, cut="middle"),
-    Column("Status", 14, least=5),
+    Column("Path", min_width=20, cut="middle"),
+    Column("Status", 14, min_width=5),
     Column("Time", 8, "right", rank=1),
-    Column("When", 8, "right", least=8, rank=2),
-    Column("Request id", least=14, rank=3),
+    Column("When", 8, "right", min_width=8, rank=2),
+    Column("Request id", min_width=14, rank=3),
 )
 WANTED = (6, 64, 6, 6, 8, 36)
 
@@ -52,7 +52,7 @@ _COLUMNS = st.lists(
             Column,
             st.just("T"),
             st.integers(0, 30),
-            least=st.integers(1, 30),
+            min_width=st.integers(1, 30),
             rank=st.integers(0, 4),
         ),
         st.integers(0, 200),

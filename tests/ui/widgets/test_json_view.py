@@ -14,7 +14,7 @@ from textual.app import App, ComposeResult
 
 from drio_tui.api import json_codec
 from drio_tui.text import visible
-from drio_tui.ui.widgets.json_lines import NO_LIMITS, Cut, Limits, lines_of, parts_of, text_lines
+from drio_tui.ui.widgets.json_lines import NO_LIMITS, Limits, Truncation, lines_of, parts_of, text_lines
 from drio_tui.ui.widgets.json_view import JsonView
 from tests.ui.driving import text_of, until
 
@@ -42,7 +42,7 @@ class Viewer(App[None]):
 
 @given(JSON)
 def test_lines_are_the_sanitized_pretty_printed_value(value: Any) -> None:
-    cut = Cut()
+    cut = Truncation()
     lines = list(lines_of(value, NO_LIMITS, cut))
     assert lines == [visible(line) for line in json.dumps(value, indent=2, ensure_ascii=False).split("\n")]
     assert not cut.happened
@@ -50,7 +50,7 @@ def test_lines_are_the_sanitized_pretty_printed_value(value: Any) -> None:
 
 @given(JSON)
 def test_parts_cover_everything_but_spaces(value: Any) -> None:
-    for line in lines_of(value, NO_LIMITS, Cut()):
+    for line in lines_of(value, NO_LIMITS, Truncation()):
         covered = "".join(line[start:end] for start, end, _ in parts_of(line))
         if '"' not in line:
             assert covered == line.replace(" ", "")
@@ -68,7 +68,7 @@ def _outside_of_parts(line: str) -> str:
 def test_numbers_are_shown_digit_for_digit() -> None:
     value = json_codec.loads(b'{"big": 12345678901234567890123, "exact": 0.1234567890123456789012, "e": 1e400}')
     assert isinstance(value["exact"], Decimal)
-    text = "\n".join(lines_of(value, NO_LIMITS, Cut()))
+    text = "\n".join(lines_of(value, NO_LIMITS, Truncation()))
     for digits in ("12345678901234567890123", "0.1234567890123456789012", "1E+400"):
         assert digits in text
 
@@ -77,19 +77,19 @@ def test_a_value_nested_a_hundred_thousand_deep_is_shown() -> None:
     value: Any = "core"
     for _ in range(100_000):
         value = [value]
-    lines = list(lines_of(value, NO_LIMITS, Cut()))
+    lines = list(lines_of(value, NO_LIMITS, Truncation()))
     assert len(lines) == 200_001
     assert max(map(len, lines)) < 100
 
 
 def test_limits_stop_early_and_are_recorded() -> None:
     """F26."""
-    cut = Cut()
+    cut = Truncation()
     long_list = {"rows": range(10**12)}
     long_list["rows"] = [0] * 10**6
     assert len(list(lines_of(long_list, Limits(lines=50), cut))) == 50
     assert cut.happened
-    cut = Cut()
+    cut = Truncation()
     (line,) = lines_of("x" * 10**6, Limits(string=100), cut)
     assert line.startswith('"xxx')
     assert "999,900 more" in line
@@ -97,7 +97,7 @@ def test_limits_stop_early_and_are_recorded() -> None:
 
 
 def test_text_that_is_not_json_has_the_same_limits() -> None:
-    cut = Cut()
+    cut = Truncation()
     assert list(text_lines("a\r\nb\x1b", Limits(), cut)) == ["a", "b␛"]
     assert not cut.happened
     assert len(list(text_lines("a\n" * 10, Limits(lines=3), cut))) == 3

@@ -30,7 +30,7 @@ MADE = {"id": "app_2", "name": "Nova", "slug": "nova", "status": "draft"}
 SMALL = (80, 24)
 
 
-async def begin(pilot: Pilot[Any], template: str = "") -> Any:
+async def open_wizard(pilot: Pilot[Any], template: str = "") -> Any:
     """Open the wizard; with a template, choose it and go to the second step."""
     apps = await show(pilot, "apps")
     await until(pilot, lambda: apps.resources is not None)
@@ -40,16 +40,16 @@ async def begin(pilot: Pilot[Any], template: str = "") -> Any:
     await until(pilot, lambda: wizard.taken is not None and wizard._page is not None and wizard._page.resources)
     if template:
         wizard._page.rows.choose(template)
-        await forward(pilot, wizard, "basics")
+        await go_to_page(pilot, wizard, "basics")
     return wizard
 
 
-async def forward(pilot: Pilot[Any], wizard: Any, page: str) -> None:
+async def go_to_page(pilot: Pilot[Any], wizard: Any, page: str) -> None:
     """Press Next until a step is shown."""
-    while wizard._on != page:
-        current = wizard._on
+    while wizard._page_name != page:
+        current = wizard._page_name
         await pilot.press("ctrl+s")
-        await until(pilot, lambda current=current: wizard._on != current)
+        await until(pilot, lambda current=current: wizard._page_name != current)
     await until(pilot, lambda: wizard._page.is_mounted)
     await pilot.pause()
 
@@ -73,24 +73,24 @@ async def test_an_app_is_created_by_keyboard_with_resources_left_out_renamed_and
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
-        wizard = await begin(pilot, "support")
+        wizard = await open_wizard(pilot, "support")
         await pilot.press(*"Owl", "enter", "enter")
         await until(pilot, lambda: wizard.draft.basics["slug"] == "owl")
         assert "Free" in text_of(pilot.app)
         at_once(pilot, *"acme", "ctrl+s")
         await until(pilot, lambda: wizard._page.field("companyUrl").error)  # an error stops Next
         assert wizard._page.field("companyUrl").value == "acme"  # the last keys before Next are not lost
-        assert wizard._on == "basics"
+        assert wizard._page_name == "basics"
         fill(wizard, companyUrl="https://acme.com")
-        await forward(pilot, wizard, "branding")
+        await go_to_page(pilot, wizard, "branding")
         await pilot.press("ctrl+u", *"#e0e0e0")
         await pilot.press("f6")  # the contrast is too low: takes the nearest readable colour
         await until(pilot, lambda: wizard.draft.branding.get("primaryColor", "#0f172a") != "#0f172a")
         assert wizard.draft.branding["primaryColor"] == contrast.pairs({"primaryColor": "#e0e0e0"})[1].better
         await pilot.press("f7")
-        await until(pilot, lambda: wizard._on == "basics")
+        await until(pilot, lambda: wizard._page_name == "basics")
         assert wizard._page.field("companyUrl").value == "https://acme.com"  # Back loses nothing
-        await forward(pilot, wizard, "tools")
+        await go_to_page(pilot, wizard, "tools")
         await pilot.press("down", "space", "r")
         await until(pilot, lambda: isinstance(pilot.app.screen, NameScreen))
         await pilot.press("escape", "down", "r")
@@ -98,14 +98,14 @@ async def test_an_app_is_created_by_keyboard_with_resources_left_out_renamed_and
         await pilot.press("enter")
         await until(pilot, lambda: "Find Tickets" in text_of(pilot.app))
         await pilot.press("a", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, WizardResourceScreen) and pilot.app.screen._filled)
+        await until(pilot, lambda: isinstance(pilot.app.screen, WizardResourceScreen) and pilot.app.screen.is_filled)
         await pilot.press(*"Re")
         await pilot.pause()
         pilot.app.keep_unsaved("the terminal is gone")  # also writes the form that is still open
         assert [resource.name for resource in draft_store.load().drafts[0].added] == ["Re"]
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is wizard)
-        await forward(pilot, wizard, "review")
+        await go_to_page(pilot, wizard, "review")
         text = text_of(pilot.app)
         assert "4 requests" in text
         assert "calls nothing" in text
@@ -127,7 +127,7 @@ async def test_an_app_is_created_by_keyboard_with_resources_left_out_renamed_and
 
 async def test_an_app_is_created_by_mouse(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
-        wizard = await begin(pilot)
+        wizard = await open_wizard(pilot)
         # the default is a template that works offline
         assert wizard._page.chosen.id == "knowledge-base"
         assert re.search(r"Support desk +✓ works", text_of(pilot.app))
@@ -136,16 +136,16 @@ async def test_an_app_is_created_by_mouse(sandbox_process: Any, monkeypatch: pyt
         await pilot.click("#templates", offset=(3, index + 1))
         for page in PAGES[1:7]:
             await click_button(pilot, "#next")
-            await until(pilot, lambda page=page: wizard._on == page and wizard._page.is_mounted)
+            await until(pilot, lambda page=page: wizard._page_name == page and wizard._page.is_mounted)
             if page == "basics":
                 fill(wizard, name="Mouse desk")
                 await until(pilot, lambda: wizard.draft.basics["slug"] == "mouse-desk")
             await pilot.pause()
         await pilot.click("StepStrip", offset=(16, 0))  # the step Basics
-        await until(pilot, lambda: wizard._on == "basics" and wizard._page.is_mounted)
+        await until(pilot, lambda: wizard._page_name == "basics" and wizard._page.is_mounted)
         assert wizard._page.field("name").value == "Mouse desk"
         await pilot.click("StepStrip", offset=(66, 0))
-        await until(pilot, lambda: wizard._on == "review" and wizard._page.is_mounted)
+        await until(pilot, lambda: wizard._page_name == "review" and wizard._page.is_mounted)
         await pilot.pause()
         await click_button(pilot, "#next")
         await until(pilot, lambda: wizard.finished)
@@ -158,12 +158,12 @@ async def test_esc_keeps_a_draft_that_apps_offers_to_resume_or_delete(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
-        wizard = await begin(pilot)
+        wizard = await open_wizard(pilot)
         await pilot.press("escape")  # without any edit no draft is kept
         apps: Any = pilot.app.screen_stack[-1]
         await until(pilot, lambda: pilot.app.screen is not wizard)
         assert draft_store.load().drafts == []
-        wizard = await begin(pilot, "support")
+        wizard = await open_wizard(pilot, "support")
         fill(wizard, name="Acme Support")
         await until(pilot, lambda: wizard.draft.basics["slug"] == "acme-support-2")
         fill(wizard, slug="")
@@ -184,7 +184,7 @@ async def test_esc_keeps_a_draft_that_apps_offers_to_resume_or_delete(
         await until(pilot, lambda: isinstance(pilot.app.screen, WizardScreen))
         resumed: Any = pilot.app.screen
         await until(pilot, lambda: resumed._page is not None and resumed._page.is_mounted)
-        assert (resumed._on, resumed._page.field("slug").value) == ("basics", "mine")
+        assert (resumed._page_name, resumed._page.field("slug").value) == ("basics", "mine")
         fill(resumed, slug="acme-support")
         await until(pilot, lambda: "Acme Support has this slug already." in text_of(pilot.app))
         await pilot.press("escape")
@@ -199,13 +199,15 @@ async def test_esc_keeps_a_draft_that_apps_offers_to_resume_or_delete(
 
 async def test_a_suggested_name_follows_the_template_until_it_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
-        wizard = await begin(pilot, "support")
+        wizard = await open_wizard(pilot, "support")
 
         async def choose(template: str) -> tuple[str, str]:
             await pilot.press("f7")
-            await until(pilot, lambda: wizard._on == "template" and wizard._page.is_mounted and wizard._page.resources)
+            await until(
+                pilot, lambda: wizard._page_name == "template" and wizard._page.is_mounted and wizard._page.resources
+            )
             wizard._page.rows.choose(template)
-            await forward(pilot, wizard, "basics")
+            await go_to_page(pilot, wizard, "basics")
             return wizard._page.field("name").value, wizard._page.field("slug").value
 
         first, second = (template["name"] for template in TEMPLATES[:2])
@@ -217,7 +219,7 @@ async def test_a_suggested_name_follows_the_template_until_it_is_changed(monkeyp
 
 async def test_an_open_wizard_comes_to_the_front_instead_of_a_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
-        wizard = await begin(pilot, TEMPLATES[0]["id"])
+        wizard = await open_wizard(pilot, TEMPLATES[0]["id"])
         fill(wizard, name="Nova")
         await pilot.app.switch_mode("templates")  # as the palette does, or a click on its name
         templates: Any = await show(pilot, "templates")
@@ -244,18 +246,18 @@ async def test_a_half_filled_connection_is_kept_without_its_secret_when_the_prog
     provider = {"id": "p_1", "key": "api-key", "name": "API key", "kind": "apiKey", "configSchema": schema}
     answers["GET /apps/app_1/auth"] = {"auth": [], "providers": [provider]}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
-        wizard = await begin(pilot, "support")
+        wizard = await open_wizard(pilot, "support")
         await until(pilot, lambda: wizard.providers)
         fill(wizard, name="Nova")
-        await forward(pilot, wizard, "auth")
+        await go_to_page(pilot, wizard, "auth")
         for keys in ((), ("note",)):
             await pilot.press("enter")
             await until(pilot, lambda: isinstance(pilot.app.screen, ConfigScreen))
             screen: Any = pilot.app.screen
             await until(pilot, lambda screen=screen: screen.query("FieldRow Input"))
             if keys:
-                screen.editor.put("note", "half a note")
-                screen.editor.model.nearest("apiKey")[0].set_text("s3cret-of-mine")
+                screen.editor.set_field("note", "half a note")
+                screen.editor.model.nearest_node("apiKey")[0].set_text("s3cret-of-mine")
                 pilot.app.keep_unsaved("the terminal is gone")
                 (kept,) = draft_store.load().drafts[0].auth.values()
                 assert (kept.full, kept.lost) == ({"note": "half a note"}, ("apiKey",))
@@ -271,18 +273,18 @@ async def test_a_half_filled_connection_is_kept_without_its_secret_when_the_prog
 async def test_a_rejected_request_can_be_edited_and_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = creating(drio_of(), (409, {"error": {"code": "conflict", "message": "taken meanwhile", "details": None}}))
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
-        wizard = await begin(pilot, "blank")
+        wizard = await open_wizard(pilot, "blank")
         fill(wizard, name="Nova")
         await until(pilot, lambda: wizard.draft.basics["slug"] == "nova")
-        await forward(pilot, wizard, "create")
+        await go_to_page(pilot, wizard, "create")
         await until(pilot, lambda: not wizard.running and "taken meanwhile" in text_of(pilot.app))
         wizard._page.rows.choose("app")
         await pilot.press("e")
-        await until(pilot, lambda: wizard._on == "basics" and wizard._page.is_mounted)
+        await until(pilot, lambda: wizard._page_name == "basics" and wizard._page.is_mounted)
         fill(wizard, slug="nova-2")
         await until(pilot, lambda: wizard.draft.basics["slug"] == "nova-2")
         server.answers["POST /apps"] = (201, {"app": MADE})
-        await forward(pilot, wizard, "create")
+        await go_to_page(pilot, wizard, "create")
         await until(pilot, lambda: wizard.finished)
         bodies = [body for method, path, body in server.requests if (method, path) == ("POST", "/apps")]
         assert [body["slug"] for body in bodies] == ["nova", "nova-2"]
@@ -301,10 +303,10 @@ async def test_a_lost_response_and_repeated_keys_create_one_app(
 
     async with serving(TableServer(creating(drio_of(), 503))) as server, running(server.base_url, monkeypatch) as pilot:
         server.answers = ListsAfterPost(server.answers)
-        wizard = await begin(pilot, "blank")
+        wizard = await open_wizard(pilot, "blank")
         fill(wizard, name="Nova")
         await until(pilot, lambda: wizard.draft.basics["slug"] == "nova")
-        await forward(pilot, wizard, "review")
+        await go_to_page(pilot, wizard, "review")
         server.gate.clear()
         await pilot.press(*["ctrl+s"] * 5)
         await pilot.press("escape", "escape")  # stop, then cancel the request
@@ -327,19 +329,19 @@ async def test_unknown_template_contents_are_read_after_the_app_is_created(
         {"id": "tool_9", "key": "find", "name": "Find", "nextToolIds": []}
     ]
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
-        wizard = await begin(pilot, "support")
+        wizard = await open_wizard(pilot, "support")
         fill(wizard, name="Nova")
-        await forward(pilot, wizard, "tools")
+        await go_to_page(pilot, wizard, "tools")
         assert "Known once the app is there" in text_of(pilot.app)
-        await forward(pilot, wizard, "create")
+        await go_to_page(pilot, wizard, "create")
         await until(pilot, lambda: wizard.finished)
         wizard.go_to("tools")
-        await until(pilot, lambda: wizard._on == "tools" and wizard._page.is_mounted)
+        await until(pilot, lambda: wizard._page_name == "tools" and wizard._page.is_mounted)
         await until(pilot, lambda: "Find" in text_of(pilot.app))
         await pilot.press("space")
         server.answers["DELETE /apps/app_2/tools/tool_9"] = 204
         server.answers["GET /apps/app_2/tools/tool_9"] = {"tool": {"id": "tool_9", "key": "find", "name": "Find"}}
-        await forward(pilot, wizard, "create")
+        await go_to_page(pilot, wizard, "create")
         await until(pilot, lambda: wizard.finished)
         assert server.asked("DELETE", "/apps/app_2/tools/tool_9") == 1
         assert server.asked("POST", "/apps") == 1
@@ -352,7 +354,7 @@ async def test_drio_tui_new_opens_the_wizard_with_its_template_and_name(monkeypa
     ):
         await until(pilot, lambda: isinstance(pilot.app.screen, WizardScreen))
         wizard: Any = pilot.app.screen
-        await until(pilot, lambda: wizard._on == "basics" and wizard._page.is_mounted)
+        await until(pilot, lambda: wizard._page_name == "basics" and wizard._page.is_mounted)
         assert (wizard.draft.template_id, wizard._page.field("name").value) == ("support", "Nova")
 
 
@@ -375,37 +377,37 @@ async def test_a_second_import_adds_only_what_is_missing_in_the_draft(
         screen: Any = pilot.app.screen
         screen.query_one(".-source").value = str(tmp_path / "pets.json")
         await pilot.press("enter")
-        await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
+        await until(pilot, lambda: screen.document is not None and screen.picker.current_id)
         return screen
 
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
         app: Any = pilot.app
-        wizard = await begin(pilot, "blank")
+        wizard = await open_wizard(pilot, "blank")
         fill(wizard, name="Pets")
-        await forward(pilot, wizard, "api")
+        await go_to_page(pilot, wizard, "api")
         screen = await open_import(pilot, wizard)
         await pilot.press("space")
         screen.query_one(".-auth").focus()
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, ChooserScreen))
         await pilot.press("down", "enter")
-        await until(pilot, lambda: isinstance(app.screen, WizardResourceScreen) and app.screen._filled)
+        await until(pilot, lambda: isinstance(app.screen, WizardResourceScreen) and app.screen.is_filled)
         await pilot.pause()
-        app.screen.editors[0].put("apiKey", "SECRET-typed")
+        app.screen.editors[0].set_field("apiKey", "SECRET-typed")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app.screen is screen)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app.screen is wizard)
         screen = await open_import(pilot, wizard)
-        assert screen.picker.choosing.existing == {"GET /pets"}
+        assert screen.picker.selection.existing == {"GET /pets"}
         await pilot.press("a", "ctrl+s")
         await until(pilot, lambda: app.screen is wizard)
         kinds = [resource.kind for resource in wizard.draft.added]
         assert {kind: kinds.count(kind) for kind in kinds} == {"auth": 1, "integration": 1, "operation": 5, "tool": 5}
-        await forward(pilot, wizard, "review")
+        await go_to_page(pilot, wizard, "review")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: wizard.finished)
-        client = await app.backend.ready()
+        client = await app.connection.ready()
         (integration,) = (await client.list(INTEGRATION, app=wizard.draft.app)).items
         (connection,) = (await client.list(AUTH, app=wizard.draft.app)).items
         assert integration["authId"] == connection["id"]

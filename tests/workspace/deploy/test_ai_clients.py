@@ -7,13 +7,13 @@ import shlex
 
 import pytest
 
-from drio_tui.workspace.deploy.ai_clients import guides, reach, server_name
+from drio_tui.workspace.deploy.ai_clients import client_instructions, reach, server_name
 
 ENDPOINT = "https://mcp_1.mcp.getdrio.com/mcp"
 
 
 def snippets(name: str, endpoint: str = ENDPOINT, slug: str = "acme") -> list[str]:
-    (guide,) = (guide for guide in guides(endpoint, slug) if guide.name == name)
+    (guide,) = (guide for guide in client_instructions(endpoint, slug) if guide.name == name)
     return [snippet.text for snippet in guide.snippets]
 
 
@@ -39,6 +39,6 @@ def test_local_endpoints_are_marked_and_chatgpt_needs_a_refresh() -> None:
     assert reach(ENDPOINT) == reach("https://support.acme.com/mcp")
     for local in ("http://127.0.0.1:4000/mcp/x", "http://[::1]:4000/mcp", "http://localhost:1/", "http://10.1.2.3/mcp"):
         assert reach(local).local
-        assert "tunnel" in reach(local).told
-    (chatgpt,) = (guide for guide in guides(ENDPOINT, "acme") if guide.name == "chatgpt")
+        assert "tunnel" in reach(local).advice
+    (chatgpt,) = (guide for guide in client_instructions(ENDPOINT, "acme") if guide.name == "chatgpt")
     assert "Refresh" in chatgpt.after

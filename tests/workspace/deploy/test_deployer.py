@@ -17,14 +17,14 @@ from drio_tui.api.errors import Conflict
 from drio_tui.kinds import APP, AUTH, TOOL
 from drio_tui.workspace.deploy import deploy_record
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, changes_since, record_of, resources_of
-from drio_tui.workspace.deploy.deployer import Deployed, deploy, read, refusal_lines
+from drio_tui.workspace.deploy.deployer import Deployed, deploy, read_app, refusal_lines
 from drio_tui.workspace.saving.save_result import Failed, Refused, Saved, Unknown
-from tests.sandbox_fixtures import InProcess
+from tests.sandbox_fixtures import InProcessSandbox
 from tests.workspace.saving_world import Editor
 
 
 @pytest_asyncio.fixture
-async def editor(sandbox: InProcess) -> AsyncIterator[Editor]:
+async def editor(sandbox: InProcessSandbox) -> AsyncIterator[Editor]:
     editor = Editor(sandbox)
     yield editor
     await editor.client.aclose()
@@ -50,12 +50,12 @@ async def test_a_second_deploy_lists_its_changes_by_resource_and_property(editor
     assert steps == ["Reading what is to go live", "Deploying", "Reading it back"]
     assert (first.before, first.version, first.changes) == ("1.0.0", "1.1.0", None)
     assert first.endpoint.startswith(editor.sandbox.base_url)
-    assert not first.moved
+    assert not first.changed_meanwhile
     again = await deployed(editor, app, records)
     assert (again.before, again.version, again.changes) == ("1.1.0", "1.2.0", ())
     assert (again.revision, again.endpoint) == (first.revision, first.endpoint)
 
-    tools = await editor.saver.listed(TOOL, app)
+    tools = await editor.saver.list_resources(TOOL, app)
     assert isinstance(tools, list)
     await editor.saver.save(await editor.edit(TOOL, app, tools[0]["id"], description="Other words."))
     await editor.client.create(TOOL, {"name": "Fresh", "isEnabled": False}, app=app)
@@ -75,7 +75,7 @@ async def test_a_deploy_waits_for_the_current_save_and_delays_the_next(editor: E
     first = await editor.edit(APP, app, app, description="sent")
     second = await editor.edit(APP, app, app, serverInstructions="not sent")
     saving = asyncio.create_task(editor.saver.save(first))
-    while not editor.saver.intents.busy(app):
+    while not editor.saver.single_flight.is_busy(app):
         await asyncio.sleep(0)
     later: list[asyncio.Task[Any]] = []
 
@@ -96,7 +96,7 @@ async def test_a_deploy_waits_for_the_current_save_and_delays_the_next(editor: E
     assert sent is not None
     assert sent.get("description") == "sent"
     assert sent.get("serverInstructions") != "not sent"
-    assert not outcome.moved
+    assert not outcome.changed_meanwhile
     assert outcome.revision == deploy_record.revision_of(resources_of(outcome.snapshot))
 
 
@@ -119,7 +119,7 @@ async def test_after_a_lost_answer_the_app_is_read_again(editor: Editor) -> None
     editor.network.lose["POST"] = "request"
     outcome = await deploy(editor.saver, app, records)
     assert isinstance(outcome, Unknown)
-    assert outcome.verdict == "cannot tell"
+    assert outcome.read_back == "cannot tell"
     last = records.read()
     assert last is not None
     assert last.version == "1.2.0"  # a version that may not be live is not stored
@@ -162,7 +162,7 @@ async def test_a_refusal_lists_the_problems(editor: Editor) -> None:
     assert records.read() is None
 
 
-async def test_concurrent_changes_by_others_are_reported(editor: Editor, sandbox: InProcess) -> None:
+async def test_concurrent_changes_by_others_are_reported(editor: Editor, sandbox: InProcessSandbox) -> None:
     app, records = await deployable_app(editor)
     other_editor = Editor(sandbox, "someone else")
 
@@ -170,7 +170,7 @@ async def test_concurrent_changes_by_others_are_reported(editor: Editor, sandbox
         await other_editor.client.update(APP, app, {"description": "theirs"}, app=app)
 
     editor.network.before = [change_description]
-    assert (await deployed(editor, app, records)).moved
+    assert (await deployed(editor, app, records)).changed_meanwhile
     await other_editor.client.aclose()
 
 
@@ -179,7 +179,7 @@ async def test_the_record_has_no_secrets_and_is_private(editor: Editor) -> None:
     await editor.client.create(
         AUTH, {"name": "Key", "providerKey": "bearer", "config": {"type": "bearer", "token": "s3cret-1234"}}, app=app
     )
-    snapshot = await read(editor.saver, app)
+    snapshot = await read_app(editor.saver, app)
     auth = next(resource for resource in snapshot.resources("auth") if resource.name == "Key")
     assert isinstance(auth.raw, dict)
     auth.raw["config"] = {"type": "bearer", "token": "s3cret-1234"}  # a server that returns secrets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from drio_tui.workspace.lint.binding import candidates, schema_changes, standing
+from drio_tui.workspace.lint.binding import binding_state, candidates, schema_changes
 from tests.schema import strategies
 from tests.workspace.small_app import small_config, snapshot_of
 
@@ -25,12 +25,12 @@ def test_operations_are_found_by_name_method_path_and_integration() -> None:
 def test_binding_state_follows_schema_hash_and_status() -> None:
     snapshot = snapshot_of(small_config())
     good = {"integrationOperationId": "operation_1", "schemaHashAtBindTime": "hash_1", "status": "ready"}
-    assert standing(good, snapshot) == "ready"
-    assert standing(good | {"schemaHashAtBindTime": "hash_0"}, snapshot) == "stale"
-    assert standing(good | {"status": "stale"}, snapshot) == "stale"
-    assert standing(good | {"integrationOperationId": "gone"}, snapshot) == "missing"
-    assert standing(good | {"status": "odd"}, snapshot) == "other"
-    assert standing(None, snapshot) == "unbound"
+    assert binding_state(good, snapshot) == "ready"
+    assert binding_state(good | {"schemaHashAtBindTime": "hash_0"}, snapshot) == "stale"
+    assert binding_state(good | {"status": "stale"}, snapshot) == "stale"
+    assert binding_state(good | {"integrationOperationId": "gone"}, snapshot) == "missing"
+    assert binding_state(good | {"status": "odd"}, snapshot) == "other"
+    assert binding_state(None, snapshot) == "unbound"
 
 
 def test_schema_changes_are_reported_by_property_and_marked_if_breaking() -> None:

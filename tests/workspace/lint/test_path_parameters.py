@@ -23,7 +23,7 @@ def test_pieces_concatenate_to_the_path(path: str) -> None:
 
 @given(st.text(alphabet="/{}ab", max_size=20), strategies.SCHEMAS | strategies.JSON)
 def test_a_completed_schema_has_and_requires_every_parameter(path: str, schema: object) -> None:
-    completed_schema = path_parameters.completed(path, schema)
+    completed_schema = path_parameters.with_path_parameters(path, schema)
     assert path_parameters.missing(path, completed_schema) == []
     assert path_parameters.optional(path, completed_schema) == []
 
@@ -32,8 +32,8 @@ def test_missing_optional_and_unsuitable_parameters_are_distinguished() -> None:
     path = "/a/{id}/{tags}/{gone}"
     assert path_parameters.missing(path, SCHEMA) == ["gone"]
     assert path_parameters.optional(path, SCHEMA) == ["id"]
-    assert path_parameters.unsuitable(path, SCHEMA) == ["tags"]
-    assert path_parameters.completed(path, SCHEMA)["x-other"] == 1
+    assert path_parameters.unsendable_arguments(path, SCHEMA) == ["tags"]
+    assert path_parameters.with_path_parameters(path, SCHEMA)["x-other"] == 1
 
 
 def test_other_arguments_are_sent_in_query_or_body_by_method() -> None:
@@ -46,8 +46,8 @@ def test_other_arguments_are_sent_in_query_or_body_by_method() -> None:
 
 
 def test_every_error_in_a_path_is_reported() -> None:
-    assert path_parameters.mistakes("/a/{id}/b") == []
-    assert path_parameters.mistakes("a/{}/{b c}/{d}{d}/{") == [
+    assert path_parameters.find_path_errors("/a/{id}/b") == []
+    assert path_parameters.find_path_errors("a/{}/{b c}/{d}{d}/{") == [
         "must begin with /",
         "has a brace without its partner",
         "has a parameter without a name",
@@ -57,12 +57,14 @@ def test_every_error_in_a_path_is_reported() -> None:
 def test_any_name_in_braces_is_a_parameter() -> None:
     path = "/{a b}/{użytkownik}/{filter[id]}/{c}{d}/{c}"
     schema = {"properties": {"user": {"type": "string", "x-in": "path", "x-name": "użytkownik"}}, "required": ["user"]}
-    assert path_parameters.mistakes(path) == []
+    assert path_parameters.find_path_errors(path) == []
     assert path_parameters.missing(path, schema) == ["a b", "filter[id]", "c", "d"]
     assert path_parameters.optional(path, schema) == []
 
 
 def test_a_list_in_the_path_needs_a_style() -> None:
     tags = {"type": "array", "x-in": "path"}
-    assert path_parameters.unsuitable("/{tags}", {"properties": {"tags": tags}}) == ["tags"]
-    assert path_parameters.unsuitable("/{tags}", {"properties": {"tags": {**tags, "x-style": "simple"}}}) == []
+    assert path_parameters.unsendable_arguments("/{tags}", {"properties": {"tags": tags}}) == ["tags"]
+    assert (
+        path_parameters.unsendable_arguments("/{tags}", {"properties": {"tags": {**tags, "x-style": "simple"}}}) == []
+    )

@@ -13,7 +13,7 @@ from drio_tui.kinds import APP, OPERATION, TOOL, WIDGET
 from drio_tui.workspace.lint.allowed_hosts import AllowedHosts
 from drio_tui.workspace.lint.diagnostics import RULES
 from drio_tui.workspace.lint.preflight import MANY_TOOLS, preflight
-from drio_tui.workspace.model.snapshot import Failed
+from drio_tui.workspace.model.snapshot import PartFailed
 from tests.workspace.saving_world import World
 from tests.workspace.small_app import small_config, snapshot_of
 
@@ -43,16 +43,16 @@ def diagnostics_of(change: Change | None = None, **options: Any) -> list[tuple[s
     if change is not None:
         change(config)
     report = preflight(snapshot_of(config), **options)
-    for finding in report.findings:
+    for finding in report.diagnostics:
         assert finding.message.endswith(".")
         assert finding.advice
         assert finding.name
-    return [(finding.severity, finding.code, finding.key[-1], finding.path) for finding in report.findings]
+    return [(finding.severity, finding.code, finding.key[-1], finding.path) for finding in report.diagnostics]
 
 
 def test_a_valid_app_has_no_diagnostics() -> None:
     report = preflight(snapshot_of(sound()), base_url="https://getdrio.com/api/v1")
-    assert report.findings == ()
+    assert report.diagnostics == ()
     assert (report.errors, report.warnings, report.tools) == (0, 0, 2)
     assert 100 < report.tokens < 250
     assert 400 < report.bytes < 1_000
@@ -213,7 +213,7 @@ def test_private_addresses_depend_on_where_drio_runs(url: str, drio: str, messag
     config = sound()
     config["integrations"][0]["baseUrl"] = url
     allowed = AllowedHosts() if "127.0.0.1:4000" in drio else None
-    findings = preflight(snapshot_of(config), base_url=drio, allowed=allowed).findings
+    findings = preflight(snapshot_of(config), base_url=drio, allowed=allowed).diagnostics
     assert [finding.code for finding in findings] == (["private_base_url"] if message else [])
     assert all(message in finding.message for finding in findings)
 
@@ -237,15 +237,15 @@ def test_private_addresses_are_reported_until_the_sandbox_allows_them(
 ) -> None:
     config = sound()
     config["integrations"][0]["baseUrl"] = url
-    findings = preflight(snapshot_of(config), base_url="http://127.0.0.1:4000/api/v1", allowed=allowed).findings
+    findings = preflight(snapshot_of(config), base_url="http://127.0.0.1:4000/api/v1", allowed=allowed).diagnostics
     assert [finding.code for finding in findings] == (["private_base_url"] if advice else [])
     assert all(advice in finding.advice for finding in findings)
 
 
 def test_unread_parts_are_errors() -> None:
     snapshot = snapshot_of(sound())
-    snapshot.apply(Failed("operation", ServerError("no", status=500)))
-    assert ("error", "part_unread") in [(finding.severity, finding.code) for finding in preflight(snapshot).findings]
+    snapshot.apply(PartFailed("operation", ServerError("no", status=500)))
+    assert ("error", "part_unread") in [(finding.severity, finding.code) for finding in preflight(snapshot).diagnostics]
 
 
 @pytest.mark.parametrize("value", [None, 5, [], "x", {"a": [None]}])
@@ -264,7 +264,7 @@ def test_malformed_config_can_be_checked(value: Any) -> None:
 
 
 async def test_everything_that_the_sandbox_refuses_is_an_error(world: World) -> None:
-    editor, app, ids = world.one, world.app, world.ids
+    editor, app, ids = world.editor, world.app, world.ids
     operation = await editor.raw(OPERATION, app, ids["operation"])
     schema = {"type": "object", "properties": {"other": {"type": "string"}}}
     await editor.client.update(OPERATION, operation["id"], {"inputSchema": schema}, app=app)  # a: stale
@@ -278,9 +278,9 @@ async def test_everything_that_the_sandbox_refuses_is_an_error(world: World) -> 
     }  # fmt: skip
     config = await editor.client.config(app)
     report = preflight(snapshot_of(config | {"app": await editor.raw(APP, app, app)}))
-    preflight_errors = {(finding.code, finding.key[1]) for finding in report.findings if finding.severity == "error"}
+    preflight_errors = {(finding.code, finding.key[1]) for finding in report.diagnostics if finding.severity == "error"}
     assert sandbox_errors <= preflight_errors
     # The sandbox checks the actions of a hidden widget too.
     await editor.client.update(WIDGET, ids["widget"], {"visibility": "hidden"}, app=app)
     config = await editor.client.config(app)
-    assert "broken_action" in {finding.code for finding in preflight(snapshot_of(config)).findings}
+    assert "broken_action" in {finding.code for finding in preflight(snapshot_of(config)).diagnostics}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drio_tui.api.errors import ServerError
-from drio_tui.workspace.model.snapshot import Failed
+from drio_tui.workspace.model.snapshot import PartFailed
 from drio_tui.workspace.model.tree_model import TreeModel
 from tests.workspace.small_app import small_config, snapshot_of
 
@@ -66,7 +66,7 @@ def test_problems_are_counted_on_their_node_and_on_every_parent() -> None:
 
 def test_an_unread_part_is_a_problem_of_its_group() -> None:
     snapshot = snapshot_of(small_config())
-    snapshot.apply(Failed("widget", ServerError("down")))
+    snapshot.apply(PartFailed("widget", ServerError("down")))
     tree = TreeModel(snapshot)
     assert [problem.code for problem in tree.problems] == ["part_unread"]
     assert tree.by_key[("group", "tool")].errors == 1

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from drio_tui.api.transport import Limits, Transport
-from drio_tui.schema.openapi import reader
+from drio_tui.schema.openapi import request_body_reader
 from drio_tui.workspace.model import server_openapi
 from drio_tui.workspace.model.server_openapi import ServerOpenApi
 from tests.ui.table_server import TableServer, serving
@@ -58,7 +58,7 @@ async def test_document_is_downloaded_once_and_revalidated_once_a_minute(
     document = ServerOpenApi(transport)
     openapi, fresh = await document.now(60)
     assert fresh
-    assert reader(openapi, "PATCH", "/apps/{app}/tools/{id}") is not None
+    assert request_body_reader(openapi, "PATCH", "/apps/{app}/tools/{id}") is not None
     assert await document.now(60) == (openapi, True)
     assert [status for _, status in requests] == [200]
     monkeypatch.setattr(server_openapi, "FRESH_SECONDS", 0.0)
@@ -88,13 +88,13 @@ async def test_cached_document_is_returned_on_timeout_and_refreshed_later(
     assert result == ({"openapi": "3.1.0"}, True)
     server.hold(ROUTE)
     again = server.start()
-    refresh = again.ask()
+    refresh = again.refresh()
     while not server.requests[1:]:
         await asyncio.sleep(0)
     assert await again.now(0) == (result[0], False)
     server.release()
     assert await refresh
-    assert again.ask() is refresh, "confirmed a moment ago"
+    assert again.refresh() is refresh, "confirmed a moment ago"
 
 
 @pytest.mark.parametrize("answer", [500, b"<html>", 403])

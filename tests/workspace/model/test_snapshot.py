@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from drio_tui.api.errors import ServerError
-from drio_tui.workspace.model.snapshot import Failed, PartLoaded, Resource, Snapshot, resources_of
+from drio_tui.workspace.model.snapshot import PartFailed, PartLoaded, Resource, Snapshot, resources_of
 from drio_tui.workspace.model.tree_model import TreeModel
 from tests.workspace.small_app import (
     APP,
@@ -53,7 +53,7 @@ def test_resources_stay_during_a_refresh() -> None:
 def test_part_that_fails_on_refresh_keeps_its_resources() -> None:
     snapshot = snapshot_of(small_config())
     snapshot.begin()
-    snapshot.apply(Failed("tool", ServerError("down")))
+    snapshot.apply(PartFailed("tool", ServerError("down")))
     assert snapshot.parts["tool"].state == "failed"
     assert snapshot.resource("tool", "tool_1") is not None
 

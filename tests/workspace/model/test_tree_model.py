@@ -52,7 +52,7 @@ def test_filter_keeps_ancestors_of_matches() -> None:
     tree = TreeModel(snapshot_of(small_config()))
     matches = tree.matches("ticket table")
     assert matches == [("widget", "widget_1")]
-    shown = tree.rows(set(), tree.keep(matches))
+    shown = tree.rows(set(), tree.with_ancestors(matches))
     assert [node.title for node in shown] == ["Acme Support", "Tools", "Search Tickets", "Ticket table"]
 
 
@@ -66,7 +66,7 @@ def test_filter_searches_names_keys_ids_and_notes() -> None:
 
 def test_match_can_be_opened_under_a_filter() -> None:
     tree = TreeModel(snapshot_of(small_config()))
-    shown = tree.keep(tree.matches("ticket table"))
+    shown = tree.with_ancestors(tree.matches("ticket table"))
     titles = [node.title for node in tree.rows({("widget", "widget_1")}, shown)]
     assert titles[-1] == "row.select"
 

@@ -26,36 +26,36 @@ def three_tools() -> Snapshot:
 def test_arguments_come_from_the_newest_valid_result_then_from_the_first_call() -> None:
     snapshot = three_tools()
     chain = Chain.begin(snapshot, bound_of(snapshot, "t1"), {"limit": 5, "q": "x"}, {"id": 7, "limit": "no"})
-    step, _ = chain.peek()
+    step, _ = chain.next_step()
     assert step is not None
     assert step.bound.id == "t2"
     assert step.absent == ("id",)
     assert step.taken == (MappedArguments("limit", 5, "the first call's arguments"),)
     chain.edit({"id": "seven", "limit": 3})
-    step, _ = chain.peek()
+    step, _ = chain.next_step()
     assert step is not None
     assert step.arguments == {"id": "seven", "limit": 3}
     assert not step.absent
     assert {argument.source for argument in step.taken} == {"Tool 1"}
     chain.done(step.bound, {"owner": "Bo"})
-    step, _ = chain.peek()
+    step, _ = chain.next_step()
     assert step is not None
     assert step.bound.id == "t3"
     assert not step.bound.only_reads
     assert step.taken == (MappedArguments("owner", "Bo", "Tool 2"),)
     chain.done(step.bound, {})
-    assert chain.peek() == (None, [])  # t1 and t3 were run already
+    assert chain.next_step() == (None, [])  # t1 and t3 were run already
 
 
 def test_a_tool_can_be_skipped_and_one_that_cannot_run_is_skipped_with_a_reason() -> None:
     snapshot = three_tools()
     chain = Chain.begin(snapshot, bound_of(snapshot, "t1"), {}, {"owner": "Bo"})
     chain.skip()
-    step, _ = chain.peek()
+    step, _ = chain.next_step()
     assert step is not None
     assert step.bound.id == "t3"
     broken = snapshot_of("https://up.example", {"next": ["gone", "t1"]})
     chain = Chain.begin(broken, bound_of(broken, "t1"), {}, {})
-    step, skip_reasons = chain.peek()
+    step, skip_reasons = chain.next_step()
     assert step is None
     assert skip_reasons == ["there is no such tool in this app"]

@@ -14,7 +14,7 @@ from drio_tui.tool_calls.fetch import FetchLimits
 from drio_tui.workspace.run.bound_tool import NotRunnable
 from drio_tui.workspace.run.local_runner import BadArguments, LocalRunner, origin, prepare, preview
 from drio_tui.workspace.run.tool_run import Run
-from tests.sandbox.mcp.conftest import Upstream, respond
+from tests.sandbox.mcp.conftest import Upstream, http_response
 from tests.workspace.run.conftest import bound
 
 SECRET = "s3cr3t-of-the-upstream"
@@ -34,7 +34,7 @@ async def run(base_url: str, arguments: dict[str, Any], **spec: Any) -> Run:
 
 
 async def test_the_request_holds_the_arguments_and_the_response_is_recorded(upstream: Upstream) -> None:
-    upstream.answer = lambda _seen: respond(b'{"items": [{"name": "Ada"}]}')
+    upstream.response_for = lambda _seen: http_response(b'{"items": [{"name": "Ada"}]}')
     schema = {
         "type": "object",
         "properties": {
@@ -49,7 +49,7 @@ async def test_the_request_holds_the_arguments_and_the_response_is_recorded(upst
         {"id": "a b/c", "tag": "x&y", "note": "hello", "trace": "t1"},
         method="POST", path="/things/{id}", schema=schema, widget=widget,
     )  # fmt: skip
-    seen = upstream.seen[0]
+    seen = upstream.requests[0]
     assert (seen.method, seen.target) == ("POST", "/things/a%20b%2Fc?tag=x%26y")
     assert seen.headers["x-trace"] == "t1"
     assert json.loads(seen.body) == {"note": "hello"}
@@ -77,57 +77,59 @@ async def test_a_credential_is_asked_once_sent_only_to_its_origin_and_never_show
 ) -> None:
     tool = bound(upstream.base_url, auth=config)
     runner = runner_for(upstream.base_url)
-    request = runner.wanted(tool)
+    request = runner.credential_request(tool)
     assert request is not None
     assert request.place == upstream.base_url.removeprefix("http://")
-    runner.give(request, typed)
-    assert runner.wanted(tool) is None
+    runner.provide_credentials(request, typed)
+    assert runner.credential_request(tool) is None
     echo = json.dumps({"you": {"sent": SECRET}}).encode()
-    upstream.answer = lambda _seen: respond(echo)
+    upstream.response_for = lambda _seen: http_response(echo)
     finished = await runner.run(tool, {})
-    assert upstream.seen[0].headers[header[0]] == header[1]
+    assert upstream.requests[0].headers[header[0]] == header[1]
     assert finished.structured == {"you": {"sent": HIDDEN}}
     assert SECRET not in repr(finished) + json.dumps(finished.as_wire()) + repr(runner) + repr(request)
     assert finished.request is not None
     assert any(HIDDEN in value for _, value in finished.request.headers)
     # Another host, even of the same connection, is asked for again; a redirect gets nothing.
-    assert runner.wanted(bound(other.base_url, auth=config)) is not None
-    upstream.answer = lambda _seen: respond(b"", "307 Temporary Redirect", Location=f"{other.base_url}/elsewhere")
+    assert runner.credential_request(bound(other.base_url, auth=config)) is not None
+    upstream.response_for = lambda _seen: http_response(
+        b"", "307 Temporary Redirect", Location=f"{other.base_url}/elsewhere"
+    )
     redirected = await runner.run(tool, {})
     assert "is not a host" in redirected.error
-    assert not other.seen
+    assert not other.requests
     runner.forget(tool)
-    assert runner.wanted(tool) is not None
+    assert runner.credential_request(tool) is not None
 
 
 async def test_a_rejected_credential_is_asked_for_again(upstream: Upstream) -> None:
     tool = bound(upstream.base_url, auth={"type": "bearer"})
     runner = runner_for(upstream.base_url)
-    request = runner.wanted(tool)
+    request = runner.credential_request(tool)
     assert request is not None
-    runner.give(request, {"token": SECRET})
-    upstream.answer = lambda _seen: respond(b'{"message": "no"}', "401 Unauthorized")
+    runner.provide_credentials(request, {"token": SECRET})
+    upstream.response_for = lambda _seen: http_response(b'{"message": "no"}', "401 Unauthorized")
     finished = await runner.run(tool, {})
     assert finished.failed
     assert "asked for again" in finished.error
-    assert runner.wanted(tool) is not None
+    assert runner.credential_request(tool) is not None
 
 
 async def test_a_client_secret_is_exchanged_for_a_token_and_both_are_hidden(upstream: Upstream) -> None:
     config = {"type": "oauth", "tokenEndpoint": f"{upstream.base_url}/token", "clientId": "us"}
     tool = bound(upstream.base_url, auth=config)
     runner = runner_for(upstream.base_url)
-    request = runner.wanted(tool)
+    request = runner.credential_request(tool)
     assert request is not None
     assert [name for name, _ in request.members] == ["clientSecret", "token"]
-    runner.give(request, {"clientSecret": SECRET, "token": ""})
-    upstream.answer = lambda seen: respond(
+    runner.provide_credentials(request, {"clientSecret": SECRET, "token": ""})
+    upstream.response_for = lambda seen: http_response(
         b'{"access_token": "fresh-one", "token_type": "Bearer"}' if seen.target == "/token" else b'["Bearer fresh-one"]'
     )
     finished = await runner.run(tool, {})
     assert finished.structured == {"result": [f"Bearer {HIDDEN}"]}
-    assert [seen.target for seen in upstream.seen] == ["/token", "/things"]
-    assert upstream.seen[1].headers["authorization"] == "Bearer fresh-one"
+    assert [seen.target for seen in upstream.requests] == ["/token", "/things"]
+    assert upstream.requests[1].headers["authorization"] == "Bearer fresh-one"
     assert "fresh-one" not in json.dumps(finished.as_wire())
     assert SECRET not in json.dumps(finished.as_wire())
 
@@ -156,7 +158,7 @@ async def test_injection_and_wrong_types_are_refused_before_sending(
     with pytest.raises(BadArguments) as refused:
         await run(upstream.base_url, arguments, **spec)
     assert refused.value.message
-    assert not upstream.seen
+    assert not upstream.requests
     with pytest.raises(BadArguments):
         preview(bound(upstream.base_url, **spec), arguments)
 
@@ -192,7 +194,7 @@ async def test_agreed_private_addresses_are_called_but_never_cloud_metadata(
     refused = await runner.run(tool, {})
     assert refused.private == ("127.0.0.1", upstream.port)
     assert "this machine" in refused.error
-    assert not upstream.seen
+    assert not upstream.requests
     assert not refused.unknown
     runner.private.add(refused.private)
     assert not (await runner.run(tool, {})).failed
@@ -206,9 +208,9 @@ async def test_agreed_private_addresses_are_called_but_never_cloud_metadata(
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (respond(b"x" * 20_000), "larger than"),
-        (respond(gzip.compress(b"0" * 5_000_000), Content_Encoding="gzip"), "larger than"),
-        (respond(b"not gzip", Content_Encoding="gzip"), "damaged"),
+        (http_response(b"x" * 20_000), "larger than"),
+        (http_response(gzip.compress(b"0" * 5_000_000), Content_Encoding="gzip"), "larger than"),
+        (http_response(b"not gzip", Content_Encoding="gzip"), "damaged"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "broke off"),
         (b"garbage\r\n\r\n", "broke off"),
     ],
@@ -248,16 +250,16 @@ async def test_a_timeout_fails_the_run_and_a_write_has_an_unknown_outcome(
 @pytest.mark.parametrize(
     ("answer", "structured", "value"),
     [
-        (respond(b"[1, 2]"), {"result": [1, 2]}, [1, 2]),
-        (respond(b"", "204 No Content"), {"status": 204}, {"status": 204}),
-        (respond(b"<b>hi</b>", kind="text/html"), {"result": "<b>hi</b>"}, "<b>hi</b>"),
-        (respond(b"\x89PNG", kind="image/png"), {"status": 200, "contentType": "image/png", "bytes": 4}, None),
+        (http_response(b"[1, 2]"), {"result": [1, 2]}, [1, 2]),
+        (http_response(b"", "204 No Content"), {"status": 204}, {"status": 204}),
+        (http_response(b"<b>hi</b>", kind="text/html"), {"result": "<b>hi</b>"}, "<b>hi</b>"),
+        (http_response(b"\x89PNG", kind="image/png"), {"status": 200, "contentType": "image/png", "bytes": 4}, None),
     ],
 )
 async def test_results_are_those_that_models_get(
     upstream: Upstream, answer: bytes, structured: Any, value: Any
 ) -> None:
-    upstream.answer = lambda _seen: answer
+    upstream.response_for = lambda _seen: answer
     finished = await run(upstream.base_url, {})
     assert finished.structured == structured
     assert value is None or finished.value == value
@@ -266,10 +268,10 @@ async def test_results_are_those_that_models_get(
 
 async def test_secret_arguments_are_sent_but_never_shown(upstream: Upstream) -> None:
     schema = {"properties": {"pin": {"type": "string", "writeOnly": True}, "password": {"type": "string"}}}
-    upstream.answer = lambda seen: respond(seen.body)
+    upstream.response_for = lambda seen: http_response(seen.body)
     arguments = {"pin": "secret-pin", "password": "secret-word"}
     finished = await run(upstream.base_url, arguments, method="POST", schema=schema)
-    assert json.loads(upstream.seen[0].body) == arguments
+    assert json.loads(upstream.requests[0].body) == arguments
     assert "secret-" not in repr([finished.request, finished.response, finished.structured])
     assert "secret-" not in preview(bound(upstream.base_url, method="POST", schema=schema), arguments).body
 
@@ -282,11 +284,11 @@ async def test_secrets_are_hidden_in_url_and_json_encodings(upstream: Upstream) 
             "number": {"type": "integer", "format": "password", "x-in": "body"},
         }
     }
-    upstream.answer = lambda seen: respond(json.dumps([seen.target, seen.body.decode()]).encode())
+    upstream.response_for = lambda seen: http_response(json.dumps([seen.target, seen.body.decode()]).encode())
     arguments = {"pin": "pä ss/1", "word": 'w"örd', "number": 47_110_815}
     finished = await run(upstream.base_url, arguments, method="POST", path="/{pin}", schema=schema)
-    assert upstream.seen[0].target == "/p%C3%A4%20ss%2F1"
-    assert json.loads(upstream.seen[0].body) == {"word": 'w"örd', "number": 47_110_815}
+    assert upstream.requests[0].target == "/p%C3%A4%20ss%2F1"
+    assert json.loads(upstream.requests[0].body) == {"word": 'w"örd', "number": 47_110_815}
     shown = repr(
         [finished.request, finished.response, finished.response and finished.response.text, finished.structured]
     )

@@ -24,7 +24,7 @@ JSON = st.recursive(
 
 
 def outcomes(mappings: dict[str, object], sample: object = SAMPLE) -> dict[str, tuple[str, str]]:
-    return {outcome.slot: (outcome.state, outcome.shown) for outcome in mapping.judge(mappings, sample)}
+    return {outcome.slot: (outcome.state, outcome.shown) for outcome in mapping.apply_mappings(mappings, sample)}
 
 
 def test_outcomes_show_the_value_or_why_nothing_was_found() -> None:
@@ -61,24 +61,24 @@ def test_items_of_an_empty_collection_are_unseen() -> None:
 
 @given(JSON)
 def test_every_suggested_path_finds_the_value_shown_beside_it(sample: object) -> None:
-    for offer in mapping.offers("title", {}, sample):
+    for offer in mapping.suggest_paths("title", {}, sample):
         nodes = parse(offer.path).find(sample)
         assert nodes
-        assert mapping.brief(nodes[0][1]) == offer.shown
+        assert mapping.one_line_preview(nodes[0][1]) == offer.shown
 
 
 def test_paths_for_items_are_looked_up_in_an_item() -> None:
-    paths = [offer.path for offer in mapping.offers("columns.x", {"rows": "$.results"}, SAMPLE)]
+    paths = [offer.path for offer in mapping.suggest_paths("columns.x", {"rows": "$.results"}, SAMPLE)]
     assert paths == ["$.id", "$.name", "$.tags", "$['e-mail']", "$.tags[*]"]
 
 
 def test_lists_are_suggested_first_for_a_collection() -> None:
-    assert mapping.offers("rows", {}, SAMPLE)[0].path == "$.results"
+    assert mapping.suggest_paths("rows", {}, SAMPLE)[0].path == "$.results"
 
 
 @given(st.dictionaries(st.text(max_size=6), JSON, max_size=5), JSON)
 def test_every_mapping_has_an_outcome(mappings: dict[str, object], sample: object) -> None:
-    assert [outcome.slot for outcome in mapping.judge(mappings, sample)] == list(mappings)
+    assert [outcome.slot for outcome in mapping.apply_mappings(mappings, sample)] == list(mappings)
 
 
 def test_mapped_slots_are_not_suggested() -> None:

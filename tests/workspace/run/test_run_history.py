@@ -12,7 +12,7 @@ import pytest
 
 from drio_tui.api.redact import HIDDEN
 from drio_tui.workspace.run import run_history
-from drio_tui.workspace.run.run_history import Kept, NotKept
+from drio_tui.workspace.run.run_history import NotKept, RunHistory
 from drio_tui.workspace.run.tool_run import Request, Response, Run, run_from
 
 URL = "https://drio.example/api/v1"
@@ -37,22 +37,22 @@ def test_a_run_survives_serialization() -> None:
 
 
 def test_runs_are_stored_per_tool_newest_first_up_to_a_limit() -> None:
-    history = Kept(URL, "app_1")
+    history = RunHistory(URL, "app_1")
     for number in range(run_history.RUNS_PER_TOOL + 5):
         history.add(example_run(number=number))
     history.add(example_run("t2"))
-    runs = Kept(URL, "app_1").runs("t1")
+    runs = RunHistory(URL, "app_1").runs("t1")
     assert [run.arguments["number"] for run in runs] == [*range(run_history.RUNS_PER_TOOL + 4, 4, -1)]
     assert len(history.runs("t2")) == 1
-    assert not Kept(URL, "app_2").runs("t1")
-    assert not Kept("https://other.example", "app_1").runs("t1")
+    assert not RunHistory(URL, "app_2").runs("t1")
+    assert not RunHistory("https://other.example", "app_1").runs("t1")
     history.clear("t1")
     assert not history.runs("t1")
     assert history.runs("t2")
 
 
 def test_stored_runs_have_no_secrets_and_private_modes() -> None:
-    history = Kept(URL, "app_1")
+    history = RunHistory(URL, "app_1")
     run = replace(
         example_run(q="anna", apiKey="hidden-1", pin="hidden-6", nested={"password": "hidden-2"}),
         structured={"token": "hidden-3", "text": "Bearer hidden-4-hidden-4-hidden"},
@@ -65,13 +65,13 @@ def test_stored_runs_have_no_secrets_and_private_modes() -> None:
     assert "hidden-" not in text
     stored = history.runs("t1")[0]
     assert stored.arguments == {"q": "anna", "nested": {"password": HIDDEN}}
-    assert stored.lost == ("apiKey", "pin")
+    assert stored.omitted_arguments == ("apiKey", "pin")
     assert stat.S_IMODE((history.folder / "runs.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(history.folder.stat().st_mode) == 0o700
 
 
 def test_large_results_are_dropped_and_broken_files_ignored() -> None:
-    history = Kept(URL, "app_1")
+    history = RunHistory(URL, "app_1")
     history.add(replace(example_run(), structured={"text": "x" * run_history.RUN_BYTES}))
     assert "too large" in history.runs("t1")[0].error
     assert (history.folder / "runs.json").stat().st_size < run_history.RUN_BYTES
@@ -85,7 +85,7 @@ def test_large_results_are_dropped_and_broken_files_ignored() -> None:
 def test_a_failed_write_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("DRIO_STATE_DIR", str(tmp_path / "file"))
-    history = Kept(URL, "app_1")
+    history = RunHistory(URL, "app_1")
     with pytest.raises(NotKept, match="cannot be written"):
         history.add(example_run())
     assert history.runs("t1") == []
@@ -93,10 +93,10 @@ def test_a_failed_write_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_samples_are_stored_per_tool_without_secrets_up_to_a_limit() -> None:
-    history = Kept(URL, "app_1")
+    history = RunHistory(URL, "app_1")
     assert history.sample("t1") is None
     history.save_sample("t1", {"rows": [1, 2], "token": "hidden-1"})
-    assert Kept(URL, "app_1").sample("t1") == {"rows": [1, 2], "token": HIDDEN}
+    assert RunHistory(URL, "app_1").sample("t1") == {"rows": [1, 2], "token": HIDDEN}
     assert history.sample("t2") is None
     with pytest.raises(NotKept, match="larger"):
         history.save_sample("t1", "x" * (run_history.SAMPLE_BYTES + 1))

@@ -19,34 +19,36 @@ from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run import preview_page
 from drio_tui.workspace.run.bound_tool import bound_of, find_tool, tool_of
-from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of, live_at, run_deployed, widget_page
+from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of, endpoint_of_app, run_deployed, widget_page
 from drio_tui.workspace.run.local_runner import BadArguments, LocalRunner, origin
 from drio_tui.workspace.run.sandbox_runner import page_of, run_in_sandbox
-from drio_tui.workspace.run.text_renderer import draw
-from drio_tui.workspace.run.tool_run import Run, judged, run_from
+from drio_tui.workspace.run.text_renderer import render_widget
+from drio_tui.workspace.run.tool_run import Run, mapping_outcomes, run_from
 from tests.sandbox.mcp.browser import BINARY, browser
-from tests.sandbox.mcp.conftest import Served, Upstream, respond
+from tests.sandbox.mcp.conftest import ServedSandbox, Upstream, http_response
 from tests.workspace.run.conftest import bound
 
 EVIL = "</script><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">"
 
 
 @pytest_asyncio.fixture
-async def client(helpdesk: Served) -> AsyncIterator[DrioClient]:
+async def client(helpdesk: ServedSandbox) -> AsyncIterator[DrioClient]:
     base = helpdesk.base_url + "/api/v1"
     token = helpdesk.api.http.headers["Authorization"].removeprefix("Bearer ")
     async with DrioClient(Transport(base, auth=BearerAuth(StaticToken(token, "test"), base))) as drio:
         yield drio
 
 
-async def read_snapshot(client: DrioClient, helpdesk: Served) -> Snapshot:
+async def read_snapshot(client: DrioClient, helpdesk: ServedSandbox) -> Snapshot:
     app = (await helpdesk.api("GET", "/apps"))["apps"][0]["id"]
     snapshot = Snapshot(app)
     await load_app(client, app, snapshot.apply)
     return snapshot
 
 
-async def test_draft_and_deployed_tool_have_the_same_result_and_rendering(client: DrioClient, helpdesk: Served) -> None:
+async def test_draft_and_deployed_tool_have_the_same_result_and_rendering(
+    client: DrioClient, helpdesk: ServedSandbox
+) -> None:
     snapshot = await read_snapshot(client, helpdesk)
     id = find_tool(snapshot, "search-contacts")
     assert id is not None
@@ -57,11 +59,11 @@ async def test_draft_and_deployed_tool_have_the_same_result_and_rendering(client
     assert draft.response.status == 200
     assert draft.request is not None
     assert draft.request.url.endswith("/contacts?q=ada&limit=5")
-    assert {outcome.state for outcome in judged(tool, draft)} == {"found"}
-    assert "Ada Okafor" in "\n".join(draw(tool, draft, 100).plain())
+    assert {outcome.state for outcome in mapping_outcomes(tool, draft)} == {"found"}
+    assert "Ada Okafor" in "\n".join(render_widget(tool, draft, 100).plain())
     app: Any = snapshot.app.raw if snapshot.app else {}
     with pytest.raises(NotDeployed):
-        await live_at(client, app)
+        await endpoint_of_app(client, app)
     endpoint = await helpdesk.deploy(snapshot.app_id)
     assert endpoint_of(client.transport.base_url, app, sandbox=client.transport.is_sandbox) == endpoint
     live = await run_deployed(endpoint, tool, {"q": "ada", "limit": 5})
@@ -69,7 +71,7 @@ async def test_draft_and_deployed_tool_have_the_same_result_and_rendering(client
     assert live.request is not None
     assert live.request.body == '{"q":"ada","limit":5}'
     assert [name for name, _ in live.timing] == ["connecting", "call"]
-    assert draw(tool, live, 100).plain() == draw(tool, draft, 100).plain()
+    assert render_widget(tool, live, 100).plain() == render_widget(tool, draft, 100).plain()
     assert [step["tool"] for step in live.steps][:1] == ["show-contact"]
     refused = await run_deployed(endpoint, tool, {"limit": 5_000})
     assert refused.failed
@@ -88,10 +90,12 @@ async def test_draft_and_deployed_tool_have_the_same_result_and_rendering(client
         await run_deployed(f"{helpdesk.base_url}/mcp/mcp_none", tool, {})
 
 
-async def test_an_undocumented_answer_has_the_same_result_and_note_everywhere(lax: Served, upstream: Upstream) -> None:
-    upstream.answer = lambda _seen: respond(b'{"name": null, "kept": [1]}')
+async def test_an_undocumented_answer_has_the_same_result_and_note_everywhere(
+    lax: ServedSandbox, upstream: Upstream
+) -> None:
+    upstream.response_for = lambda _seen: http_response(b'{"name": null, "kept": [1]}')
     schema = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
-    app, created = await lax.tool(upstream.base_url, outputSchema=schema)
+    app, created = await lax.create_tool(upstream.base_url, outputSchema=schema)
     base = lax.base_url + "/api/v1"
     token = lax.api.http.headers["Authorization"].removeprefix("Bearer ")
     async with DrioClient(Transport(base, auth=BearerAuth(StaticToken(token, "test"), base))) as client:
@@ -146,7 +150,7 @@ def test_a_preview_page_is_private_and_removed() -> None:
 
 @pytest.mark.skipif(BINARY is None, reason="there is no Chromium on this machine")
 async def test_the_preview_page_shows_the_result_and_loads_nothing(
-    client: DrioClient, helpdesk: Served, tmp_path: Path
+    client: DrioClient, helpdesk: ServedSandbox, tmp_path: Path
 ) -> None:
     snapshot = await read_snapshot(client, helpdesk)
     id = find_tool(snapshot, "search-contacts")

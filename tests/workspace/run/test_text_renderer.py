@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from drio_tui.text import visible
 from drio_tui.workspace.run import text_renderer
 from drio_tui.workspace.run.mapping import SLOTS
-from drio_tui.workspace.run.text_renderer import RenderedWidget, draw
+from drio_tui.workspace.run.text_renderer import RenderedWidget, render_widget
 from drio_tui.workspace.run.tool_run import Run
 from tests.workspace.run.conftest import bound
 
@@ -27,7 +27,7 @@ def render(primitive: str, mappings: Any, value: Any, width: int = 78, **spec: A
         widget={"primitive": primitive, "config": {"fieldMappings": mappings, "style": style}},
         **spec,
     )
-    return draw(tool, Run("t1", "Do", "here", spec.get("arguments", {}), structured={}, value=value), width)
+    return render_widget(tool, Run("t1", "Do", "here", spec.get("arguments", {}), structured={}, value=value), width)
 
 
 def text_of(widget: RenderedWidget) -> str:
@@ -145,11 +145,11 @@ def test_chart_bars_are_proportional_and_series_differ_by_symbol() -> None:
 
 def test_a_failed_run_shows_its_error_and_a_tool_without_widget_its_result() -> None:
     tool = bound("https://up.example")
-    text = text_of(draw(tool, Run("t1", "Do", "here", {}, error=f"no {HOSTILE}"), 60))
+    text = text_of(render_widget(tool, Run("t1", "Do", "here", {}, error=f"no {HOSTILE}"), 60))
     assert "[red]␛]52" in text
     assert "\x1b" not in text
     assert "\u202e" not in text
-    assert "Ada" in text_of(draw(tool, Run("t1", "Do", "here", {}, structured={}, value={"name": "Ada"}), 60))
+    assert "Ada" in text_of(render_widget(tool, Run("t1", "Do", "here", {}, structured={}, value={"name": "Ada"}), 60))
 
 
 def test_expensive_mappings_are_bounded() -> None:

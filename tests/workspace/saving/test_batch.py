@@ -12,8 +12,8 @@ from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.batch import Choice, Result, can_be_switched, enable_all
-from drio_tui.workspace.saving.delete_plan import blast_radius, plan_delete, rule_of
-from drio_tui.workspace.saving.duplicate import copy_name, duplicate, made_id, required_changes, why_not_copied
+from drio_tui.workspace.saving.delete_plan import find_dependents, plan_delete, rule_of
+from drio_tui.workspace.saving.duplicate import copy_name, duplicate, id_of_created, required_changes, why_not_copied
 from drio_tui.workspace.saving.save_result import ChangedMeanwhile, Saved
 from drio_tui.workspace.saving.undo import undo_last
 from tests.workspace.saving_world import Editor, World
@@ -22,17 +22,17 @@ from tests.workspace.small_app import small_config, snapshot_of
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
 
 if TYPE_CHECKING:
-    from tests.sandbox_fixtures import InProcess
+    from tests.sandbox_fixtures import InProcessSandbox
 
 
 async def loaded(world: World) -> tuple[Snapshot, Links]:
     snapshot = Snapshot(world.app)
-    await load_app(world.one.client, world.app, snapshot.apply)
+    await load_app(world.editor.client, world.app, snapshot.apply)
     return snapshot, Links(snapshot)
 
 
 async def existing_ids(world: World) -> set[str]:
-    config = await world.one.client.config(world.app)
+    config = await world.editor.client.config(world.app)
     return {resource["id"] for part in config.values() if isinstance(part, list) for resource in part}
 
 
@@ -55,7 +55,7 @@ def test_rule_for_each_reference_is_derived_from_the_kinds() -> None:
 
 async def test_dependents_are_listed_by_distance(world: World) -> None:
     snapshot, links = await loaded(world)
-    dependents = blast_radius(snapshot, links, [("auth", world.ids["auth"])])
+    dependents = find_dependents(snapshot, links, [("auth", world.ids["auth"])])
     assert [(dependent.name, dependent.distance) for dependent in dependents] == [
         ("integration", 1), ("operation", 2), ("tool a", 3), ("widget", 4),
     ]  # fmt: skip
@@ -69,14 +69,14 @@ async def test_every_resource_can_be_deleted_and_restored_by_one_undo(world: Wor
     snapshot, links = await loaded(world)
     before = len(await existing_ids(world))
     plan = plan_delete(snapshot, links, [key], cascade=cascade)
-    batch = plan.batch(world.one.saver, world.app)
+    batch = plan.batch(world.editor.saver, world.app)
     await batch.run()
-    assert batch.done, [(result.task.about, result.problem) for result in batch.failed]
+    assert batch.done, [(result.task.label, result.problem) for result in batch.failed]
     assert not {step.key[1] for step in plan.deleted} & await existing_ids(world)
     assert len(await existing_ids(world)) == before - len(plan.deleted)
     if not cascade:
-        assert {step.key[0] for step in plan.along} <= {"operation", "widget"}
-    steps = await undo_last(world.one.saver, world.app)
+        assert {step.key[0] for step in plan.also_deleted} <= {"operation", "widget"}
+    steps = await undo_last(world.editor.saver, world.app)
     assert all(step.ok for step in steps), [(step.entry.what, step.entry.name, step.problem) for step in steps]
     assert len(await existing_ids(world)) == before
     after, _ = await loaded(world)
@@ -103,21 +103,21 @@ async def test_detach_keeps_concurrent_changes_of_the_dependent(world: World) ->
         "Delete the tool tool b",
     ]
     link = {"trigger": "button.click", "type": "openUrl", "template": "https://example.com"}
-    widget = await world.one.raw(WIDGET, world.app, world.ids["widget"])
-    await world.one.client.set_actions(world.app, widget["id"], [*widget["actions"], link])
-    await world.one.client.set_chain(world.app, world.ids["tool a"], [world.ids["tool c"], world.ids["tool b"]])
-    batch = plan.batch(world.one.saver, world.app)
+    widget = await world.editor.raw(WIDGET, world.app, world.ids["widget"])
+    await world.editor.client.set_actions(world.app, widget["id"], [*widget["actions"], link])
+    await world.editor.client.set_chain(world.app, world.ids["tool a"], [world.ids["tool c"], world.ids["tool b"]])
+    batch = plan.batch(world.editor.saver, world.app)
     await batch.run()
     assert batch.done
-    assert (await world.one.raw(TOOL, world.app, world.ids["tool a"]))["nextToolIds"] == [world.ids["tool c"]]
-    (remaining,) = (await world.one.raw(WIDGET, world.app, world.ids["widget"]))["actions"]
+    assert (await world.editor.raw(TOOL, world.app, world.ids["tool a"]))["nextToolIds"] == [world.ids["tool c"]]
+    (remaining,) = (await world.editor.raw(WIDGET, world.app, world.ids["widget"]))["actions"]
     assert remaining["type"] == "openUrl"
 
 
 async def test_resource_changed_since_the_plan_was_shown_is_not_deleted(world: World) -> None:
     snapshot, links = await loaded(world)
-    batch = plan_delete(snapshot, links, [("tool", world.ids["tool b"])]).batch(world.one.saver, world.app)
-    await world.one.client.update(TOOL, world.ids["tool b"], {"description": "precious"}, app=world.app)
+    batch = plan_delete(snapshot, links, [("tool", world.ids["tool b"])]).batch(world.editor.saver, world.app)
+    await world.editor.client.update(TOOL, world.ids["tool b"], {"description": "precious"}, app=world.app)
     await batch.run()
     (failed,) = batch.failed
     assert isinstance(failed.outcome, ChangedMeanwhile)
@@ -154,31 +154,31 @@ def test_deleting_an_app_or_a_resource_without_id_raises_usage_error() -> None:
 async def test_only_the_failed_task_of_a_batch_is_retried(world: World) -> None:
     """F38."""
     for number in range(20):
-        await world.one.client.create(TOOL, {"name": f"many {number}"}, app=world.app)
+        await world.editor.client.create(TOOL, {"name": f"many {number}"}, app=world.app)
     snapshot, _ = await loaded(world)
     resources = [resource for resource in snapshot.resources("tool") if resource.name.startswith("many")]
-    batch = enable_all(world.one.saver, world.app, resources, False)
+    batch = enable_all(world.editor.saver, world.app, resources, False)
     results: list[Result] = []
 
     def lose_next_request(result: Result) -> None:
         results.append(result)
         if len(results) == 6:
-            world.one.network.lose = {"PATCH": "request"}
+            world.editor.network.lose = {"PATCH": "request"}
 
     await batch.run(on_result=lose_next_request)
-    assert [result.task.about for result in batch.failed] == [f"Disable {resources[6].name}"]
+    assert [result.task.label for result in batch.failed] == [f"Disable {resources[6].name}"]
     assert batch.failed[0].problem
     assert len(results) == 20
-    sent = len(world.one.sent)
+    sent = len(world.editor.sent)
     retried = await batch.run()
     assert [result.ok for result in retried] == [True]
-    assert len(world.one.sent) == sent + 1
+    assert len(world.editor.sent) == sent + 1
     assert batch.done
     after, _ = await loaded(world)
     assert [resource.get("isEnabled") for resource in after.resources("tool") if resource.name.startswith("many")] == [
         False
     ] * 20
-    steps = await undo_last(world.one.saver, world.app)
+    steps = await undo_last(world.editor.saver, world.app)
     assert len(steps) == 20
     assert all(step.ok for step in steps)
 
@@ -186,8 +186,8 @@ async def test_only_the_failed_task_of_a_batch_is_retried(world: World) -> None:
 async def test_batch_stopped_after_a_failure_leaves_the_rest_untried(world: World) -> None:
     snapshot, _ = await loaded(world)
     resources = [resource for resource in snapshot.resources("tool") if resource.name.startswith("tool ")]
-    batch = enable_all(world.one.saver, world.app, resources, False)
-    world.one.network.lose = {"PATCH": "request"}
+    batch = enable_all(world.editor.saver, world.app, resources, False)
+    world.editor.network.lose = {"PATCH": "request"}
 
     async def stop(result: Result) -> Choice:
         return "stop"
@@ -200,8 +200,10 @@ async def test_batch_stopped_after_a_failure_leaves_the_rest_untried(world: Worl
 
 async def test_task_is_skipped_if_a_task_it_depends_on_failed(world: World) -> None:
     snapshot, links = await loaded(world)
-    batch = plan_delete(snapshot, links, [("auth", world.ids["auth"])], cascade=True).batch(world.one.saver, world.app)
-    world.one.network.lose = {"DELETE": "request"}
+    batch = plan_delete(snapshot, links, [("auth", world.ids["auth"])], cascade=True).batch(
+        world.editor.saver, world.app
+    )
+    world.editor.network.lose = {"DELETE": "request"}
     await batch.run()
     assert [result.problem.partition(":")[0] for result in batch.failed[1:]] == ["It needs this first"] * 4
     await batch.run()
@@ -210,48 +212,50 @@ async def test_task_is_skipped_if_a_task_it_depends_on_failed(world: World) -> N
 
 async def test_disabling_sends_only_is_enabled(world: World) -> None:
     assert [kind.name for kind in KINDS.values() if can_be_switched(kind)] == ["app", "tool"]
-    tool_outcome = await world.one.saver.change(
+    tool_outcome = await world.editor.saver.change(
         TOOL, world.app, world.ids["tool a"], lambda raw: {**raw, "isEnabled": False}
     )
     assert isinstance(tool_outcome, Saved)
-    assert world.one.sent[-1][2] == {"isEnabled": False}
-    app_outcome = await world.one.saver.change(APP, world.app, world.app, lambda raw: {**raw, "isEnabled": False})
+    assert world.editor.sent[-1][2] == {"isEnabled": False}
+    app_outcome = await world.editor.saver.change(APP, world.app, world.app, lambda raw: {**raw, "isEnabled": False})
     assert isinstance(app_outcome, Saved)
     assert app_outcome.raw["isEnabled"] is False
 
 
 async def test_copy_has_new_name_and_key_and_all_other_properties(world: World) -> None:
     app, ids = world.app, world.ids
-    await world.one.client.update(TOOL, ids["tool a"], {"x-odd": {"deep": [1]}}, app=app)
-    raw = await world.one.raw(TOOL, app, ids["tool a"])
+    await world.editor.client.update(TOOL, ids["tool a"], {"x-odd": {"deep": [1]}}, app=app)
+    raw = await world.editor.raw(TOOL, app, ids["tool a"])
     for name, key in (("tool a copy", "tool-a-copy"), ("tool a copy 2", "tool-a-copy-2")):
-        copy = await duplicate(world.one.saver, TOOL, app, raw)
+        copy = await duplicate(world.editor.saver, TOOL, app, raw)
         assert isinstance(copy.outcome, Saved), copy
         copied = copy.outcome.raw
         assert (copied["name"], copied["key"], copied["widgetId"]) == (name, key, None)
         assert copied["nextToolIds"] == raw["nextToolIds"]
         assert copied["binding"]["integrationOperationId"] == ids["operation"]
         assert copied["x-odd"] == {"deep": [1]}
-    assert (await world.one.raw(TOOL, app, ids["tool a"]))["widgetId"] == ids["widget"]
+    assert (await world.editor.raw(TOOL, app, ids["tool a"]))["widgetId"] == ids["widget"]
 
 
 async def test_integration_is_copied_with_its_operations_and_undone_at_once(world: World) -> None:
     app, ids = world.app, world.ids
     before = await existing_ids(world)
-    copy = await duplicate(world.one.saver, INTEGRATION, app, await world.one.raw(INTEGRATION, app, ids["integration"]))
+    copy = await duplicate(
+        world.editor.saver, INTEGRATION, app, await world.editor.raw(INTEGRATION, app, ids["integration"])
+    )
     assert copy.ok
     (inside,) = copy.inside
-    operation = await world.one.raw(OPERATION, app, made_id(inside.outcome))
-    assert (operation["integrationId"], operation["path"]) == (made_id(copy.outcome), "/search")
-    assert all(step.ok for step in await undo_last(world.one.saver, app))
+    operation = await world.editor.raw(OPERATION, app, id_of_created(inside.outcome))
+    assert (operation["integrationId"], operation["path"]) == (id_of_created(copy.outcome), "/search")
+    assert all(step.ok for step in await undo_last(world.editor.saver, app))
     assert await existing_ids(world) == before
 
 
 async def test_copy_of_auth_connection_reports_the_missing_secret(world: World) -> None:
     config: dict[str, Any] = {"headerName": "X-Key", "apiKey": "hush-hush"}
     body = {"name": "Keyed", "providerKey": "api-key", "config": config}
-    raw = (await world.one.client.create(AUTH, body, app=world.app)).raw
-    copy = await duplicate(world.one.saver, AUTH, world.app, raw)
+    raw = (await world.editor.client.create(AUTH, body, app=world.app)).raw
+    copy = await duplicate(world.editor.saver, AUTH, world.app, raw)
     assert isinstance(copy.outcome, Saved)
     assert copy.left_out == ("the secret",)
     assert (copy.outcome.raw["status"], copy.outcome.raw["config"]["headerName"]) == ("pending", "X-Key")
@@ -260,12 +264,12 @@ async def test_copy_of_auth_connection_reports_the_missing_secret(world: World) 
 async def test_copied_widget_belongs_to_the_chosen_tool(world: World) -> None:
     app, ids = world.app, world.ids
     assert required_changes(WIDGET) == ("toolId",)
-    raw = await world.one.raw(WIDGET, app, ids["widget"])
-    copy = await duplicate(world.one.saver, WIDGET, app, raw, changed={"toolId": ids["tool c"]})
+    raw = await world.editor.raw(WIDGET, app, ids["widget"])
+    copy = await duplicate(world.editor.saver, WIDGET, app, raw, changed={"toolId": ids["tool c"]})
     assert isinstance(copy.outcome, Saved)
     assert copy.outcome.raw["actions"] == raw["actions"]
-    assert (await world.one.raw(TOOL, app, ids["tool a"]))["widgetId"] == ids["widget"]
-    assert (await world.one.raw(TOOL, app, ids["tool c"]))["widgetId"] == copy.outcome.id
+    assert (await world.editor.raw(TOOL, app, ids["tool a"]))["widgetId"] == ids["widget"]
+    assert (await world.editor.raw(TOOL, app, ids["tool c"]))["widgetId"] == copy.outcome.id
 
 
 def test_copy_names_are_cut_to_the_maximum_length() -> None:
@@ -275,9 +279,11 @@ def test_copy_names_are_cut_to_the_maximum_length() -> None:
     assert why_not_copied(TOOL) is None
 
 
-async def test_delete_fails_if_another_user_added_a_reference_meanwhile(world: World, sandbox: InProcess) -> None:
+async def test_delete_fails_if_another_user_added_a_reference_meanwhile(
+    world: World, sandbox: InProcessSandbox
+) -> None:
     snapshot, links = await loaded(world)
-    batch = plan_delete(snapshot, links, [("tool", world.ids["tool c"])]).batch(world.one.saver, world.app)
+    batch = plan_delete(snapshot, links, [("tool", world.ids["tool c"])]).batch(world.editor.saver, world.app)
     other_editor = Editor(sandbox, "other")
     await other_editor.client.set_chain(world.app, world.ids["tool a"], [world.ids["tool c"]])
     await batch.run()

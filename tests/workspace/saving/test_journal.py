@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.journal import Entry, Journal, strip
+from drio_tui.workspace.saving.journal import Entry, Journal, without_secrets
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -28,7 +28,7 @@ def journal() -> Journal:
 
 
 def change(name: str = "Search", **more: Any) -> Entry:
-    return journals.entry("update", "app_1", "tool", "tool_1", name, **more)
+    return journals.new_entry("update", "app_1", "tool", "tool_1", name, **more)
 
 
 def recorded(journal: Journal, entry: Entry) -> Entry:
@@ -192,7 +192,7 @@ def test_journal_writable_by_others_is_not_read() -> None:
     )
 )
 def test_strip_removes_everything_under_a_secret_name(value: dict[str, Any]) -> None:
-    stripped, lost = strip(value)
+    stripped, lost = without_secrets(value)
     for name in ("clientSecret", "api_key"):
         if name in value and not isinstance(value[name], dict):
             assert (name,) in lost
@@ -205,9 +205,9 @@ def test_undoing_an_undo_makes_the_change_open_again() -> None:
     opened = journal()
     first = recorded(opened, change("first"))
     undo = recorded(opened, change("undo", undoes=first.id))
-    assert opened.read().undone(first)
+    assert opened.read().is_undone(first)
     assert opened.read().open() == []
     recorded(opened, change("redo", undoes=undo.id))
     history = opened.read()
-    assert not history.undone(first)
+    assert not history.is_undone(first)
     assert history.open() == [[first]]

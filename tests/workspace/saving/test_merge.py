@@ -51,8 +51,8 @@ def test_disjoint_changes_are_merged_at_every_depth() -> None:
         "config": {"style": {"density": "wide", "stripes": False}, "odd": [1]},
         "new": 1,
     }
-    assert [change.dotted for change in result.mine] == ["config.style.density"]
-    assert sorted(change.dotted for change in result.theirs) == ["config.style.stripes", "name", "new"]
+    assert [change.dotted for change in result.local_changes] == ["config.style.density"]
+    assert sorted(change.dotted for change in result.remote_changes) == ["config.style.stripes", "name", "new"]
 
 
 def test_property_changed_by_both_sides_is_a_conflict() -> None:
@@ -68,7 +68,7 @@ def test_property_changed_by_both_sides_is_a_conflict() -> None:
 
 def test_same_change_on_both_sides_is_no_conflict() -> None:
     result = merge({"name": "A", "gone": 1}, {"name": "B"}, {"name": "B"})
-    assert (result.conflicts, result.merged, result.mine) == ((), {"name": "B"}, ())
+    assert (result.conflicts, result.merged, result.local_changes) == ((), {"name": "B"}, ())
 
 
 def test_removal_and_change_of_a_property_is_a_conflict() -> None:

@@ -126,7 +126,7 @@ class ConcurrentEditing(RuleBasedStateMachine):
     def local(self, editor: int, resource: str) -> dict[str, Any]:
         if (editor, resource) not in self.open:
             self.editor_opens(editor, resource)
-        return self.open[editor, resource].mine
+        return self.open[editor, resource].local
 
     @rule(editor=EDITOR_INDEXES, resource=RESOURCES, field=st.integers(0, 3))
     def editor_changes_property(self, editor: int, resource: str, field: int) -> None:
@@ -173,7 +173,7 @@ class ConcurrentEditing(RuleBasedStateMachine):
             if isinstance(outcome, Saved):
                 self.check(resource, edit, before, after)
                 type(self).saves += 1
-                type(self).merges += bool(outcome.theirs and outcome.diff)
+                type(self).merges += bool(outcome.remote_changes and outcome.diff)
                 return
             assert isinstance(outcome, Conflicted), outcome
             type(self).conflicts += 1
@@ -186,7 +186,7 @@ class ConcurrentEditing(RuleBasedStateMachine):
         raise AssertionError("a resolved conflict is in conflict again")
 
     def check(self, resource: str, edit: Edit, before: dict[str, Any], after: dict[str, Any]) -> None:
-        versions = (edit.base, edit.mine, before, after)
+        versions = (edit.base, edit.local, before, after)
         base, local, old, new = (facts(resource, raw) for raw in versions)
         for path in base.keys() | local.keys() | old.keys() | new.keys():
             if base.get(path) == local.get(path):
@@ -244,7 +244,7 @@ class ConcurrentEditing(RuleBasedStateMachine):
         edit = self.open.pop((editor, "tool"), None)
         if edit is None:
             return
-        base, local = facts("tool", edit.base), facts("tool", edit.mine)
+        base, local = facts("tool", edit.base), facts("tool", edit.local)
         path = next((path for path in FIELDS["tool"][:2] if local.get(path) == base.get(path)), None)
         if path is None:
             return

@@ -13,7 +13,7 @@ import pytest
 from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Limits, Transport
 from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET
-from drio_tui.workspace.saving.cancellation import Stopped
+from drio_tui.workspace.saving.cancellation import RequestCancelled
 from drio_tui.workspace.saving.journal import Entry, Journal, fingerprint_of, fingerprints_of
 from drio_tui.workspace.saving.save_result import Deleted, DeletedElsewhere, Edit, Failed, Refused, Saved, Unknown
 from drio_tui.workspace.saving.saver import Saver
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 
 def entries(world: World) -> list[Entry]:
-    return world.one.journal(world.app).read().entries
+    return world.editor.journal(world.app).read().entries
 
 
 def go_offline_after(world: World, method: str) -> None:
     """Carry out the next request other than GET, lose its response, and go offline."""
 
     async def cut() -> None:
-        world.one.network.offline = True
+        world.editor.network.offline = True
 
-    world.one.network.before = [cut]
-    world.one.network.lose = {method: "answer"}
+    world.editor.network.before = [cut]
+    world.editor.network.lose = {method: "answer"}
 
 
 # --- single flight and groups ----------------------------------------------------------------------
@@ -46,10 +46,10 @@ def go_offline_after(world: World, method: str) -> None:
 
 @pytest.mark.parametrize("field", ["base", "mine", "again"])
 async def test_concurrent_saves_with_different_edits_are_all_sent(world: World, field: str) -> None:
-    editor = world.one
+    editor = world.editor
     edit = await editor.edit(TOOL, world.app, world.ids["tool a"])
     older = {**edit.base, "description": "older"}
-    other = {"base": replace(edit, base=older), "mine": replace(edit, mine=older)}.get(
+    other = {"base": replace(edit, base=older), "mine": replace(edit, local=older)}.get(
         field, replace(edit, again=("binding",))
     )
     first, second = await asyncio.gather(editor.saver.save(edit), editor.saver.save(other))
@@ -59,14 +59,14 @@ async def test_concurrent_saves_with_different_edits_are_all_sent(world: World, 
 
 
 async def test_concurrent_creates_with_different_bodies_create_two_resources(world: World) -> None:
-    saver = world.one.saver
+    saver = world.editor.saver
     outcomes = await asyncio.gather(*(saver.create(TOOL, world.app, {"name": name}) for name in ("One", "Two")))
     assert [outcome.raw["name"] for outcome in outcomes if isinstance(outcome, Saved)] == ["One", "Two"]
 
 
 @pytest.mark.parametrize("group", ["", "one-group"])
 async def test_save_with_several_requests_is_one_outcome_and_one_undo(world: World, group: str) -> None:
-    editor, ids = world.one, world.ids
+    editor, ids = world.editor, world.ids
     edit = await editor.edit(TOOL, world.app, ids["tool a"], description="new", nextToolIds=[])
     outcome = await editor.saver.save(edit, group=group)
     assert isinstance(outcome, Saved)
@@ -81,7 +81,7 @@ async def test_save_with_several_requests_is_one_outcome_and_one_undo(world: Wor
 
 
 async def test_changes_without_group_are_undone_one_by_one(world: World) -> None:
-    editor, app = world.one, world.app
+    editor, app = world.editor, world.app
     for name in ("One", "Two"):
         assert isinstance(await editor.saver.create(TOOL, app, {"name": name}), Saved)
         edit = await editor.edit(TOOL, app, world.ids["tool a"], description=name)
@@ -98,7 +98,7 @@ async def test_changes_without_group_are_undone_one_by_one(world: World) -> None
 @pytest.mark.parametrize("group", ["", "one-group"])
 @pytest.mark.parametrize("method", ["save", "create", "delete"])
 async def test_outcome_has_the_group_of_its_entry(world: World, method: str, group: str, lost: bool) -> None:
-    editor, app, saver = world.one, world.app, world.one.saver
+    editor, app, saver = world.editor, world.app, world.editor.saver
     edit = await editor.edit(TOOL, app, world.ids["tool a"], description="new")
     calls: dict[str, Coroutine[Any, Any, Any]] = {
         "save": saver.save(edit, group=group),
@@ -123,7 +123,7 @@ async def test_outcome_has_the_group_of_its_entry(world: World, method: str, gro
 
 @pytest.mark.parametrize("deploying", [False, True])
 async def test_cancelling_a_preview_does_not_cancel_the_deploy(world: World, deploying: bool) -> None:
-    editor, app = world.one, world.app
+    editor, app = world.editor, world.app
     edit = await editor.edit(TOOL, app, world.ids["tool a"], description="new")
     started, release = asyncio.Event(), asyncio.Event()
 
@@ -140,14 +140,14 @@ async def test_cancelling_a_preview_does_not_cancel_the_deploy(world: World, dep
     assert editor.saver.stop(app)
     outcome = await preview
     assert isinstance(outcome, Failed)
-    assert isinstance(outcome.error, Stopped)
+    assert isinstance(outcome.error, RequestCancelled)
     release.set()
     if deploy is not None:
         assert isinstance(await deploy, Refused), "it was sent and refused, since the app is not ready"
 
 
 async def test_deploy_is_cancelled_only_by_stop_deploy(world: World) -> None:
-    editor, app = world.one, world.app
+    editor, app = world.editor, world.app
     editor.network.hang = {"POST": "request"}
     deploy = asyncio.create_task(editor.saver.deploy(app))
     await editor.network.hung.wait()
@@ -155,18 +155,18 @@ async def test_deploy_is_cancelled_only_by_stop_deploy(world: World) -> None:
     assert editor.saver.stop_deploy(app)
     outcome = await deploy
     assert isinstance(outcome, Unknown)
-    assert isinstance(outcome.error, Stopped)
+    assert isinstance(outcome.error, RequestCancelled)
     assert "the request was given up" in str(outcome.error)
     assert [(entry.what, entry.state) for entry in entries(world)] == [("deploy", "unknown")]
 
 
 async def test_preview_of_a_deleted_resource_returns_the_edited_value(world: World, other_editor: Editor) -> None:
-    edit = await world.one.edit(TOOL, world.app, world.ids["tool c"], description="precious")
-    world.one.network.offline = True
-    assert isinstance(await world.one.saver.preview(edit), Failed)
-    world.one.network.offline = False
+    edit = await world.editor.edit(TOOL, world.app, world.ids["tool c"], description="precious")
+    world.editor.network.offline = True
+    assert isinstance(await world.editor.saver.preview(edit), Failed)
+    world.editor.network.offline = False
     await other_editor.client.delete(TOOL, edit.id, app=world.app)
-    outcome = await world.one.saver.preview(edit)
+    outcome = await world.editor.saver.preview(edit)
     assert isinstance(outcome, DeletedElsewhere)
     assert outcome.buffer["description"] == "precious"
 
@@ -176,20 +176,20 @@ async def test_preview_of_a_deleted_resource_returns_the_edited_value(world: Wor
 
 async def entry_while_sending(world: World, change: Coroutine[Any, Any, Any]) -> Entry:
     """Return the last journal entry while the request of `change` is running, and cancel it."""
-    network = world.one.network
+    network = world.editor.network
     network.hang = dict.fromkeys(("PATCH", "POST", "DELETE"), "request")
     task = asyncio.create_task(change)
     await network.hung.wait()
     network.hung.clear()
     entry = entries(world)[-1]
     network.hang = {}
-    world.one.saver.stop(world.app)
+    world.editor.saver.stop(world.app)
     await task
     return entry
 
 
 async def test_update_is_recorded_without_secrets_before_it_is_sent(world: World) -> None:
-    editor, app, id = world.one, world.app, world.ids["integration"]
+    editor, app, id = world.editor, world.app, world.ids["integration"]
     old_config = {"headers": {"X-Auth-Token": "s3cret-before", "X-Plain": "a"}}
     await editor.client.update(INTEGRATION, id, {"config": old_config}, app=app)
     config = {"headers": {"X-Api-Key": "s3cret-after", "X-Plain": "b"}}
@@ -210,7 +210,7 @@ async def test_update_is_recorded_without_secrets_before_it_is_sent(world: World
 
 
 async def test_create_is_recorded_with_fingerprints_before_it_is_sent(world: World) -> None:
-    editor, app, ids = world.one, world.app, world.ids
+    editor, app, ids = world.editor, world.app, world.ids
     body = {"name": "Search", "method": "GET", "path": "/s"}
     create = editor.saver.create(OPERATION, app, body, parent=ids["integration"], group="one-group", undoes="another")
     entry = await entry_while_sending(world, create)
@@ -243,7 +243,7 @@ async def test_create_is_recorded_with_fingerprints_before_it_is_sent(world: Wor
 
 
 async def test_delete_is_recorded_with_the_whole_resource_before_it_is_sent(world: World) -> None:
-    editor, app, ids = world.one, world.app, world.ids
+    editor, app, ids = world.editor, world.app, world.ids
     raw = await editor.raw(OPERATION, app, ids["operation"])
     links = [("tool", ids["tool a"], "binding")]
     delete = editor.saver.delete(OPERATION, app, raw["id"], links=links, place=7, undoes="another")
@@ -280,20 +280,20 @@ async def test_properties_missing_in_the_response_are_recorded_as_write_only(iso
 async def test_actions_are_sent_with_target_tool_names(world: World, other_editor: Editor) -> None:
     """For a server that does not add them: the names of remote actions and of new ones."""
     app, ids = world.app, world.ids
-    base = await world.one.raw(WIDGET, app, ids["widget"])
+    base = await world.editor.raw(WIDGET, app, ids["widget"])
     call = {"trigger": "row.select", "type": "callTool"}
     local = [*base["actions"], call | {"targetToolId": ids["tool c"], "targetToolName": "tool c"}]
     remote = [*base["actions"], call | {"targetToolId": ids["tool a"]}]
     await other_editor.client.set_actions(app, ids["widget"], remote)
-    outcome = await world.one.saver.save(Edit(WIDGET, app, ids["widget"], base, {**base, "actions": local}))
+    outcome = await world.editor.saver.save(Edit(WIDGET, app, ids["widget"], base, {**base, "actions": local}))
     assert isinstance(outcome, Saved)
-    sent = world.one.sent[-1][2]["actions"]
+    sent = world.editor.sent[-1][2]["actions"]
     assert sorted(action["targetToolName"] for action in sent) == ["tool a", "tool b", "tool c"]
 
 
 @pytest.mark.parametrize("fault", ["lost", "offline"])
 async def test_outcome_has_the_changes_written_before_the_error(world: World, fault: str) -> None:
-    editor = world.one
+    editor = world.editor
     edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="new", nextToolIds=[])
     if fault == "lost":
         editor.network.lose = {"PUT": "request"}
@@ -306,7 +306,7 @@ async def test_outcome_has_the_changes_written_before_the_error(world: World, fa
 
 
 async def test_404_for_an_existing_resource_is_refused(world: World) -> None:
-    editor = world.one
+    editor = world.editor
     edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="new")
     editor.network.refuse = [404]
     outcome = await editor.saver.save(edit)
@@ -315,7 +315,7 @@ async def test_404_for_an_existing_resource_is_refused(world: World) -> None:
 
 
 async def test_400_is_not_retried_although_the_resource_changed(world: World, other_editor: Editor) -> None:
-    editor, tool = world.one, world.ids["tool a"]
+    editor, tool = world.editor, world.ids["tool a"]
     edit = await editor.edit(TOOL, world.app, tool, description="mine")
     sent = len(editor.sent)
     editor.network.before = [lambda: other_editor.client.update(TOOL, tool, {"name": "Theirs"}, app=world.app)]
@@ -325,12 +325,12 @@ async def test_400_is_not_retried_although_the_resource_changed(world: World, ot
 
 
 async def test_saver_works_without_a_journal(world: World) -> None:
-    editor, app = world.one, world.app
+    editor, app = world.editor, world.app
     saver = Saver(editor.client)
     editor.network.lose = {"PATCH": "answer"}
     lost = await saver.save(await editor.edit(TOOL, app, world.ids["tool a"], description="new"))
     assert isinstance(lost, Unknown)
-    assert lost.verdict == "applied"
+    assert lost.read_back == "applied"
     created = await saver.create(TOOL, app, {"name": "New"})
     assert isinstance(created, Saved)
     assert isinstance(await saver.delete(TOOL, app, created.id), Deleted)
@@ -340,7 +340,7 @@ async def test_saver_works_without_a_journal(world: World) -> None:
 
 async def test_change_is_undone_from_memory_without_a_journal_file(world: World, isolated: Path) -> None:
     (isolated / "state").write_text("a file where the folder should be")
-    editor, app, tool = world.one, world.app, world.ids["tool a"]
+    editor, app, tool = world.editor, world.app, world.ids["tool a"]
     assert isinstance(await editor.saver.save(await editor.edit(TOOL, app, tool, description="new")), Saved)
     journal = editor.saver.journal(app)
     assert journal is not None
@@ -358,13 +358,13 @@ async def test_create_with_lost_response_is_looked_for_under_its_parent(
     world: World, lost: str, read_back: str
 ) -> None:
     """Among the resources with the same name under the same parent."""
-    editor, app, parent = world.one, world.app, world.ids["integration"]
+    editor, app, parent = world.editor, world.app, world.ids["integration"]
     body = {"name": "operation", "method": "POST", "path": "/other"}
     editor.network.lose = {"POST": lost}
     outcome = await editor.saver.create(OPERATION, app, body, parent=parent)
     assert isinstance(outcome, Unknown)
-    assert outcome.verdict == read_back
-    operations = await editor.saver.listed(OPERATION, app, parent)
+    assert outcome.read_back == read_back
+    operations = await editor.saver.list_resources(OPERATION, app, parent)
     assert isinstance(operations, list)
     created = [raw for raw in operations if raw["path"] == "/other"]
     assert created == ([outcome.raw] if outcome.raw else [])
@@ -373,18 +373,18 @@ async def test_create_with_lost_response_is_looked_for_under_its_parent(
 
 
 async def test_two_matching_resources_leave_a_create_unknown(world: World, other_editor: Editor) -> None:
-    editor, app = world.one, world.app
+    editor, app = world.editor, world.app
     body = {"name": "Twin", "description": "a"}
     editor.network.before = [lambda: other_editor.client.create(TOOL, body, app=app)]
     editor.network.lose = {"POST": "answer"}
     outcome = await editor.saver.create(TOOL, app, body)
     assert isinstance(outcome, Unknown)
-    assert (outcome.verdict, outcome.raw) == ("cannot tell", None)
+    assert (outcome.read_back, outcome.raw) == ("cannot tell", None)
     assert [entry.state for entry in entries(world)] == ["unknown"]
 
 
 async def test_nothing_is_created_if_the_existing_resources_cannot_be_read(world: World) -> None:
-    editor = world.one
+    editor = world.editor
     sent = len(editor.sent)
     editor.network.offline = True
     assert isinstance(await editor.saver.create(TOOL, world.app, {"name": "New"}), Failed)
@@ -393,13 +393,13 @@ async def test_nothing_is_created_if_the_existing_resources_cannot_be_read(world
 
 async def test_given_ids_replace_reading_the_existing_resources(world: World) -> None:
     """A caller that creates many resources lists them once; others were created since."""
-    editor, app = world.one, world.app
+    editor, app = world.editor, world.app
     editor.network.lose = {"POST": "request"}
     body = {"name": "tool b"}
     outcome = await editor.saver.create(TOOL, app, body, known=[world.ids["tool a"], world.ids["tool c"]])
     assert isinstance(outcome, Unknown)
     assert outcome.raw
-    assert (outcome.verdict, outcome.raw["id"]) == ("applied", world.ids["tool b"])
+    assert (outcome.read_back, outcome.raw["id"]) == ("applied", world.ids["tool b"])
 
 
 # --- deleting --------------------------------------------------------------------------------------
@@ -410,51 +410,51 @@ async def test_delete_of_a_missing_resource_is_already_deleted(
     world: World, other_editor: Editor, with_base: bool
 ) -> None:
     app, tool = world.app, world.ids["tool c"]
-    base = await world.one.raw(TOOL, app, tool) if with_base else None
+    base = await world.editor.raw(TOOL, app, tool) if with_base else None
     await other_editor.client.delete(TOOL, tool, app=app)
-    outcome = await world.one.saver.delete(TOOL, app, tool, base=base)
+    outcome = await world.editor.saver.delete(TOOL, app, tool, base=base)
     assert outcome == Deleted("tool c" if with_base else tool, already=True)
     assert entries(world) == []
 
 
 async def test_delete_answered_with_404_is_recorded_as_failed(world: World, other_editor: Editor) -> None:
     app, tool = world.app, world.ids["tool c"]
-    world.one.network.before = [lambda: other_editor.client.delete(TOOL, tool, app=app)]
-    assert await world.one.saver.delete(TOOL, app, tool) == Deleted("tool c", already=True)
+    world.editor.network.before = [lambda: other_editor.client.delete(TOOL, tool, app=app)]
+    assert await world.editor.saver.delete(TOOL, app, tool) == Deleted("tool c", already=True)
     assert [entry.state for entry in entries(world)] == ["failed"]
 
 
 async def test_delete_that_cannot_be_read_back_stays_unknown(world: World) -> None:
     go_offline_after(world, "DELETE")
-    outcome = await world.one.saver.delete(TOOL, world.app, world.ids["tool c"])
+    outcome = await world.editor.saver.delete(TOOL, world.app, world.ids["tool c"])
     assert isinstance(outcome, Unknown)
-    assert (outcome.verdict, outcome.raw) == ("cannot tell", None)
+    assert (outcome.read_back, outcome.raw) == ("cannot tell", None)
     assert [entry.state for entry in entries(world)] == ["unknown"]
 
 
 async def test_ignored_changes_do_not_prevent_a_delete(world: World, other_editor: Editor) -> None:
     app, tool = world.app, world.ids["tool c"]
-    base = await world.one.raw(TOOL, app, tool)
+    base = await world.editor.raw(TOOL, app, tool)
     await other_editor.client.update(TOOL, tool, {"description": "new", "annotations": {"title": "new"}}, app=app)
     ignoring = ["description", "annotations.title"]
-    assert not isinstance(await world.one.saver.delete(TOOL, app, tool, base=base, ignoring=ignoring[:1]), Deleted)
-    assert isinstance(await world.one.saver.delete(TOOL, app, tool, base=base, ignoring=ignoring), Deleted)
+    assert not isinstance(await world.editor.saver.delete(TOOL, app, tool, base=base, ignoring=ignoring[:1]), Deleted)
+    assert isinstance(await world.editor.saver.delete(TOOL, app, tool, base=base, ignoring=ignoring), Deleted)
 
 
 # --- deploying -------------------------------------------------------------------------------------
 
 
 async def test_deploy_of_a_deleted_app_is_refused_and_not_sent(world: World) -> None:
-    outcome = await world.one.saver.deploy("app_gone")
+    outcome = await world.editor.saver.deploy("app_gone")
     assert isinstance(outcome, Refused)
     assert outcome.error.status == 404
     assert outcome.error.message == "the app is not there any more"
-    assert not any(method == "POST" and last == "deploy" for method, last, _ in world.one.sent)
+    assert not any(method == "POST" and last == "deploy" for method, last, _ in world.editor.sent)
 
 
 @pytest.mark.parametrize("lost", ["", "answer", "request"])
 async def test_deploy_is_recorded_as_done_if_the_version_changed(world: World, lost: str) -> None:
-    editor = world.one
+    editor = world.editor
     app = (await editor.client.create(APP, {"templateId": "support", "name": "Ready"})).raw["id"]
     editor.network.lose = {"POST": lost} if lost else {}
     outcome = await editor.saver.deploy(app)

@@ -8,7 +8,13 @@ import pytest
 
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
 from drio_tui.workspace.saving.merge import FieldChange, diff
-from drio_tui.workspace.saving.save_requests import comparable, danger_of, identity_lists, needs_review, requests_for
+from drio_tui.workspace.saving.save_requests import (
+    comparable,
+    identity_lists,
+    needs_review,
+    requests_for,
+    review_reason,
+)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,7 @@ from drio_tui.workspace.saving.save_requests import comparable, danger_of, ident
 )  # fmt: skip
 def test_danger_of_each_change(kind: Kind[Any], before: dict[str, Any], after: dict[str, Any], danger: str) -> None:
     changes = diff(before, after)
-    assert [danger_of(kind, change) for change in changes] == [danger]
+    assert [review_reason(kind, change) for change in changes] == [danger]
     assert needs_review(kind, changes) == bool(danger)
 
 

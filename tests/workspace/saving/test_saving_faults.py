@@ -12,7 +12,7 @@ import pytest
 from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Limits, Transport
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL, WIDGET
-from drio_tui.workspace.saving.cancellation import Stopped
+from drio_tui.workspace.saving.cancellation import RequestCancelled
 from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.save_result import (
     Conflicted,
@@ -32,7 +32,7 @@ from tests.workspace.saving_world import Editor, World
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
 
 if TYPE_CHECKING:
-    from tests.sandbox_fixtures import InProcess
+    from tests.sandbox_fixtures import InProcessSandbox
 
 
 async def cancelled(editor: Editor, app: str, call: Awaitable[Any]) -> Any:
@@ -46,13 +46,13 @@ async def cancelled(editor: Editor, app: str, call: Awaitable[Any]) -> Any:
 
 async def test_cancelled_read_writes_nothing(world: World) -> None:
     """F10: cancelled during the read before the write."""
-    editor = world.one
+    editor = world.editor
     edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="new")
     sent = len(editor.sent)
     editor.network.hang = {"GET": "request"}
     outcome = await cancelled(editor, world.app, editor.saver.save(edit))
     assert isinstance(outcome, Failed)
-    assert isinstance(outcome.error, Stopped)
+    assert isinstance(outcome.error, RequestCancelled)
     assert "nothing was written" in str(outcome.error)
     assert len(editor.sent) == sent
     assert isinstance(await editor.saver.save(edit), Saved)
@@ -61,14 +61,14 @@ async def test_cancelled_read_writes_nothing(world: World) -> None:
 @pytest.mark.parametrize(("hanging", "read_back"), [("answer", "applied"), ("request", "not applied")])
 async def test_cancelled_write_is_read_back(world: World, hanging: str, read_back: str) -> None:
     """F10 F12: whether the change was made is read back, and it is undone if it was."""
-    editor = world.one
+    editor = world.editor
     edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="new")
     editor.network.hang = {"PATCH": hanging}
     outcome = await cancelled(editor, world.app, editor.saver.save(edit))
     assert isinstance(outcome, Unknown)
-    assert isinstance(outcome.error, Stopped)
-    assert outcome.verdict == read_back
-    assert not editor.saver.intents.busy()
+    assert isinstance(outcome.error, RequestCancelled)
+    assert outcome.read_back == read_back
+    assert not editor.saver.single_flight.is_busy()
     # A request that has not arrived may still arrive: the entry stays unknown.
     (entry,) = editor.journal(world.app).read().entries
     assert entry.state == ("done" if read_back == "applied" else "unknown")
@@ -78,7 +78,7 @@ async def test_cancelled_write_is_read_back(world: World, hanging: str, read_bac
 
 async def test_reading_back_can_be_cancelled_too(world: World) -> None:
     """F10 F12: a second `stop` cancels the read; the outcome is unknown."""
-    editor = world.one
+    editor = world.editor
     edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="new")
     editor.network.hang = {"PATCH": "answer"}
     saving = asyncio.create_task(editor.saver.save(edit))
@@ -90,15 +90,15 @@ async def test_reading_back_can_be_cancelled_too(world: World) -> None:
     editor.saver.stop(world.app)
     outcome = await saving
     assert isinstance(outcome, Unknown)
-    assert outcome.verdict == "cannot tell"
+    assert outcome.read_back == "cannot tell"
 
 
 async def test_stop_cancels_only_requests_of_the_app(world: World) -> None:
     """F10: `stop` returns false if no request of the app is running."""
-    assert not world.one.saver.stop(world.app)
-    reading = asyncio.create_task(world.one.saver.now(TOOL, world.app, world.ids["tool a"]))
+    assert not world.editor.saver.stop(world.app)
+    reading = asyncio.create_task(world.editor.saver.read(TOOL, world.app, world.ids["tool a"]))
     await asyncio.sleep(0)
-    assert not world.one.saver.stop("another app")
+    assert not world.editor.saver.stop("another app")
     assert isinstance(await reading, dict)
 
 
@@ -108,7 +108,7 @@ async def test_cancelled_delete_and_create_are_read_back(
     world: World, method: str, hanging: str, read_back: str
 ) -> None:
     """F10 F12: a request that has not arrived may still arrive, so the entry stays unknown here too."""
-    editor, app = world.one, world.app
+    editor, app = world.editor, world.app
     editor.network.hang = {"DELETE": hanging, "POST": hanging}
     call = {
         "delete": lambda: editor.saver.delete(TOOL, app, world.ids["tool c"]),
@@ -116,14 +116,14 @@ async def test_cancelled_delete_and_create_are_read_back(
     }[method]
     outcome = await cancelled(editor, app, call())
     assert isinstance(outcome, Unknown)
-    assert outcome.verdict == read_back
+    assert outcome.read_back == read_back
     (entry,) = editor.journal(app).read().entries
     assert entry.state == ("done" if read_back == "applied" else "unknown")
 
 
 async def create_with_unknown_outcome(world: World) -> Unknown:
     """Create a tool, lose the response, and go offline so that it cannot be read back."""
-    network = world.one.network
+    network = world.editor.network
     network.lose = {"POST": "answer"}
     original = network.handle_async_request
 
@@ -135,11 +135,13 @@ async def create_with_unknown_outcome(world: World) -> Unknown:
                 network.offline = True
 
     network.handle_async_request = handle  # type: ignore[method-assign]
-    outcome = await world.one.saver.create(TOOL, world.app, {"name": "Twin", "description": "a"}, intent="form 1")
+    outcome = await world.editor.saver.create(
+        TOOL, world.app, {"name": "Twin", "description": "a"}, idempotency_key="form 1"
+    )
     network.handle_async_request = original  # type: ignore[method-assign]
     network.offline = False
     assert isinstance(outcome, Unknown)
-    assert outcome.verdict == "cannot tell"
+    assert outcome.read_back == "cannot tell"
     return outcome
 
 
@@ -149,30 +151,30 @@ async def test_create_with_unknown_outcome_is_looked_for_before_it_is_sent_again
 ) -> None:
     """F08 F12: the user saves again; the created tool is found and updated to the new body."""
     await create_with_unknown_outcome(world)
-    posts = [verb for verb, *_ in world.one.sent].count("POST")
-    outcome = await world.one.saver.create(TOOL, world.app, body, intent="form 1")
+    posts = [verb for verb, *_ in world.editor.sent].count("POST")
+    outcome = await world.editor.saver.create(TOOL, world.app, body, idempotency_key="form 1")
     assert isinstance(outcome, Saved)
-    assert [verb for verb, *_ in world.one.sent].count("POST") == posts
-    twins = [raw for raw in (await world.one.client.list(TOOL, app=world.app)).items if raw["name"] == "Twin"]
+    assert [verb for verb, *_ in world.editor.sent].count("POST") == posts
+    twins = [raw for raw in (await world.editor.client.list(TOOL, app=world.app)).items if raw["name"] == "Twin"]
     assert [(raw["id"], raw["description"]) for raw in twins] == [(outcome.id, body["description"])]
-    first = world.one.journal(world.app).read().entries[0]
+    first = world.editor.journal(world.app).read().entries[0]
     assert (first.what, first.state, first.resource) == ("create", "done", outcome.id)
-    while await undo_last(world.one.saver, world.app):
+    while await undo_last(world.editor.saver, world.app):
         pass
-    assert not any(raw["name"] == "Twin" for raw in (await world.one.client.list(TOOL, app=world.app)).items)
+    assert not any(raw["name"] == "Twin" for raw in (await world.editor.client.list(TOOL, app=world.app)).items)
 
 
-async def test_remote_change_of_the_found_resource_is_not_overwritten(world: World, sandbox: InProcess) -> None:
+async def test_remote_change_of_the_found_resource_is_not_overwritten(world: World, sandbox: InProcessSandbox) -> None:
     """F05 F12: a change between finding and updating it is kept."""
     lost = await create_with_unknown_outcome(world)
-    editor, other_editor, app = world.one, Editor(sandbox, "other"), world.app
+    editor, other_editor, app = world.editor, Editor(sandbox, "other"), world.app
     (twin,) = [raw for raw in (await editor.client.list(TOOL, app=app)).items if raw["name"] == "Twin"]
     editor.network.before = [lambda: other_editor.client.update(TOOL, twin["id"], {"description": "theirs"}, app=app)]
     editor.network.refuse = [412]
     wanted = {"name": "Twin", "description": "b"}
-    outcome = await editor.saver.create(TOOL, app, wanted, intent="form 1", group="one-group")
+    outcome = await editor.saver.create(TOOL, app, wanted, idempotency_key="form 1", group="one-group")
     assert isinstance(outcome, Unknown)
-    assert (outcome.verdict, outcome.group, outcome.raw) == ("applied", "one-group", twin)
+    assert (outcome.read_back, outcome.group, outcome.raw) == ("applied", "one-group", twin)
     assert type(outcome.error) is type(lost.error)
     assert (await editor.raw(TOOL, app, twin["id"]))["description"] == "theirs"
     await other_editor.client.aclose()
@@ -181,24 +183,28 @@ async def test_remote_change_of_the_found_resource_is_not_overwritten(world: Wor
 async def test_partly_matching_resource_prevents_a_second_create(world: World) -> None:
     """F08 F12: it may be the created tool, changed by others; a second one must not be created."""
     await create_with_unknown_outcome(world)
-    (twin,) = [raw for raw in (await world.one.client.list(TOOL, app=world.app)).items if raw["name"] == "Twin"]
-    await world.one.client.update(TOOL, twin["id"], {"description": "theirs"}, app=world.app)
-    posts = [verb for verb, *_ in world.one.sent].count("POST")
+    (twin,) = [raw for raw in (await world.editor.client.list(TOOL, app=world.app)).items if raw["name"] == "Twin"]
+    await world.editor.client.update(TOOL, twin["id"], {"description": "theirs"}, app=world.app)
+    posts = [verb for verb, *_ in world.editor.sent].count("POST")
     for _ in range(2):
         body = {"name": "Twin", "description": "a"}
-        outcome = await world.one.saver.create(TOOL, world.app, body, intent="form 1", group="one-group")
+        outcome = await world.editor.saver.create(TOOL, world.app, body, idempotency_key="form 1", group="one-group")
         assert isinstance(outcome, Unknown)
-        assert (outcome.verdict, outcome.group) == ("cannot tell", "one-group")
-    assert [verb for verb, *_ in world.one.sent].count("POST") == posts
+        assert (outcome.read_back, outcome.group) == ("cannot tell", "one-group")
+    assert [verb for verb, *_ in world.editor.sent].count("POST") == posts
     # The same body from another form is another create.
-    other = await world.one.saver.create(TOOL, world.app, {"name": "Twin", "description": "a"}, intent="form 2")
+    other = await world.editor.saver.create(
+        TOOL, world.app, {"name": "Twin", "description": "a"}, idempotency_key="form 2"
+    )
     assert isinstance(other, Saved)
 
 
 @pytest.mark.parametrize("code", [409, 412])
-async def test_write_refused_after_a_remote_change_is_merged_again(world: World, sandbox: InProcess, code: int) -> None:
+async def test_write_refused_after_a_remote_change_is_merged_again(
+    world: World, sandbox: InProcessSandbox, code: int
+) -> None:
     """F05: reading again shows whether a 409 means a remote change or another conflict."""
-    editor, other_editor = world.one, Editor(sandbox, "other")
+    editor, other_editor = world.editor, Editor(sandbox, "other")
     app, tool = world.app, world.ids["tool a"]
     edit = await editor.edit(TOOL, app, tool, description="mine")
     editor.network.before = [lambda: other_editor.client.update(TOOL, tool, {"name": "Theirs"}, app=app)]
@@ -214,8 +220,8 @@ async def test_write_refused_after_a_remote_change_is_merged_again(world: World,
 
 
 @pytest.mark.parametrize("refusals", [1, 2, 3])
-async def test_save_is_tried_three_times_after_412(world: World, sandbox: InProcess, refusals: int) -> None:
-    editor = world.one
+async def test_save_is_tried_three_times_after_412(world: World, sandbox: InProcessSandbox, refusals: int) -> None:
+    editor = world.editor
     edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="mine")
     sent = len(editor.sent)
     editor.network.refuse = [412] * refusals
@@ -231,8 +237,8 @@ async def test_save_is_tried_three_times_after_412(world: World, sandbox: InProc
         [{"path": "name", "message": "is taken"}],
     ],
 )
-async def test_409_with_details_is_not_retried(world: World, sandbox: InProcess, details: Any) -> None:
-    editor, other_editor = world.one, Editor(sandbox, "other")
+async def test_409_with_details_is_not_retried(world: World, sandbox: InProcessSandbox, details: Any) -> None:
+    editor, other_editor = world.editor, Editor(sandbox, "other")
     tool = world.ids["tool a"]
     edit = await editor.edit(TOOL, world.app, tool, description="mine")
     sent = len(editor.sent)
@@ -247,7 +253,7 @@ async def test_409_with_details_is_not_retried(world: World, sandbox: InProcess,
 
 async def test_409_without_a_remote_change_is_not_retried(world: World) -> None:
     """F05: the resource did not change, so a second attempt would fail too."""
-    editor = world.one
+    editor = world.editor
     sent = len(editor.sent)
     editor.network.refuse = [409]
     edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="mine")
@@ -256,9 +262,9 @@ async def test_409_without_a_remote_change_is_not_retried(world: World) -> None:
     assert len(editor.sent) == sent + 1
 
 
-async def test_create_with_a_deleted_parent_or_target_is_refused(world: World, sandbox: InProcess) -> None:
+async def test_create_with_a_deleted_parent_or_target_is_refused(world: World, sandbox: InProcessSandbox) -> None:
     """F32: the integration of a new operation, and the tool of a new widget."""
-    editor, other_editor = world.one, Editor(sandbox, "other")
+    editor, other_editor = world.editor, Editor(sandbox, "other")
     app = world.app
     parent = (await editor.client.create(INTEGRATION, {"name": "Gone", "baseUrl": "https://a.test"}, app=app)).raw["id"]
     tool = (await editor.client.create(TOOL, {"name": "Gone too"}, app=app)).raw["id"]
@@ -274,9 +280,9 @@ async def test_create_with_a_deleted_parent_or_target_is_refused(world: World, s
     await other_editor.client.aclose()
 
 
-async def test_two_processes_of_one_profile_share_one_undo_history(world: World, sandbox: InProcess) -> None:
+async def test_two_processes_of_one_profile_share_one_undo_history(world: World, sandbox: InProcessSandbox) -> None:
     """F33: they share nothing in memory; each writes separate lines to the journal."""
-    editor, other_editor = world.one, Editor(sandbox, world.one.profile)
+    editor, other_editor = world.editor, Editor(sandbox, world.editor.profile)
     app, tool = world.app, world.ids["tool a"]
     before = sorted(raw["name"] for raw in (await other_editor.client.list(TOOL, app=app)).items)
     changes: list[Callable[[], Awaitable[Any]]] = [
@@ -303,7 +309,7 @@ async def test_two_processes_of_one_profile_share_one_undo_history(world: World,
 
 async def test_deploy_includes_the_running_save_and_is_sent_once(world: World) -> None:
     """F35: the deploy waits for the slow save, and concurrent calls send one request."""
-    editor, app = world.one, world.app
+    editor, app = world.editor, world.app
     release = asyncio.Event()
     editor.network.before = [release.wait]
     edit = await editor.edit(TOOL, app, world.ids["tool a"], description="in the deploy")
@@ -325,7 +331,7 @@ async def test_deploy_includes_the_running_save_and_is_sent_once(world: World) -
 
 async def test_cancelling_a_change_that_waits_for_a_deploy_keeps_the_deploy(world: World) -> None:
     """F35: cancelling a save does not cancel the deploy that it waits for."""
-    editor, app = world.one, world.app
+    editor, app = world.editor, world.app
     edit = await editor.edit(TOOL, app, world.ids["tool a"], description="not in the deploy")
     started, release = asyncio.Event(), asyncio.Event()
 
@@ -340,7 +346,7 @@ async def test_cancelling_a_change_that_waits_for_a_deploy_keeps_the_deploy(worl
         await asyncio.sleep(0)
     outcome = await saving
     assert isinstance(outcome, Failed)
-    assert isinstance(outcome.error, Stopped)
+    assert isinstance(outcome.error, RequestCancelled)
     assert not editor.saver.stop(app)
     release.set()
     assert not isinstance(await deploying, Failed | Unknown), "it was sent and had a response"
@@ -348,9 +354,9 @@ async def test_cancelling_a_change_that_waits_for_a_deploy_keeps_the_deploy(worl
     assert (verbs.count("PATCH"), verbs[-1]) == (0, "POST")
 
 
-async def test_concurrent_delete_of_one_resource_is_already_deleted(world: World, sandbox: InProcess) -> None:
+async def test_concurrent_delete_of_one_resource_is_already_deleted(world: World, sandbox: InProcessSandbox) -> None:
     """F04: the second delete returns `already`."""
-    editor, other_editor = world.one, Editor(sandbox, "other")
+    editor, other_editor = world.editor, Editor(sandbox, "other")
     editor.network.before = [lambda: other_editor.client.delete(TOOL, world.ids["tool c"], app=world.app)]
     outcome = await editor.saver.delete(TOOL, world.app, world.ids["tool c"])
     assert isinstance(outcome, Deleted)

@@ -54,6 +54,6 @@ EDITORS: dict[str, tuple[EditorSpec, ...]] = {
 """The editors by kind, in the order of their pages."""
 
 
-def special_members(kind: str) -> frozenset[str]:
+def editor_properties(kind: str) -> frozenset[str]:
     """Return the properties of a kind that the generic form leaves to these editors."""
     return frozenset(name for spec in EDITORS.get(kind, ()) for name in spec.properties)

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option as Line
 
 from drio_tui.api import models
 from drio_tui.api.errors import FieldError
-from drio_tui.schema.fields import Field, Hints, Option, Reader, Reference
+from drio_tui.schema.fields import Field, Option, Reference, SchemaOverlay, SchemaReader
 from drio_tui.schema.form import FormModel
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key, movement
@@ -23,13 +23,13 @@ from drio_tui.ui.editing.editors.base import Editor, EditorContext, Notes, notif
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.group_widgets import AddLine
 from drio_tui.ui.forms.schema_form import SchemaForm
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run import mapping
 from drio_tui.workspace.run.schema_examples import sample_of
 
 _TARGET = "actions[].targetToolId"
-_HINTS = Hints(
+_HINTS = SchemaOverlay(
     extra={
         "actions[].targetToolName": {"readOnly": True},
         _TARGET: {"title": "Target tool", "description": "The tool that is called, for callTool."},
@@ -105,7 +105,7 @@ class ActionsEditor(Editor):
                 action["targetToolName"] = tool.name
         return action
 
-    def problems(self) -> list[FieldError]:
+    def validate(self) -> list[FieldError]:
         errors = list(self.server_errors)
         if self._unsupported or not self.dirty:
             return errors
@@ -134,7 +134,7 @@ class ActionsEditor(Editor):
         mappings = config.get("fieldMappings") if isinstance(config, dict) else None
         saved = self.context.sample(self.resource.get("toolId"))
         result = sample.result if saved is None else saved
-        return mapping.scope_of(mappings if isinstance(mappings, dict) else {}, result, sample.given)
+        return mapping.scope_of(mappings if isinstance(mappings, dict) else {}, result, sample.tool_input)
 
     # -- on the screen ----------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ class ActionsEditor(Editor):
             name = tool.name if tool is not None else f"{target} (not there)"
             parts.append(_column(f"→ {name}", 18))
         parts.append(_column(template, 18))
-        parts.append(safe_line(_text(action.get("callMode")), 10, "$foreground-muted"))
+        parts.append(sanitize_line(_text(action.get("callMode")), 10, "$foreground-muted"))
         return Content.assemble(*parts)
 
     def _selected_notes(self, scope: Mapping[str, Any]) -> Iterator[Content]:
@@ -251,7 +251,9 @@ class ActionsEditor(Editor):
                 else status_text("warning", "There is no sample to try the template on.")
             )
         if template:
-            yield Content.assemble(("Sends ", "$foreground-muted"), safe_line(mapping.rendered(template, scope), 200))
+            yield Content.assemble(
+                ("Sends ", "$foreground-muted"), sanitize_line(mapping.rendered(template, scope), 200)
+            )
         primitive, trigger = _text(self.resource.get("primitive")), _text(action.get("trigger"))
         usual = mapping.TRIGGERS.get(primitive)
         if usual and trigger and trigger not in usual:
@@ -262,7 +264,8 @@ class ActionsEditor(Editor):
             value = scope.get(root)
             if value is not None:
                 yield Content.assemble(
-                    safe_line(f"{{{{ {name} }}}}  "), safe_line(mapping.brief(value), 80, "$foreground-muted")
+                    sanitize_line(f"{{{{ {name} }}}}  "),
+                    sanitize_line(mapping.one_line_preview(value), 80, "$foreground-muted"),
                 )
 
     # -- editing ----------------------------------------------------------------------------------
@@ -292,9 +295,9 @@ class ActionsEditor(Editor):
         usual = mapping.TRIGGERS.get(_text(self.resource.get("primitive")), ("button.click",))
         model = FormModel(self._action_field)
         for name, text in (("trigger", usual[0]), ("type", "callTool"), ("callMode", "once")):
-            node, rest = model.nearest(name)
+            node, rest = model.nearest_node(name)
             if not rest:
-                node.take(text)
+                node.assign(text)
         self.models.append(model)
         self.selected = len(self.models) - 1
         self.mark_changed()
@@ -331,9 +334,9 @@ class ActionsEditor(Editor):
         steps = path.split(".")
         if len(steps) == 3 and steps[1].isdigit() and int(steps[1]) < len(self.models):
             number = int(steps[1])
-            node, rest = self.models[number].nearest("targetToolId")
+            node, rest = self.models[number].nearest_node("targetToolId")
             if not rest:
-                node.take(id)
+                node.assign(id)
                 self.selected = number
                 self.mark_changed()
                 for row in self.query(FieldRow):
@@ -361,12 +364,12 @@ def _action_field_of(context: EditorContext) -> Field:
     """Return the field of an action: from the server's schema where it describes the list, else from our model."""
     if context.body is not None:
         reader, schema = context.body
-        body = Reader(reader.schemas.root, _HINTS).field(schema)
-        actions = body.members.get("actions") if body.kind == "object" else None
+        body = SchemaReader(reader.schemas.root, _HINTS).field(schema)
+        actions = body.properties.get("actions") if body.kind == "object" else None
         if actions is not None and actions.kind == "array" and actions.item.kind == "object":
             return actions.item
     root = models.ActionsInput.model_json_schema(by_alias=True)
-    return Reader(root, _HINTS).field(root).members["actions"].item
+    return SchemaReader(root, _HINTS).field(root).properties["actions"].item
 
 
 def _text(value: Any) -> str:
@@ -374,7 +377,7 @@ def _text(value: Any) -> str:
 
 
 def _column(text: str, width: int) -> Content:
-    shown = safe_line(text, width)
+    shown = sanitize_line(text, width)
     return Content.assemble(shown, " " * (width - shown.cell_length + 1))
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from textual.content import Content
 
-from drio_tui.schema.fields import Hints
+from drio_tui.schema.fields import SchemaOverlay
 from drio_tui.ui.editing.editors.base import status_text
 from drio_tui.ui.editing.editors.form_editor import FormEditor
-from drio_tui.ui.widgets.sanitize import safe_line
-from drio_tui.workspace.lint.annotations import EXPLAINED, words
+from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.workspace.lint.annotations import ANNOTATION_HELP, annotation_notes
 
 
 class AnnotationsEditor(FormEditor):
@@ -19,9 +19,10 @@ class AnnotationsEditor(FormEditor):
     properties = ("annotations",)
     model_name = "ToolPatch"
     nested = True
-    hints = Hints(
+    hints = SchemaOverlay(
         extra={
-            f"annotations.{name}": {"title": title, "description": text} for name, (title, text) in EXPLAINED.items()
+            f"annotations.{name}": {"title": title, "description": text}
+            for name, (title, text) in ANNOTATION_HELP.items()
         }
     )
 
@@ -34,9 +35,9 @@ class AnnotationsEditor(FormEditor):
 
     def notes(self) -> list[Content]:
         lines = [Content.styled("What clients make of it", "bold $text-primary")]
-        for note in words(self.model.value(), self.method()):
+        for note in annotation_notes(self.model.value(), self.method()):
             lines.append(
-                status_text("warning", note.text) if note.tone == "warning" else safe_line(f"• {note.text}", 300)
+                status_text("warning", note.text) if note.tone == "warning" else sanitize_line(f"• {note.text}", 300)
             )
         tail = "These are hints: clients need not follow them, and should not trust those of unknown servers."
-        return [*super().notes(), *lines, Content(), safe_line(tail, 200, "$foreground-muted")]
+        return [*super().notes(), *lines, Content(), sanitize_line(tail, 200, "$foreground-muted")]

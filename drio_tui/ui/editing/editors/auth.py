@@ -12,9 +12,9 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
 from drio_tui.api.errors import FieldError
-from drio_tui.schema.fields import Reader
+from drio_tui.schema.fields import SchemaReader
 from drio_tui.schema.form import FormModel
-from drio_tui.schema.leaves import SecretLeaf
+from drio_tui.schema.leaves import SecretNode
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
@@ -22,7 +22,7 @@ from drio_tui.ui.editing.editors.base import Editor, Notes, status_text
 from drio_tui.ui.editing.editors.form_editor import FormEditor
 from drio_tui.ui.editing.editors.tag_input import TagInput
 from drio_tui.ui.forms.inputs import Picker
-from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.snapshot import Resource
 
 _STATUS = {"valid": "good", "pending": "warning", "invalid": "bad", "error": "bad"}
@@ -112,15 +112,15 @@ class AuthEditor(FormEditor):
         schema["type"] = "object"
         schema.pop("scopes", None)
         config = {name: value for name, value in (self._config or {}).items() if name != "scopes"}
-        self.model = FormModel(Reader(schema).field(schema), None if self.is_new else config)
+        self.model = FormModel(SchemaReader(schema).field(schema), None if self.is_new else config)
         if self.is_new and config:
-            self.model.take({**self.model.value(), **config})
+            self.model.assign({**self.model.value(), **config})
         if not self.is_new and self.resource.get("secretRef", "unknown") in (None, ""):
             for leaf in self._secret_leaves():
                 leaf.kept = False
 
-    def _secret_leaves(self) -> Iterator[SecretLeaf]:
-        return (node for node in self.model.root.walk() if isinstance(node, SecretLeaf))
+    def _secret_leaves(self) -> Iterator[SecretNode]:
+        return (node for node in self.model.root.walk() if isinstance(node, SecretNode))
 
     def value(self, *, secrets: bool = True) -> dict[str, Any]:
         value: dict[str, Any] = {name: self.base[name] for name in ("providerKey",) if name in self.base}
@@ -148,10 +148,10 @@ class AuthEditor(FormEditor):
             return
         self.scopes = _texts(config.get("scopes"))
         self._scopes_removed = "scopes" not in config
-        self.model.take({name: inner for name, inner in config.items() if name != "scopes"})
+        self.model.assign({name: inner for name, inner in config.items() if name != "scopes"})
         self.rebuild_form()
 
-    def problems(self) -> list[FieldError]:
+    def validate(self) -> list[FieldError]:
         errors = [FieldError(f"config.{error.path}".rstrip("."), error.message) for error in self.model.check()]
         if self.is_new and self.provider is None:
             errors.append(FieldError("providerKey", "is required"))
@@ -171,12 +171,12 @@ class AuthEditor(FormEditor):
         if self.provider is None:
             key = self.resource.get("providerKey") or self.resource.get("providerName")
             if isinstance(key, str) and key:
-                return Content.assemble(safe_line(key, 60), (" (not offered any more)", "$text-warning"))
+                return Content.assemble(sanitize_line(key, 60), (" (not offered any more)", "$text-warning"))
             return Content.styled("choose a provider…", "$foreground-muted")
         return Content.assemble(
-            safe_line(self.provider.name, 40, "bold"),
+            sanitize_line(self.provider.name, 40, "bold"),
             "  ",
-            safe_line(_provider_summary(self.provider), 60, "$foreground-muted"),
+            sanitize_line(_provider_summary(self.provider), 60, "$foreground-muted"),
         )
 
     def _scope_choices(self) -> list[Choice[str]]:
@@ -197,7 +197,9 @@ class AuthEditor(FormEditor):
 
     def focus_property(self, path: str) -> None:
         """Focus the field at a path; for `config` alone, the first required secret that has no value."""
-        unset = (leaf for leaf in self._secret_leaves() if leaf.field.required and not leaf.kept and not leaf.typed)
+        unset = (
+            leaf for leaf in self._secret_leaves() if leaf.field.required and not leaf.kept and not leaf.typed_text
+        )
         missing = next(unset, None) if path == "config" else None
         if missing is not None:
             self.form.show_node(missing)
@@ -222,19 +224,19 @@ class AuthEditor(FormEditor):
         error = self.resource.get("lastError")
         text = error.get("message") if isinstance(error, Mapping) else error
         if isinstance(text, str) and text:
-            lines += [Content.styled("Last error", "bold"), safe(text[:2000], "$text-error", multiline=True)]
+            lines += [Content.styled("Last error", "bold"), sanitize(text[:2000], "$text-error", multiline=True)]
         validated_at = self.resource.get("lastValidatedAt")
         if isinstance(validated_at, str):
-            lines.append(Content.assemble(("Last checked ", "$foreground-muted"), safe_line(validated_at, 40)))
+            lines.append(Content.assemble(("Last checked ", "$foreground-muted"), sanitize_line(validated_at, 40)))
         secret = self.resource.get("secretRef")
         if isinstance(secret, str) and secret:
             lines.append(Content.styled("A secret is kept on the server; it is never shown.", "$foreground-muted"))
         if self.provider is not None:
             lines += [Content(), Content.styled("Provider", "bold $text-primary")]
-            lines += [safe_line(_provider_summary(self.provider), 100)]
+            lines += [sanitize_line(_provider_summary(self.provider), 100)]
             link = self.provider.get("docsUrl")
             if isinstance(link, str):
-                lines.append(safe_line(link, 200, "$text-accent"))
+                lines.append(sanitize_line(link, 200, "$text-accent"))
         if not self.is_new:
             note = "The provider was chosen when the connection was created, and cannot be changed."
             lines.append(Content.styled(note, "$foreground-muted"))

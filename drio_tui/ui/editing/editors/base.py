@@ -14,12 +14,12 @@ from textual.widgets import Static
 
 from drio_tui.api.errors import FieldError
 from drio_tui.api.models import changes
-from drio_tui.schema.fields import Reader
+from drio_tui.schema.fields import SchemaReader
 from drio_tui.schema.resolve import Json
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.run.run_history import Kept
+from drio_tui.workspace.run.run_history import RunHistory
 
 WIDE = 100
 """Width in cells from which an editor shows its notes beside it instead of below."""
@@ -34,9 +34,9 @@ class EditorContext:
     hash: they show what changed since a tool was bound. `run_store` holds the samples saved in the playground.
     """
 
-    body: tuple[Reader, Json] | None = None
+    body: tuple[SchemaReader, Json] | None = None
     schemas: Mapping[str, Json] = field(default_factory=dict)
-    run_store: Kept | None = None
+    run_store: RunHistory | None = None
     _samples: dict[str, Json] = field(default_factory=dict, repr=False)
 
     def sample(self, tool: Json) -> Json:
@@ -180,7 +180,7 @@ class Editor(Widget):
         """Whether there is anything to save."""
         return bool(self.changes() or self.resend)
 
-    def problems(self) -> list[FieldError]:
+    def validate(self) -> list[FieldError]:
         """Return the errors that prevent saving, each with the path of its property."""
         return list(self.server_errors)
 
@@ -247,7 +247,7 @@ MARKS = {"good": ("✓ ", "$text-success"), "warning": ("! ", "$text-warning"), 
 
 def status_text(status: str, text: str, width: int = 400) -> Content:
     """Return a line with the symbol and colour of a status of `MARKS`. `text` may be hostile."""
-    return Content.assemble(MARKS[status], safe_line(text, width, "$text-error" if status == "bad" else ""))
+    return Content.assemble(MARKS[status], sanitize_line(text, width, "$text-error" if status == "bad" else ""))
 
 
 def _first_segment(path: str) -> str:

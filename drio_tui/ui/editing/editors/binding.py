@@ -14,12 +14,12 @@ from textual.content import Content
 from drio_tui.api.errors import FieldError
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.dialogs.select_dialog import name_typed
+from drio_tui.ui.dialogs.select_dialog import new_name
 from drio_tui.ui.editing.editors.base import Editor, Notes, status_text
 from drio_tui.ui.editing.editors.search_list import NEW, SearchList, SearchRow, new_resource_row
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.widgets.values import schema_lines
-from drio_tui.workspace.lint.binding import Candidate, SchemaChange, candidates, schema_changes, standing
+from drio_tui.workspace.lint.binding import Candidate, SchemaChange, binding_state, candidates, schema_changes
 from drio_tui.workspace.model.snapshot import Resource
 
 NEW_OPERATION = "new operation…"
@@ -66,9 +66,9 @@ class BindingEditor(Editor):
             return {"binding": None} if self._unbound and "binding" in self.base else dict(self.base)
         return {"binding": dict(self.binding)}
 
-    def problems(self) -> list[FieldError]:
-        errors = super().problems()
-        if self.dirty and self.operation_id and standing(self.binding, self.snapshot) == "missing":
+    def validate(self) -> list[FieldError]:
+        errors = super().validate()
+        if self.dirty and self.operation_id and binding_state(self.binding, self.snapshot) == "missing":
             errors.append(FieldError("binding.integrationOperationId", "names an operation that is not there"))
         return errors
 
@@ -106,7 +106,7 @@ class BindingEditor(Editor):
             yield status_text("bad", f"{error.path} {error.message}")
         operation = self.operation
         name = operation.name if operation is not None else self.operation_id
-        match standing(self.binding, self.snapshot):
+        match binding_state(self.binding, self.snapshot):
             case "unbound":
                 yield status_text("warning", "It is bound to nothing yet.")
             case "missing":
@@ -130,7 +130,7 @@ class BindingEditor(Editor):
             if not search_text and candidate.integration is not integration:
                 integration = candidate.integration
                 name = candidate.integration.name if candidate.integration else "(integration unknown)"
-                rows.append(SearchRow(safe_line(name, 60, "$text-primary bold")))
+                rows.append(SearchRow(sanitize_line(name, 60, "$text-primary bold")))
             line = self._operation_row(candidate, with_integration=bool(search_text))
             rows.append(SearchRow(line, candidate.operation.id))
         if not rows:
@@ -140,16 +140,16 @@ class BindingEditor(Editor):
     def _operation_row(self, candidate: Candidate, *, with_integration: bool) -> Content:
         is_bound = candidate.operation.id == self.operation_id
         mark = ("● ", "$text-accent") if is_bound else "  "
-        stale = is_bound and standing(self.binding, self.snapshot) == "stale" and not self._rebound
+        stale = is_bound and binding_state(self.binding, self.snapshot) == "stale" and not self._rebound
         parts: list[Content | str | tuple[str, str]] = [
             mark,
-            safe_line(candidate.operation.name, 36, "bold" if is_bound else ""),
+            sanitize_line(candidate.operation.name, 36, "bold" if is_bound else ""),
         ]
-        parts += ["  ", safe_line(candidate.call, 40, "$foreground-muted")]
+        parts += ["  ", sanitize_line(candidate.call, 40, "$foreground-muted")]
         if stale:
             parts.append(("  stale", "$text-warning"))
         if with_integration and candidate.integration is not None:
-            parts += ["  ", safe_line(candidate.integration.name, 24, "$text-accent")]
+            parts += ["  ", sanitize_line(candidate.integration.name, 24, "$text-accent")]
         return Content.assemble(*parts)
 
     def _show_operation(self) -> None:
@@ -162,12 +162,12 @@ class BindingEditor(Editor):
         self.query_one("#notes", Notes).show_lines(self._operation_lines(operation) if operation is not None else ())
 
     def _operation_lines(self, operation: Resource) -> Iterator[Content]:
-        yield safe_line(operation.name, 80, "bold $text-primary")
-        yield safe_line(f"{operation.text('method')} {operation.text('path')}", 200)
+        yield sanitize_line(operation.name, 80, "bold $text-primary")
+        yield sanitize_line(f"{operation.text('method')} {operation.text('path')}", 200)
         description = operation.text("description")
         if description:
-            yield safe_line(description, 400, "$foreground-muted")
-        if operation.id == self.operation_id and standing(self.binding, self.snapshot) == "stale":
+            yield sanitize_line(description, 400, "$foreground-muted")
+        if operation.id == self.operation_id and binding_state(self.binding, self.snapshot) == "stale":
             yield Content()
             yield from difference(self.binding, operation, self.context.schemas)
         yield Content()
@@ -225,8 +225,8 @@ def difference(binding: Mapping[str, Any] | None, operation: Resource, schemas: 
     yield Content.styled("Changed since the tool was bound", "bold $text-warning")
     bound = binding.get("schemaHashAtBindTime") if binding else None
     if not isinstance(bound, str) or bound not in schemas:
-        yield Content.assemble("  then ", safe_line(str(bound), 60, "$foreground-muted"))
-        yield Content.assemble("  now  ", safe_line(str(operation.get("schemaHash")), 60, "$foreground-muted"))
+        yield Content.assemble("  then ", sanitize_line(str(bound), 60, "$foreground-muted"))
+        yield Content.assemble("  now  ", sanitize_line(str(operation.get("schemaHash")), 60, "$foreground-muted"))
         yield Content.styled(
             "  drio does not keep the earlier schema, and drio-tui has not seen it.", "$foreground-muted"
         )
@@ -239,11 +239,11 @@ def difference(binding: Mapping[str, Any] | None, operation: Resource, schemas: 
 
 def _change_line(change: SchemaChange) -> Content:
     """Return a schema change as a line."""
-    parts: list[Content | str | tuple[str, str]] = [_SIGNS[change.what], safe_line(change.path, 60)]
+    parts: list[Content | str | tuple[str, str]] = [_SIGNS[change.what], sanitize_line(change.path, 60)]
     if change.what == "changed":
-        parts += [": ", safe_line(change.before, 60, "$foreground-muted"), " → ", safe_line(change.after, 60)]
+        parts += [": ", sanitize_line(change.before, 60, "$foreground-muted"), " → ", sanitize_line(change.after, 60)]
     else:
-        parts += ["  ", safe_line(change.before or change.after, 60, "$foreground-muted")]
+        parts += ["  ", sanitize_line(change.before or change.after, 60, "$foreground-muted")]
     if change.breaks:
         parts.append(("  can break calls", "$text-warning"))
     return Content.assemble(*parts)
@@ -251,4 +251,4 @@ def _change_line(change: SchemaChange) -> Content:
 
 def _new_operation_name(search_text: str) -> str:
     """Return the name of a new operation; a path that was searched for is not a name."""
-    return "" if search_text.lstrip().startswith("/") else name_typed(search_text, NEW_OPERATION)
+    return "" if search_text.lstrip().startswith("/") else new_name(search_text, NEW_OPERATION)

@@ -11,12 +11,12 @@ from textual.style import Style
 
 from drio_tui import contrast
 from drio_tui.contrast import Rgb
-from drio_tui.schema.fields import Hints
+from drio_tui.schema.fields import SchemaOverlay
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.editing.editors.base import status_text
 from drio_tui.ui.editing.editors.form_editor import FormEditor
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 _PREVIEW_WIDTH = 34
 _CORNERS = {"none": "┌┐└┘"}
@@ -31,7 +31,7 @@ class BrandingEditor(FormEditor):
     properties = ("branding",)
     model_name = "AppPatch"
     nested = True
-    hints = Hints(
+    hints = SchemaOverlay(
         extra={
             "branding.fontFamily": {"description": "By name; a client that does not have it shows its own."},
             "branding.backgroundColor": {"description": "Behind everything. Text on it is black or white."},
@@ -60,7 +60,7 @@ class BrandingEditor(FormEditor):
         for pair in contrast.pairs(branding):
             sample = Content.styled(" Aa ", _style(pair.front, pair.ground))
             contrast_line = status_text(
-                _STATUS[pair.grade], f"{contrast.shown(pair.ratio):>4}:1 {pair.grade:<3}  {pair.what}", 60
+                _STATUS[pair.grade], f"{contrast.ratio_text(pair.ratio):>4}:1 {pair.grade:<3}  {pair.what}", 60
             )
             lines.append(Content.assemble(sample, " ", contrast_line))
             if pair.better:
@@ -90,7 +90,9 @@ class BrandingEditor(FormEditor):
             gap = " " * max(0, width - inner.cell_length)
             return Content.assemble(("│ ", edge), inner, (gap, plain), (" │", edge))
 
-        title = safe_line(name if isinstance(name, str) and name else "Your app", width, _style(primary, ground, True))
+        title = sanitize_line(
+            name if isinstance(name, str) and name else "Your app", width, _style(primary, ground, True)
+        )
         button = Content.styled("  Open ticket  ", _style(label, accent, True))
         lines = [
             Content.styled(corners[0] + "─" * (_PREVIEW_WIDTH - 2) + corners[1], edge),
@@ -102,12 +104,12 @@ class BrandingEditor(FormEditor):
         font = branding.get("fontFamily")
         caption = f"Font {font}" if isinstance(font, str) and font else "No font chosen"
         caption += f" · corners {radius}" + (f" ({_RADII[radius]})" if radius in _RADII else "") if radius else ""
-        return [*lines, safe_line(caption, 60, "$foreground-muted")]
+        return [*lines, sanitize_line(caption, 60, "$foreground-muted")]
 
     def action_readable(self) -> None:
         for pair in contrast.pairs(self._branding()):
             if pair.better:
-                self.put(pair.member, pair.better)
+                self.set_field(pair.member, pair.better)
                 return
         self.notify("Every colour can be read already.", markup=False)
 

@@ -16,10 +16,10 @@ from textual.widgets.option_list import Option
 from drio_tui.api.errors import FieldError
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key, movement
-from drio_tui.ui.dialogs.select_dialog import name_typed
+from drio_tui.ui.dialogs.select_dialog import new_name
 from drio_tui.ui.editing.editors.base import Editor, Notes, notify_at_end, status_text
 from drio_tui.ui.editing.editors.search_list import NEW, SearchList, SearchRow, new_resource_row
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.lint.tool_chain import Chains, Line, ids
 from drio_tui.workspace.model.search import rank
 
@@ -80,12 +80,12 @@ class ChainEditor(Editor):
             return dict(self.base)
         return {"nextToolIds": list(self.next_tools)}
 
-    def problems(self) -> list[FieldError]:
-        errors = super().problems()
+    def validate(self) -> list[FieldError]:
+        errors = super().validate()
         if not self.dirty:
             return errors
         chains = self.chains()
-        cycle = chains.circle(self.tool)
+        cycle = chains.cycle(self.tool)
         if cycle:
             path = " → ".join(chains.name(tool) for tool in cycle)
             errors.append(FieldError("nextToolIds", f"runs in a circle: {path}"))
@@ -110,7 +110,7 @@ class ChainEditor(Editor):
 
     def show(self) -> None:
         chains = self.chains()
-        title = Content.assemble(safe_line(chains.name(self.tool), 40, "bold"), " hands its result to")
+        title = Content.assemble(sanitize_line(chains.name(self.tool), 40, "bold"), " hands its result to")
         empty = [Content.styled("no tool yet", "$foreground-muted")] if not self.next_tools else []
         errors = [status_text("bad", f"{error.path} {error.message}") for error in self.server_errors]
         self.query_one("#title", Notes).show_lines([*errors, title, *empty])
@@ -129,7 +129,7 @@ class ChainEditor(Editor):
             known = isinstance(tool, str) and tool in chains.names
             tail = ("", "") if known else ("  not there", "$text-error")
             name = chains.name(tool) if isinstance(tool, str) else repr(tool)[:40]
-            yield Content.assemble((f"{number + 1:3} ", "$foreground-muted"), safe_line(name, 60), tail)
+            yield Content.assemble((f"{number + 1:3} ", "$foreground-muted"), sanitize_line(name, 60), tail)
 
     def _rows(self, search_text: str) -> list[SearchRow]:
         chains = self.chains()
@@ -137,19 +137,19 @@ class ChainEditor(Editor):
         for number, (tool, name) in enumerate(chains.names.items()):
             resource = self.snapshot.resource("tool", tool)
             score = rank(search_text, name, resource.text("key") if resource else "")
-            disabled_reason = chains.refusal(self.tool, tool)
+            disabled_reason = chains.why_not_linkable(self.tool, tool)
             if score is None or tool in self.next_tools:
                 continue
             line = Content.assemble(
                 ("✗ ", "$text-error") if disabled_reason else ("+ ", "$text-accent"),
-                safe_line(name, 40, "$foreground-muted" if disabled_reason else ""),
+                sanitize_line(name, 40, "$foreground-muted" if disabled_reason else ""),
             )
             penalty = 100 if disabled_reason and not search_text else 0
             ranked.append((score + penalty, number, SearchRow(line, tool, disabled_reason)))
         rows = [row for _, _, row in sorted(ranked, key=lambda entry: entry[:2])]
         if not rows:
             rows.append(SearchRow(Content.styled("No other tool matches.", "$foreground-muted")))
-        return [*rows, new_resource_row(NEW_TOOL, name_typed(search_text, NEW_TOOL))]
+        return [*rows, new_resource_row(NEW_TOOL, new_name(search_text, NEW_TOOL))]
 
     def _chain_lines(self, chains: Chains) -> Iterator[Content]:
         yield Content.styled("All chains", "bold $text-primary")
@@ -160,7 +160,7 @@ class ChainEditor(Editor):
             yield self._chain_line(line, chains)
         if not lines:
             yield Content.styled("No tool hands its result on.", "$foreground-muted")
-        unchained = chains.alone()
+        unchained = chains.isolated_tools()
         if unchained:
             yield Content()
             yield Content.styled("On their own", "bold $text-primary")
@@ -179,7 +179,7 @@ class ChainEditor(Editor):
         branch = line.branch if len(line.branch) <= 80 else "… " + line.branch[-78:]
         marker = ("▶ ", "$text-success") if line.start else ""
         return Content.assemble(
-            marker, (branch, "$foreground-muted"), safe_line(chains.name(line.tool), 40, style), tail
+            marker, (branch, "$foreground-muted"), sanitize_line(chains.name(line.tool), 40, style), tail
         )
 
     # -- what is done -----------------------------------------------------------------------------
@@ -195,9 +195,7 @@ class ChainEditor(Editor):
         event.stop()
         row = event.row
         if row.value == NEW:
-            self.post_message(
-                self.NewWanted(self, "tool", "nextToolIds", name_typed(event.search.search_text, NEW_TOOL))
-            )
+            self.post_message(self.NewWanted(self, "tool", "nextToolIds", new_name(event.search.search_text, NEW_TOOL)))
         elif row.value and not row.disabled_reason:
             self.next_tools.append(row.value)
             event.search.clear_search()

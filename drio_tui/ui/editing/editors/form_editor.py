@@ -12,19 +12,19 @@ from textual.widget import Widget
 
 from drio_tui.api import models
 from drio_tui.api.errors import FieldError
-from drio_tui.schema.fields import Field, Hints, Reader
+from drio_tui.schema.fields import Field, SchemaOverlay, SchemaReader
 from drio_tui.schema.form import FormModel
-from drio_tui.schema.leaves import Leaf
-from drio_tui.schema.resolve import Json, UnsupportedReference
+from drio_tui.schema.leaves import ScalarNode
+from drio_tui.schema.resolve import Json, UnsupportedSchema
 from drio_tui.ui.editing.editors.base import Editor, EditorContext, Notes
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.schema_form import SchemaForm
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.snapshot import Snapshot
 
 
 def field_for(
-    properties: Sequence[str], model_name: str, hints: Hints, context: EditorContext, *, nested: bool = False
+    properties: Sequence[str], model_name: str, hints: SchemaOverlay, context: EditorContext, *, nested: bool = False
 ) -> Field:
     """Return the field of an object with these properties, as a form shows it.
 
@@ -34,7 +34,7 @@ def field_for(
     if context.body is not None:
         reader, schema = context.body
         described = _subset(properties, reader.schemas.root, schema, hints)
-        if described is not None and (not nested or described.members[properties[0]].kind == "object"):
+        if described is not None and (not nested or described.properties[properties[0]].kind == "object"):
             return described
     root = getattr(models, model_name).model_json_schema(by_alias=True)
     modelled = _subset(properties, root, root, hints)
@@ -42,12 +42,12 @@ def field_for(
     return modelled
 
 
-def _subset(names: Sequence[str], root: Json, schema: Json, hints: Hints) -> Field | None:
+def _subset(names: Sequence[str], root: Json, schema: Json, hints: SchemaOverlay) -> Field | None:
     """Return the field of an object with only these properties of a schema, None if the schema lacks one."""
-    reader = Reader(root, hints)
+    reader = SchemaReader(root, hints)
     try:
         flat, _ = reader.schemas.flat(schema)
-    except UnsupportedReference:
+    except UnsupportedSchema:
         return None
     properties = flat.get("properties")
     if not isinstance(properties, Mapping) or not all(name in properties for name in names):
@@ -56,7 +56,7 @@ def _subset(names: Sequence[str], root: Json, schema: Json, hints: Hints) -> Fie
     required = [name for name in all_required if name in names] if isinstance(all_required, list) else []
     kept = {name: properties[name] for name in names}
     field = reader.field({"type": "object", "properties": kept, "required": required})
-    return field if all(name in field.members for name in names) else None
+    return field if all(name in field.properties for name in names) else None
 
 
 class FormEditor(Editor):
@@ -71,7 +71,7 @@ class FormEditor(Editor):
     nested: ClassVar[bool] = False
     """Whether the form shows the properties of the object in the editor's only property."""
 
-    hints: ClassVar[Hints] = Hints()
+    hints: ClassVar[SchemaOverlay] = SchemaOverlay()
     groups: ClassVar[Mapping[str, Sequence[str]] | None] = None
 
     model: FormModel
@@ -81,7 +81,7 @@ class FormEditor(Editor):
         new = self.create_model_name and not isinstance(self.resource.get("id"), str)
         model_name = self.create_model_name if new else self.model_name
         field = field_for(self.properties, model_name, self.hints, self.context, nested=self.nested)
-        return field.members[self.properties[0]] if self.nested else field
+        return field.properties[self.properties[0]] if self.nested else field
 
     def reset(self) -> None:
         self.model = FormModel(self.field(), self._start_value())
@@ -109,7 +109,7 @@ class FormEditor(Editor):
         if not isinstance(form_value, dict):
             super().set_value(value)  # a form can only show an object
             return
-        self.model.take(form_value)
+        self.model.assign(form_value)
         self.rebuild_form()
 
     def rebuild_form(self) -> None:
@@ -118,7 +118,7 @@ class FormEditor(Editor):
             self.call_later(self._mount_form, force=True)
             self.show()
 
-    def problems(self) -> list[FieldError]:
+    def validate(self) -> list[FieldError]:
         errors = [FieldError(f"{self._prefix}{error.path}".rstrip("."), error.message) for error in self.model.check()]
         return [*errors, *self.server_errors]
 
@@ -162,7 +162,7 @@ class FormEditor(Editor):
         self.form.focus_first()
 
     def focus_property(self, path: str) -> None:
-        node = self.model.nearest(path.removeprefix(self._prefix))[0]
+        node = self.model.nearest_node(path.removeprefix(self._prefix))[0]
         if node is self.model.root:
             self.focus_first()
         else:
@@ -183,7 +183,7 @@ class FormEditor(Editor):
     def notes(self) -> list[Content]:
         """Return the lines beside the form."""
         return [
-            Content.assemble(("✗ ", "$text-error"), safe_line(f"{error.path} {error.message}", 300))
+            Content.assemble(("✗ ", "$text-error"), sanitize_line(f"{error.path} {error.message}", 300))
             for error in self.server_errors
         ]
 
@@ -196,16 +196,16 @@ class FormEditor(Editor):
             self.form.apply_errors(form_errors)
         return left
 
-    def put(self, path: str, value: Any) -> None:
+    def set_field(self, path: str, value: Any) -> None:
         """Set the value of a field as if it had been typed, and show it."""
-        node, rest = self.model.nearest(path)
+        node, rest = self.model.nearest_node(path)
         if rest:
             return
-        if isinstance(node, Leaf):
+        if isinstance(node, ScalarNode):
             node.set_value(value)
         else:
-            node = node.take(value)
-        row = self.form.place_of(node) if self.is_mounted else None
+            node = node.assign(value)
+        row = self.form.field_widget_of(node) if self.is_mounted else None
         if isinstance(row, FieldRow):
             self.form.redraw(row, row.node)  # this posts `Changed`
         else:

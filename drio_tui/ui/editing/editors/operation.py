@@ -9,13 +9,13 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from drio_tui.api.errors import FieldError
-from drio_tui.schema.fields import Hints
-from drio_tui.schema.resolve import Json, Schemas, UnsupportedReference
+from drio_tui.schema.fields import SchemaOverlay
+from drio_tui.schema.resolve import Json, Schemas, UnsupportedSchema
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.editing.editors.base import status_text
 from drio_tui.ui.editing.editors.form_editor import FormEditor
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.lint import path_parameters
 
 _PLACES = {"path": "path", "query": "query", "header": "header", "body": "body"}
@@ -33,7 +33,7 @@ class OperationEditor(FormEditor):
     properties = ("method", "path", "inputSchema", "outputSchema")
     model_name = "OperationPatch"
     create_model_name = "OperationCreate"
-    hints = Hints(
+    hints = SchemaOverlay(
         extra={
             "path": {"description": "Added to the integration's base URL; {name} stands for a parameter."},
             "inputSchema": {"title": "Input schema", "description": "JSON Schema of the call's arguments."},
@@ -63,19 +63,19 @@ class OperationEditor(FormEditor):
     def _schema(self, name: str = "inputSchema") -> Any:
         return self.model.value().get(name)
 
-    def problems(self) -> list[FieldError]:
-        errors = super().problems()
+    def validate(self) -> list[FieldError]:
+        errors = super().validate()
         if not self.dirty:
             return errors  # errors from before the edit do not prevent saving
         path, schema = self._text("path"), self._schema()
-        errors += [FieldError("path", message) for message in path_parameters.mistakes(path)]
+        errors += [FieldError("path", message) for message in path_parameters.find_path_errors(path)]
         errors += [
             FieldError("inputSchema", f"lacks the parameter {name} of the path")
             for name in path_parameters.missing(path, schema)
         ]
         errors += [
             FieldError("inputSchema", f"describes {name} of the path as a list or object, and gives it no style")
-            for name in path_parameters.unsuitable(path, schema)
+            for name in path_parameters.unsendable_arguments(path, schema)
         ]
         for name in ("inputSchema", "outputSchema"):
             errors += [
@@ -87,13 +87,13 @@ class OperationEditor(FormEditor):
     def notes(self) -> list[Content]:
         method, path, schema = self._text("method"), self._text("path"), self._schema()
         lines = [*super().notes(), Content.styled("The call", "bold $text-primary"), self._call_line(method, path)]
-        lines += [status_text("bad", f"The path {message}.") for message in path_parameters.mistakes(path)]
+        lines += [status_text("bad", f"The path {message}.") for message in path_parameters.find_path_errors(path)]
         optional = path_parameters.optional(path, schema)
-        unsuitable = path_parameters.unsuitable(path, schema)
+        unsuitable = path_parameters.unsendable_arguments(path, schema)
         arguments = path_parameters.arguments(method, path, schema)
         width = min(20, max((len(argument.name) for argument in arguments), default=0))
         for argument in arguments[:_MAX_ARGUMENTS]:
-            name = safe_line(argument.name, 20)
+            name = sanitize_line(argument.name, 20)
             label = Content.assemble(name, " " * (width - name.cell_length), "  ", _PLACES[argument.place])
             if not argument.described:
                 lines.append(
@@ -119,20 +119,20 @@ class OperationEditor(FormEditor):
         for schema_name, title in (("inputSchema", "input"), ("outputSchema", "output")):
             for ref in unresolved_references(self._schema(schema_name)):
                 lines.append(status_text("bad", f"The {title} schema refers to {ref}, which is not in it."))
-        return [*lines, Content(), safe_line(_CHECKED, 400, "$foreground-muted")]
+        return [*lines, Content(), sanitize_line(_CHECKED, 400, "$foreground-muted")]
 
     def _call_line(self, method: str, path: str) -> Content:
-        parts: list[Content | str] = [safe_line(method or "?", 10, "bold"), " "]
+        parts: list[Content | str] = [sanitize_line(method or "?", 10, "bold"), " "]
         missing = set(path_parameters.missing(path, self._schema()))
         for piece in path_parameters.pieces(path):
             style = "" if not piece.name else "$text-error bold" if piece.name in missing else "$text-accent bold"
-            parts.append(safe_line(piece.text, 200, style))
+            parts.append(sanitize_line(piece.text, 200, style))
         return Content.assemble(*parts)
 
     def action_complete(self) -> None:
         schema, path = self._schema(), self._text("path")
         if path_parameters.missing(path, schema) or path_parameters.optional(path, schema):
-            self.put("inputSchema", path_parameters.completed(path, schema))
+            self.set_field("inputSchema", path_parameters.with_path_parameters(path, schema))
         else:
             self.notify("Every parameter of the path is in the schema already.", markup=False)
 
@@ -144,7 +144,7 @@ def unresolved_references(schema: Json) -> list[str]:
     for ref in _local_references(schema):
         try:
             schemas.find(ref)
-        except UnsupportedReference:
+        except UnsupportedSchema:
             unresolved[ref] = None
     return list(unresolved)
 

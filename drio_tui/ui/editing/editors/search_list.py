@@ -19,7 +19,7 @@ from textual.widgets.option_list import Option
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.line_editor import LineEditor
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 _MAX_ROWS = 300
 NEW = "new"
@@ -164,5 +164,5 @@ def new_resource_row(label: str, name: str) -> SearchRow:
     """Return the row that creates a new resource, called `name` unless that is empty."""
     line = Content.assemble("  ", (label, "$foreground-muted italic"))
     if name:
-        line = Content.assemble(line, "  ", safe_line(f"called {name}", 60, "$foreground-muted"))
+        line = Content.assemble(line, "  ", sanitize_line(f"called {name}", 60, "$foreground-muted"))
     return SearchRow(line, NEW, pinned=True)

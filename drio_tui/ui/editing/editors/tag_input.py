@@ -16,7 +16,7 @@ from textual.widget import Widget
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 _MAX_WIDTH = 40
 _ADD_LABEL = " + add "
@@ -63,7 +63,7 @@ class TagInput(Widget, can_focus=True):
         for number, tag in enumerate(self.tags):
             at_cursor = number == self.cursor and self.has_focus
             style = "$block-cursor-foreground on $block-cursor-background" if at_cursor else "on $panel"
-            labels.append(Content.assemble((" ", style), safe_line(tag, _MAX_WIDTH, style), (" ✕ ", style)))
+            labels.append(Content.assemble((" ", style), sanitize_line(tag, _MAX_WIDTH, style), (" ✕ ", style)))
         at_cursor = self.cursor >= len(self.tags) and self.has_focus
         labels.append(
             Content.styled(
@@ -87,7 +87,7 @@ class TagInput(Widget, can_focus=True):
         return self._positions(max(1, width))[-1][1] + 2
 
     def render(self) -> Content:
-        lines: list[Content] = [safe_line(self._title, 60, "bold $text-primary")]
+        lines: list[Content] = [sanitize_line(self._title, 60, "bold $text-primary")]
         line: list[Content | str] = []
         at = 0
         for label, (_, y) in zip(self._labels(), self._positions(max(1, self.content_size.width)), strict=True):

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from drio_tui.api.errors import FieldError
-from drio_tui.schema.fields import Hints, Option
+from drio_tui.schema.fields import Option, SchemaOverlay
 from drio_tui.schema.jsontext import pretty
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -24,9 +24,9 @@ from drio_tui.ui.editing.editors.key_value_list import KeyValueList, KeyValueRow
 from drio_tui.ui.editing.editors.sample import SampleScreen
 from drio_tui.ui.forms.group_widgets import AddLine
 from drio_tui.ui.forms.inputs import Picker
-from drio_tui.ui.widgets.json_lines import Cut, Limits, lines_of
+from drio_tui.ui.widgets.json_lines import Limits, Truncation, lines_of
 from drio_tui.ui.widgets.line_editor import LineEditor
-from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.run import mapping
 from drio_tui.workspace.run.schema_examples import sample_of
 
@@ -63,7 +63,7 @@ class WidgetEditor(Editor):
     # -- state ------------------------------------------------------------------------------------
 
     def reset(self) -> None:
-        self._field = field_for(self.properties, "WidgetPatch", Hints(), self.context)
+        self._field = field_for(self.properties, "WidgetPatch", SchemaOverlay(), self.context)
         self.selected: dict[str, Any] = {name: self.base[name] for name, _ in _SELECTS if name in self.base}
         config = self.base.get("config")
         self._config: dict[str, Any] = config if isinstance(config, dict) else {}
@@ -102,7 +102,7 @@ class WidgetEditor(Editor):
             value["config"] = self.base["config"]
         return value
 
-    def problems(self) -> list[FieldError]:
+    def validate(self) -> list[FieldError]:
         errors = list(self.server_errors)
         if not isinstance(self.resource.get("id"), str):
             errors += [
@@ -114,7 +114,7 @@ class WidgetEditor(Editor):
             names = [pair.name for pair in pairs]
             errors += [FieldError(f"{path}.{name}", "is there twice") for name in sorted(_duplicates(names)) if name]
             errors += [FieldError(path, "has a line without a name") for pair in pairs if not pair.name]
-        for outcome in mapping.judge(object_from(self.mappings), self.sample):
+        for outcome in mapping.apply_mappings(object_from(self.mappings), self.sample):
             if outcome.state == "wrong":
                 errors.append(FieldError(f"config.fieldMappings.{outcome.slot}", outcome.shown))
         return errors
@@ -167,14 +167,14 @@ class WidgetEditor(Editor):
         if not isinstance(value, str) or not value:
             return Content.styled("choose…", "$foreground-muted")
         if name != "toolId":
-            return safe_line(value, 40)
+            return sanitize_line(value, 40)
         tool = self.snapshot.resource("tool", value)
         if tool is None:
-            return Content.assemble(safe_line(value, 30), (" (not found)", "$text-warning"))
-        return safe_line(tool.name, 40)
+            return Content.assemble(sanitize_line(value, 30), (" (not found)", "$text-warning"))
+        return sanitize_line(tool.name, 40)
 
     def _mapping_notes(self, pairs: list[Pair]) -> dict[int, Content]:
-        outcomes = {outcome.slot: outcome for outcome in mapping.judge(object_from(pairs), self.sample)}
+        outcomes = {outcome.slot: outcome for outcome in mapping.apply_mappings(object_from(pairs), self.sample)}
         has_sample = self.sample is not None
         duplicates = _duplicates([pair.name for pair in pairs])
         notes: dict[int, Content] = {}
@@ -198,7 +198,7 @@ class WidgetEditor(Editor):
             if pair.name in duplicates:
                 notes[number] = status_text("bad", "this name is there twice")
             elif known.get(pair.name):
-                notes[number] = safe_line(f"  such as {', '.join(known[pair.name])}", 100, "$foreground-muted")
+                notes[number] = sanitize_line(f"  such as {', '.join(known[pair.name])}", 100, "$foreground-muted")
         return notes
 
     def _sample_lines(self) -> Iterator[Content]:
@@ -207,15 +207,15 @@ class WidgetEditor(Editor):
             yield Content.styled("Sample: a pasted result", "bold $text-primary")
         elif self.saved_sample is not None:
             yield Content.styled("Sample: a result kept in the playground", "bold $text-primary")
-            yield safe_line("F7 shows it, or replaces it", 80, "$foreground-muted")
+            yield sanitize_line("F7 shows it, or replaces it", 80, "$foreground-muted")
         elif example.about:
             yield Content.styled("Sample: made from the output schema", "bold $text-primary")
-            yield safe_line(f"of {example.about}", 80, "$foreground-muted")
+            yield sanitize_line(f"of {example.about}", 80, "$foreground-muted")
         else:
             yield Content.styled("No sample", "bold $text-primary")
             yield Content.styled("No output schema describes the tool's result. F7 pastes one.", "$foreground-muted")
             return
-        cut = Cut()
+        cut = Truncation()
         for line in lines_of(self.sample, _SAMPLE_LIMITS, cut):
             yield Content(line)
         if cut.happened:
@@ -256,7 +256,7 @@ class WidgetEditor(Editor):
         )
 
     def _options(self, name: str) -> list[Option]:
-        field = self._field.members.get(name)
+        field = self._field.properties.get(name)
         options = list(field.options) if field is not None else []
         for value in (self.selected.get(name), self.base.get(name)):
             if isinstance(value, str) and value and all(option.value != value for option in options):
@@ -354,7 +354,7 @@ class WidgetEditor(Editor):
             choices = [Choice(value, value) for value in values]
         else:
             others: Mapping[str, Any] = object_from([pair for pair in self.mappings if pair is not row.pair])
-            suggestions = mapping.offers(row.pair.name, others, self.sample)
+            suggestions = mapping.suggest_paths(row.pair.name, others, self.sample)
             choices = [Choice(suggestion.path, suggestion.path, suggestion.shown) for suggestion in suggestions]
 
         def select(choice: Choice[str] | None) -> None:

@@ -27,7 +27,7 @@ async def test_an_action_is_added_with_its_target_chosen_by_name() -> None:
         await driver.press("f6")
         assert "is required to call a tool" in driver.editor.query_one("#notes").shown.plain
         assert ("actions.2.targetToolId", "is required to call a tool") in {
-            (error.path, error.message) for error in driver.editor.problems()
+            (error.path, error.message) for error in driver.editor.validate()
         }
         await driver.press("tab", "tab", "tab", "enter")
         await driver.type("pay")

@@ -61,7 +61,7 @@ async def test_an_existing_cycle_is_shown_and_can_be_broken() -> None:
     tools = [tool("t_search"), tool("t_get"), first, tool("t_lone")]
     async with staged("tool", "nextToolIds", first, app_snapshot(tool=tools)) as driver:
         assert "runs in a circle" in driver.screen
-        assert driver.editor.problems() == []
+        assert driver.editor.validate() == []
         driver.editor.query_one(NextToolsList).focus()
         await driver.press("delete")
         assert driver.editor.changes() == {"nextToolIds": []}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drio_tui.ui.editing.editors import EDITORS, special_members
+from drio_tui.ui.editing.editors import EDITORS, editor_properties
 from tests.schema import strategies
 from tests.ui.editing.editors.app import (
     APP,
@@ -53,7 +53,7 @@ def test_loaded_values_are_returned_unchanged(kind: str, property_name: str, dat
     editor.load(raw, app_snapshot())
     assert editor.changes() == {}
     assert not editor.dirty
-    assert not editor.problems()
+    assert not editor.validate()
 
 
 @pytest.mark.parametrize(("kind", "property_name"), EDITOR_CASES)
@@ -121,5 +121,5 @@ def test_the_registry_names_the_properties_of_each_editor() -> None:
     for kind, specs in EDITORS.items():
         for spec in specs:
             assert spec.build().properties == spec.properties
-        assert special_members(kind) == {name for spec in specs for name in spec.properties}
-    json.dumps({kind: sorted(special_members(kind)) for kind in EDITORS})
+        assert editor_properties(kind) == {name for spec in specs for name in spec.properties}
+    json.dumps({kind: sorted(editor_properties(kind)) for kind in EDITORS})

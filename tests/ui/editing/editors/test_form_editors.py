@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drio_tui.api.errors import FieldError
-from drio_tui.schema.fields import Reader
+from drio_tui.schema.fields import SchemaReader
 from drio_tui.ui.dialogs.select_dialog import ChooserScreen
 from drio_tui.ui.editing.editors.base import EditorContext
 from drio_tui.ui.editing.editors.operation import OperationEditor
@@ -20,9 +20,9 @@ def notes(driver: EditorDriver) -> str:
 
 async def focus(driver: EditorDriver, path: str) -> None:
     form = driver.editor.query_one(SchemaForm)
-    node, rest = form.model.nearest(path)
+    node, rest = form.model.nearest_node(path)
     assert not rest
-    row = form.place_of(node)
+    row = form.field_widget_of(node)
     assert row is not None
     row.focus_editor()
     await driver.settle()
@@ -67,7 +67,7 @@ async def test_a_property_known_only_to_the_server_is_shown_from_its_document() 
             "branding": {"type": "object", "properties": {"logo": {"type": "string", "title": "Logo mark"}}}
         },
     }
-    context = EditorContext(body=(Reader(schema), schema))
+    context = EditorContext(body=(SchemaReader(schema), schema))
     async with staged("app", "branding", APP, app_snapshot(), context=context) as driver:
         assert "Logo mark" in driver.screen
         assert driver.editor.value() == {"branding": APP["branding"]}
@@ -122,20 +122,20 @@ async def test_a_parameter_missing_in_the_schema_is_reported_while_typing_and_ad
         await driver.type("/notes/{note}")
         assert "✗ note  path  not in the input schema" in notes(driver)
         assert ("inputSchema", "lacks the parameter note of the path") in {
-            (error.path, error.message) for error in driver.editor.problems()
+            (error.path, error.message) for error in driver.editor.validate()
         }
         await driver.press("f6")
         assert driver.editor.value()["inputSchema"]["required"] == ["id", "note"]
         assert driver.editor.value()["inputSchema"]["properties"]["note"] == {"type": "string"}
-        assert driver.editor.problems() == []
+        assert driver.editor.validate() == []
 
 
 async def test_an_invalid_schema_is_rejected_with_the_path_of_the_error() -> None:
     async with staged("operation", "path", operation("op_get"), app_snapshot()) as driver:
-        driver.editor.put("inputSchema", {"type": "object", "properties": {"id": {"type": "strin"}}})
-        driver.editor.put("outputSchema", {"$ref": "#/$defs/gone"})
+        driver.editor.set_field("inputSchema", {"type": "object", "properties": {"id": {"type": "strin"}}})
+        driver.editor.set_field("outputSchema", {"$ref": "#/$defs/gone"})
         await driver.settle()
-        errors = {error.path: error.message for error in driver.editor.problems()}
+        errors = {error.path: error.message for error in driver.editor.validate()}
         assert errors["inputSchema"] == "type strin is not a JSON type at properties.id"
         assert errors["outputSchema"] == "refers to #/$defs/gone, which is not in it"
 
@@ -143,7 +143,7 @@ async def test_an_invalid_schema_is_rejected_with_the_path_of_the_error() -> Non
 async def test_preexisting_invalid_values_do_not_block_saving() -> None:
     raw = operation("op_get") | {"path": "/a/{gone}"}
     async with staged("operation", "path", raw, app_snapshot()) as driver:
-        assert driver.editor.problems() == []
+        assert driver.editor.validate() == []
         assert "gone" in notes(driver)
 
 
@@ -152,13 +152,13 @@ async def test_preexisting_invalid_values_do_not_block_saving() -> None:
 
 async def test_a_provider_is_chosen_by_name_and_its_form_is_shown() -> None:
     async with staged("auth", "config", None, app_snapshot()) as driver:
-        assert [(error.path, error.message) for error in driver.editor.problems()][-1] == ("providerKey", "is required")
+        assert [(error.path, error.message) for error in driver.editor.validate()][-1] == ("providerKey", "is required")
         await driver.press("f6")
         assert isinstance(driver.app.screen, ChooserScreen)
         assert "you manage it" in driver.screen
         await driver.type("key")
         await driver.press("enter")
-        await driver.until(lambda: "apiKey" in driver.editor.query(SchemaForm).last().model.root.members)
+        await driver.until(lambda: "apiKey" in driver.editor.query(SchemaForm).last().model.root.properties)
         await focus(driver, "apiKey")
         await driver.type("s3cret")
         assert "s3cret" not in driver.screen
@@ -217,6 +217,6 @@ def test_a_new_operation_requires_method_and_path_without_a_server_document() ->
     new, existing = OperationEditor(), OperationEditor()
     new.load(None, Snapshot("app_1"))
     existing.load({"id": "op_1", "name": "Search"}, Snapshot("app_1"))
-    errors = [(error.path, error.message) for error in new.problems()]
+    errors = [(error.path, error.message) for error in new.validate()]
     assert errors == [("method", "is required"), ("path", "is required")]
-    assert existing.problems() == []
+    assert existing.validate() == []

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from drio_tui.api.models import changes, same_json
 from drio_tui.kinds import KINDS
 from drio_tui.schema.form import FormModel
-from drio_tui.schema.leaves import Leaf
-from drio_tui.ui.base.services import body_of, without_members
-from drio_tui.ui.editing.editors import special_members
+from drio_tui.schema.leaves import ScalarNode
+from drio_tui.ui.base.services import body_schema, without_properties
+from drio_tui.ui.editing.editors import editor_properties
 from drio_tui.ui.editing.editors.base import Editor
 from drio_tui.ui.editing.editors.key_value_list import Pair
 from tests.schema.strategies import JSON
@@ -73,7 +73,7 @@ def edit_form(model: FormModel) -> None:
     leaf = next(
         node
         for node in model.root.walk()
-        if isinstance(node, Leaf) and node.path[-1] in ("path", "name", "title", "fontFamily")
+        if isinstance(node, ScalarNode) and node.path[-1] in ("path", "name", "title", "fontFamily")
     )
     leaf.set_text(f"{leaf.text}7")
 
@@ -97,7 +97,7 @@ def edit_widget(editor: Any) -> None:
 
 
 def edit_actions(editor: Any) -> None:
-    node, _ = editor.models[-1].nearest("template")
+    node, _ = editor.models[-1].nearest_node("template")
     node.set_text("{{ row.other }}")
     editor.models.append(FormModel(editor._action_field))
 
@@ -167,14 +167,14 @@ def test_setting_json_with_one_different_property_changes_only_that_one(
 def test_form_and_json_page_preserve_unknown_content(kind: str, data: st.DataObject) -> None:
     plain = {"id": "i", "name": "Old", "kind": "function", "key": "old", "config": {"headers": {"A": "b"}}}
     raw = with_unknown_content({**copy.deepcopy(RESOURCES.get(kind, plain)), "id": "i", "name": "Old"}, data.draw)
-    reader, schema, _ = body_of(KINDS[kind], None, new=False)
-    special = special_members(kind)
+    reader, schema, _ = body_schema(KINDS[kind], None, new=False)
+    special = editor_properties(kind)
     form_values = {name: inner for name, inner in raw.items() if name not in special}
-    form = FormModel(without_members(reader, schema, special), form_values)
+    form = FormModel(without_properties(reader, schema, special), form_values)
     edit_form(form)
     assert same_json(changes(form_values, form.value()), {"name": "Old7"})
     json_model = FormModel(reader.field(schema), raw)
-    json_model.take({**json_model.value(), "name": "Old7"})
+    json_model.assign({**json_model.value(), "name": "Old7"})
     assert same_json(changes(raw, json_model.value()), {"name": "Old7"})
     for path, inner in unknown_content(raw):
         assert same_json(value_at(json_model.value(), path), inner)

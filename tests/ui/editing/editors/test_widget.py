@@ -39,7 +39,7 @@ async def test_a_mapping_that_matches_nothing_is_reported_while_typing() -> None
         assert note_of(driver, "columns.name") == "✗ matches nothing"
         await driver.type("[")
         assert note_of(driver, "columns.name").startswith("✗ is no JSONPath")
-        assert [error.path for error in driver.editor.problems()] == ["config.fieldMappings.columns.name"]
+        assert [error.path for error in driver.editor.validate()] == ["config.fieldMappings.columns.name"]
         await driver.press("backspace", "backspace")
         assert note_of(driver, "columns.name") == "✓ name"
         assert not driver.editor.dirty
@@ -135,7 +135,7 @@ async def test_a_duplicate_slot_is_an_error() -> None:
         row(driver, "columns.name").query_one(".-name", LineEditor).value = "rows"
         await driver.settle()
         assert ("config.fieldMappings.rows", "is there twice") in {
-            (error.path, error.message) for error in driver.editor.problems()
+            (error.path, error.message) for error in driver.editor.validate()
         }
 
 
