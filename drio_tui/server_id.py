@@ -1,7 +1,7 @@
 """The key of a server in the names of local files: its base URL, or for a sandbox the id of its data.
 
 A sandbox may listen on another port each time, and another sandbox on its previous port. Earlier versions named the
-files of a sandbox after its base URL; `adopt` finds those, whatever the port was.
+files of a sandbox after its base URL; `migrate_old_files` finds those, whatever the port was.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def is_earlier_sandbox_url(kept_of: str, server: str) -> bool:
 
 
 def file_prefix(server: str) -> str:
-    """Return the prefix of file names for `server`: it marks the ones of a sandbox's id, so that `adopt` skips them."""
+    """Return the prefix of file names for `server`: it marks those of a sandbox, which `migrate_old_files` skips."""
     return "sandbox-" if server.startswith(_SANDBOX) else ""
 
 

@@ -98,7 +98,7 @@ def _validated(values: dict[str, Any], path: Path) -> Settings:
 
 
 def load_state() -> dict[str, Any]:
-    """Return what `remember` saved; empty if there is nothing, or it cannot be read."""
+    """Return what `save_state` saved; empty if there is nothing, or it cannot be read."""
     try:
         values = json.loads(files.read_private(paths.state_dir() / "remembered.json"))
     except (OSError, ValueError, RecursionError):

@@ -56,6 +56,6 @@ def url_error(url: str) -> str:
 
 
 def url_error_with_address(url: str) -> str:
-    """Return `why_not` with the address itself, unless it may contain credentials. Not sanitized."""
+    """Return `url_error` with the address itself, unless it may contain credentials. Not sanitized."""
     reason = url_error(url)
     return reason if not reason or "@" in url else f"{reason} ({url})"

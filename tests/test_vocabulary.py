@@ -9,7 +9,6 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_no_code_uses_a_replaced_word() -> None:
-    """It passes once every package has been reworded."""
     spec = importlib.util.spec_from_file_location("vocabulary", ROOT / "scripts" / "vocabulary.py")
     assert spec is not None
     assert spec.loader is not None

@@ -22,9 +22,9 @@ class ResourceType(Generic[T]):
     """One kind of resource in the API.
 
     `collection` and `item` are paths below `/api/v1` with `{app}`, `{parent}` and `{id}`. `list_key` and `item_key`
-    are the properties of the envelope that hold the resources or the resource; `also` has other names that a server
-    may use for `item_key`. `shape` allows to validate a resource without its model (see `shape_check`). Models are
-    given by name and imported when used, since importing pydantic is slow.
+    are the properties of the envelope that hold the resources or the resource; `envelope_aliases` has other names that
+    a server may use for `item_key`. `shape` allows to validate a resource without its model (see `shape_check`). Models
+    are given by name and imported when used, since importing pydantic is slow.
     """
 
     name: str

@@ -225,7 +225,7 @@ class Transport:
 
         GET, PUT and DELETE are retried on 408, 429, 5xx and broken connections; POST and PATCH never: if it is unknown
         whether one was executed, `OutcomeUnknown` or an `ApiError` with `outcome_unknown` is raised. `anonymous`
-        sends no token. With `below_origin` the path is below the origin of the base URL, where the sandbox has
+        sends no token. With `at_origin` the path is below the origin of the base URL, where the sandbox has
         additional routes. With `etag` the response may have status 304 and no data: the version of that ETag is still
         current. Raises only `DrioError`s.
         """

@@ -75,12 +75,12 @@ class DesktopEnvironment:
         return None
 
     def command(self, url: str) -> list[str]:
-        """Return the argument list that opens `url`. Raises `BrowserRefused`."""
+        """Return the argument list that opens `url`. Raises `BrowserUnavailable`."""
         require_web_url(url)
         return self._open_command(url)
 
     def file_command(self, path: Path) -> list[str]:
-        """Return the argument list that opens a page that this program wrote. Raises `BrowserRefused`."""
+        """Return the argument list that opens a page that this program wrote. Raises `BrowserUnavailable`."""
         return self._open_command(path.absolute().as_uri())
 
     def _open_command(self, url: str) -> list[str]:
@@ -124,7 +124,7 @@ class DesktopEnvironment:
 
 
 def require_web_url(url: str) -> None:
-    """Raise `BrowserRefused` unless `url` is a plain http(s) URL that no program can take for an option or a file."""
+    """Raise `BrowserUnavailable` unless `url` is an http(s) URL that no program can take for an option or a file."""
     try:
         urls.split(url)
     except ValueError as error:
@@ -137,13 +137,13 @@ async def open_url(url: str, desktop: DesktopEnvironment) -> None:
     """Start the browser, detached from this terminal, and wait up to a second for it to fail.
 
     The process has no terminal (new session, all streams to /dev/null), so it can neither draw nor prompt; it is
-    left running. Raises `BrowserRefused`.
+    left running. Raises `BrowserUnavailable`.
     """
     await _start(desktop.command(url), desktop)
 
 
 async def open_file(path: Path, desktop: DesktopEnvironment) -> None:
-    """Open a page that this program wrote, as `open_url` does. Raises `BrowserRefused`."""
+    """Open a page that this program wrote, as `open_url` does. Raises `BrowserUnavailable`."""
     await _start(desktop.file_command(path), desktop)
 
 

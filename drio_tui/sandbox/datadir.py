@@ -104,7 +104,7 @@ class DataDir:
             (self.path / "sandbox.stopped").unlink()
 
     def exists(self) -> bool:
-        """Whether the folder still has the lock file that `held` created."""
+        """Whether the folder still has the lock file that `locked` created."""
         return self._lock.exists()
 
     def last_port(self) -> int:

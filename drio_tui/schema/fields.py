@@ -85,8 +85,9 @@ class Field:
     """One field of a form. `flat` is its merged schema, `pattern` its path with `[]` for items, `{}` for map values.
 
     `required` is that of the parent's schema; `recursive` is set if the field's schema is also that of an ancestor;
-    `reason` is why the field is of the kind `json` (empty if any JSON is its actual type); `open`: values other than
-    the `options` are allowed; `ancestor_refs`: the `$ref`s that lead to it; `tag`: its value of the discriminator.
+    `reason` is why the field is of the kind `json` (empty if any JSON is its actual type); `allows_other_values`:
+    values other than the `options` are allowed; `ancestor_refs`: the `$ref`s that lead to it; `tag`: its value of the
+    discriminator.
     """
 
     reader: SchemaReader
@@ -316,7 +317,7 @@ class SchemaReader:
         return field
 
     def _set_kind(self, field: Field, ancestor_refs: frozenset[str]) -> None:
-        """Set the kind from `flat`; a single alternative is merged into `flat`. Raises `UnsupportedReference`."""
+        """Set the kind from `flat`; a single alternative is merged into `flat`. Raises `UnsupportedSchema`."""
         for _ in range(20):
             self._set_nullable(field)
             flat = field.flat
@@ -384,7 +385,7 @@ class SchemaReader:
             field.kind, field._variants = "choice", tuple(variants)
 
     def _set_kind_by_type(self, field: Field) -> None:
-        """Set the kind of a field without alternatives. Raises `UnsupportedReference`."""
+        """Set the kind of a field without alternatives. Raises `UnsupportedSchema`."""
         flat = field.flat
         if "const" in flat:
             field.kind = "const"

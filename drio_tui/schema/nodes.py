@@ -29,7 +29,7 @@ def same_value(left: Value, right: Value) -> bool:
 class Node:
     """The state of one field. `initial` is its loaded value; with `new` it is not on the server yet.
 
-    `failed` are the errors of `check`, `refused` those of the server.
+    `check_errors` are the errors of `check`, `server_errors` those of the server.
     """
 
     children_required: ClassVar[bool] = False
@@ -111,13 +111,13 @@ class Node:
             yield from child.walk()
 
     def check(self) -> None:
-        """Set `failed` of this node and of all below it."""
+        """Set `check_errors` of this node and of all below it."""
         self.check_self()
         for child in self.children():
             child.check()
 
     def check_self(self) -> None:
-        """Set `failed` of this node."""
+        """Set `check_errors` of this node."""
         self.check_errors = tuple(self._find_errors())
 
     def _find_errors(self) -> Iterator[str]:

@@ -19,7 +19,7 @@ def request_body(document: Json, method: str, path: str) -> Json | None:
 
     `path` is written as in `kinds` (`/apps/{app}/tools`). The names of path parameters may differ, and the document's
     paths may begin with the API's base path (`/api/v1`). References in the schema are relative to the document: read
-    it with `Reader(document)`.
+    it with `SchemaReader(document)`.
     """
     if not isinstance(document, Mapping) or not isinstance(document.get("paths"), Mapping):
         return None

@@ -1,6 +1,6 @@
 """Resolving a schema: local `$ref`s are followed and `allOf` is merged into one flat mapping.
 
-No other document is fetched. What forms cannot show correctly raises `UnsupportedReference` with the reason, and the
+No other document is fetched. What forms cannot show correctly raises `UnsupportedSchema` with the reason, and the
 caller edits that value as JSON.
 """
 
@@ -37,7 +37,7 @@ class Schemas:
     def find(self, ref: str) -> Json:
         """Return the schema that a local `$ref` points at: `#`, `#/json/pointer` (RFC 6901) or `#anchor`.
 
-        Raises `UnsupportedReference`.
+        Raises `UnsupportedSchema`.
         """
         if not ref.startswith("#"):
             raise UnsupportedSchema("the schema refers to another document, and those are not fetched")
@@ -64,7 +64,7 @@ class Schemas:
     def flat(self, schema: Json) -> tuple[Flat, frozenset[str]]:
         """Return `schema` without `$ref` and `allOf` at its top, and the references that were followed.
 
-        Raises `UnsupportedReference`.
+        Raises `UnsupportedSchema`.
         """
         followed: set[str] = set()
         budget = [_MAX_PARTS]
@@ -125,7 +125,7 @@ def json_types(flat: Mapping[str, Any]) -> tuple[str, ...] | None:
 def merge(left: Flat, right: Flat) -> Flat:
     """Return a flat schema of the values that both schemas allow; annotations such as the title are those of `right`.
 
-    Raises `UnsupportedReference`.
+    Raises `UnsupportedSchema`.
     """
     result = dict(left)
     for name, value in right.items():

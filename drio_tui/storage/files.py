@@ -25,7 +25,7 @@ def os_error_text(error: Exception) -> str:
 
 
 def private_dir(path: Path) -> Path:
-    """Create the folder `path` with its parents, at mode 0700, and return it. Raises `NotOurs`, see there."""
+    """Create the folder `path` with its parents, at mode 0700, and return it. Raises `NotPrivate`, see there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
@@ -44,7 +44,7 @@ def write_private(path: Path, data: bytes) -> None:
     """Write `data` to `path` atomically, at mode 0600; the old file stays intact when anything fails.
 
     The data are written to a new file with a random name in the same folder (`O_EXCL`, 0600), flushed to disk, and
-    renamed to `path`. Raises `NotOurs` if `path` is a symbolic link.
+    renamed to `path`. Raises `NotPrivate` if `path` is a symbolic link.
     """
     if path.is_symlink():
         raise NotPrivate(f"{path} is a symbolic link")
@@ -69,7 +69,7 @@ def write_private(path: Path, data: bytes) -> None:
 def append_private(path: Path, *, keep: int) -> BinaryIO:
     """Open a private file for appending, at mode 0600; one of more than `keep` bytes is renamed to `NAME.1` first.
 
-    Raises `NotOurs` for a symbolic link.
+    Raises `NotPrivate` for a symbolic link.
     """
     with contextlib.suppress(FileNotFoundError):
         if path.lstat().st_size > keep:
@@ -96,8 +96,8 @@ def sync_dir(path: Path) -> None:
 def read_private(path: Path, *, limit: int = 1 << 20) -> bytes:
     """Return the content of a private file.
 
-    Raises `FileNotFoundError`; `NotOurs` for a link, a foreign owner, a mode that allows access to others, or more than
-    `limit` bytes.
+    Raises `FileNotFoundError`; `NotPrivate` for a link, a foreign owner, a mode that allows access to others, or more
+    than `limit` bytes.
     """
     try:
         handle = os.open(path, os.O_RDONLY | _REGULAR_FILE)

@@ -13,7 +13,7 @@ class FileInUse(OSError):
 
 
 def lock_file(stack: ExitStack, path: Path, what: str) -> None:
-    """Lock the file at `path` until `stack` is closed, or the process ends. Raises `InUse`; `what` names the file."""
+    """Lock the file at `path` until `stack` is closed or the process ends. Raises `FileInUse`; `what` names it."""
     try:
         stack.enter_context(FileLock(path.with_suffix(".lock")).hold_blocking(0))
     except LockBusy as busy:

@@ -66,7 +66,7 @@ def load(profile: str | None = None, server: str | None = None) -> LoadedDrafts:
 
 
 def discard(id: str) -> None:
-    """Delete a draft, if it exists. Raises `InUse`, or `OSError` when it cannot be removed."""
+    """Delete a draft, if it exists. Raises `FileInUse`, or `OSError` when it cannot be removed."""
     with ExitStack() as stack:
         lock_file(stack, _STORE.path(id), "draft")
         _remove(id)
@@ -106,7 +106,7 @@ class DraftSession:
     def resume(cls, id: str, server: str = "") -> DraftSession:
         """Open a stored draft; with `server`, it belongs to that server from now on.
 
-        Raises `InUse`, `FileNotFoundError`, `OSError` or `ValueError`.
+        Raises `FileInUse`, `FileNotFoundError`, `OSError` or `ValueError`.
         """
         with ExitStack() as stack:
             lock_file(stack, _STORE.path(id), "draft")

@@ -23,7 +23,7 @@ UNREACHABLE: frozenset[Phase] = frozenset({"offline", "restarting", "stopped"})
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the status line shows. Its texts are not sanitized: show them through `safe_line`.
+    """What the status line shows. Its texts are not sanitized: show them through `sanitize_line`.
 
     `waiting` is the number of seconds until a failed request is sent again, 0 if none waits.
     """

@@ -56,9 +56,9 @@ class EditTarget:
 
     `base` and `mine` are the base and local version of an edit to go on with (a kept edit, a copy); without them
     the resource is edited as the server has it. `in_external_editor` opens `$EDITOR` first. `kept_edit_id` is the id
-    of the kept edit. `member` is the path of the property to focus first (`actions[0].template`). `begin` holds the
-    initial values of a new resource: properties of its editors, and its name. `wanted_by` names what will refer to
-    the new resource.
+    of the kept edit. `focus_path` is the path of the property to focus first (`actions[0].template`). `initial` holds
+    the initial values of a new resource: properties of its editors, and its name. `requested_by` names what will refer
+    to the new resource.
     """
 
     app: str

@@ -44,7 +44,7 @@ class OperationRows(RowList):
 
 
 class OperationPicker(Vertical):
-    """Choose operations by Space, by tag, or all that the filter shows. `choosing` is the selection.
+    """Choose operations by Space, by tag, or all that the filter shows. `selection` is the selection.
 
     `show` sets the operations. Enter and a double click post `Opened`.
     """
@@ -127,7 +127,7 @@ class OperationPicker(Vertical):
         self.refresh_rows()
 
     def refresh_rows(self) -> None:
-        """Draw all rows again, after the caller has changed `choosing`."""
+        """Draw all rows again, after the caller has changed `selection`."""
         self._cache.clear()
         self._fill()
         self.post_message(self.Changed(self))

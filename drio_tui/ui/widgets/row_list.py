@@ -27,8 +27,8 @@ _MAX_MEASURED = 300
 class Column:
     """A column: as wide as its content if there is room, at most `width` cells (0: no limit).
 
-    It is shown with at least `least` cells or not at all: if not all columns fit, the one with the highest `rank` is
-    dropped first. Longer content is truncated at its end, or in the `middle`, which suits paths. A column that
+    It is shown with at least `min_width` cells or not at all: if not all columns fit, the one with the highest `rank`
+    is dropped first. Longer content is truncated at its end, or in the `middle`, which suits paths. A column that
     `may_hide` is shown only while it is not empty.
     """
 

@@ -31,9 +31,9 @@ ReportStep = Callable[[str], object]
 class Deployed:
     """The app is live. `revision` identifies the config that was sent; `snapshot` is that config.
 
-    `moved` says that someone else changed the app meanwhile, so that either config may have gone live. `doubt` says
-    that the version was read from the app afterwards, since the answer was lost or lacked the app or the endpoint.
-    `endpoint` is empty where the answer named none and no earlier deploy did.
+    `changed_meanwhile` says that someone else changed the app meanwhile, so that either config may have gone live.
+    `doubt` says that the version was read from the app afterwards, since the answer was lost or lacked the app or the
+    endpoint. `endpoint` is empty where the answer named none and no earlier deploy did.
     """
 
     before: str

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment. `at` is a timestamp as the sandbox gives it; `again` the version that it published again."""
+    """A deployment. `at` is a timestamp as the sandbox gives it; `restored_from` the version that it repeats."""
 
     version: str
     at: str

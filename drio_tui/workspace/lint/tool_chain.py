@@ -18,7 +18,7 @@ Mark = Literal["", "again", "circle", "missing"]
 class Line:
     """One line of the drawing. `branch` is the text before the name, `tool` an id.
 
-    `mark`: `again` when the tool's successors are drawn further up, `circle` when the chain returns to one of its
+    `mark`: `again` when the tool's successors are drawn further up, `cycle` when the chain returns to one of its
     earlier tools, `missing` when there is no such tool. `start` marks the first tool of a chain.
     """
 

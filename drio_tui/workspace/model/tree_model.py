@@ -115,8 +115,8 @@ class TreeModel:
     def rows(self, opened: set[ResourceKey], shown: set[ResourceKey] | None = None) -> list[TreeNode]:
         """Return the visible nodes, top to bottom.
 
-        With `shown` (a result of `keep`) only those nodes are visible; a node of `shown` that is open and has no child
-        in `shown` shows all its children.
+        With `shown` (a result of `with_ancestors`) only those nodes are visible; a node of `shown` that is open and has
+        no child in `shown` shows all its children.
         """
         visible: list[TreeNode] = []
         stack = [self.root]

@@ -22,7 +22,7 @@ Choice = Literal["continue", "stop"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task of a batch. `about` is its label (not sanitized), `after` the indexes of the tasks it depends on."""
+    """One task of a batch. `label` is shown (not sanitized), `after` the indexes of the tasks it depends on."""
 
     label: str
     run: Callable[[], Awaitable[Outcome]] = field(repr=False)

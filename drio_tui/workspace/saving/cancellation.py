@@ -30,7 +30,7 @@ class CancellableRequests:
         self._cancelled: set[asyncio.Task[Any]] = set()
 
     async def run(self, app: str, request: Coroutine[Any, Any, T], *, changes: bool = False) -> T:
-        """Await a request. Raises `Stopped` if `cancel` is called meanwhile, else what the request raises.
+        """Await a request. Raises `RequestCancelled` if `cancel` is called meanwhile, else what the request raises.
 
         `changes` is true for a request that changes something.
         """

@@ -47,7 +47,7 @@ class Dependent:
 class PlanStep:
     """One request of a plan.
 
-    A detach removes the references to `targets` from the property `member`. `after` are the indexes of the steps
+    A detach removes the references to `targets` from the property `property_name`. `after` are the indexes of the steps
     that must be done before this one.
     """
 

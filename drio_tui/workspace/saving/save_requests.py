@@ -124,7 +124,7 @@ def review_reason(kind: Kind[Any], change: FieldChange) -> str:
 
 
 def needs_review(kind: Kind[Any], changes: Iterable[FieldChange]) -> bool:
-    """Return whether changes are reviewed before they are saved: more than one, or one with a `danger_of`."""
+    """Return whether changes are reviewed before they are saved: more than one, or one with a `review_reason`."""
     changes = list(changes)
     return len(changes) > 1 or any(review_reason(kind, change) for change in changes)
 

@@ -15,7 +15,7 @@ ReadBack = Literal["applied", "not applied", "cannot tell"]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A resource as it was when the edit began (`base`) and as edited (`mine`); both may contain secrets.
+    """A resource as it was when the edit began (`base`) and as edited (`local`); both may contain secrets.
 
     `again` are properties that are sent even if unchanged: rebinding a tool to the same operation (`binding`) binds it
     to the operation's current schema.
@@ -38,7 +38,7 @@ class Edit:
 class Saved:
     """The change was saved. `raw` is the resource in the last response.
 
-    `diff` are the changes that were written (empty if there were none left to write), `theirs` the changes that others
+    `diff` are the changes that were written (empty if there were none left to write), `remote` the changes that others
     made since the edit began and that were kept. `request_ids` are those of the responses, in order.
     """
 
@@ -62,7 +62,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Conflicted:
-    """Both sides changed the same properties; nothing (more) was written. `theirs` is the current resource."""
+    """Both sides changed the same properties; nothing (more) was written. `remote` is the current resource."""
 
     edit: Edit
     merge: Merge

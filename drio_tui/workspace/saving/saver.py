@@ -90,7 +90,7 @@ class Saver:
     """Writes to one drio. `journal_of` returns the journal of an app; without it there is no journal.
 
     Methods return an outcome and raise only `asyncio.CancelledError`. Cancelling the caller does not end a running
-    write: it is completed and recorded in the journal (`intents.settle` waits for it). To end it, call `stop`.
+    write: it is completed and recorded in the journal (`intents.wait_idle` waits for it). To end it, call `stop`.
     """
 
     def __init__(self, client: DrioClient, journal_of: Callable[[str], Journal] | None = None) -> None:
@@ -293,10 +293,10 @@ class Saver:
     ) -> CreateOutcome:
         """POST a new resource. `known` are the existing ids; they are read if not given.
 
-        `intent` is an idempotency key, such as the id of a form: calls with the same key create one resource. Without
-        it the body is the key. After an unknown outcome the list is read: a new resource that matches the body is the
-        created one (`applied`); if none has its key, slug or name, it was not created. A later call with the same key
-        first looks for the resource of the previous attempt, and updates it to the new body.
+        `idempotency_key` is an idempotency key, such as the id of a form: calls with the same key create one resource.
+        Without it the body is the key. After an unknown outcome the list is read: a new resource that matches the body
+        is the created one (`applied`); if none has its key, slug or name, it was not created. A later call with the
+        same key first looks for the resource of the previous attempt, and updates it to the new body.
         """
         key = (app, "create", kind.name, parent, idempotency_key or _digest(body))
 

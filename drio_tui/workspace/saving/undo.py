@@ -262,7 +262,7 @@ async def _reconcile_create(saver: Saver, history: History, entry: Entry) -> Ent
 
 
 async def _undo(saver: Saver, journal: Journal, history: History, entry: Entry, group: str, force: bool) -> UndoStep:
-    """Undo one change for which `can_undo` returned None."""
+    """Undo one change for which `why_not_undoable` returned None."""
     kind = KINDS[entry.kind]
     id = history.current(entry.resource)
     match entry.what:

@@ -137,7 +137,7 @@ class KeptEdit:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def hold(self) -> None:
-        """Lock the edit for this screen. Raises `InUse` if another one has it, and continues under a new id then."""
+        """Lock the edit for this screen. Raises `FileInUse` if another has it; the edit then gets a new id."""
         if self._lock is not None:
             return
         with ExitStack() as stack:

@@ -154,7 +154,7 @@ Reply = bytes | Awaitable[bytes]
 
 @dataclass
 class Upstream:
-    """A server that sends the bytes that `answer` returns, and records the requests in `seen`."""
+    """A server that sends the bytes that `response_for` returns, and records the requests in `requests`."""
 
     base_url: str = ""
     port: int = 0

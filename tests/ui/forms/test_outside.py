@@ -16,7 +16,7 @@ from tests.ui.forms.stage import staged
 
 
 class Suspendable:
-    """The part of the app that `edit_outside` uses: `suspend`, which is not supported in a test."""
+    """The part of the app that `edit_in_external_editor` uses: `suspend`, which is not supported in a test."""
 
     @contextmanager
     def suspend(self) -> Any:

@@ -57,7 +57,7 @@ class EditorContext:
 class Editor(Widget):
     """Edits some properties of a resource.
 
-    `load` sets the resource, `value` and `changes` return the edited properties, `problems` their errors.
+    `load` sets the resource, `value` and `changes` return the edited properties, `validate` their errors.
     `update_resource` is called when other properties of the resource were edited elsewhere.
     """
 
@@ -185,7 +185,7 @@ class Editor(Widget):
         return list(self.server_errors)
 
     def focus_error(self, path: str) -> None:
-        """Focus the field of an error of `problems`, by default the first field."""
+        """Focus the field of an error of `validate`, by default the first field."""
         self.focus_first()
 
     def focus_property(self, path: str) -> None:
