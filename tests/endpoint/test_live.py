@@ -125,7 +125,7 @@ async def test_an_older_protocol_version_is_negotiated(faults: Callable[..., Any
         tools = await client.tools()
     assert [found.name for found in tools] == ["t", "u"]
     assert tools[0].raw["later"] == {"unknown": 1}
-    assert not any("authorization" in seen.headers or "cookie" in seen.headers for seen in server.seen)
+    assert not any("authorization" in seen.headers or "cookie" in seen.headers for seen in server.requests_seen)
 
 
 # --- servers that are not an endpoint or require a sign-in ------------------------------------------
@@ -163,10 +163,10 @@ async def test_redirects_are_limited_and_stay_at_the_origin(faults: Callable[...
     assert isinstance(error, RedirectRefused)
     assert f"{other.origin}/mcp" in error.message
     assert "token" not in error.message
-    assert other.seen == []
+    assert other.requests_seen == []
     looping = await faults(fault.redirect(307, "/mcp/"))
     assert isinstance(await connection_error(f"{looping.origin}/mcp/"), RedirectRefused)
-    assert len(looping.seen) <= 2 * (LIMITS.redirects + 1)
+    assert len(looping.requests_seen) <= 2 * (LIMITS.redirects + 1)
 
 
 async def test_an_unreachable_server_is_tried_once() -> None:

@@ -74,7 +74,7 @@ from dataclasses import replace
 from drio_tui.workspace.saving import journal as journals
 journal = journals.Journal("me", "http://127.0.0.1", "app_1")
 for number in range(int(sys.argv[2])):
-    entry = journals.entry("update", "app_1", "tool", "tool_1", f"{sys.argv[1]} {number}")
+    entry = journals.new_entry("update", "app_1", "tool", "tool_1", f"{sys.argv[1]} {number}")
     journal.begin(entry)
     journal.end(replace(entry, state="done"))
 assert not journal.notices, journal.notices
