@@ -233,7 +233,7 @@ class Walk:
             yield Opening(name, opened)
 
 
-async def walker(
+async def walk(
     pilot: Pilot[Any], rounds: int, only: tuple[str, ...] = (), *, held: bool = False, tell: bool = False
 ) -> list[Found]:
     """Measure the app screen, then every screen over it; or only those named in `only`."""
