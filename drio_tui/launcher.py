@@ -215,7 +215,8 @@ async def _wait_until_ready(folder: Path) -> RunningSandbox | None:
     deadline = time.monotonic() + START_SECONDS
     while await asyncio.to_thread(is_locked, folder):
         running = await asyncio.to_thread(find_running, folder)
-        if running:
+        # A killed process may hold the lock for a moment after its sockets are closed.
+        if running and await _accepts_connections(running):
             return running
         if time.monotonic() > deadline:
             raise SandboxFailed(
@@ -224,6 +225,18 @@ async def _wait_until_ready(folder: Path) -> RunningSandbox | None:
             )
         await asyncio.sleep(_POLL_SECONDS)
     return None
+
+
+async def _accepts_connections(running: RunningSandbox) -> bool:
+    address = urlsplit(running.base_url)
+    try:
+        _, writer = await asyncio.open_connection(address.hostname, address.port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
 
 
 def find_running(folder: Path) -> RunningSandbox | None:

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -121,6 +122,39 @@ async def test_the_ready_file_of_a_killed_sandbox_is_ignored(background: Path) -
     second = await launcher.ensure_sandbox(background)
     assert second.started_by_us
     assert second.pid != first.pid
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the lock is another one there")
+async def test_a_killed_sandbox_that_still_holds_its_lock_is_waited_for(
+    background: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel closes the files of a killed process one by one."""
+    import fcntl
+
+    first = await launcher.ensure_sandbox(background)
+    os.kill(first.pid, signal.SIGKILL)
+    await wait_until_ended(first)
+    looked_twice = asyncio.Event()
+    looks: list[Any] = []
+    find_running = launcher.find_running
+
+    def look(folder: Path) -> Any:
+        looks.append(find_running(folder))
+        if len(looks) == 2:
+            loop.call_soon_threadsafe(looked_twice.set)
+        return looks[-1]
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(launcher, "find_running", look)
+    with (background / "sandbox.lock").open("r+b") as lock:
+        while launcher.is_locked(background):
+            await asyncio.sleep(0)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        starting = asyncio.create_task(launcher.ensure_sandbox(background))
+        await asyncio.wait({starting, asyncio.ensure_future(looked_twice.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        assert looks[0].pid == first.pid, "its ready file is still there"
+        assert not starting.done()
+    assert (await starting).pid != first.pid
 
 
 async def test_a_sandbox_that_is_ending_is_not_used(tmp_path: Path) -> None:
