@@ -200,7 +200,7 @@ async def take_app(camera: Camera, folder: Path) -> None:
     await camera.close(app.screen)
     tool = resources["tool"][0]
     app_screen.tree_view.reveal(tool.key)
-    await until(pilot, lambda: app_screen.chosen.about == tool.key)
+    await until(pilot, lambda: app_screen.selected_node.about == tool.key)
     app_screen.action_delete_resources()
     await camera.wait_for("BatchDialog")
     await camera.take("delete")
