@@ -57,12 +57,8 @@ PROSE = re.compile(
 
 ALLOWED = {
     "drio_tui/launcher.py": {"tell"},  # a method of files
-    "drio_tui/sandbox/tables.py": {"things"},  # the name of the table in databases of earlier versions
     "drio_tui/wizard/draft.py": {"said"},  # the key in draft files
     "drio_tui/wizard/executor.py": {"said"},
-    "drio_tui/workspace/deploy/deploy_record.py": {"things"},  # the name in files of earlier versions
-    "drio_tui/workspace/saving/journal.py": {"thing"},
-    "drio_tui/workspace/saving/unsaved_edits.py": {"thing"},
     "tests/old_state/make.py": {"person"},  # a text in the files of version 0.1
     "tests/old_state/test_old_state.py": {"person"},
 }
