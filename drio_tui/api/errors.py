@@ -137,6 +137,11 @@ class ResponseTooLarge(NotDrio):
 # --- error responses -----------------------------------------------------------------------------
 
 
+def top_property(path: str) -> str:
+    """Return the property of a resource that a dotted path is in: `actions` for `actions[0].template`."""
+    return path.partition(".")[0].partition("[")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One error in a field of a request body; `path` is dotted and camelCase: `branding.primaryColor`."""

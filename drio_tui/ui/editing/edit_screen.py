@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +15,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static, TextArea
 
-from drio_tui.api.errors import NotFound
+from drio_tui.api.errors import NotFound, top_property
 from drio_tui.api.models import same_json
 from drio_tui.schema.form import FormModel
 from drio_tui.schema.objects import ObjectNode
@@ -248,7 +247,7 @@ class EditScreen(SaveScreen):
 
     def _focus_property(self, path: str) -> None:
         """Show the page that edits the value at a path, and focus its field."""
-        name = re.split(r"[.\[]", path)[0]
+        name = top_property(path)
         for number, editor in enumerate(self.editors, start=1):
             if name in editor.properties:
                 self.show_page(number, focus=False)

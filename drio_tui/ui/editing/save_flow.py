@@ -14,7 +14,15 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from drio_tui.api.errors import ApiError, DrioError, FieldError, Forbidden, NotFound, Unauthorized, UsageError
+from drio_tui.api.errors import (
+    ApiError,
+    DrioError,
+    Forbidden,
+    NotFound,
+    Unauthorized,
+    UsageError,
+    top_property,
+)
 from drio_tui.kinds import KINDS
 from drio_tui.storage.shared_files import FileInUse
 from drio_tui.text import duration
@@ -446,7 +454,7 @@ class SaveScreen(DrioScreen[str | None]):
             if len(left) < before:
                 self.show_page(number)
         on_form = [
-            field_error for field_error in left if _first_segment(field_error) in self.form.model.field.properties
+            field_error for field_error in left if top_property(field_error.path) in self.form.model.field.properties
         ]
         left = [field_error for field_error in left if field_error not in on_form]
         if on_form:
@@ -461,10 +469,6 @@ class SaveScreen(DrioScreen[str | None]):
         banner = self.query_one("#banner", Static)
         banner.update(sanitize_line(f"{symbol} {text}", 400, colour) if text else "")
         banner.set_class(bool(text), "-said")
-
-
-def _first_segment(error: FieldError) -> str:
-    return error.path.partition(".")[0].partition("[")[0]
 
 
 def _hint(error: DrioError) -> str:

@@ -7,12 +7,11 @@ A snapshot applies updates in any order. Resources that do not match the documen
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from drio_tui.api.errors import DrioError
+from drio_tui.api.errors import DrioError, top_property
 from drio_tui.kinds import KINDS
 
 ResourceKey = tuple[str, ...]
@@ -159,7 +158,7 @@ class Snapshot:
         known = self.resource(resource.kind, resource.id)
         if known is None or resource.kind not in _INDEPENDENT_KINDS or resource.reason or not self.complete:
             return False
-        references = {re.split(r"[.\[]", reference.path)[0] for reference in KINDS[resource.kind].references}
+        references = {top_property(reference.path) for reference in KINDS[resource.kind].references}
         if references & {*changed} or not isinstance(known.raw, dict) or known.raw.keys() - resource.raw.keys():
             return False
         part = self.parts[resource.kind]

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from drio_tui.api.errors import UsageError
+from drio_tui.api.errors import UsageError, top_property
 from drio_tui.kinds import KINDS, Kind, Reference
 from drio_tui.workspace.model.references import Link, Links
 from drio_tui.workspace.model.snapshot import ResourceKey, Snapshot
@@ -104,7 +104,7 @@ class DeletePlan:
         kind, id = KINDS[step.key[0]], step.key[1]
         if step.verb == "delete":
             # Earlier steps may have removed references from this resource: that is no change by others.
-            ignoring = {reference.path.partition("[")[0].partition(".")[0] for reference in kind.references}
+            ignoring = {top_property(reference.path) for reference in kind.references}
             links = self._links.get(step.key, ())
             return lambda: saver.delete(
                 kind, app, id, base=self._raws.get(step.key), ignoring=ignoring, links=links,

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
-from drio_tui.api.errors import FieldError
+from drio_tui.api.errors import FieldError, top_property
 from drio_tui.api.models import changes
 from drio_tui.schema.fields import SchemaReader
 from drio_tui.schema.resolve import Json
@@ -151,7 +151,7 @@ class Editor(Widget):
         mine: list[FieldError] = []
         left: list[FieldError] = []
         for error in errors:
-            (mine if _first_segment(error.path) in self.properties else left).append(error)
+            (mine if top_property(error.path) in self.properties else left).append(error)
         self.server_errors = mine
         if self.is_mounted:
             self.show()
@@ -248,7 +248,3 @@ MARKS = {"good": ("✓ ", "$text-success"), "warning": ("! ", "$text-warning"), 
 def status_text(status: str, text: str, width: int = 400) -> Content:
     """Return a line with the symbol and colour of a status of `MARKS`. `text` may be hostile."""
     return Content.assemble(MARKS[status], sanitize_line(text, width, "$text-error" if status == "bad" else ""))
-
-
-def _first_segment(path: str) -> str:
-    return path.replace("[", ".").split(".", 1)[0]
