@@ -40,6 +40,7 @@ SIZES = ((120, 40), (80, 24))
 NOT_SHOWN = {
     "DrioScreen": "the base class of all screens",
     "Dialog": "the base class of all dialogs",
+    "ResourceListScreen": "the base class of the lists of apps and templates",
     "SaveScreen": "the base class of the edit screen",
     "StartScreen": "closed before it is idle",
     "StepScreen": "tests/ui/playground/test_playground_screen.py",

@@ -32,6 +32,7 @@ from drio_tui.ui.dialogs.allow_host import cannot_allow_reason, toggle_allowed
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.filter_input import FilterInput
+from drio_tui.ui.widgets.values import stale_mark
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.schema_history import SchemaHistory, schemas_in
 from drio_tui.workspace.model.snapshot import PartFailed, Resource, Snapshot, Update
@@ -282,8 +283,8 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
         if self.loading_app:
             parts.append(("◌ reading…", "$text-warning"))
         elif status.phase in UNREACHABLE or any(part.failures for part in self.snapshot.parts.values()):
-            at = f", last loaded at {self._loaded_at:%H:%M}" if self._loaded_at else ""
-            parts.append((f"▲ stale{at}" if len(self.snapshot) else "▲ not read", "$text-warning"))
+            text = stale_mark(self._loaded_at) if len(self.snapshot) else "▲ not read"
+            parts.append((text, "$text-warning"))
         if errors:
             parts.append((f"✗ {count_of(errors, 'error')}", "$text-error"))
         if warnings:

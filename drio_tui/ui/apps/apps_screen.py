@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 from textual.timer import Timer
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from drio_tui.api.client import DrioClient
-from drio_tui.api.errors import DrioError
 from drio_tui.api.resource_type import validation_error
 from drio_tui.kinds import APP
 from drio_tui.text import count_of
 from drio_tui.ui.apps.app_summary import AppFacts, app_blocks, fetch_facts
 from drio_tui.ui.apps.app_table import COLUMNS, AppTable, Order, draft_key
+from drio_tui.ui.apps.resource_list_screen import ResourceListScreen
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.base.messages import UNREACHABLE, Status
-from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rich_text import Document
-from drio_tui.ui.widgets.row_list import Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.snapshot import Resource, resources_of
 
@@ -42,17 +37,15 @@ if TYPE_CHECKING:
 _FACTS_DELAY = 0.25
 """Seconds after a cursor move until the details of the app are loaded."""
 
-_PLACEHOLDER_ROWS = tuple(
-    Row(f"waiting{n}", tuple(Content.styled("▒" * width, "$foreground-muted") for width in (name, 14, 8, 5, 4, 10)))
-    for n, name in enumerate((18, 12, 22, 15, 9))
-)
 
-
-class AppsScreen(DrioScreen[None]):
+class AppsScreen(ResourceListScreen):
     """The list of apps, and the details of the one under the cursor."""
 
     AREA = "apps"
-    CSS_PATH = stylesheet("apps")
+    KIND = "app"
+    OPEN_ACTION = "screen.open"
+    EMPTY = "No apps yet", "Make one, step by step.", (("n", "create an app"), ("1", "look at the templates"))
+    PLACEHOLDER_WIDTHS = tuple((name, 14, 8, 5, 4, 10) for name in (18, 12, 22, 15, 9))
     BINDINGS = keymap.section(
         "apps",
         "Apps",
@@ -68,25 +61,11 @@ class AppsScreen(DrioScreen[None]):
         Key("apps.copy", "y", "copy_id", "Copy id", "Copy the app's id", show=False),
     )
 
-    resources: reactive[tuple[Resource, ...] | None] = reactive(None, init=False)
-    """The apps in the server's order; None until they are loaded for the first time."""
-
-    filter_text: reactive[str] = reactive("", init=False)
-    """The text of the filter field."""
-
     order: reactive[Order] = reactive(Order(), init=False)
     """The sort order of the table."""
 
-    failure: reactive[DrioError | None] = reactive(None, init=False)
-    """Why the last request for the apps failed."""
-
     drafts: reactive[tuple[Draft, ...]] = reactive((), init=False)
     """Drafts of apps that are not complete yet, newest first."""
-
-    class _AppsLoaded(Message):
-        def __init__(self, resources: tuple[Resource, ...]) -> None:
-            super().__init__()
-            self.resources = resources
 
     class _DraftsLoaded(Message):
         def __init__(self, loaded: LoadedDrafts) -> None:
@@ -104,10 +83,12 @@ class AppsScreen(DrioScreen[None]):
             self.app = app
             self.facts = facts
 
-    class _LoadFailed(Message):
-        def __init__(self, error: DrioError) -> None:
-            super().__init__()
-            self.error = error
+    def __init__(self) -> None:
+        super().__init__()
+        self._drafts_source: tuple[str, str] | None = None
+        self._facts: dict[str, AppFacts] = {}
+        self._shown_app: str | None = None
+        self._facts_timer: Timer | None = None
 
     def compose_body(self) -> ComposeResult:
         yield FilterInput(placeholder="/ to filter", id="filter")
@@ -117,53 +98,39 @@ class AppsScreen(DrioScreen[None]):
             yield Document(id="about")
         yield Static(id="note")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self._loaded_at: datetime | None = None
-        self._drafts_source: tuple[str, str] | None = None
-        self._facts: dict[str, AppFacts] = {}
-        self._shown_app: str | None = None
-        self._facts_timer: Timer | None = None
-        self.watch(self.app, "status", self._update_note)
-        self._start_loading()
-
     @property
     def table(self) -> AppTable:
         """The table of apps."""
         return self.query_one("#table", AppTable)
 
     @property
-    def chosen(self) -> Resource | None:
-        """The app under the cursor."""
-        key = self.table.key
-        return next((resource for resource in self.resources or () if resource.id == key), None)
+    def is_empty(self) -> bool:
+        return not self.resources and not self.drafts
 
     def session_changed(self) -> None:
         self._facts.clear()
         self.set_reactive(AppsScreen.resources, None)
-        self._start_loading()
+        self.start_loading()
         self.refresh_bindings()
 
     def on_screen_resume(self) -> None:
         if self.resources is not None or self.failure is not None:
             self.action_refresh()  # an app's screen or the wizard may have changed names and status
 
-    def _start_loading(self) -> None:
+    def start_loading(self) -> None:
         """Show placeholder rows and load the apps, or the key hints for a signed-out user."""
         signed_out = self.drio.session is None and self.connection.client is not None
         self.table.display = not signed_out
         self.query_one("#filter").display = not signed_out
-        empty = self.query_one("#empty", EmptyState)
-        empty.display = signed_out
         if signed_out:
             self.cancel_requests()
+            empty = self.query_one(EmptyState)
+            empty.display = True
             empty.show_message(
                 "You are signed out", "Your apps are shown once you sign in.", ("L", "sign in"), ("1", "templates")
             )
         else:
-            self.table.show(_PLACEHOLDER_ROWS)
-            self.table.focus()
-            self.action_refresh()
+            super().start_loading()
 
     # -- loading ----------------------------------------------------------------------------------
 
@@ -185,75 +152,31 @@ class AppsScreen(DrioScreen[None]):
             self.notify(sanitize_line(problem, 300).plain, severity="warning", markup=False)
         self.drafts = tuple(message.loaded.drafts)
 
-    def watch_drafts(self) -> None:
-        self._show()
+    def fetch(self, client: DrioClient) -> Awaitable[tuple[Resource, ...]]:
+        return _fetch_apps(client)
 
     def action_refresh(self) -> None:
         self.load_drafts()
         if self.drio.session is not None or self.connection.client is None:
-            self.run_request(_fetch_apps, self._AppsLoaded, group="apps", failed=self._LoadFailed)
+            super().action_refresh()
 
-    def on_apps_screen__apps_loaded(self, message: _AppsLoaded) -> None:
-        self._loaded_at = datetime.now()
+    def loaded(self) -> None:
         self._facts.clear()
-        self.set_reactive(AppsScreen.failure, None)
-        self.resources = message.resources
-        self._show()
         if self._drafts_source not in (None, (self.drio.status.profile, self.connection.server)):
             self.load_drafts()  # the response contained the sandbox's id, and drafts belong to an id
 
-    def on_apps_screen__load_failed(self, message: _LoadFailed) -> None:
-        self.failure = message.error
-        if self.resources is not None:
-            self.drio.show_error(message.error)
-
-    def action_back(self) -> None:
-        """Cancel the requests; without any, clear the filter; without a filter, go back."""
-        if not self.cancel_requests():
-            if self.filter_text:
-                self.query_one("#filter", FilterInput).value = ""
-            else:
-                self.drio.back()
-        elif self.resources is None:
-            self.failure = DrioError("You stopped the reading.", title="Not read")
-
     # -- display ----------------------------------------------------------------------------------
 
-    def watch_filter_text(self) -> None:
-        self._show()
-
     def watch_order(self) -> None:
-        self._show()
+        self.show_list()
 
-    def watch_failure(self) -> None:
-        self._show()
+    def watch_drafts(self) -> None:
+        self.show_list()
 
-    def _show(self) -> None:
-        if self.resources is None and self.failure is None:
-            return
-        count = self.table.show_apps(self.resources or (), self.filter_text, self.order, self.drafts)
-        was_hidden = not self.table.display
-        self.table.display = bool(count)
-        field = self.query_one("#filter", FilterInput)
-        field.display = bool(self.resources or self.drafts)
-        if count and was_hidden and not field.has_focus:
-            self.table.focus()
-        empty = self.query_one("#empty", EmptyState)
-        empty.display = not count
-        if self.resources is None and self.failure is not None:
-            empty.show_error(self.failure, ("r", "try again"), ("3", "see the request"))
-        elif not self.resources:
-            empty.show_message(
-                "No apps yet", "Make one, step by step.", ("n", "create an app"), ("1", "look at the templates")
-            )
-        else:
-            empty.show_message("Nothing matches", f"No app matches “{self.filter_text}”.", ("Esc", "show all"))
-        self._update_note(self.drio.status)
-        self._show_details()
-        self.refresh_bindings()
+    def show_rows(self, resources: Sequence[Resource]) -> int:
+        return self.table.show_apps(resources, self.filter_text, self.order, self.drafts)
 
-    @on(RowList.Moved, "#table")
-    def _show_details(self) -> None:
+    def show_details(self) -> None:
         """Show the app under the cursor, and load its facts unless the cursor moves on within `_FACTS_DELAY`."""
         about, app = self.query_one("#about", Document), self.chosen
         about.display = app is not None
@@ -278,26 +201,17 @@ class AppsScreen(DrioScreen[None]):
     def on_apps_screen__facts_loaded(self, message: _FactsLoaded) -> None:
         self._facts[message.app] = message.facts
         if self.chosen is not None and self.chosen.id == message.app:
-            self._show_details()
+            self.show_details()
 
-    def _update_note(self, status: Status) -> None:
-        """Update the line with the number of apps, the sort order, and whether the list is stale."""
-        note = self.query_one("#note", Static)
-        if self.resources is None:
-            note.update("")
-            return
-        total = len(self.resources)
-        text = count_of(total, "app")
+    def summary(self) -> str:
+        """Return the number of apps and drafts, and the sort order."""
+        text = count_of(len(self.resources or ()), "app")
         if self.drafts:
             text += f", {count_of(len(self.drafts), 'draft')}"
         if self.order.name:
             title = next(column.title for name, column in COLUMNS if name == self.order.name)
             text += f", by {title.lower()}{' downwards' if self.order.descending else ''}"
-        parts: list[tuple[str, str]] = [(text, "$foreground-muted")]
-        if status.phase in UNREACHABLE or self.failure is not None:
-            at = f" at {self._loaded_at:%H:%M}" if self._loaded_at else ""
-            parts.append((f"   ▲ not fresh: as it was{at}", "$text-warning"))
-        note.update(Content.assemble(*parts))
+        return text
 
     # -- actions ----------------------------------------------------------------------------------
 
@@ -324,10 +238,6 @@ class AppsScreen(DrioScreen[None]):
         elif self.chosen is not None:
             self.drio.open_app(self.chosen.id)
 
-    @on(RowList.Opened, "#table")
-    async def _row_opened(self) -> None:
-        await self.run_action("screen.open")
-
     @on(AppTable.HeaderClicked)
     def _sort_by(self, event: AppTable.HeaderClicked) -> None:
         same = event.name == self.order.name
@@ -340,17 +250,6 @@ class AppsScreen(DrioScreen[None]):
 
     def action_reverse(self) -> None:
         self.order = Order(self.order.name or "name", not self.order.descending)
-
-    def action_filter(self) -> None:
-        self.query_one("#filter").focus()
-
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, event: Input.Changed) -> None:
-        self.filter_text = event.value
-
-    @on(FilterInput.Leave)
-    def _filter_left(self) -> None:
-        self.table.focus()
 
     def action_new(self) -> None:
         self.drio.open_wizard()
@@ -374,10 +273,6 @@ class AppsScreen(DrioScreen[None]):
         except OSError as error:
             self.notify(sanitize_line(str(error), 200).plain, severity="warning", markup=False)
         self.load_drafts()
-
-    def action_copy_id(self) -> None:
-        if self.chosen is not None:
-            self.drio.copy(self.chosen.id, "the app's id")
 
 
 async def _fetch_apps(client: DrioClient) -> tuple[Resource, ...]:

@@ -43,6 +43,11 @@ def label_of(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def stale_mark(loaded_at: datetime | None) -> str:
+    """Return the mark of data that could not be read again: `▲ stale, loaded 12:03`; None if the time is not known."""
+    return f"▲ stale, loaded {loaded_at:%H:%M}" if loaded_at else "▲ stale"
+
+
 def badge(word: str, tone: str = "") -> Content:
     """Return a word in the colour of its tone."""
     return sanitize_line(word, 40, TONES.get(tone, TONES[""]))

@@ -17,7 +17,7 @@ from textual.widgets import Input
 from drio_tui.api.errors import DrioError
 from drio_tui.text import did_you_mean
 from drio_tui.ui.apps.template_detail import is_complete, template_blocks
-from drio_tui.ui.apps.templates_screen import fetch_template, fetch_templates, row_of, searchable_text, works_offline
+from drio_tui.ui.apps.templates_screen import fetch_template, fetch_templates, matching_templates, row_of, works_offline
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.empty_state import EmptyState
@@ -27,7 +27,6 @@ from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.ui.wizard.page import Page
 from drio_tui.wizard.validation import DraftDiagnostic
-from drio_tui.workspace.model.search import rank
 from drio_tui.workspace.model.snapshot import Resource
 
 if TYPE_CHECKING:
@@ -140,13 +139,8 @@ class TemplatePage(Page):
 
     def _show(self) -> None:
         query = self.query_one("#template-filter", Input).value
-        matches = [
-            (score, index, resource)
-            for index, resource in enumerate(self.resources or ())
-            if (score := rank(query, resource.name, searchable_text(resource))) is not None
-        ]
-        matches.sort(key=lambda match: match[:2])
-        self.rows.show([_row(resource) for _, _, resource in matches])
+        matches = matching_templates(self.resources or (), query)
+        self.rows.show([_row(resource) for resource in matches])
         if query and matches:
             self.rows.action_first()
         self._show_details()

@@ -147,14 +147,14 @@ async def test_numbers_and_clicks_switch_areas_and_each_keeps_its_state(monkeypa
         templates = await show(pilot, "templates")
         await until(pilot, lambda: templates.resources)
         await pilot.press("j")
-        key = templates.list.key
+        key = templates.rows.key
         await pilot.press("3")
         await until(pilot, lambda: app.current_mode == "requests")
         start, *_ = app.screen.query_one("StatusLine")._clickable[0]
         await pilot.click("StatusLine", offset=(start + 2, 0))
         await until(pilot, lambda: app.current_mode == "templates")
         assert app.screen is templates
-        assert templates.list.key == key
+        assert templates.rows.key == key
 
 
 async def test_read_only_hides_dangerous_keys_and_is_shown_in_the_status_line(
@@ -314,13 +314,13 @@ async def test_a_too_small_terminal_is_covered_until_it_is_large_enough(
         screen = await show(pilot, "templates")
         await until(pilot, lambda: screen.resources)
         await pilot.press("j")
-        key, focused = screen.list.key, screen.focused
+        key, focused = screen.rows.key, screen.focused
         for size in ((20, 5), (1, 1), (44, 11)):
             await pilot.resize_terminal(*size)
             await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
         await pilot.resize_terminal(SMALLEST.width, SMALLEST.height)
         await until(pilot, lambda: app.screen is screen)
-        assert (screen.list.key, screen.focused) == (key, focused)
+        assert (screen.rows.key, screen.focused) == (key, focused)
 
 
 async def test_keys_do_nothing_while_the_terminal_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:

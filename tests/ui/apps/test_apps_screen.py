@@ -148,12 +148,12 @@ async def test_a_failed_refresh_keeps_the_apps_and_marks_them_as_stale(monkeypat
         await until(pilot, lambda: screen.resources)
         server.answers["GET /apps"] = 403
         await pilot.press("r")
-        await until(pilot, lambda: "not fresh" in text_of(pilot.app))
+        await until(pilot, lambda: "▲ stale, loaded" in text_of(pilot.app))
         assert row_keys(screen) == ["app_1", "app_2", "app_3"]
         server.answers["GET /apps"] = {"apps": APPS[:1]}
         await pilot.press("r")
         await until(pilot, lambda: row_keys(screen) == ["app_1"])
-        assert "not fresh" not in text_of(pilot.app)
+        assert "▲ stale, loaded" not in text_of(pilot.app)
 
 
 def test_values_of_any_type_can_be_sorted_together() -> None:

@@ -14,7 +14,7 @@ from tests.ui.table_server import TEMPLATES, TableServer, drio_of, serving
 
 
 def row_keys(screen: Any) -> list[str]:
-    return [row.key for row in screen.list._rows]
+    return [row.key for row in screen.rows._rows]
 
 
 async def test_templates_and_their_contents_can_be_browsed_signed_out(
@@ -24,7 +24,7 @@ async def test_templates_and_their_contents_can_be_browsed_signed_out(
         screen = await show(pilot, "templates")
         await until(pilot, lambda: screen.resources)
         assert len(screen.resources) >= 8
-        screen.list.choose("support")
+        screen.rows.choose("support")
         await pilot.pause()
         text = text_of(pilot.app)
         for heading in ("Tools", "Widgets", "Integrations", "Auth"):
@@ -41,7 +41,7 @@ async def test_typing_filters_the_list_and_esc_clears_the_filter(monkeypatch: py
         await until(pilot, lambda: row_keys(screen) == ["bookings"])
         assert screen.chosen.id == "bookings"
         await pilot.press("down")
-        assert screen.list.has_focus
+        assert screen.rows.has_focus
         await pilot.press("slash", "z")
         await until(pilot, lambda: "Nothing matches" in text_of(pilot.app))
         await pilot.press("escape")
@@ -77,7 +77,7 @@ async def test_an_incomplete_template_is_loaded_once(monkeypatch: pytest.MonkeyP
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "templates")
         await until(pilot, lambda: "Ticket table" in text_of(pilot.app))
-        screen._show_details()
+        screen.show_details()
         await pilot.pause()
         assert server.asked("GET", "/templates/support") == 1
 
@@ -101,9 +101,9 @@ async def test_an_invalid_template_is_shown_with_the_reason_beside_the_valid_one
         screen = await show(pilot, "templates")
         await until(pilot, lambda: screen.resources)
         assert row_keys(screen) == ["support", "bookings", "blank", "odd", "#5", "#6"]
-        screen.list.choose("odd")
+        screen.rows.choose("odd")
         await until(pilot, lambda: "Not as documented" in text_of(pilot.app))
-        screen.list.choose("#6")
+        screen.rows.choose("#6")
         await until(pilot, lambda: screen.why_not("create", ()) is not None)
 
 
@@ -117,7 +117,19 @@ async def test_a_failed_request_can_be_retried(monkeypatch: pytest.MonkeyPatch) 
         await pilot.press("r")
         await until(pilot, lambda: row_keys(screen) == ["support", "bookings", "blank"])
         assert "try again" not in text_of(pilot.app)
-        assert screen.list.has_focus
+        assert screen.rows.has_focus
+
+
+async def test_a_failed_refresh_keeps_the_templates_and_marks_them_as_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F09."""
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.resources)
+        assert "stale" not in text_of(pilot.app)
+        server.answers["GET /templates"] = 403
+        await pilot.press("r")
+        await until(pilot, lambda: "▲ stale, loaded" in text_of(pilot.app))
+        assert row_keys(screen) == ["support", "bookings", "blank"]
 
 
 async def test_an_empty_list_of_templates_shows_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
