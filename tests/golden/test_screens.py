@@ -250,7 +250,7 @@ async def take_editors(camera: Camera, app_screen: Any, resources: dict[str, lis
     targets["app"] = EditTarget(id, "app", id)
     targets["new-tool"] = EditTarget(id, "tool")
     for name, target in targets.items():
-        app_screen.open_edit(target)
+        app_screen.actions.open_edit(target)
         screen = await camera.wait_for("EditScreen", lambda screen: screen.is_filled)
         pages = len(screen._pages) if name != "pending" else 1
         for number in range(pages):

@@ -167,7 +167,7 @@ class Walk:
 
     async def edit(self, target: Any) -> Any:
         """Open the edit screen; return it after every page was shown."""
-        self.above.open_edit(target)
+        self.above.actions.open_edit(target)
         screen = await self.shown("EditScreen", lambda screen: screen.is_filled)
         for number in range(len(screen._pages)):
             screen.show_page(number)

@@ -140,7 +140,7 @@ async def test_every_key_named_on_an_editor_page_does_something(monkeypatch: pyt
             existing = next(iter(screen.snapshot.resources(kind)), None) if full or kind == "app" else None
             number, count = 0, 1
             while number < count:
-                screen.open_edit(EditTarget("app_1", kind, existing.id if existing else ""))
+                screen.actions.open_edit(EditTarget("app_1", kind, existing.id if existing else ""))
                 edit = await edit_of(pilot)
                 count = len(edit._pages)
 

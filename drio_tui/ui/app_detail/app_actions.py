@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.binding import BindingType
 from textual.message import Message
@@ -13,6 +13,7 @@ from drio_tui.kinds import AUTH, KINDS
 from drio_tui.text import count_of
 from drio_tui.ui.app_detail.new_resource import kinds_to_add
 from drio_tui.ui.base import keymap
+from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import forbidden_reason, get_saver
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
@@ -31,7 +32,9 @@ from drio_tui.workspace.saving.undo import UndoStep, undo_last
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-    from drio_tui.ui.app_detail.app_screen import AppScreen
+    from drio_tui.kinds import Kind
+    from drio_tui.workspace.model.snapshot import ResourceKey, Snapshot
+    from drio_tui.workspace.model.tree_model import TreeNode
 
 BINDINGS: list[BindingType] = keymap.section(
     "editing",
@@ -106,19 +109,38 @@ class UndoFinished(Message):
         self.steps = steps
 
 
-class AppActions:
-    """The actions, mixed into the app screen."""
+class AppView(ScreenContext, Protocol):
+    """What the actions need of the app screen, which documents the attributes and methods."""
 
-    marked: dict[tuple[str, ...], None]
-    """The marked resources, in the order they were marked."""
-    forbidden: dict[tuple[str, tuple[str, ...]], str]
-    """The reason by action and resource key, where drio has not allowed an action on a resource."""
+    app_id: str
+    snapshot: Snapshot
+    reveal_when_loaded: ResourceKey | None
 
     @property
-    def _screen(self) -> AppScreen:
-        return cast("AppScreen", self)
+    def selected_node(self) -> TreeNode | None: ...
 
-    def _selected_resource(self) -> Resource | None:
+    def action_refresh(self) -> None: ...
+
+    def show_saved(self, kind: Kind[Any], saved: Saved) -> None: ...
+
+    def show_marked(self) -> None: ...
+
+
+class AppActions:
+    """Carries out the actions of an app screen that change the app, and knows which of them are available.
+
+    Attributes:
+        marked: The marked resources, in the order they were marked.
+        forbidden: The reason by action and resource key, where drio has not allowed an action on a resource.
+    """
+
+    def __init__(self, screen: AppView) -> None:
+        self._screen = screen
+        self.marked: dict[ResourceKey, None] = {}
+        self.forbidden: dict[tuple[str, ResourceKey], str] = {}
+
+    def selected_resource(self) -> Resource | None:
+        """Return the selected resource, None if no resource that drio stores is selected."""
         node = self._screen.selected_node
         if node is None or node.about is None:
             return None
@@ -128,14 +150,14 @@ class AppActions:
     def _selected_resources(self) -> list[Resource]:
         """Return the marked resources, else the selected one."""
         marked = [resource for key in self.marked if (resource := self._screen.snapshot.at(key))]
-        selected = self._selected_resource()
+        selected = self.selected_resource()
         return marked or ([selected] if selected else [])
 
     def _affected_resources(self, action: str) -> list[Resource]:
         """Return the resources that an action would apply to."""
         if action in ("delete_resources", "switch_resources"):
             return self._selected_resources()
-        resource = self._selected_resource()
+        resource = self.selected_resource()
         return [resource] if resource is not None else []
 
     def _disable_if_forbidden(self, action: str, resource: Resource, outcomes: Iterable[Outcome | None]) -> None:
@@ -150,24 +172,24 @@ class AppActions:
             self.forbidden[action, resource.key] = forbidden_reason(errors[0], "Ask the owner of the app, then press r")
             self._screen.refresh_bindings()
 
-    def change_disabled_reason(self, action: str) -> str | None:
+    def disabled_reason(self, action: str) -> str | None:
         """Return why one of these actions is not available now, None if it is (or is not one of these)."""
         if self.forbidden:
             reasons = [self.forbidden.get((action, resource.key), "") for resource in self._affected_resources(action)]
             if reasons and all(reasons):
                 return reasons[0]
         match action:
-            case "edit_resource" | "edit_outside" | "mark" if self._selected_resource() is None:
+            case "edit_resource" | "edit_outside" | "mark" if self.selected_resource() is None:
                 return self._why_not_editable()
             case "duplicate_resource":
-                resource = self._selected_resource()
+                resource = self.selected_resource()
                 return "There is nothing to copy here." if resource is None else why_not_copied(KINDS[resource.kind])
             case "delete_resources":
                 resources = self._selected_resources()
                 if not resources or not all(KINDS[resource.kind].deletable for resource in resources):
                     return "drio has no way to delete this."
             case "rebind_tool":
-                return why_not_rebindable(self._selected_resource(), self._screen.snapshot)
+                return why_not_rebindable(self.selected_resource(), self._screen.snapshot)
             case "switch_resources":
                 resources = self._selected_resources()
                 if not resources or not all(can_be_switched(KINDS[resource.kind]) for resource in resources):
@@ -186,18 +208,18 @@ class AppActions:
     def available_actions(self) -> frozenset[str]:
         """Return the names of those of these actions that are available for the marked or selected resources."""
         names = ("edit_resource", "mark", "duplicate_resource", "delete_resources", "switch_resources")
-        return frozenset(name for name in names if self.change_disabled_reason(name) is None)
+        return frozenset(name for name in names if self.disabled_reason(name) is None)
 
     # -- editing and adding -----------------------------------------------------------------------
 
-    def action_edit_resource(self) -> None:
+    def edit_resource(self) -> None:
         self._edit(in_external_editor=False)
 
-    def action_edit_outside(self) -> None:
+    def edit_outside(self) -> None:
         self._edit(in_external_editor=True)
 
     def _edit(self, *, in_external_editor: bool) -> None:
-        resource = self._selected_resource()
+        resource = self.selected_resource()
         if resource is not None:
             # For a connection that waits for its secret, the secret is focused first.
             waits = (
@@ -217,7 +239,7 @@ class AppActions:
     def open_edit(self, target: EditTarget) -> None:
         """Open the edit screen. After a save its result is shown, and the cursor moves to a new resource."""
         screen = EditScreen(target, self._screen.snapshot)
-        self._screen.app.push_screen(screen, lambda id: self._edited(target, id, screen.outcome))
+        self._screen.drio.push_screen(screen, lambda id: self._edited(target, id, screen.outcome))
 
     def _edited(self, target: EditTarget, id: str | None, outcome: Saved | None) -> None:
         if not id:
@@ -229,9 +251,9 @@ class AppActions:
             self._screen.reveal_when_loaded = (target.kind, id)
         self._screen.action_refresh()
 
-    def action_add_resource(self) -> None:
+    def add_resource(self) -> None:
         choices = kinds_to_add(self._screen.selected_node)
-        self._screen.app.push_screen(ChooserScreen("Make a new", choices), self._kind_chosen)
+        self._screen.drio.push_screen(ChooserScreen("Make a new", choices), self._kind_chosen)
 
     def _kind_chosen(self, choice: Choice[Any] | None) -> None:
         if choice is None:
@@ -249,8 +271,8 @@ class AppActions:
 
         screen.run_worker(make(), name="new", group="new", exclusive=True)
 
-    def action_duplicate_resource(self) -> None:
-        resource = self._selected_resource()
+    def duplicate_resource(self) -> None:
+        resource = self.selected_resource()
         screen = self._screen
         if resource is None or not isinstance(resource.raw, dict):
             return
@@ -274,20 +296,20 @@ class AppActions:
 
         screen.run_request(copy, lambda message: message, group="change", once=True)
 
-    def on_copy_finished(self, message: CopyFinished) -> None:
+    def copy_finished(self, message: CopyFinished) -> None:
         copy = message.copy
         self._disable_if_forbidden("duplicate_resource", message.resource, [copy.outcome])
         text = problem(copy.outcome) or "\n".join(["Copied.", *copy.left_out])
         severity = "information" if copy.ok else "warning"
         title = sanitize_line(message.resource.name, 80).plain
-        self._screen.notify(sanitize(text, multiline=True).plain, title=title, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
+        self._screen.drio.notify(sanitize(text, multiline=True).plain, title=title, severity=severity, markup=False)
         raw = getattr(copy.outcome, "raw", None)
         if isinstance(raw, dict):
             self._screen.reveal_when_loaded = (message.resource.kind, str(raw.get("id")))
         self._screen.action_refresh()
 
-    def action_rebind_tool(self) -> None:
-        resource, screen = self._selected_resource(), self._screen
+    def rebind_tool(self) -> None:
+        resource, screen = self.selected_resource(), self._screen
         if resource is None:
             return
 
@@ -296,19 +318,19 @@ class AppActions:
 
         screen.run_request(bind, lambda message: message, group="change", once=True)
 
-    def on_rebind_finished(self, message: RebindFinished) -> None:
+    def rebind_finished(self, message: RebindFinished) -> None:
         if message.outcome is None:
             return
         error_text = problem(message.outcome)
         title = sanitize_line(message.name, 80).plain
         text = sanitize(error_text or "Rebound.").plain
-        self._screen.notify(text, title=title, severity="warning" if error_text else "information", markup=False)
+        self._screen.drio.notify(text, title=title, severity="warning" if error_text else "information", markup=False)
         self._screen.action_refresh()
 
     # -- batches ----------------------------------------------------------------------------------
 
-    def action_mark(self) -> None:
-        resource = self._selected_resource()
+    def mark(self) -> None:
+        resource = self.selected_resource()
         if resource is None:
             return
         if resource.key in self.marked:
@@ -317,7 +339,7 @@ class AppActions:
             self.marked[resource.key] = None
         self._screen.show_marked()
 
-    def action_delete_resources(self) -> None:
+    def delete_resources(self) -> None:
         resources = self._selected_resources()
         try:
             screen = delete_dialog(self._screen.snapshot, [resource.key for resource in resources])
@@ -326,7 +348,7 @@ class AppActions:
             return
         self._confirm_batch(screen, "delete_resources")
 
-    def action_switch_resources(self) -> None:
+    def switch_resources(self) -> None:
         resources = self._selected_resources()
         on = not all(resource.get("isEnabled") is not False for resource in resources)
         word = "Enable" if on else "Disable"
@@ -357,7 +379,7 @@ class AppActions:
             else:
                 self._batch_ended(changed)
 
-        self._screen.app.push_screen(screen, dialog_closed)
+        self._screen.drio.push_screen(screen, dialog_closed)
 
     def _batch_ended(self, changed: bool | None) -> None:
         if changed:
@@ -370,7 +392,7 @@ class AppActions:
 
     # -- undoing ----------------------------------------------------------------------------------
 
-    def action_undo_change(self) -> None:
+    def undo_change(self) -> None:
         screen = self._screen
 
         async def undo(client: DrioClient) -> Message:
@@ -378,10 +400,10 @@ class AppActions:
 
         screen.run_request(undo, lambda message: message, group="change", once=True)
 
-    def on_undo_finished(self, message: UndoFinished) -> None:
+    def undo_finished(self, message: UndoFinished) -> None:
         text, all_undone = undo_report(message.steps)
         severity = "information" if all_undone else "warning"
-        self._screen.notify(sanitize(text, multiline=True).plain, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
+        self._screen.drio.notify(sanitize(text, multiline=True).plain, severity=severity, markup=False)
         if message.steps:
             self._screen.action_refresh()
 
@@ -395,5 +417,5 @@ class AppActions:
             and get_saver(screen.connection, client).stop(screen.app_id)
         )
 
-    def action_show_history(self) -> None:
-        self._screen.app.push_screen(HistoryScreen(self._screen.app_id), self._batch_ended)
+    def show_history(self) -> None:
+        self._screen.drio.push_screen(HistoryScreen(self._screen.app_id), self._batch_ended)

@@ -49,7 +49,7 @@ _REDRAW_SECONDS = 0.05
 """Seconds between two redraws of the tree while parts arrive."""
 
 
-class AppScreen(app_actions.AppActions, DrioScreen[None]):
+class AppScreen(DrioScreen[None]):
     """Shows one app. Parts are drawn as they arrive; a refresh keeps the cursor and the open nodes."""
 
     AREA = "apps"
@@ -114,8 +114,9 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
         self._jumps: list[ResourceKey] = []
         self._loaded_at: datetime | None = None
         self._schema_history: SchemaHistory | None = None
-        self.marked, self.forbidden = {}, {}
+        self.actions = app_actions.AppActions(self)
         self.reveal_when_loaded: ResourceKey | None = None
+        """The resource to move the cursor to, once all parts have arrived."""
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="app"):
@@ -151,7 +152,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
     def session_changed(self) -> None:
         """Read the app again if account and server are the same; else close, since the data is the old account's."""
         if self._session_key() == self._opened_by:
-            self.forbidden.clear()  # a new sign-in may allow more
+            self.actions.forbidden.clear()  # a new sign-in may allow more
             self.action_refresh()
             return
         self.cancel_requests()
@@ -169,7 +170,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
 
     def action_read_again(self) -> None:
         """Read the app again, and enable what drio had not allowed: the permissions may have changed."""
-        self.forbidden.clear()
+        self.actions.forbidden.clear()
         self.action_refresh()
 
     def action_refresh(self) -> None:
@@ -232,7 +233,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
 
     def show_marked(self) -> None:
         """Show which resources are marked, and how many."""
-        self.tree_view.set_marked(self.marked)
+        self.tree_view.set_marked(self.actions.marked)
         self._update_note(self.drio.status)
 
     def _redraw(self) -> None:
@@ -263,7 +264,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
         node, outline = self.selected_node, self.outline
         if node is not None and outline is not None:
             self.detail.show(node, outline)
-        available = self.available_actions()
+        available = self.actions.available_actions()
         if available != self._available:  # the footer must not offer an unavailable action to a click
             self._available = available
             self.refresh_bindings()
@@ -276,8 +277,8 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
         if self.filter_text:
             hits = len(self.tree_view.hits)
             parts.append((count_of(hits, "hit"), "$foreground-muted" if hits else "$text-warning"))
-        if self.marked:
-            parts.append((f"● {len(self.marked)} marked", "$text-accent"))
+        if self.actions.marked:
+            parts.append((f"● {len(self.actions.marked)} marked", "$text-accent"))
         root = self.outline.root
         errors, warnings = root.errors + root.errors_below, root.warnings + root.warnings_below
         if self.loading_app:
@@ -307,11 +308,11 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
             case "jump_back" if not self._jumps:
                 return "There was no jump to go back from."
             case "allow_host":
-                return cannot_allow_reason(self.connection.client, self._selected_resource()) or None
-        return self.change_disabled_reason(action)
+                return cannot_allow_reason(self.connection.client, self.actions.selected_resource()) or None
+        return self.actions.disabled_reason(action)
 
     def action_allow_host(self) -> None:
-        client, integration = self.connection.client, self._selected_resource()
+        client, integration = self.connection.client, self.actions.selected_resource()
         if client is not None and integration is not None:
             work = toggle_allowed(self.drio, client, integration.text("baseUrl"))
             self.run_worker(work, name="allow", group="ask", exclusive=True)
@@ -418,7 +419,7 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
             self.tree_view.focus()
         elif self.filter_text:
             self.query_one("#filter", FilterInput).value = ""
-        elif self.stop_change():
+        elif self.actions.stop_change():
             return  # the outcome is shown once it is known
         elif self.cancel_requests():
             stopped = DrioError("You stopped the reading.", title="Not read")
@@ -449,3 +450,44 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
     def action_copy_json(self) -> None:
         if self.selected_node is not None and self.outline is not None:
             self.drio.copy(json_codec.dumps(json_of(self.selected_node, self.outline), indent=2), "the JSON")
+
+    # -- changing the app -------------------------------------------------------------------------
+
+    def action_edit_resource(self) -> None:
+        self.actions.edit_resource()
+
+    def action_edit_outside(self) -> None:
+        self.actions.edit_outside()
+
+    def action_add_resource(self) -> None:
+        self.actions.add_resource()
+
+    def action_duplicate_resource(self) -> None:
+        self.actions.duplicate_resource()
+
+    def action_rebind_tool(self) -> None:
+        self.actions.rebind_tool()
+
+    def action_mark(self) -> None:
+        self.actions.mark()
+
+    def action_delete_resources(self) -> None:
+        self.actions.delete_resources()
+
+    def action_switch_resources(self) -> None:
+        self.actions.switch_resources()
+
+    def action_undo_change(self) -> None:
+        self.actions.undo_change()
+
+    def action_show_history(self) -> None:
+        self.actions.show_history()
+
+    def on_copy_finished(self, message: app_actions.CopyFinished) -> None:
+        self.actions.copy_finished(message)
+
+    def on_rebind_finished(self, message: app_actions.RebindFinished) -> None:
+        self.actions.rebind_finished(message)
+
+    def on_undo_finished(self, message: app_actions.UndoFinished) -> None:
+        self.actions.undo_finished(message)

@@ -1,19 +1,26 @@
-"""What screens, dialogs and widgets may use of the app: a Protocol, so that they do not import the app itself."""
+"""What screens, dialogs and widgets may use of the app, and what collaborators of a screen may use of it, as Protocols.
+
+With them nothing has to import the app, or the screen that it belongs to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from textual.message import Message
     from textual.screen import Screen
 
+    from drio_tui.api.client import DrioClient
     from drio_tui.api.errors import DrioError
     from drio_tui.session import Session
     from drio_tui.settings import Settings
     from drio_tui.ui.base.connection import Connection
     from drio_tui.ui.base.launch_options import LaunchOptions
     from drio_tui.ui.base.messages import Status, Step
+
+R = TypeVar("R")
 
 
 class DrioContext(Protocol):
@@ -38,7 +45,9 @@ class DrioContext(Protocol):
 
     def run_worker(self, work: Any, *, name: str | None = ..., group: str = ..., exclusive: bool = ...) -> Any: ...
 
-    def push_screen(self, screen: Screen[Any], callback: Callable[[Any], None] | None = ...) -> Any: ...
+    def push_screen(
+        self, screen: Screen[Any], callback: Callable[[Any], Awaitable[None] | None] | None = ...
+    ) -> Any: ...
 
     async def push_screen_wait(self, screen: Screen[Any]) -> Any: ...
 
@@ -74,3 +83,31 @@ class DrioContext(Protocol):
     def open_deploy(self, app_id: str, done: Callable[[Any], None] | None = ...) -> None: ...
 
     def open_connect(self, app_id: str, endpoint: str = ...) -> None: ...
+
+
+class ScreenContext(Protocol):
+    """A screen as its collaborators see it; `DrioScreen` documents the methods. Their own Protocols add to it."""
+
+    @property
+    def drio(self) -> DrioContext: ...
+
+    @property
+    def connection(self) -> Connection: ...
+
+    def run_request(
+        self,
+        call: Callable[[DrioClient], Awaitable[R]],
+        done: Callable[[R], Message],
+        *,
+        group: str = ...,
+        failed: Callable[[Any], Message] | None = ...,
+        once: bool = ...,
+    ) -> Any: ...
+
+    def has_request(self, group: str) -> bool: ...
+
+    def run_worker(self, work: Any, *, name: str | None = ..., group: str = ..., exclusive: bool = ...) -> Any: ...
+
+    def post_message(self, message: Message) -> bool: ...
+
+    def refresh_bindings(self) -> None: ...

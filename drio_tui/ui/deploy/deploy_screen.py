@@ -68,7 +68,7 @@ _LISTS = ("#diagnostics", "#changes", "#tools")
 """The selectors of the lists, by page."""
 
 
-class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
+class DeployScreen(DrioScreen[str | None]):
     """Deploys one app. Returns the endpoint if it was deployed here, else None."""
 
     AREA = "apps"
@@ -140,6 +140,7 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
         self.live_at = ""
         self.changes: Sequence[Change] = ()
         self.seen: EndpointView | None = None
+        self.rollback = rollback.Rollback(self)
         self._inspecting = False
         self._steps: list[str] = []
         self._stopped = False
@@ -277,7 +278,7 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
         return None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "restore_earlier" and not self.can_restore():
+        if action == "restore_earlier" and not self.rollback.can_restore():
             return False
         return super().check_action(action, parameters)
 
@@ -505,3 +506,14 @@ class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
 
     def action_copy_endpoint(self) -> None:
         self.drio.copy(self.endpoint, "the endpoint")
+
+    # -- restoring an earlier deployment ----------------------------------------------------------
+
+    def action_restore_earlier(self) -> None:
+        self.rollback.restore_earlier()
+
+    def on_deployments_loaded(self, message: rollback.DeploymentsLoaded) -> None:
+        self.rollback.deployments_loaded(message)
+
+    def on_restore_finished(self, message: rollback.RestoreFinished) -> None:
+        self.rollback.restore_finished(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.binding import BindingType
 from textual.message import Message
@@ -11,6 +11,7 @@ from textual.message import Message
 from drio_tui.api.errors import DrioError
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
+from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
@@ -19,7 +20,7 @@ from drio_tui.workspace.deploy.deployment_history import Deployment, Restored, d
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-    from drio_tui.ui.deploy.deploy_screen import DeployScreen
+    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
 
 BINDINGS: list[BindingType] = keymap.section(
     "rollback",
@@ -44,19 +45,30 @@ class RestoreFinished(Message):
         self.outcome = outcome
 
 
-class RollbackActions:
-    """The actions that restore an earlier deployment, as a mixin for the deploy screen."""
+class DeployView(ScreenContext, Protocol):
+    """What the rollback needs of the deploy screen, which documents the attributes and methods."""
+
+    app_id: str
 
     @property
-    def _screen(self) -> DeployScreen:
-        return cast("DeployScreen", self)
+    def records(self) -> DeployRecordStore: ...
+
+    def action_refresh(self) -> None: ...
+
+
+class Rollback:
+    """Lists the earlier deployments of an app, and publishes the one that the user chooses."""
+
+    def __init__(self, screen: DeployView) -> None:
+        self._screen = screen
 
     def can_restore(self) -> bool:
         """Return whether the connected drio keeps earlier deployments: only the sandbox does."""
         client = self._screen.connection.client
         return client is not None and client.transport.is_sandbox
 
-    def action_restore_earlier(self) -> None:
+    def restore_earlier(self) -> None:
+        """Read the earlier deployments, of which the user then chooses one."""
         screen = self._screen
 
         async def load(client: DrioClient) -> DeploymentsLoaded:
@@ -64,7 +76,7 @@ class RollbackActions:
 
         screen.run_request(load, lambda message: message, group="earlier", once=True)
 
-    def on_deployments_loaded(self, message: DeploymentsLoaded) -> None:
+    def deployments_loaded(self, message: DeploymentsLoaded) -> None:
         screen = self._screen
         choices = [
             Choice(earlier.version, earlier.version, _summary(earlier))
@@ -72,11 +84,11 @@ class RollbackActions:
             if not earlier.live
         ]
         if not choices:
-            screen.notify("There is no earlier deployment.", markup=False)
+            screen.drio.notify("There is no earlier deployment.", markup=False)
             return
         live = next((earlier.version for earlier in message.deployments if earlier.live), "what is live")
         title = f"Publish again, in the place of {live}"
-        screen.app.push_screen(ChooserScreen(title, choices), self._restore)
+        screen.drio.push_screen(ChooserScreen(title, choices), self._restore)
 
     def _restore(self, choice: Choice[Any] | None) -> None:
         if choice is None:
@@ -93,13 +105,13 @@ class RollbackActions:
 
         screen.run_request(work, lambda message: message, group="restore", once=True)
 
-    def on_restore_finished(self, message: RestoreFinished) -> None:
+    def restore_finished(self, message: RestoreFinished) -> None:
         screen, outcome = self._screen, message.outcome
         if isinstance(outcome, DrioError):
             screen.drio.show_error(outcome)
         else:
             text = f"{outcome.of} is live again, as {outcome.version}. The draft stays as it is."
-            screen.notify(sanitize_line(text, 200).plain, title="Restored", markup=False)
+            screen.drio.notify(sanitize_line(text, 200).plain, title="Restored", markup=False)
         screen.action_refresh()
 
 

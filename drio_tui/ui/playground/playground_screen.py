@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -23,11 +22,11 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.forms.tabs import TabStrip
-from drio_tui.ui.playground import playground_dialogs as dialogs
 from drio_tui.ui.playground import tool_runner as running
+from drio_tui.ui.playground.chain_steps import ChainSteps
+from drio_tui.ui.playground.run_actions import PlaygroundNotice, RunActions, RunsLoaded
 from drio_tui.ui.playground.run_blocks import (
     NOT_RUN,
-    chain_blocks,
     draw_not_run,
     local_runner_of,
     mapping_blocks,
@@ -37,7 +36,6 @@ from drio_tui.ui.playground.run_blocks import (
     summary,
     timing_blocks,
 )
-from drio_tui.ui.playground.run_history import PlaygroundNotice, RunActions
 from drio_tui.ui.playground.widget_preview import WidgetPreview
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.json_view import JsonView
@@ -45,9 +43,7 @@ from drio_tui.ui.widgets.rich_text import Document, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.run import preview_page as pages
 from drio_tui.workspace.run.bound_tool import BoundTool, bound_of
-from drio_tui.workspace.run.chain_runner import Chain
 from drio_tui.workspace.run.run_history import NotKept
 from drio_tui.workspace.run.text_renderer import render_widget
 from drio_tui.workspace.run.tool_run import TARGETS, Run, Target, fill_widget
@@ -59,7 +55,7 @@ PAGES = ("widget", "result", "request", "mappings", "timing", "chain")
 _TITLES = ("Widget", "Result", "Request", "Mappings", "Timing", "Chain")
 
 
-class PlaygroundScreen(RunActions, DrioScreen[None]):
+class PlaygroundScreen(DrioScreen[None]):
     """Runs a tool of an app, and the tools of its chain after it."""
 
     AREA = "apps"
@@ -140,14 +136,14 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         self.tool_id = tool_id
         self.snapshot: Snapshot | None = None
         self.form: SchemaForm | None = None
-        self.chain: Chain | None = None
-        self._trail: list[str] = []
-        self._run_bound: BoundTool | None = None
+        self.run_bound: BoundTool | None = None
+        """The tool of the run that the pages show."""
+        self.runs = RunActions(self)
+        self.chain = ChainSteps(self)
         self._sent = False
         self._has_sample = False
         self._target_changed = False  # whether another target was chosen after the run that is shown
         self._left = False
-        self._pages_written: list[Path] = []
 
     # -- loading ----------------------------------------------------------------------------------
 
@@ -167,7 +163,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
     def on_mount(self) -> None:
         super().on_mount()
         self._opened_by = self._session_key()
-        self._show_status(Content.styled("◌ reading…", "$text-warning"))
+        self.show_status(Content.styled("◌ reading…", "$text-warning"))
         self._load()
 
     def on_screen_resume(self) -> None:
@@ -180,8 +176,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         self._left = isinstance(self.app.screen, DrioScreen) and self.app.screen is not self
 
     def on_unmount(self) -> None:
-        for path in self._pages_written:
-            pages.remove_page(path)
+        self.runs.remove_pages()
         form, client = self.form, self.connection.client
         if form is not None and client is not None and form.model.dirty:
             local_runner_of(client).typed[self.app_id, self.tool_id] = form.model.value()
@@ -217,24 +212,24 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
     async def on_playground_screen_ready(self, message: Ready) -> None:
         first = self.snapshot is None
         self.snapshot = message.snapshot
-        if self.chain is not None:
-            self.chain.snapshot = message.snapshot
+        self.chain.use_snapshot(message.snapshot)
         if first:
-            self.target = "sandbox" if self._is_sandbox else "here"
+            self.target = "sandbox" if self.is_sandbox else "here"
         try:
-            await self._set_tool(bound_of(message.snapshot, self.tool_id), keep=not first)
+            await self.set_tool(bound_of(message.snapshot, self.tool_id), keep=not first)
         except DrioError as error:
             self.bound = None
-            self._show_status(Content.assemble(("✗ ", "$text-error"), sanitize(f"{error} {error.hint}", "$text-error")))
+            self.show_status(Content.assemble(("✗ ", "$text-error"), sanitize(f"{error} {error.hint}", "$text-error")))
             return
-        self._show_status(self._idle_status())
+        self.show_status(self._idle_status())
 
     @property
-    def _is_sandbox(self) -> bool:
+    def is_sandbox(self) -> bool:
+        """Whether the connected drio is a sandbox, in which drafts can be run."""
         client = self.connection.client
         return self.drio.status.sandbox or (client is not None and client.transport.is_sandbox)
 
-    async def _set_tool(self, bound: BoundTool, *, keep: bool = False, arguments: dict[str, Any] | None = None) -> None:
+    async def set_tool(self, bound: BoundTool, *, keep: bool = False, arguments: dict[str, Any] | None = None) -> None:
         """Show a tool. With `keep`, arguments typed for the same schema are kept; `arguments` replaces them."""
         typed = self.form.model.value() if keep and self.form is not None and self.form.model.dirty else None
         if self.form is None and self.connection.client is not None:
@@ -278,14 +273,14 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         drawn = partial(render_widget, message.bound, message.run) if self._has_sample else draw_not_run
         self.query_one("#widget", WidgetPreview).show(drawn)
         if not self.busy:
-            self._show_status(self._idle_status())
+            self.show_status(self._idle_status())
 
     # -- status -----------------------------------------------------------------------------------
 
     def watch_target(self) -> None:
         self._update_heading()
         if self.bound is not None and not self.busy:
-            self._show_status(self._idle_status())
+            self.show_status(self._idle_status())
         self.refresh_bindings()
 
     def _update_heading(self) -> None:
@@ -293,7 +288,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         if bound is None:
             return
         target_label = Content.styled(f" {TARGETS[self.target]} ", "$text-accent reverse")
-        trail = "".join(f"{title} › " for title in self._trail[-3:])
+        trail = "".join(f"{title} › " for title in self.chain.trail[-3:])
         effect = "only reads" if bound.only_reads else "▲ changes something"
         self.query_one("#heading", Static).update(
             Content.assemble(
@@ -312,7 +307,20 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         hint = f"Ctrl+R runs the tool: {TARGETS[self.target]}. F6 chooses where."
         return Content.styled(sample + hint, "$foreground-muted")
 
-    def _show_status(self, text: Content) -> None:
+    def on_playground_notice(self, message: PlaygroundNotice) -> None:
+        if self.snapshot is None and message.warning:
+            self.show_status(Content.assemble(("✗ ", "$text-error"), sanitize(message.text, "$text-error")))
+            return
+        if not self.busy:
+            self.show_status(self._idle_status())
+        self.notify(
+            sanitize(message.text, multiline=True).plain,
+            severity="warning" if message.warning else "information",
+            markup=False,
+        )
+
+    def show_status(self, text: Content) -> None:
+        """Show a text above the arguments and results."""
         self.query_one("#status", Static).update(text)
 
     # -- pages ------------------------------------------------------------------------------------
@@ -357,8 +365,13 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         event.stop()
         self.show_page(PAGES[event.number])
 
+    def show_run(self, bound: BoundTool, run: Run) -> None:
+        """Show a run of the tool `bound` on the pages of the results."""
+        self.run_bound = bound
+        self.run_shown = run
+
     def watch_run_shown(self, run: Run | None) -> None:
-        bound = self._run_bound
+        bound = self.run_bound
         if run is None or bound is None:
             return
         self._target_changed = False
@@ -374,13 +387,13 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
             ("timing", timing_blocks(run)),
         ):
             self.query_one(f"#{name}", Document).show(blocks)
-        self._show_chain()
-        self._show_status(self._idle_status())
+        self.show_chain()
+        self.show_status(self._idle_status())
         self.refresh_bindings()
 
-    def _show_chain(self) -> None:
-        step = self.chain.next_step()[0] if self.chain is not None else None
-        self.query_one("#chain", Document).show(chain_blocks(self.chain, self.run_shown, step))
+    def show_chain(self) -> None:
+        """Show the chain as far as it was run, and its next step."""
+        self.query_one("#chain", Document).show(self.chain.blocks(self.run_shown))
 
     # -- available actions ------------------------------------------------------------------------
 
@@ -394,7 +407,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         match action:
             case "run_tool" if self.bound is None:
                 return "There is no tool that can be run."
-            case "step" if self.chain is None or not self.chain.waiting:
+            case "step" if not self.chain.waiting:
                 return "There is no next step: run a tool that hands its result on."
             case "curl" if self.run_shown is None or self.run_shown.request is None:
                 return "Nothing was sent yet."
@@ -402,13 +415,13 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
                 return "A call of an endpoint is not a single request: copy that of a draft."
             case "sample" | "browser" if self.run_shown is None or self.run_shown.failed:
                 return "There is no result yet."
-            case "sample" | "browser" if self._run_bound is None or self._run_bound.widget is None:
+            case "sample" | "browser" if self.run_bound is None or self.run_bound.widget is None:
                 return "This tool has no widget."
         return None
 
     def action_target(self) -> None:
         """Choose the next target in turn."""
-        targets: list[Target] = ["sandbox", "here", "deployed"] if self._is_sandbox else ["here", "deployed"]
+        targets: list[Target] = ["sandbox", "here", "deployed"] if self.is_sandbox else ["here", "deployed"]
         self._target_changed = True
         self.target = targets[(targets.index(self.target) + 1) % len(targets)]
 
@@ -419,9 +432,9 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
             self.busy = False
             unsafe = self._sent and self.bound is not None and not self.bound.only_reads
             text = "▲ Stopped. It may have taken effect all the same." if unsafe else "Stopped."
-            self._show_status(Content.styled(text, "$text-warning"))
+            self.show_status(Content.styled(text, "$text-warning"))
         elif self.cancel_requests():
-            self._show_status(self._idle_status())
+            self.show_status(self._idle_status())
         elif not self._side_by_side and self.has_class("-results"):
             self.show_arguments()
         else:
@@ -444,15 +457,15 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
             return
         if not form.validate():
             self.remove_class("-results")
-            self._show_status(Content.styled("✗ Some arguments are not right yet.", "$text-error"))
+            self.show_status(Content.styled("✗ Some arguments are not right yet.", "$text-error"))
             return
         arguments = dict(form.model.value())
         target = self.target
         self.busy, self._sent = True, False
-        self._show_status(Content.styled("◌ running… Esc stops it", "$text-warning"))
+        self.show_status(Content.styled("◌ running… Esc stops it", "$text-warning"))
 
         async def call(client: DrioClient) -> PlaygroundScreen.Done:
-            result = await running.run_tool(self.drio, client, bound, target, arguments, self._app_raw, self._sending)
+            result = await running.run_tool(self.drio, client, bound, target, arguments, self.app_raw, self._sending)
             if result.run is not None:
                 await asyncio.to_thread(fill_widget, bound, result.run)
             return self.Done(result.run, bound, result.message)
@@ -467,7 +480,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         self._sent = True
 
     @property
-    def _app_raw(self) -> dict[str, Any]:
+    def app_raw(self) -> dict[str, Any]:
         """The app as the server returned it."""
         app = self.snapshot.app if self.snapshot is not None else None
         return app.raw if app is not None and isinstance(app.raw, dict) else {}
@@ -476,11 +489,12 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
         self.busy = False
         run, bound = message.run, message.bound
         if run is None:
-            self._show_status(Content.styled("· ", "$text-warning") + sanitize(message.message, "$text-warning"))
+            self.show_status(Content.styled("· ", "$text-warning") + sanitize(message.message, "$text-warning"))
             return
-        self._run_bound = bound
-        self._update_chain(bound, run)
-        self.run_shown = run
+        if not run.failed and self.snapshot is not None:
+            self.chain.add_result(self.snapshot, bound, run)
+            self._update_heading()
+        self.show_run(bound, run)
         failed_page = "request" if run.failed and run.response is not None else "widget"
         self.show_page(failed_page if run.failed else "result" if bound.widget is None else "widget")
         run_store = run_store_of(self.connection, self.app_id)
@@ -493,40 +507,31 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
 
         self.app.run_worker(keep(), group="keep-run")
 
-    def _update_chain(self, bound: BoundTool, run: Run) -> None:
-        """Start a chain with this result, add it to the chain, or replace the chain's last result by it."""
-        if run.failed or run.structured is None or self.snapshot is None:
-            return
-        chain = self.chain
-        if chain is not None and chain.waiting and chain.next_step()[0] is not None and chain.waiting[0] == bound.id:
-            self._trail.append(chain.results[-1][0])
-            chain.done(bound, run.structured)
-        elif chain is not None and len(chain.results) > 1 and chain.results[-1][0] == bound.title:
-            chain.edit(run.structured)
-        else:
-            self._trail = []
-            self.chain = Chain.begin(self.snapshot, bound, run.arguments, run.structured) if bound.next_ids else None
-        self._update_heading()
+    # -- earlier runs and the chain ---------------------------------------------------------------
 
-    # -- the chain --------------------------------------------------------------------------------
+    async def restart_chain(self, bound: BoundTool, arguments: dict[str, Any]) -> None:
+        """Show a tool with these arguments, as the first of its chain."""
+        self.chain.clear()
+        await self.set_tool(bound, arguments=arguments)
 
     def action_step(self) -> None:
-        if self.chain is not None and not self.busy:
-            self.app.push_screen(dialogs.StepScreen(self.chain), self._step_chosen)
+        if not self.busy:
+            self.chain.show_next()
 
-    async def _step_chosen(self, go: bool | None) -> None:
-        step = self.chain.next_step()[0] if self.chain is not None else None
-        if self.chain is not None:
-            self._show_chain()
-        self.refresh_bindings()
-        if not go or step is None:
-            return
-        await self._set_tool(step.bound, arguments=step.arguments)
-        if step.absent:
-            self.show_arguments()
-            missing = ", ".join(step.absent)
-            self._show_status(
-                Content.styled("▲ ", "$text-warning") + sanitize_line(f"No result has {missing}: type it.", 200)
-            )
-        else:
-            self.action_run_tool()
+    def action_history(self) -> None:
+        self.runs.show_history()
+
+    def on_runs_loaded(self, message: RunsLoaded) -> None:
+        self.runs.runs_loaded(message)
+
+    def action_sample(self) -> None:
+        self.runs.save_sample()
+
+    def action_curl(self) -> None:
+        self.runs.copy_as_curl()
+
+    def action_forget(self) -> None:
+        self.runs.forget_credentials()
+
+    def action_browser(self) -> None:
+        self.runs.open_in_browser()

@@ -348,4 +348,4 @@ async def test_e_on_a_group_heading_suggests_to_add_a_resource(monkeypatch: pyte
         for group, title in (("auth", "an auth connection"), ("integration", "an integration"), ("tool", "a tool")):
             screen.tree_view.reveal(("group", group))
             await until(pilot, lambda kind=group: screen.selected_node.key == ("group", kind))
-            assert f"press a to add {title}" in screen.change_disabled_reason("edit_resource")
+            assert f"press a to add {title}" in screen.actions.disabled_reason("edit_resource")

@@ -42,7 +42,7 @@ async def editing_tool(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Async
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch, **options) as pilot:
         pilot.app.open_app("app_1")
         screen = await opened(pilot)
-        screen.open_edit(EditTarget("app_1", "tool", "tool_1"))
+        screen.actions.open_edit(EditTarget("app_1", "tool", "tool_1"))
         yield pilot, await edit_of(pilot), server
 
 
@@ -119,17 +119,17 @@ async def test_a_forbidden_action_is_disabled_for_that_resource_with_a_reason(
         await until(pilot, lambda: "Retry the failed" in text_of(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen and not screen.loading_app)
-        assert not {"duplicate_resource", "switch_resources"} & screen.available_actions()
-        assert "delete_resources" in screen.available_actions()
+        assert not {"duplicate_resource", "switch_resources"} & screen.actions.available_actions()
+        assert "delete_resources" in screen.actions.available_actions()
         assert server.asked("POST", "/apps/app_1/tools") == 1
         await pilot.press("r")  # for a user who was given the permission meanwhile
-        await until(pilot, lambda: "duplicate_resource" in screen.available_actions())
+        await until(pilot, lambda: "duplicate_resource" in screen.actions.available_actions())
         await pilot.press("c")
         await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools") == 2 and not screen.has_request("change"))
-        await until(pilot, lambda: "duplicate_resource" not in screen.available_actions())
+        await until(pilot, lambda: "duplicate_resource" not in screen.actions.available_actions())
         screen.tree_view.reveal(("tool", "tool_2"))
         await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_2"))
-        assert {"duplicate_resource", "switch_resources"} <= screen.available_actions()
+        assert {"duplicate_resource", "switch_resources"} <= screen.actions.available_actions()
 
 
 async def test_an_invalid_field_is_focused_and_a_rejected_change_is_not_in_the_history(
@@ -236,7 +236,7 @@ async def test_an_edit_survives_the_server_being_offline(monkeypatch: pytest.Mon
         pilot = await driving.__aenter__()
         pilot.app.open_app("app_1")
         screen = await opened(pilot)
-        screen.open_edit(EditTarget("app_1", "tool", "tool_1"))
+        screen.actions.open_edit(EditTarget("app_1", "tool", "tool_1"))
         editing = await edit_of(pilot)
         set_field(editing, "name", "Mine")
     try:
@@ -272,7 +272,7 @@ async def test_an_edit_whose_parent_was_deleted_is_kept_and_can_get_another_pare
         ]
         body = {"name": "Search", "method": "GET", "path": "/search"}
         id = (await client.create(OPERATION, body, app=app, parent=first)).raw["id"]
-        screen.open_edit(EditTarget(app, "operation", id))
+        screen.actions.open_edit(EditTarget(app, "operation", id))
         editing = await edit_of(pilot)
         await client.delete(OPERATION, id, app=app)
         set_field(editing, "name", "Search better")
@@ -303,7 +303,7 @@ async def test_a_stale_chain_is_reviewed_before_it_is_replaced(
         await client.set_chain(app, ids["one"], [ids["two"]])
         screen.action_refresh()
         await opened(pilot)
-        screen.open_edit(EditTarget(app, "tool", ids["one"]))
+        screen.actions.open_edit(EditTarget(app, "tool", ids["one"]))
         editing = await edit_of(pilot)
         await client.set_chain(app, ids["one"], [ids["two"], ids["three"]])
         editing._distribute_json(editing.edited_resource() | {"nextToolIds": []})
@@ -335,7 +335,7 @@ async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfi
         pilot.app.open_app("app_1")
         screen = await opened(pilot)
         for tool in tools:
-            screen.marked[("tool", tool["id"])] = None
+            screen.actions.marked[("tool", tool["id"])] = None
         screen.action_switch_resources()
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchDialog) and pilot.app.screen.focused)
         batch: Any = pilot.app.screen
@@ -395,7 +395,7 @@ async def test_undocumented_values_are_preserved_when_another_field_is_edited(mo
         screen = await opened(pilot)
         assert screen.outline.problems
         for kind, raw in resources.items():
-            screen.open_edit(EditTarget("app_1", kind, raw["id"]))
+            screen.actions.open_edit(EditTarget("app_1", kind, raw["id"]))
             editing = await edit_of(pilot)
             for number in range(len(editing._pages)):
                 editing.show_page(number)

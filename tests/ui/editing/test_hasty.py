@@ -88,7 +88,7 @@ async def test_a_save_that_ends_while_covered_closes_only_the_edit_screen(
                 pilot.app.action_go("apps")
             await until(pilot, lambda: pilot.app.screen is below)
             assert server.asked("PATCH", TOOL_1) == (1 if name == "Mine" else 2)
-            below.open_edit(EditTarget("app_1", "tool", "tool_1"))
+            below.actions.open_edit(EditTarget("app_1", "tool", "tool_1"))
             screen = await edit_of(pilot)
 
 

@@ -99,7 +99,7 @@ async def test_a_typed_secret_is_never_written_to_disk(monkeypatch: pytest.Monke
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         pilot.app.open_app("app_1")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen) and pilot.app.screen.outline)
-        pilot.app.screen.open_edit(EditTarget("app_1", "auth", "auth_1"))
+        pilot.app.screen.actions.open_edit(EditTarget("app_1", "auth", "auth_1"))
         screen = await edit_of(pilot)
         screen.show_page(1)
         await until(pilot, lambda: screen.query("FieldRow Input"))

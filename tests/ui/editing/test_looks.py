@@ -87,7 +87,7 @@ async def test_a_new_widget_shows_no_class_names_and_a_new_connection_starts_wit
 ) -> None:
     async with app_of(sandbox_process, monkeypatch, size=SMALL) as (pilot, screen, _):
         for kind, text in (("widget", "+ slot"), ("auth", "choose a provider")):
-            screen.open_edit(EditTarget(screen.app_id, kind))
+            screen.actions.open_edit(EditTarget(screen.app_id, kind))
             await edit_of(pilot)
             await pilot.press("f5")
             await until(pilot, lambda text=text: text in text_of(pilot.app))

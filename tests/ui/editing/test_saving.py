@@ -206,7 +206,7 @@ async def test_a_connection_can_be_created_from_the_json_page_alone(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
-        screen.open_edit(EditTarget(screen.app_id, "auth"))
+        screen.actions.open_edit(EditTarget(screen.app_id, "auth"))
         editing = await edit_of(pilot)
         editing.show_json()
         await until(pilot, lambda: editing._json_page._area is not None)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.content import Content
 from textual.message import Message
 
 from drio_tui.api.errors import DrioError
+from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.playground import playground_dialogs as dialogs
 from drio_tui.ui.playground import tool_runner as running
 from drio_tui.ui.playground.run_blocks import local_runner_of, run_store_of
-from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.run import preview_page as pages
 from drio_tui.workspace.run.run_history import NotKept
 from drio_tui.workspace.run.tool_run import Run, inner_value
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-    from drio_tui.ui.playground.playground_screen import PlaygroundScreen
+    from drio_tui.workspace.model.snapshot import Snapshot
+    from drio_tui.workspace.run.bound_tool import BoundTool
+    from drio_tui.workspace.run.tool_run import Target
 
 
 class PlaygroundNotice(Message):
@@ -39,14 +43,45 @@ class RunsLoaded(Message):
         self.runs = runs
 
 
-class RunActions:
-    """The actions, mixed into the playground."""
+class PlaygroundView(ScreenContext, Protocol):
+    """What the actions need of the playground, which documents the attributes and methods."""
+
+    app_id: str
+    tool_id: str
+    snapshot: Snapshot | None
+    bound: BoundTool | None
+    run_shown: Run | None
+    run_bound: BoundTool | None
+    target: Target
 
     @property
-    def _screen(self) -> PlaygroundScreen:
-        return cast("PlaygroundScreen", self)
+    def app_raw(self) -> dict[str, Any]: ...
 
-    def action_history(self) -> None:
+    @property
+    def is_sandbox(self) -> bool: ...
+
+    async def restart_chain(self, bound: BoundTool, arguments: dict[str, Any]) -> None: ...
+
+    def show_run(self, bound: BoundTool, run: Run) -> None: ...
+
+    def show_page(self, name: str) -> None: ...
+
+    def show_arguments(self) -> None: ...
+
+    def show_status(self, text: Content) -> None: ...
+
+    def action_run_tool(self) -> None: ...
+
+
+class RunActions:
+    """Carries out the actions of the playground on the run that is shown, and on earlier runs of the tool."""
+
+    def __init__(self, screen: PlaygroundView) -> None:
+        self._screen = screen
+        self._pages_written: list[Path] = []
+
+    def show_history(self) -> None:
+        """Read the earlier runs of the tool, of which the user then chooses one."""
         screen = self._screen
         run_store, tool = run_store_of(screen.connection, screen.app_id), screen.tool_id
 
@@ -55,37 +90,36 @@ class RunActions:
 
         screen.run_request(read, lambda message: message, group="history")
 
-    def on_runs_loaded(self, message: RunsLoaded) -> None:
+    def runs_loaded(self, message: RunsLoaded) -> None:
         screen = self._screen
         title = screen.bound.title if screen.bound is not None else ""
-        screen.app.push_screen(dialogs.RunsScreen(title, message.runs), screen._run_chosen)
+        screen.drio.push_screen(dialogs.RunsScreen(title, message.runs), self._run_chosen)
 
     async def _run_chosen(self, choice: dialogs.RunChoice | None) -> None:
         screen = self._screen
         if choice is None or screen.bound is None or screen.snapshot is None:
             return
         action, run = choice
-        screen.chain, screen._trail = None, []
-        await screen._set_tool(screen.bound, arguments=run.arguments)
+        await screen.restart_chain(screen.bound, run.arguments)
         if action == "show":
-            screen._run_bound = screen.bound
             if run.structured is not None:
                 run.value = inner_value(screen.bound, run.structured)
-            screen.run_shown = run
+            screen.show_run(screen.bound, run)
             screen.show_page("widget")
         elif run.omitted_arguments:
             screen.show_arguments()
-            screen._show_status(
+            screen.show_status(
                 Content.styled("▲ ", "$text-warning")
                 + sanitize_line(f"Not kept: {', '.join(run.omitted_arguments)}. Type it.", 200)
             )
         else:
-            screen.target = run.target if run.target != "sandbox" or screen._is_sandbox else "here"
+            screen.target = run.target if run.target != "sandbox" or screen.is_sandbox else "here"
             screen.action_run_tool()
 
-    def action_sample(self) -> None:
+    def save_sample(self) -> None:
+        """Keep the result as the sample of the widget."""
         screen = self._screen
-        run, bound = screen.run_shown, screen._run_bound
+        run, bound = screen.run_shown, screen.run_bound
         if run is None or bound is None:
             return
         run_store = run_store_of(screen.connection, screen.app_id)
@@ -100,7 +134,7 @@ class RunActions:
 
         screen.run_worker(keep(), group="sample", exclusive=True)
 
-    def action_curl(self) -> None:
+    def copy_as_curl(self) -> None:
         """Copy the request as a curl command that takes its secrets from the environment."""
         screen = self._screen
         from drio_tui.ui.requests.curl import command
@@ -110,22 +144,24 @@ class RunActions:
             text = command(request.method, request.url, request.headers, request.body or None)
             screen.drio.copy(text, "the curl command")
 
-    def action_forget(self) -> None:
+    def forget_credentials(self) -> None:
+        """Forget what was typed to sign in to the upstream of the tool."""
         screen = self._screen
         if screen.bound is not None and screen.connection.client is not None:
             local_runner_of(screen.connection.client).forget(screen.bound)
-            screen.notify("It will be asked for again.", markup=False)
+            screen.drio.notify("It will be asked for again.", markup=False)
 
-    def action_browser(self) -> None:
+    def open_in_browser(self) -> None:
+        """Open the widget's HTML with the result in the browser."""
         screen = self._screen
-        run, bound = screen.run_shown, screen._run_bound
+        run, bound = screen.run_shown, screen.run_bound
         if run is None or bound is None:
             return
 
         async def show(client: DrioClient) -> PlaygroundNotice:
-            document = await running.preview_html(screen.drio, client, bound, run, screen._app_raw)
+            document = await running.preview_html(screen.drio, client, bound, run, screen.app_raw)
             path = await asyncio.to_thread(pages.write_page, document)
-            screen._pages_written.append(path)
+            self._pages_written.append(path)
             from drio_tui.auth.browser import BrowserUnavailable, DesktopEnvironment, open_file
 
             desktop = await asyncio.to_thread(DesktopEnvironment.detect)
@@ -142,18 +178,10 @@ class RunActions:
         def failed(error: DrioError) -> Message:
             return PlaygroundNotice(str(error), warning=True)
 
-        screen._show_status(Content.styled("◌ opening the page… Esc stops it", "$text-warning"))
+        screen.show_status(Content.styled("◌ opening the page… Esc stops it", "$text-warning"))
         screen.run_request(show, lambda notice: notice, group="browser", failed=failed, once=True)
 
-    def on_playground_notice(self, message: PlaygroundNotice) -> None:
-        screen = self._screen
-        if screen.snapshot is None and message.warning:
-            screen._show_status(Content.assemble(("✗ ", "$text-error"), sanitize(message.text, "$text-error")))
-            return
-        if not screen.busy:
-            screen._show_status(screen._idle_status())
-        screen.notify(
-            sanitize(message.text, multiline=True).plain,
-            severity="warning" if message.warning else "information",
-            markup=False,
-        )
+    def remove_pages(self) -> None:
+        """Remove the files that were written for the browser."""
+        for path in self._pages_written:
+            pages.remove_page(path)

@@ -1,0 +1,103 @@
+"""The chain in the playground: the tools that were run one after another, and going on to the next one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from textual.content import Content
+
+from drio_tui.ui.base.context import ScreenContext
+from drio_tui.ui.playground.playground_dialogs import StepScreen
+from drio_tui.ui.playground.run_blocks import chain_blocks
+from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.workspace.run.chain_runner import Chain, Step
+
+if TYPE_CHECKING:
+    from drio_tui.ui.widgets.rich_text import Block
+    from drio_tui.workspace.model.snapshot import Snapshot
+    from drio_tui.workspace.run.bound_tool import BoundTool
+    from drio_tui.workspace.run.tool_run import Run
+
+
+class ChainView(ScreenContext, Protocol):
+    """What the chain needs of the playground, which documents the methods."""
+
+    async def set_tool(self, bound: BoundTool, *, arguments: dict[str, Any] | None = ...) -> None: ...
+
+    def show_chain(self) -> None: ...
+
+    def show_arguments(self) -> None: ...
+
+    def show_status(self, text: Content) -> None: ...
+
+    def action_run_tool(self) -> None: ...
+
+
+class ChainSteps:
+    """Records the results of a chain, and takes the playground to its next tool.
+
+    Attributes:
+        trail: The titles of the tools before the one that is shown.
+    """
+
+    def __init__(self, screen: ChainView) -> None:
+        self._screen = screen
+        self._chain: Chain | None = None
+        self.trail: list[str] = []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether tools of the chain are left to run."""
+        return self._chain is not None and bool(self._chain.waiting)
+
+    def clear(self) -> None:
+        """Forget the chain."""
+        self._chain, self.trail = None, []
+
+    def use_snapshot(self, snapshot: Snapshot) -> None:
+        """Take the next tools from a newer snapshot of the app."""
+        if self._chain is not None:
+            self._chain.snapshot = snapshot
+
+    def add_result(self, snapshot: Snapshot, bound: BoundTool, run: Run) -> None:
+        """Start a chain with this result, add it to the chain, or replace the chain's last result by it."""
+        if run.structured is None:
+            return
+        chain = self._chain
+        if chain is not None and chain.waiting and chain.next_step()[0] is not None and chain.waiting[0] == bound.id:
+            self.trail.append(chain.results[-1][0])
+            chain.done(bound, run.structured)
+        elif chain is not None and len(chain.results) > 1 and chain.results[-1][0] == bound.title:
+            chain.edit(run.structured)
+        else:
+            self.trail = []
+            self._chain = Chain.begin(snapshot, bound, run.arguments, run.structured) if bound.next_ids else None
+
+    def blocks(self, run: Run | None) -> list[Block]:
+        """Return what the chain page shows after `run`."""
+        return chain_blocks(self._chain, run, self._next_step())
+
+    def _next_step(self) -> Step | None:
+        return self._chain.next_step()[0] if self._chain is not None else None
+
+    def show_next(self) -> None:
+        """Show the next step in a dialog, and go to its tool if the user agrees."""
+        if self._chain is not None:
+            self._screen.drio.push_screen(StepScreen(self._chain), self._dialog_closed)
+
+    async def _dialog_closed(self, go: bool | None) -> None:
+        screen, step = self._screen, self._next_step()
+        if self._chain is not None:
+            screen.show_chain()
+        screen.refresh_bindings()
+        if not go or step is None:
+            return
+        await screen.set_tool(step.bound, arguments=step.arguments)
+        if step.absent:
+            screen.show_arguments()
+            missing = ", ".join(step.absent)
+            screen.show_status(
+                Content.styled("▲ ", "$text-warning") + sanitize_line(f"No result has {missing}: type it.", 200)
+            )
+        else:
+            screen.action_run_tool()
