@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from drio_tui.api.errors import DrioError
@@ -42,6 +43,14 @@ async def ask_to_allow(drio: DrioContext, client: DrioClient, origin: Origin, wh
     await allow(client, origin)
     drio.notify(sanitize_line(f"The sandbox may call {host}.", 200).plain, title="Allowed", markup=False)
     return True
+
+
+async def ask_to_allow_all(drio: DrioContext, client: DrioClient, urls: Iterable[str]) -> None:
+    """Ask for each private origin of the URLs that the sandbox may not call yet. Raises `DrioError`."""
+    if (allowed := await allowed_hosts(client)) is not None:
+        for origin in dict.fromkeys(private_origin(url, client.transport.base_url) for url in urls):
+            if origin is not None and origin not in allowed:
+                await ask_to_allow(drio, client, origin, f"{origin_text(origin)} is a private address.")
 
 
 async def toggle_allowed(drio: DrioContext, client: DrioClient, base_url: str) -> bool:

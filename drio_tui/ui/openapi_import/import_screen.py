@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Grid, Horizontal, Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
@@ -20,30 +21,26 @@ from drio_tui.openapi_import.existing import existing_resources
 from drio_tui.openapi_import.import_batch import import_batch
 from drio_tui.openapi_import.model import OperationDetail, Scheme
 from drio_tui.openapi_import.planning import ExistingIntegration, Plan
-from drio_tui.openapi_import.security import CREDENTIAL_KEYS, connection_body, secret_of
-from drio_tui.openapi_import.servers import why_no_base
+from drio_tui.openapi_import.security import connection_body, secret_of
 from drio_tui.text import count_of
-from drio_tui.tool_calls.egress import origin_text
 from drio_tui.tool_calls.token_count import kilobytes
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.dialogs.allow_host import ask_to_allow
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.allow_host import ask_to_allow_all
 from drio_tui.ui.editing.create import create_resource
-from drio_tui.ui.editing.edit_screen import EditTarget as EditTarget
-from drio_tui.ui.forms.inputs import Picker, Segments
-from drio_tui.ui.openapi_import.import_dialog import MAX_PROBLEMS, MakingScreen
+from drio_tui.ui.editing.edit_screen import EditTarget
+from drio_tui.ui.forms.inputs import Picker
+from drio_tui.ui.openapi_import.import_dialog import MakingScreen, problem_lines
+from drio_tui.ui.openapi_import.import_settings import ImportOptions, ImportSettings
 from drio_tui.ui.openapi_import.operation_picker import OperationPicker
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
-from drio_tui.workspace.lint.reachability import private_origin
 from drio_tui.workspace.model.loader import load_app
-from drio_tui.workspace.model.snapshot import Resource, Snapshot
+from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.batch import Batch
 from drio_tui.workspace.saving.saver import Saver
 
@@ -118,18 +115,15 @@ class ImportScreen(DrioScreen[bool]):
     def __init__(self, app_id: str, snapshot: Snapshot, source: str = "") -> None:
         super().__init__()
         self._app_id = app_id
-        self._snapshot = snapshot
+        self.settings = ImportSettings(snapshot, id="settings")
         self._source = source
         self._loaded_document: Document | None = None  # loaded, but not shown yet
         self._unmounted = False
-        self._integration = ""
-        self._integration_chosen = False  # by the user
-        self._auth = ""
         self._problems: list[DocumentProblem] = []
         self._checked = False  # the whole document, to the end
         self._checking = False
         self._plan: Plan | None = None
-        self._plan_options: tuple[Any, ...] = ()
+        self._plan_options: ImportOptions | None = None
         self._batch: Batch | None = None
         self._any_created = False
 
@@ -148,23 +142,12 @@ class ImportScreen(DrioScreen[bool]):
             with Vertical(id="tool"):
                 yield Static(id="about", markup=False)
                 yield JsonView(id="json")
-        with Grid(id="settings"):
-            yield Static("Into", classes="-label")
-            yield Picker(Content(""), classes="-integration")
-            yield Static("Base URL", classes="-label")
-            yield LineEditor("", placeholder="https://api.example.com/v1", classes="-base")
-            yield Static("Sign-in", classes="-label")
-            yield Picker(Content(""), classes="-auth")
-            yield Static("Make", classes="-label")
-            with Horizontal(id="create-row"):
-                yield Segments(("operations and tools", "operations only"), 0)
-                yield Button("Create", variant="primary", id="create", compact=True)
+        yield self.settings
         yield Static(id="note", markup=False)
 
     def on_mount(self) -> None:
         super().on_mount()
         self._update_layout()
-        self._show_settings()
         self.query_one(".-source", LineEditor).focus()
         if self._source:
             self._load(self._source)
@@ -181,11 +164,8 @@ class ImportScreen(DrioScreen[bool]):
         return self.query_one(OperationPicker)
 
     def unsaved(self) -> str:
-        return (
-            f"the selection of {count_of(len(self.picker.selection), 'operation')}"
-            if len(self.picker.selection)
-            else ""
-        )
+        selected = len(self.picker.selection)
+        return f"the selection of {count_of(selected, 'operation')}" if selected else ""
 
     # -- loading ----------------------------------------------------------------------------------
 
@@ -246,8 +226,7 @@ class ImportScreen(DrioScreen[bool]):
         self._discard_plan()
         self.picker.show(document.operations)
         self.picker.focus_list()
-        self.query_one(".-base", LineEditor).value = document.base_url
-        self._integration_chosen, self._integration = False, ""
+        self.settings.show_document(document)
         self._mark_existing()
         self._update_note()
         self._check(document)
@@ -256,10 +235,9 @@ class ImportScreen(DrioScreen[bool]):
         """Validate the document against the specification in the background."""
 
         async def work() -> None:
-            result = await document.check(
-                None, lambda problem: self.post_message(self.CheckProgressed(document, problem))
-            )
-            self.post_message(self.CheckProgressed(document, None, result.finished))
+            report = partial(self.CheckProgressed, document)
+            result = await document.check(None, lambda problem: self.post_message(report(problem)))
+            self.post_message(report(None, result.finished))
 
         self.run_worker(work(), name="check", group="check", exclusive=True)
 
@@ -338,110 +316,23 @@ class ImportScreen(DrioScreen[bool]):
 
     @on(OperationPicker.Changed)
     def _selection_changed(self) -> None:
-        self._show_settings()
+        self.settings.show_selection(self.picker.selection.chosen)
         self.refresh_bindings()
 
     # -- settings ---------------------------------------------------------------------------------
 
-    def _show_settings(self) -> None:
-        target = self._target()
-        name = target.name if target else f"a new integration: {self.document.title if self.document else ''}"
-        self.query_one(".-integration", Picker).show(sanitize_line(name, 70))
-        self.query_one(".-base", LineEditor).disabled = target is not None
-        integration_auth = target.text("authId") if target else ""
-        auth = integration_auth or self._auth
-        connection = self._snapshot.resource("auth", auth) if auth else None
-        text = connection.name if connection else "none"
-        scheme = self.document.preferred_scheme(self.picker.selection.chosen) if self.document else None
-        if integration_auth:
-            text += " (the integration's own)"
-        elif scheme is not None and connection is None:
-            adds = "Enter adds what the document wants" if scheme.provider else "the document wants"
-            text = f"none: {adds}, {scheme.about}. {scheme.problem}".rstrip()
-        picker = self.query_one(".-auth", Picker)
-        picker.show(sanitize_line(text, 110))
-        picker.disabled = bool(integration_auth)
-
-    def _target(self) -> Resource | None:
-        """Return the existing integration that operations are added to; None for a new one."""
-        return self._snapshot.resource("integration", self._integration) if self._integration else None
-
-    def _base_url(self) -> str:
-        """Return the text of the base URL field."""
-        return self.query_one(".-base", LineEditor).value.strip()
-
+    @on(ImportSettings.Changed)
     def _mark_existing(self) -> None:
-        """Mark the operations that the app has, and select the document's integration unless the user chose one."""
-        document = self.document
-        if document is None:
-            return
-        present = existing_resources(self._snapshot)
-        if not self._integration_chosen:
-            integration = present.integration(document.base_url, document.title)
-            self._integration = str(integration.get("id") or "") if integration else ""
-            if integration:
-                self.query_one(".-base", LineEditor).value = str(integration.get("baseUrl") or "")
-        new = self._integration_chosen and not self._integration
-        existing = {} if new else document.existing_operations(present, self._base_url(), self._integration)
-        bound = present.tools_by_operation()
-        tools = self.query_one(Segments).chosen != 1
-        complete = {id for id, raw in existing.items() if not tools or str(raw.get("id")) in bound}
-        if complete != self.picker.selection.existing:
-            self.picker.selection.set_existing(complete)
+        """Mark the operations that the app has."""
+        existing = self.settings.existing_operations()
+        if existing != self.picker.selection.existing:
+            self.picker.selection.set_existing(existing)
             self.picker.refresh_rows()
-        self._show_settings()
+        self.settings.show_selection(self.picker.selection.chosen)
 
-    @on(Segments.Chosen)
-    def _kinds_changed(self) -> None:
-        self._mark_existing()
-
-    @on(Picker.Wanted)
-    def _picker_opened(self, event: Picker.Wanted) -> None:
-        event.stop()
-        if event.picker.has_class("-auth"):
-            self._choose_auth(event.typed)
-        else:
-            self._choose_integration(event.typed)
-
-    def _choose_integration(self, typed: str) -> None:
-        integrations = [resource for resource in self._snapshot.resources("integration") if not resource.made_up]
-        choices = [Choice("", "a new integration", quiet=True)]
-        choices += [
-            Choice(integration.id, integration.name, integration.text("baseUrl")) for integration in integrations
-        ]
-
-        def handle_choice(choice: Choice[Any] | None) -> None:
-            if choice is not None:
-                self._integration, self._integration_chosen = choice.value, True
-                target = self._target()
-                default = self.document.base_url if self.document else ""
-                self.query_one(".-base", LineEditor).value = target.text("baseUrl") if target else default
-                self._mark_existing()
-
-        self.app.push_screen(ChooserScreen("Into which integration?", choices, typed=typed), handle_choice)
-
-    def _choose_auth(self, typed: str) -> None:
-        document = self.document
-        choices: list[Choice[Any]] = [Choice("", "none", quiet=True)]
-        providers = {resource.text("key") for resource in self._snapshot.resources("provider")}
-        preferred = document.preferred_scheme(self.picker.selection.chosen) if document else None
-        schemes = sorted(document.schemes if document else (), key=lambda scheme: scheme != preferred)
-        for scheme in schemes:
-            if scheme.provider in CREDENTIAL_KEYS and scheme.provider in providers:
-                choices.append(Choice(scheme, f"new: {scheme.about}", scheme.name, new=True))
-        resources = [resource for resource in self._snapshot.resources("auth") if not resource.made_up]
-        choices += [Choice(resource.id, resource.name, resource.text("providerName")) for resource in resources]
-
-        def handle_choice(choice: Choice[Any] | None) -> None:
-            if choice is None:
-                return
-            if isinstance(choice.value, Scheme):
-                self.run_worker(self._create_connection(choice.value), name="auth", group="auth", exclusive=True)
-                return
-            self._auth = choice.value
-            self._show_settings()
-
-        self.app.push_screen(ChooserScreen("Signed in by which connection?", choices, typed=typed), handle_choice)
+    @on(ImportSettings.ConnectionWanted)
+    def _connection_wanted(self, event: ImportSettings.ConnectionWanted) -> None:
+        self.run_worker(self._create_connection(event.scheme), name="auth", group="auth", exclusive=True)
 
     async def _create_connection(self, scheme: Scheme) -> None:
         """Let the user fill in a connection for the document's security scheme, and use it."""
@@ -449,14 +340,12 @@ class ImportScreen(DrioScreen[bool]):
             return
         id = await self.new_connection(connection_body(scheme, self.document.title))
         if id:
-            self._auth = id
-            self._show_settings()
-            self.query_one(".-auth", Picker).focus()
+            self.settings.use_connection(id)
 
     async def new_connection(self, begin: dict[str, Any]) -> str:
         """Create an auth connection with these initial properties; return its id, empty if the user cancelled."""
         target = EditTarget(self._app_id, "auth", initial=begin, requested_by="the import", focus_path=secret_of(begin))
-        connection = await create_resource(self.drio, target, self._snapshot)
+        connection = await create_resource(self.drio, target, self.settings.snapshot)
         return connection.id if connection is not None else ""
 
     # -- creating ---------------------------------------------------------------------------------
@@ -481,12 +370,11 @@ class ImportScreen(DrioScreen[bool]):
         document = self.document
         if document is None:
             return
-        error = why_no_base(self._base_url()) if not self._integration else ""
-        if error:
+        if error := self.settings.base_url_error:
             self.notify(f"{error} Give the base URL of the API.", title="Base URL", severity="error", markup=False)
-            self.query_one(".-base", LineEditor).focus()
+            self.settings.base_field.focus()
             return
-        options = self._current_options()
+        options = self.settings.options(self.picker.selection.chosen)
         if self._plan is not None and self._plan_options == options and self._batch is not None:
             self._confirm(self._plan, ())
             return
@@ -511,12 +399,6 @@ class ImportScreen(DrioScreen[bool]):
 
         self.run_worker(work(), name="plan", group="plan", exclusive=True)
 
-    def _current_options(self) -> tuple[tuple[str, ...], bool, str, str, str, bool]:
-        """Return the chosen operations and the settings that the plan depends on."""
-        tools = self.query_one(Segments).chosen != 1
-        again = self._integration_chosen and not self._integration
-        return self.picker.selection.chosen, tools, self._integration, self._auth, self._base_url(), again
-
     async def read_app(self) -> Snapshot:
         """Read the app, so that resources that others created meanwhile are not created again. Raises `DrioError`."""
         snapshot = Snapshot(self._app_id)
@@ -528,7 +410,7 @@ class ImportScreen(DrioScreen[bool]):
 
     def on_import_screen_plan_ready(self, message: PlanReady) -> None:
         self.progress = ""
-        self._snapshot = message.snapshot
+        self.settings.snapshot = message.snapshot
         self._mark_existing()
         if not message.plan.resources:
             self._discard_plan()
@@ -540,24 +422,7 @@ class ImportScreen(DrioScreen[bool]):
     def _confirm(self, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:
         ids = {resource.source for resource in plan.resources}
         related = [problem for problem in self._problems if problem.operation in ids]
-        texts = list(dict.fromkeys(map(_problem_text, (*plan.problems, *related, *checked))))
-        lines = [f"▲ {text}" for text in texts[:MAX_PROBLEMS]]
-        if len(texts) > MAX_PROBLEMS:
-            lines.append(f"▲ and {len(texts) - MAX_PROBLEMS} more")
-        if plan.skipped:
-            sources = ", ".join(skipped.source for skipped in plan.skipped[:3])
-            sources += ", …" if len(plan.skipped) > 3 else ""
-            lines.append(f"✓ The app has {count_of(len(plan.skipped), 'operation')} of these already: {sources}")
-        changes = sum(bool(resource.changes) for resource in plan.resources)
-        title = f"Create {count_of(len(plan.resources) - changes, 'resource')}?"
-        screen = MakingScreen(
-            title if changes < len(plan.resources) else "Change the integration?",
-            "\n".join(lines) or "Nothing is left out.",
-            [resource.about for resource in plan.resources],
-            lambda saver: self._create_batch(saver, plan),
-            agree="Create",
-            danger=False,
-        )
+        screen = MakingScreen(plan, (*plan.problems, *related, *checked), lambda saver: self._create_batch(saver, plan))
         screen.work = self._batch
         self.app.push_screen(screen, self._dialog_closed)
 
@@ -578,26 +443,22 @@ class ImportScreen(DrioScreen[bool]):
     async def _refresh_existing(self) -> None:
         """Read the app again after some requests failed, and mark the operations that it has now."""
         with contextlib.suppress(DrioError):
-            self._snapshot = await self.read_app()
+            self.settings.snapshot = await self.read_app()
             self._mark_existing()
 
     async def _finish(self, plan: Plan) -> None:
         """Ask whether the sandbox may call the API if its address is private, then go back to the app."""
         client = self.connection.client
         urls = [str(resource.body["baseUrl"]) for resource in plan.resources if "baseUrl" in resource.body]
-        urls += [
-            resource.text("baseUrl") for id in plan.used if (resource := self._snapshot.resource("integration", id))
-        ]
+        used = [self.settings.snapshot.resource("integration", id) for id in plan.used]
+        urls += [integration.text("baseUrl") for integration in used if integration is not None]
         with contextlib.suppress(DrioError):
-            if client is not None and (allowed := await allowed_hosts(client)) is not None:
-                origins = [private_origin(url, client.transport.base_url) for url in urls]
-                for origin in dict.fromkeys(origins):
-                    if origin is not None and origin not in allowed:
-                        await ask_to_allow(self.drio, client, origin, f"{origin_text(origin)} is a private address.")
+            if client is not None:
+                await ask_to_allow_all(self.drio, client, urls)
         self.dismiss(True)
 
     def _discard_plan(self) -> None:
-        self._plan, self._batch, self._plan_options = None, None, ()
+        self._plan, self._batch, self._plan_options = None, None, None
 
     # -- navigation -------------------------------------------------------------------------------
 
@@ -608,13 +469,8 @@ class ImportScreen(DrioScreen[bool]):
         self.query_one(".-integration", Picker).focus()
 
     def action_problems(self) -> None:
-        lines = [_problem_text(problem) for problem in self._problems]
-        text = "\n".join(lines[:MAX_PROBLEMS])
-        if len(lines) > MAX_PROBLEMS:
-            text += f"\nand {len(lines) - MAX_PROBLEMS} more"
-        self.notify(
-            sanitize(text, multiline=True).plain, title="In the document", severity="warning", timeout=20, markup=False
-        )
+        text = sanitize("\n".join(problem_lines(self._problems)), multiline=True).plain
+        self.notify(text, title="In the document", severity="warning", timeout=20, markup=False)
 
     def action_other_side(self) -> None:
         """Move the focus from the list to the tool, to the settings, and back to the list."""
@@ -645,8 +501,3 @@ class ImportScreen(DrioScreen[bool]):
             self.dismiss(True)
         else:
             self.drio.back()
-
-
-def _problem_text(problem: DocumentProblem) -> str:
-    where = problem.operation or problem.where
-    return f"{where}: {problem.message}" if where else problem.message

@@ -25,16 +25,16 @@ class WizardImportScreen(ImportScreen):
         self._add_connection = add_connection
 
     async def read_app(self) -> Snapshot:
-        return self._snapshot
+        return self.settings.snapshot
 
     async def new_connection(self, begin: dict[str, Any]) -> str:
         """Add a connection to the draft; return its ref, or an empty string if the user cancelled."""
-        screen = WizardResourceScreen("auth", "", self._snapshot, begin=begin, member=secret_of(begin))
+        screen = WizardResourceScreen("auth", "", self.settings.snapshot, begin=begin, member=secret_of(begin))
         await self.app.push_screen_wait(screen)
         if screen.result is None:
             return ""
         added = self._add_connection(screen.result)
-        self._snapshot.add(Resource("auth", added.ref, added.filled.shown | {"id": added.ref}))
+        self.settings.snapshot.add(Resource("auth", added.ref, added.filled.shown | {"id": added.ref}))
         return added.ref
 
     def _confirm(self, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:
