@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from drio_tui.api import json_codec
 from drio_tui.api.client import DrioClient
@@ -54,6 +54,8 @@ from drio_tui.workspace.saving.save_result import (
 )
 from drio_tui.workspace.saving.single_flight import SingleFlight
 
+T = TypeVar("T")
+
 _MAX_ATTEMPTS = 3
 """How often an edit is read, merged and sent if the resource changes in between (412, or 409)."""
 PREVIEW_SECONDS = 3.0
@@ -90,7 +92,7 @@ class Saver:
     """Writes to one drio. `journal_of` returns the journal of an app; without it there is no journal.
 
     Methods return an outcome and raise only `asyncio.CancelledError`. Cancelling the caller does not end a running
-    write: it is completed and recorded in the journal (`intents.wait_idle` waits for it). To end it, call `stop`.
+    write: it is completed and recorded in the journal (`single_flight.wait_idle` waits for it). To end it, call `stop`.
     """
 
     def __init__(self, client: DrioClient, journal_of: Callable[[str], Journal] | None = None) -> None:
@@ -149,27 +151,31 @@ class Saver:
         The resource is read first, unless `preview` was made less than `PREVIEW_SECONDS` ago.
         The binding and chain of a tool and the actions of a widget have separate routes, used after the PATCH.
         """
-        request_key = (edit.app, "save", edit.kind.name, edit.id, _digest(edit.base, edit.local, [*edit.again]))
-        resource_key = (edit.app, edit.kind.name, edit.id)
+        digest = _digest(edit.base, edit.local, [*edit.again])
 
         async def run() -> SaveOutcome:
             fresh = preview is not None and time.monotonic() - preview.read_at < PREVIEW_SECONDS
             return await self._save(edit, lambda _: edit, preview.remote if preview and fresh else None, group, undoes)
 
-        return await self.single_flight.run(request_key, lambda: self.single_flight.exclusive(resource_key, run))
+        return await self._run_exclusively("save", edit.kind, edit.app, edit.id, run, digest)
 
     async def change(
         self, kind: Kind[Any], app: str, id: str, to: Callable[[dict[str, Any]], dict[str, Any]], *, group: str = ""
     ) -> SaveOutcome:
         """Read a resource and save what `to` returns for it; `to` must not modify its argument."""
-        request_key = (app, "change", kind.name, id, journals.new_id())
 
         async def run() -> SaveOutcome:
             deleted = Edit(kind, app, id, {}, {})
             return await self._save(deleted, lambda raw: Edit(kind, app, id, raw, to(raw)), None, group, "")
 
+        return await self._run_exclusively("change", kind, app, id, run, journals.new_id())
+
+    async def _run_exclusively(
+        self, method: str, kind: Kind[Any], app: str, id: str, run: Callable[[], Coroutine[Any, Any, T]], *key: str
+    ) -> T:
+        """Await `run` while nothing else is written to the resource, once for equal calls at the same time."""
         return await self.single_flight.run(
-            request_key, lambda: self.single_flight.exclusive((app, kind.name, id), run)
+            (app, method, kind.name, id, *key), lambda: self.single_flight.exclusive((app, kind.name, id), run)
         )
 
     async def _save(
@@ -407,14 +413,10 @@ class Saver:
         dotted paths of changes that do not matter. `links` are the single references to it that the server may clear:
         `(kind, id, property)`. `place` is its position in drio's lists, see `Entry`.
         """
-        request_key = (app, "delete", kind.name, id)
-        resource_key = (app, kind.name, id)
-        return await self.single_flight.run(
-            request_key,
-            lambda: self.single_flight.exclusive(
-                resource_key, lambda: self._delete(kind, app, id, base, ignoring, tuple(links), place, group, undoes)
-            ),
-        )
+        return await self._run_exclusively(
+            "delete", kind, app, id,
+            lambda: self._delete(kind, app, id, base, ignoring, tuple(links), place, group, undoes),
+        )  # fmt: skip
 
     async def _delete(
         self,
