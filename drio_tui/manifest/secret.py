@@ -1,0 +1,52 @@
+"""A secret of a document: its name and, once it was resolved, its value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from drio_tui.api.redact import HIDDEN
+
+SECRET = "$secret"  # noqa: S105 - the name of a property
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The value that `{"$secret": name}` stands for; it is no JSON, so that it cannot be written by mistake."""
+
+    name: str
+    value: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+
+def secrets_in(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Secret]]:
+    """Yield the path, name by name (list indexes as text), and each secret in a value."""
+    if isinstance(value, Secret):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from secrets_in(item, (*path, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from secrets_in(item, (*path, str(index)))
+
+
+def with_placeholders(value: Any) -> Any:
+    """Return the value as JSON, with `{"$secret": name}` for each secret."""
+    if isinstance(value, Secret):
+        return {SECRET: value.name}
+    if isinstance(value, dict):
+        return {name: with_placeholders(item) for name, item in value.items()}
+    return [with_placeholders(item) for item in value] if isinstance(value, list) else value
+
+
+def revealed(value: Any) -> Any:
+    """Return the value as JSON, with the value of each secret: only for the body of a request."""
+    if isinstance(value, Secret):
+        return value.value
+    if isinstance(value, dict):
+        return {name: revealed(item) for name, item in value.items()}
+    return [revealed(item) for item in value] if isinstance(value, list) else value
