@@ -16,11 +16,11 @@ from drio_tui.api.errors import FieldError
 from drio_tui.api.models import changes, same_json
 from drio_tui.schema import lists as _lists  # the import registers the nodes of lists and maps
 from drio_tui.schema.fields import MISSING, Field
-from drio_tui.schema.leaves import JsonNode, ScalarNode, SecretNode, make
 from drio_tui.schema.lists import ArrayNode
 from drio_tui.schema.nodes import Node, dotted
 from drio_tui.schema.objects import ChoiceNode, ObjectNode
 from drio_tui.schema.resolve import Json
+from drio_tui.schema.value_nodes import JsonNode, ScalarNode, SecretNode, make
 
 __all__ = ["FormModel", "Group", "is_hidden"]
 _ = _lists

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from drio_tui.schema import check
 from drio_tui.schema.fields import MISSING, Field
-from drio_tui.schema.leaves import TOO_MANY, element_value, make, misfit_reason
 from drio_tui.schema.nodes import NODES, Node, Presence, Value
+from drio_tui.schema.value_nodes import TOO_MANY, element_value, make, misfit_reason
 
 
 class ArrayNode(Node):

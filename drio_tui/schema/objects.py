@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from drio_tui.api.models import same_json
 from drio_tui.schema import check
 from drio_tui.schema.fields import MISSING, Field
-from drio_tui.schema.leaves import make, misfit_reason
 from drio_tui.schema.nodes import NODES, Node, Presence, Value, same_value
 from drio_tui.schema.resolve import Json
+from drio_tui.schema.value_nodes import make, misfit_reason
 
 
 class ObjectNode(Node):

@@ -7,10 +7,10 @@ from typing import Any
 from drio_tui.api import models
 from drio_tui.schema.fields import SchemaOverlay, SchemaReader
 from drio_tui.schema.form import FormModel
-from drio_tui.schema.leaves import JsonNode, ScalarNode, SecretNode
 from drio_tui.schema.lists import ArrayNode, MapNode
 from drio_tui.schema.nodes import Node
 from drio_tui.schema.objects import ChoiceNode
+from drio_tui.schema.value_nodes import JsonNode, ScalarNode, SecretNode
 
 
 def form(schema: Any, base: dict[str, Any] | None = None, *, hints: SchemaOverlay | None = None) -> FormModel:

@@ -14,7 +14,7 @@ from drio_tui.kinds import KINDS
 from drio_tui.schema import formats, patterns
 from drio_tui.schema.check import deep_errors
 from drio_tui.schema.fields import SchemaReader
-from drio_tui.schema.leaves import SecretNode
+from drio_tui.schema.value_nodes import SecretNode
 from tests.schema.editing import form, form_of, node_at, type_into
 
 

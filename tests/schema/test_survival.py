@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drio_tui.api.models import same_json
 from drio_tui.schema.form import to_fields, to_json
-from drio_tui.schema.leaves import JsonNode, ScalarNode
+from drio_tui.schema.value_nodes import JsonNode, ScalarNode
 from tests.schema.editing import edit, form, form_of, node_at, type_into
 from tests.schema.strategies import JSON, NAMES, ROOTS, SCALARS
 

@@ -1,4 +1,4 @@
-"""A short run of scripts/kill_guide.py."""
+"""A short run of scripts/kill_wizard.py."""
 
 from __future__ import annotations
 

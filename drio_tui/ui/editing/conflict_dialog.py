@@ -1,4 +1,4 @@
-"""The dialog for a conflict: base, theirs and mine of each property changed on both sides, and a choice for each."""
+"""The dialog for a conflict: base, remote and local value of each property changed on both sides, and a choice."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.saving.merge import FieldConflict, Path
 
-_SIDES = {"theirs": "theirs", "mine": "mine", "both": "both together"}
+_SIDES = {"remote": "theirs", "local": "mine", "combined": "both together"}
+"""The word for each value that can be taken, by the attribute of `FieldConflict`."""
 
 
 def why_not_combined(conflict: FieldConflict) -> str:
     """Return why the two sides cannot be combined, as the end of a sentence."""
-    sides = (conflict.theirs, conflict.mine)
+    sides = (conflict.remote, conflict.local)
     if MISSING in sides or None in sides:
         return "one side removed it"
     if all(isinstance(side, list) for side in sides):
         return "both changed the same entries of the list"
     names = {str: "a text", bool: "a yes or no", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    theirs, mine = (names.get(type(side), "a value") for side in sides)
-    if theirs != mine:
-        return f"theirs is {theirs}, mine is {mine}"
-    return f"{theirs} is a single value, and only a list can hold what both added"
+    remote, local = (names.get(type(side), "a value") for side in sides)
+    if remote != local:
+        return f"theirs is {remote}, mine is {local}"
+    return f"{remote} is a single value, and only a list can hold what both added"
 
 
 class ConflictScreen(Dialog[dict[Path, Any] | None]):
@@ -50,9 +51,9 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "conflict",
         "Conflict",
-        Key("conflict.theirs", "t,left", "take('theirs')", "Theirs", "Keep their value"),
-        Key("conflict.mine", "m,right", "take('mine')", "Mine", "Overwrite it with your value"),
-        Key("conflict.both", "b", "take('both')", "Both", "Combine both, where that is possible"),
+        Key("conflict.theirs", "t,left", "take('remote')", "Theirs", "Keep their value"),
+        Key("conflict.mine", "m,right", "take('local')", "Mine", "Overwrite it with your value"),
+        Key("conflict.both", "b", "take('combined')", "Both", "Combine both, where that is possible"),
         Key("conflict.save", "ctrl+s", "save", "Save", "Save with these choices"),
         Key("conflict.back", "escape", "back", "Back", "Back to editing; nothing is written"),
     )
@@ -71,9 +72,9 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
             yield Static(id="about")
             yield ButtonRow(
                 Button("Back", id="back"),
-                Button("Theirs (t)", id="theirs"),
-                Button("Mine (m)", id="mine"),
-                Button("Both (b)", id="both"),
+                Button("Theirs (t)", id="remote"),
+                Button("Mine (m)", id="local"),
+                Button("Both (b)", id="combined"),
                 Button("Save", id="save", variant="primary", disabled=True),
             )
 
@@ -109,19 +110,19 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
         if number is None:
             return
         conflict = self._conflicts[number]
-        self.query_one("#both", Button).disabled = conflict.both is MISSING
+        self.query_one("#combined", Button).disabled = conflict.combined is MISSING
         lines = [
             sanitize_line(f"{label:7}{value_text(conflict.path, value, self._name_of_id)}", 300, style)
             for label, value, style in (
                 ("base", conflict.base, "$foreground-muted"),
-                ("theirs", conflict.theirs, "$text-warning"),
-                ("mine", conflict.mine, "$text-success"),
+                ("theirs", conflict.remote, "$text-warning"),
+                ("mine", conflict.local, "$text-success"),
             )
         ]
-        if conflict.both is MISSING:
+        if conflict.combined is MISSING:
             lines.append(sanitize_line(f"both   not possible: {why_not_combined(conflict)}", 300, "$foreground-muted"))
         else:
-            combined = value_text(conflict.path, conflict.both, self._name_of_id)
+            combined = value_text(conflict.path, conflict.combined, self._name_of_id)
             lines.append(sanitize_line(f"both   {combined}", 300, "$text-primary"))
         self.query_one("#about", Static).update(Content("\n").join(lines))
 
@@ -129,7 +130,7 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
         number = self._selected()
         if number is None:
             return
-        if side == "both" and self._conflicts[number].both is MISSING:
+        if side == "combined" and self._conflicts[number].combined is MISSING:
             reason = why_not_combined(self._conflicts[number])
             self.notify(f"Not possible: {reason}. Take theirs or mine.", severity="warning", markup=False)
             return

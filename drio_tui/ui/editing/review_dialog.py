@@ -61,9 +61,9 @@ def _with_names(value: Any, name_of: NameOf) -> Any:
 class ReviewScreen(Dialog[bool]):
     """Asks whether to write the changes in `diff`; the result is True to write them.
 
-    `theirs` are changes of others that are kept. `stale` are lists whose base is older than the remote version, with
-    the changes of others that writing them as typed would have undone. `entry_name` returns the name of a list's
-    entry, `name_of` that of the resource with an id. `about` is shown first.
+    `remote_changes` are those of others, which are kept. `stale` are lists whose base is older than the remote
+    version, with the changes of others that writing them as typed would have undone. `entry_name` returns the name of
+    a list's entry, `name_of` that of the resource with an id. `about` is shown first.
     """
 
     CSS_PATH = stylesheet("editing")
@@ -79,7 +79,7 @@ class ReviewScreen(Dialog[bool]):
         name: str,
         kind: Kind[Any],
         diff: Sequence[FieldChange],
-        theirs: Sequence[FieldChange],
+        remote_changes: Sequence[FieldChange],
         stale: Sequence[OverwrittenList] = (),
         entry_name: Callable[[Any], str] = str,
         about: Sequence[Content] = (),
@@ -88,7 +88,7 @@ class ReviewScreen(Dialog[bool]):
         super().__init__()
         self._name_of_id = name_of
         self._about = about
-        self._resource_name, self._kind, self._diff, self._theirs = name, kind, diff, theirs
+        self._resource_name, self._kind, self._diff, self._remote_changes = name, kind, diff, remote_changes
         self._stale, self._entry_name = stale, entry_name
 
     def compose(self) -> ComposeResult:
@@ -113,8 +113,8 @@ class ReviewScreen(Dialog[bool]):
             )
             lines.append(sanitize_line(f"  - {before}", _WIDTH, "$text-error"))
             lines.append(sanitize_line(f"  + {after}", _WIDTH, "$text-success"))
-        if self._theirs:
-            names = ", ".join(change.dotted for change in self._theirs)
+        if self._remote_changes:
+            names = ", ".join(change.dotted for change in self._remote_changes)
             lines.append(sanitize_line(f"Others changed {names} meanwhile; that is kept.", 400, "$foreground-muted"))
         for stale_list in self._stale:
             for verb, entries in (("added", stale_list.would_remove), ("removed", stale_list.would_bring_back)):

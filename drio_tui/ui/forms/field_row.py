@@ -14,10 +14,10 @@ from textual.widgets import Input, TextArea
 from drio_tui.api.models import same_json
 from drio_tui.contrast import is_colour
 from drio_tui.schema.fields import MISSING, Reference, compact_json
-from drio_tui.schema.leaves import JsonNode, ScalarNode, SecretNode
 from drio_tui.schema.lists import MapNode
 from drio_tui.schema.nodes import Node
 from drio_tui.schema.objects import ChoiceNode
+from drio_tui.schema.value_nodes import JsonNode, ScalarNode, SecretNode
 from drio_tui.text import visible
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.forms.field_widget import CONTROLS, LABEL, NUMBER, FieldWidget, message_line

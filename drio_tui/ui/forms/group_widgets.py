@@ -18,10 +18,10 @@ from textual.widgets import Input
 
 from drio_tui.schema.fields import Reference
 from drio_tui.schema.form import is_hidden
-from drio_tui.schema.leaves import ScalarNode
 from drio_tui.schema.lists import ArrayNode, MapNode
 from drio_tui.schema.nodes import Node
 from drio_tui.schema.objects import ChoiceNode, ObjectNode
+from drio_tui.schema.value_nodes import ScalarNode
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen

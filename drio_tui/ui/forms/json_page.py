@@ -12,7 +12,7 @@ from textual.widgets import Static
 from drio_tui.api.json_codec import MalformedJson, loads
 from drio_tui.schema.form import FormModel
 from drio_tui.schema.jsontext import pretty
-from drio_tui.schema.leaves import TOO_LONG
+from drio_tui.schema.value_nodes import TOO_LONG
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.widgets.sanitize import sanitize_line
 

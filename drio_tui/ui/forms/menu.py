@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from drio_tui.schema.fields import MISSING
 from drio_tui.schema.form import has_secret, to_fields, to_json
-from drio_tui.schema.leaves import JsonNode, SecretNode
 from drio_tui.schema.lists import ArrayNode, MapNode
 from drio_tui.schema.nodes import Node
+from drio_tui.schema.value_nodes import JsonNode, SecretNode
 from drio_tui.ui.dialogs.select_dialog import Choice
 from drio_tui.ui.forms.field_widget import FieldWidget
 from drio_tui.ui.forms.group_widgets import ListBlock

@@ -49,16 +49,16 @@ class FieldChange:
 class FieldConflict:
     """One property that both sides changed differently. The values are JSON, or `MISSING` if it is absent.
 
-    `both` is a merged value if there is one (a list with the additions and removals of both sides), else `MISSING`.
+    `combined` is a merged value if there is one (a list with the additions and removals of both sides), else `MISSING`.
     `reason` is shown to the user.
     """
 
     path: Path
     base: Any = field(repr=False)
-    theirs: Any = field(repr=False)
-    mine: Any = field(repr=False)
+    remote: Any = field(repr=False)
+    local: Any = field(repr=False)
     reason: str = "Both changed it"
-    both: Any = field(default=MISSING, repr=False)
+    combined: Any = field(default=MISSING, repr=False)
 
     @property
     def dotted(self) -> str:
@@ -78,8 +78,8 @@ class OverwrittenList:
 class Merge:
     """The result of a three-way merge.
 
-    `merged` has the remote value for each conflict. `mine` are the changes from remote to `merged`, `theirs` those from
-    base to remote. `stale` are the lists in which replacing the remote list would have lost changes.
+    `merged` has the remote value for each conflict. `local_changes` are those from remote to `merged`, `remote_changes`
+    those from base to remote. `stale` are the lists in which replacing the remote list would have lost changes.
     """
 
     merged: Object = field(repr=False)

@@ -155,7 +155,7 @@ async def test_reviews_and_conflicts_show_names_beside_ids(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("theirs", "mine", "why"),
+    ("remote", "local", "why"),
     [
         ("a", "b", "a text is a single value, and only a list can hold what both added"),
         ("a", MISSING, "one side removed it"),
@@ -165,10 +165,10 @@ async def test_reviews_and_conflicts_show_names_beside_ids(monkeypatch: pytest.M
     ],
 )
 async def test_a_conflict_shows_why_both_sides_cannot_be_merged(
-    monkeypatch: pytest.MonkeyPatch, theirs: Any, mine: Any, why: str
+    monkeypatch: pytest.MonkeyPatch, remote: Any, local: Any, why: str
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
-        dialog = ConflictScreen("Tool", [FieldConflict(("name",), "base", theirs, mine, "both changed it", MISSING)])
+        dialog = ConflictScreen("Tool", [FieldConflict(("name",), "base", remote, local, "both changed it", MISSING)])
         pilot.app.push_screen(dialog)
         await until(pilot, lambda: pilot.app.screen is dialog and dialog.is_mounted)
         assert f"not possible: {why}" in text_of(pilot.app)

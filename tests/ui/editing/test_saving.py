@@ -17,7 +17,7 @@ from textual.widgets import Button, Input
 
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, TOOL
 from drio_tui.schema.fields import MISSING
-from drio_tui.schema.leaves import ScalarNode
+from drio_tui.schema.value_nodes import ScalarNode
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.ui.dialogs.select_dialog import ChooserScreen

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import Button
 
-from drio_tui.schema.leaves import ScalarNode
+from drio_tui.schema.value_nodes import ScalarNode
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.edit_screen import EditScreen

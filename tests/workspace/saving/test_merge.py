@@ -58,7 +58,7 @@ def test_disjoint_changes_are_merged_at_every_depth() -> None:
 def test_property_changed_by_both_sides_is_a_conflict() -> None:
     result = merge({"name": "A"}, {"name": "B"}, {"name": "C"})
     (conflict,) = result.conflicts
-    assert (conflict.dotted, conflict.base, conflict.theirs, conflict.mine) == ("name", "A", "B", "C")
+    assert (conflict.dotted, conflict.base, conflict.remote, conflict.local) == ("name", "A", "B", "C")
     assert result.merged == {"name": "B"}
     assert result.resolved({("name",): "C"}) == {"name": "C"}
     assert result.resolved({("name",): MISSING}) == {}
@@ -74,7 +74,7 @@ def test_same_change_on_both_sides_is_no_conflict() -> None:
 def test_removal_and_change_of_a_property_is_a_conflict() -> None:
     result = merge({"config": {"a": 1}}, {"config": {"a": 2}}, {"config": {}})
     (conflict,) = result.conflicts
-    assert (conflict.dotted, conflict.theirs, conflict.mine) == ("config.a", 2, MISSING)
+    assert (conflict.dotted, conflict.remote, conflict.local) == ("config.a", 2, MISSING)
 
 
 def test_null_equals_absent_in_the_first_two_levels() -> None:
@@ -171,7 +171,7 @@ def test_reordering_by_both_sides_is_a_conflict_with_a_proposal() -> None:
     )  # fmt: skip
     (conflict,) = result.conflicts
     assert conflict.reason == "Both changed the order"
-    assert sorted(conflict.both) == ["a", "b", "c", "m"]
+    assert sorted(conflict.combined) == ["a", "b", "c", "m"]
 
 
 def action(template: str, **more: Any) -> dict[str, Any]:
@@ -193,14 +193,14 @@ def test_action_changed_locally_and_removed_remotely_is_a_conflict() -> None:
     result = merge(base, {"actions": [action("b")]}, {"actions": [changed, action("b")]}, lists=ACTIONS)
     (conflict,) = result.conflicts
     assert conflict.reason == "Both changed the same entry"
-    assert conflict.both == [changed, action("b")]
+    assert conflict.combined == [changed, action("b")]
 
 
 def test_new_action_is_not_merged_with_the_one_it_replaces() -> None:
     base = {"actions": [action("a")]}
     result = merge(base, {"actions": [action("a", callMode="always")]}, {"actions": [action("new")]}, lists=ACTIONS)
     (conflict,) = result.conflicts
-    assert action("new") in conflict.both
+    assert action("new") in conflict.combined
 
 
 def test_changed_entry_is_matched_with_the_nearest_of_same_identity() -> None:
@@ -289,9 +289,9 @@ def test_list_merge_loses_no_change_without_a_conflict(base: Entries, remote: En
     if result.conflicts:
         (conflict,) = result.conflicts
         assert conflict.path == ("actions",)
-        assert (conflict.base, conflict.theirs, conflict.mine) == tuple(side["actions"] for side in sides)
+        assert (conflict.base, conflict.remote, conflict.local) == tuple(side["actions"] for side in sides)
         assert conflict.reason == "Both changed the order" or None in expected.values()
-        entries = conflict.both
+        entries = conflict.combined
     else:
         assert None not in expected.values()
         entries = result.merged["actions"]
@@ -307,7 +307,7 @@ def test_list_merge_loses_no_change_without_a_conflict(base: Entries, remote: En
 @given(*[st.lists(st.sampled_from("abc"), max_size=5) for _ in range(3)])
 def test_additions_to_a_list_with_duplicates_are_kept(base: list[str], remote: list[str], local: list[str]) -> None:
     result = merge({"nextToolIds": base}, {"nextToolIds": remote}, {"nextToolIds": local}, lists=CHAIN)
-    merged = result.conflicts[0].both if result.conflicts else result.merged["nextToolIds"]
+    merged = result.conflicts[0].combined if result.conflicts else result.merged["nextToolIds"]
     for id in "abc":
         old, in_remote, in_local = base.count(id), remote.count(id), local.count(id)
         if min(in_remote, in_local) >= old:
@@ -380,7 +380,7 @@ def test_merged_chain_has_no_duplicates_and_no_missing_ids(
 ) -> None:
     result = merge({"nextToolIds": base}, {"nextToolIds": remote}, {"nextToolIds": local}, lists=CHAIN)
     if result.conflicts:
-        ids = result.conflicts[0].both
+        ids = result.conflicts[0].combined
     else:
         ids = result.merged["nextToolIds"]
     assert len(ids) == len(set(ids))

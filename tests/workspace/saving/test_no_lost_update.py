@@ -70,7 +70,7 @@ def put(raw: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 def values_of(conflict: FieldConflict) -> list[Any]:
     """Return the values that the user can choose from."""
-    return [conflict.theirs, conflict.mine, *([] if conflict.both is MISSING else [conflict.both])]
+    return [conflict.remote, conflict.local, *([] if conflict.combined is MISSING else [conflict.combined])]
 
 
 class ConcurrentEditing(RuleBasedStateMachine):
@@ -179,8 +179,8 @@ class ConcurrentEditing(RuleBasedStateMachine):
             type(self).conflicts += 1
             assert after == before, "a conflict writes nothing"
             for field in outcome.fields:
-                assert field.mine not in (field.base, field.theirs)
-                assert field.theirs != field.base
+                assert field.local not in (field.base, field.remote)
+                assert field.remote != field.base
             choices = {field.path: data.draw(st.sampled_from(values_of(field))) for field in outcome.fields}
             edit = outcome.resolved(choices)
         raise AssertionError("a resolved conflict is in conflict again")

@@ -71,11 +71,11 @@ async def test_conflict_is_returned_before_writing_and_can_be_resolved(world: Wo
     before = len(world.editor.sent)
     outcome = await world.editor.saver.save(edit)
     assert isinstance(outcome, Conflicted)
-    assert [(field.dotted, field.theirs, field.mine) for field in outcome.fields] == [("name", "Theirs", "Mine")]
+    assert [(field.dotted, field.remote, field.local) for field in outcome.fields] == [("name", "Theirs", "Mine")]
     assert len(world.editor.sent) == before
     assert problem(outcome) == "Someone else changed name"
     (field,) = outcome.fields
-    second = await world.editor.saver.save(outcome.resolved({field.path: field.theirs}))
+    second = await world.editor.saver.save(outcome.resolved({field.path: field.remote}))
     assert isinstance(second, Saved)
     assert (second.raw["name"], second.raw["description"]) == ("Theirs", "mine")
 
@@ -256,7 +256,7 @@ async def test_412_is_read_and_merged_again(world: World, other_editor: Editor) 
     world.editor.network.refuse = [412]
     outcome = await world.editor.saver.save(edit)
     assert isinstance(outcome, Conflicted)
-    assert [(field.dotted, field.theirs) for field in outcome.fields] == [("description", "theirs")]
+    assert [(field.dotted, field.remote) for field in outcome.fields] == [("description", "theirs")]
     world.editor.network.refuse = [412, 412, 412]
     third = await world.editor.saver.save(outcome.resolved({("description",): "both"}))
     assert isinstance(third, Refused)

@@ -155,7 +155,7 @@ async def test_undo_keeps_remote_changes_and_reports_conflicts(world: World) -> 
     (step,) = await undo_last(world.editor.saver, app)
     assert isinstance(step.outcome, Conflicted)
     (field,) = step.outcome.fields
-    assert (field.dotted, field.base, field.theirs, field.mine) == ("name", "Mine", "Theirs", "tool a")
+    assert (field.dotted, field.base, field.remote, field.local) == ("name", "Mine", "Theirs", "tool a")
     done = await world.editor.saver.save(step.outcome.resolved({field.path: "Theirs"}), undoes=step.entry.id)
     assert isinstance(done, Saved)
     assert (done.raw["name"], done.raw["description"], done.raw["annotations"]) == (

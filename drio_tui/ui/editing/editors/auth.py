@@ -14,7 +14,7 @@ from textual.content import Content
 from drio_tui.api.errors import FieldError
 from drio_tui.schema.fields import SchemaReader
 from drio_tui.schema.form import FormModel
-from drio_tui.schema.leaves import SecretNode
+from drio_tui.schema.value_nodes import SecretNode
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
@@ -116,10 +116,10 @@ class AuthEditor(FormEditor):
         if self.is_new and config:
             self.model.assign({**self.model.value(), **config})
         if not self.is_new and self.resource.get("secretRef", "unknown") in (None, ""):
-            for leaf in self._secret_leaves():
-                leaf.kept = False
+            for node in self._secret_nodes():
+                node.kept = False
 
-    def _secret_leaves(self) -> Iterator[SecretNode]:
+    def _secret_nodes(self) -> Iterator[SecretNode]:
         return (node for node in self.model.root.walk() if isinstance(node, SecretNode))
 
     def value(self, *, secrets: bool = True) -> dict[str, Any]:
@@ -197,9 +197,7 @@ class AuthEditor(FormEditor):
 
     def focus_property(self, path: str) -> None:
         """Focus the field at a path; for `config` alone, the first required secret that has no value."""
-        unset = (
-            leaf for leaf in self._secret_leaves() if leaf.field.required and not leaf.kept and not leaf.typed_text
-        )
+        unset = (node for node in self._secret_nodes() if node.field.required and not node.kept and not node.typed_text)
         missing = next(unset, None) if path == "config" else None
         if missing is not None:
             self.form.show_node(missing)

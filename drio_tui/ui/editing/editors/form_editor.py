@@ -14,8 +14,8 @@ from drio_tui.api import models
 from drio_tui.api.errors import FieldError
 from drio_tui.schema.fields import Field, SchemaOverlay, SchemaReader
 from drio_tui.schema.form import FormModel
-from drio_tui.schema.leaves import ScalarNode
 from drio_tui.schema.resolve import Json, UnsupportedSchema
+from drio_tui.schema.value_nodes import ScalarNode
 from drio_tui.ui.editing.editors.base import Editor, EditorContext, Notes
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.schema_form import SchemaForm

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from drio_tui.api.models import changes, same_json
 from drio_tui.kinds import KINDS
 from drio_tui.schema.form import FormModel
-from drio_tui.schema.leaves import ScalarNode
+from drio_tui.schema.value_nodes import ScalarNode
 from drio_tui.ui.base.services import body_schema, without_properties
 from drio_tui.ui.editing.editors import editor_properties
 from drio_tui.ui.editing.editors.base import Editor

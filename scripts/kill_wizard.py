@@ -1,6 +1,6 @@
 """Ends the wizard on every page in every way, starts it again, and checks that nothing is lost or created twice.
 
-python scripts/kill_guide.py [--rounds N]    (N: how often it is ended at different moments of the creation)
+python scripts/kill_wizard.py [--rounds N]    (N: how often it is ended at different moments of the creation)
 
 Uses a real sandbox and the real program in a pseudo-terminal. The ways: SIGKILL, its terminal closed, SIGTERM, the
 server killed.
@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=8, help="moments of the creation at which it is ended")
     rounds = parser.parse_args().rounds
     failed = number = 0
-    with tempfile.TemporaryDirectory(prefix="guide-") as folder:
+    with tempfile.TemporaryDirectory(prefix="wizard-") as folder:
         home = Home(Path(folder))
         plans = [(page, death, 0.0) for page in TITLES if page != "create" for death in ENDINGS]
         plans += [("create", ENDINGS[turn % len(ENDINGS)], 0.04 * turn) for turn in range(rounds)]

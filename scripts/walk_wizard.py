@@ -1,6 +1,6 @@
 """Creates and deploys an app and calls a tool, in a real terminal, offline; prints the number of keys and the time.
 
-python scripts/walk_guide.py [--show]        (--show prints the screen after each part)
+python scripts/walk_wizard.py [--show]        (--show prints the screen after each part)
 
 Uses new folders and `drio-tui --sandbox`, at 80×24 and at 120×40. A user types more slowly: the time for that is
 estimated at five keys a second and added to the time of the program.
