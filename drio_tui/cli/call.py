@@ -18,12 +18,13 @@ from drio_tui.cli.common import (
     effective_options,
     handle_errors,
     is_read_only,
-    not_found_error,
     run,
 )
+from drio_tui.cli.find import find_resource
 from drio_tui.cli.output import confirm, echo, echo_json, info, prompt_secret, warn
 from drio_tui.cli.read import find_app
 from drio_tui.cli.streams import can_prompt, exit_if_closed
+from drio_tui.kinds import TOOL
 from drio_tui.session import command_session
 from drio_tui.text import duration, one_line
 
@@ -47,7 +48,7 @@ class Failed(DrioError):
 
 @click.command()
 @click.argument("app", metavar="APP", shell_complete=completer("apps"))
-@click.argument("tool", metavar="TOOL")
+@click.argument("tool", metavar="TOOL", shell_complete=completer("tools"))
 @click.option("--args", "args_text", metavar="JSON|@FILE|-", help="The arguments: JSON, @ and a file, or - for stdin.")
 @click.option("--deployed", "target", flag_value="deployed", help="Call what is deployed, through its endpoint.")
 @click.option("--draft", "target", flag_value="draft", help="Run the draft's operation (the default).")
@@ -91,11 +92,7 @@ def call(
             for part in snapshot.parts.values():
                 if part.error is not None:
                     raise part.error
-            tool_id = find_tool(snapshot, tool)
-            if tool_id is None:
-                names = [resource.text("key") or resource.name for resource in snapshot.resources("tool")]
-                existing = f"There are: {', '.join(one_line(name, 40) for name in names)}."
-                raise not_found_error("tool has the key, name or id", tool, names, otherwise=existing)
+            tool_id = find_tool(snapshot, tool) or find_resource(snapshot, TOOL, tool).id
             bound = bound_of(snapshot, tool_id)
             runner_kind = target if target == "deployed" else "here" if from_here else _draft_runner(options, session)
             runner = local.LocalRunner()

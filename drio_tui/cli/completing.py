@@ -1,4 +1,4 @@
-"""Shell completion of arguments: apps and templates from a private cache, profiles, kinds and AI clients.
+"""Shell completion of arguments: apps, templates and the resources of an app from a private cache, profiles, kinds …
 
 The shell waits while this runs, so nothing here sends a request: a separate process (`python -m
 drio_tui.cli.completing`) fills the cache. If the cache is empty, completion waits `_WAIT_SECONDS` for that process,
@@ -15,15 +15,18 @@ import re
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class
 
 from drio_tui.storage import files, paths
 from drio_tui.text import one_line
+
+if TYPE_CHECKING:
+    from drio_tui.kinds import Kind
 
 VARIABLE = "_DRIO_TUI_COMPLETE"
 """The environment variable with which click's completion scripts call the program."""
@@ -41,18 +44,25 @@ _MAX_NAMES = 2_000
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._/@+-]{1,200}")
 """Names that no shell has to quote; others are not offered."""
 
+_OF_ACCOUNT = frozenset({"apps", "templates"})
+"""Categories that do not belong to an app."""
+
 CachedNames = dict[str, list[list[str]]]
-"""`apps` and `templates`, each a list of pairs of a name and a short description."""
+"""`apps` and `templates`, or the lists of an app (`tools` …): each of pairs of a name and a short description."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The server and the account that a command line refers to; the cache file is named after a hash of `name`."""
+    """The server and the account that a command line refers to; the cache file is named after a hash of `name`.
+
+    With `app` (an id, slug or name) it is the resources of that app that are cached.
+    """
 
     name: str
     profile: str | None = None
     base_url: str | None = None
     sandbox_dir: str | None = None
+    app: str = ""
 
     @property
     def path(self) -> Path:
@@ -86,7 +96,7 @@ def complete(category: str, ctx: click.Context, incomplete: str) -> list[Complet
     return [
         CompletionItem(name, help=one_line(description, 60) or None)
         for name, description in _names(category, ctx)
-        if name.startswith(incomplete) and _SAFE_NAME.fullmatch(name)
+        if name.startswith(incomplete) and _SAFE_NAME.fullmatch(name.removesuffix("="))
     ]
 
 
@@ -105,7 +115,21 @@ def _names(category: str, ctx: click.Context) -> list[list[str]]:
             from drio_tui.auth.profiles import Profiles
 
             return [[profile.name, profile.host] for profile in Profiles.load()]
+        case "resources" | "assignments":
+            from drio_tui.kinds import kind_named
+
+            kind = kind_named(str(ctx.params.get("kind_name") or ""))
+            if kind is None:
+                return []
+            properties = _assignable(kind) if category == "assignments" else []
+            return [*_cached(ctx, kind.list_key), *properties]
     return _cached(ctx, category)
+
+
+def _assignable(kind: Kind[Any]) -> list[list[str]]:
+    """Return the properties of a kind that can be set, as the beginnings of assignments."""
+    model = kind.patch_model
+    return [[f"{field.alias}=", field.description or ""] for field in model.model_fields.values()] if model else []
 
 
 def clear_cache() -> None:
@@ -119,7 +143,7 @@ def clear_cache() -> None:
 
 
 def _cached(ctx: click.Context, category: str) -> list[list[str]]:
-    """Return the cached apps or templates; names older than `FRESH_SECONDS` are read again in the background."""
+    """Return the cached names; those older than `FRESH_SECONDS` are read again in the background."""
     from drio_tui.api.errors import DrioError
 
     try:
@@ -128,6 +152,11 @@ def _cached(ctx: click.Context, category: str) -> list[list[str]]:
         return []
     if target is None:
         return []
+    if category not in _OF_ACCOUNT:
+        app = str(ctx.params.get("app") or "")
+        if not app:
+            return []
+        target = replace(target, name=f"{target.name}\0{app}", app=app)
     names, age = _read(target)
     if age > FRESH_SECONDS:
         process = _start_refresh(target)
@@ -165,8 +194,9 @@ def _read(target: Target) -> tuple[CachedNames, float]:
         cached = json.loads(files.read_private(target.path))
         age = time.time() - float(cached["at"])
         names = {
-            category: [[str(name), str(description)] for name, description in cached[category]]
-            for category in ("apps", "templates")
+            category: [[str(name), str(description)] for name, description in pairs]
+            for category, pairs in cached.items()
+            if category != "at"
         }
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}, MAX_AGE_SECONDS
@@ -197,10 +227,11 @@ def _start_refresh(target: Target) -> subprocess.Popen[bytes] | None:
 
 
 async def _fetch(target: Target) -> CachedNames:
-    """Read the apps and templates from the server. Raises `DrioError`."""
+    """Read the apps and templates from the server, or the resources of an app. Raises `DrioError`."""
     import asyncio
 
-    from drio_tui.kinds import APP
+    from drio_tui.cli.read import find_app
+    from drio_tui.kinds import APP, KINDS
     from drio_tui.launcher import find_running
     from drio_tui.session import open_session
 
@@ -211,6 +242,9 @@ async def _fetch(target: Target) -> CachedNames:
         profile=target.profile, base_url=target.base_url, sandbox=running is not None, running=running
     )
     try:
+        if target.app:
+            config = await session.client.config(await find_app(session.client, target.app))
+            return {kind.list_key: _pairs(kind, config) for kind in KINDS.values() if kind is not APP}
         apps, templates = await asyncio.gather(session.client.list(APP), session.client.templates())
     finally:
         await session.aclose()
@@ -218,6 +252,22 @@ async def _fetch(target: Target) -> CachedNames:
         "apps": [_pair(app, ("slug", "id")) for app in apps.items],
         "templates": [_pair(template, ("id",)) for template in templates.items],
     }
+
+
+def _pairs(kind: Kind[Any], config: dict[str, Any]) -> list[list[str]]:
+    """Return the keys and names of an app's resources; operations as INTEGRATION/OPERATION."""
+    resources = config.get(kind.list_key)
+    items = [item for item in resources if isinstance(item, dict)] if isinstance(resources, list) else []
+    pairs = [_pair(item, ("key", "id")) for item in items]
+    if kind.parent is None:
+        return pairs
+    integrations = config.get("integrations")
+    parents = {item.get("id"): item for item in integrations if isinstance(item, dict)} if integrations else {}
+    for item, pair in zip(items, pairs, strict=True):
+        parent = _pair(parents.get(item.get(kind.parent[0]), {}), ("key", "id"))[0]
+        if parent and pair[0]:
+            pair[0] = f"{parent}/{pair[0]}"
+    return pairs
 
 
 def _pair(item: dict[str, Any], properties: tuple[str, ...]) -> list[str]:
@@ -237,7 +287,7 @@ def main(argument: str) -> None:
 
     target = Target(**json.loads(argument))
     before, _ = _read(target)
-    names: CachedNames = {"apps": [], "templates": []} | before
+    names: CachedNames = ({} if target.app else {"apps": [], "templates": []}) | before
     with contextlib.suppress(DrioError, TimeoutError, OSError):
         names |= asyncio.run(asyncio.wait_for(_fetch(target), _FETCH_SECONDS))
     body = {"at": time.time()} | {category: pairs[:_MAX_NAMES] for category, pairs in names.items()}

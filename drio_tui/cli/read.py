@@ -19,7 +19,7 @@ from drio_tui.cli.common import (
 )
 from drio_tui.cli.output import echo, echo_json, info, style
 from drio_tui.cli.render import format_value, table
-from drio_tui.kinds import APP, KINDS, kind_named
+from drio_tui.kinds import APP, KINDS, Kind, kind_named
 from drio_tui.session import command_session
 from drio_tui.text import did_you_mean, one_line
 
@@ -163,11 +163,7 @@ def inspect(
     app: str, kind_name: str | None, profile: str | None, base_url: str | None, sandbox: bool, as_json: bool
 ) -> None:
     """Show the config of APP (its id or slug): a tree with its problems, or with --json the config itself."""
-    kind = kind_named(kind_name) if kind_name else None
-    if kind_name and kind is None:
-        known = [kind.list_key for kind in KINDS.values()]
-        hint = f"{did_you_mean(kind_name, known)} The kinds are: {', '.join(known)}.".strip()
-        raise UsageError(f"there is no kind {one_line(kind_name, 40)}", hint=hint)
+    kind = find_kind(kind_name) if kind_name else None
 
     async def work() -> None:
         async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
@@ -183,6 +179,16 @@ def inspect(
                 echo(*line)
 
     run(work())
+
+
+def find_kind(text: str) -> Kind[Any]:
+    """Return the kind that is named `text`, in the singular or the plural. Raises `UsageError`."""
+    kind = kind_named(text)
+    if kind is None:
+        known = [known_kind.list_key for known_kind in KINDS.values()]
+        hint = f"{did_you_mean(text, known)} The kinds are: {', '.join(known)}.".strip()
+        raise UsageError(f"there is no kind {one_line(text, 40)}", hint=hint)
+    return kind
 
 
 async def suggest_template(client: DrioClient, template_id: str, error: DrioError) -> None:

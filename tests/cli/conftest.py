@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
 from tests import preloaded
@@ -54,3 +56,30 @@ def on_sandbox(drio: Runner, sandbox_process: SandboxProcess) -> Runner:
         return drio(*arguments, "--base-url", sandbox_process.base_url, env=token | (env or {}), stdin=stdin)
 
     return run
+
+
+@dataclass(frozen=True)
+class AppOnSandbox:
+    """An app of the template `support` that only one test uses, and the plain requests to look at it."""
+
+    id: str
+    slug: str
+    client: httpx.Client
+
+    def list(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Return the resources of a kind by key, `tools` for example."""
+        config = self.client.get(f"/api/v1/apps/{self.id}/config").raise_for_status().json()["config"]
+        return {resource["key"]: resource for resource in config[kind]}
+
+    def patch(self, path: str, body: dict[str, Any]) -> None:
+        self.client.patch(f"/api/v1/apps/{self.id}/{path}", json=body).raise_for_status()
+
+
+@pytest.fixture
+def app(sandbox_process: SandboxProcess) -> Iterator[AppOnSandbox]:
+    """A new app of the template `support` on the shared sandbox."""
+    slug = f"scripted-{uuid.uuid4().hex[:8]}"
+    with sandbox_process.client() as client:
+        body = {"templateId": "support", "name": "Scripted", "slug": slug}
+        created = client.post("/api/v1/apps", json=body).raise_for_status().json()["app"]
+        yield AppOnSandbox(created["id"], slug, client)

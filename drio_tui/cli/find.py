@@ -1,0 +1,141 @@
+"""Finding kinds and resources by the names that users write in commands."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from drio_tui.api.errors import UsageError
+from drio_tui.cli.common import effective_options, not_found_error
+from drio_tui.cli.output import info
+from drio_tui.cli.read import find_app
+from drio_tui.kinds import KINDS, OPERATION, Kind
+from drio_tui.session import Session, command_session
+from drio_tui.text import one_line
+
+if TYPE_CHECKING:
+    from drio_tui.workspace.model.snapshot import Resource, Snapshot
+    from drio_tui.workspace.saving.saver import Saver
+
+_GLOB_CHARACTERS = frozenset("*?[")
+_MOST_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedApp:
+    """An app as it was read, and a saver that writes to it and to its journal."""
+
+    session: Session
+    snapshot: Snapshot
+    saver: Saver
+
+    @property
+    def id(self) -> str:
+        return self.snapshot.app_id
+
+
+@asynccontextmanager
+async def opened_app(app: str, options: dict[str, Any]) -> AsyncIterator[OpenedApp]:
+    """Provide the app with the id, slug or name `app`, read as a whole; `options` are the connection options.
+
+    Raises the error of a part that cannot be read: nothing may be changed by a partial view of an app.
+    """
+    from drio_tui.workspace.model.loader import load_app
+    from drio_tui.workspace.model.snapshot import Snapshot
+
+    async with command_session(**connection_of(options), notice=info) as session:
+        snapshot = Snapshot(await find_app(session.client, app))
+        await load_app(session.client, snapshot.app_id, snapshot.apply)
+        for part in snapshot.parts.values():
+            for error in part.failures.values():
+                raise error
+        yield OpenedApp(session, snapshot, saver_of(session))
+
+
+def saver_of(session: Session) -> Saver:
+    """Return a saver that keeps the journal that the program keeps too."""
+    from drio_tui.workspace.saving.journal import Journal
+    from drio_tui.workspace.saving.saver import Saver
+
+    return Saver(session.client, lambda app_id: Journal(session.profile, session.server_id, app_id))
+
+
+def connection_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of `command_session` from the parameters of a command with `connection_options`."""
+    return effective_options(options["profile"], options["base_url"], options["sandbox"])
+
+
+def find_resources(snapshot: Snapshot, kind: Kind[Any], names: Iterable[str]) -> list[Resource]:
+    """Return the resources of a kind that `names` mean, in their order, each once.
+
+    A name is an id, key, slug or name, or a glob pattern (`*`, `?`, `[…]`) for keys, slugs and names. Raises `NotFound`
+    for one that means nothing, and `UsageError` if several resources have the same name.
+    """
+    resources = [resource for resource in snapshot.resources(kind.name) if not resource.made_up]
+    found: dict[str, Resource] = {}
+    for name in names:
+        matches = _exact_matches(snapshot, kind, resources, name)
+        if len(matches) > 1:
+            listed = ", ".join(f"{one_line(match.name, 60)} ({one_line(match.id, 80)})" for match in matches)
+            raise UsageError(
+                f"{len(matches)} {kind.plural.lower()} are called {one_line(name, 80)}: {listed}",
+                hint="Name one of them by its id, the text in parentheses.",
+            )
+        if not matches and not _GLOB_CHARACTERS.isdisjoint(name):
+            matches = [resource for resource in resources if any(fnmatchcase(text, name) for text in _names(resource))]
+        if not matches:
+            raise _not_found(kind, name, resources)
+        found |= {resource.id: resource for resource in matches}
+    return list(found.values())
+
+
+def find_resource(snapshot: Snapshot, kind: Kind[Any], name: str) -> Resource:
+    """Return the one resource of a kind with the id, key, slug or name `name`. Raises `NotFound` or `UsageError`."""
+    resources = find_resources(snapshot, kind, [name])
+    if len(resources) > 1:
+        raise UsageError(f"{one_line(name, 80)} means {len(resources)} {kind.plural.lower()}, and one is needed")
+    return resources[0]
+
+
+def reference_name(resource: Resource) -> str:
+    """Return by what a script can name the resource: its key or slug, else its id."""
+    return resource.text("key") or resource.text("slug") or resource.id
+
+
+def _exact_matches(snapshot: Snapshot, kind: Kind[Any], resources: Sequence[Resource], name: str) -> list[Resource]:
+    """Return the resources with this id, else with this key, slug or name: those of the first that any has."""
+    for getter in ("id", "key", "slug", "name"):
+        matches = [resource for resource in resources if (resource.text(getter) or None) == name]
+        if matches:
+            return matches
+    integration, slash, operation = name.partition("/")
+    if kind is not OPERATION or not slash:
+        return []
+    parents = {
+        parent.id for parent in _exact_matches(snapshot, KINDS["integration"], _integrations(snapshot), integration)
+    }
+    inside = [resource for resource in resources if _parent_of(resource) in parents]
+    return _exact_matches(snapshot, kind, inside, operation)
+
+
+def _integrations(snapshot: Snapshot) -> list[Resource]:
+    return [resource for resource in snapshot.resources("integration") if not resource.made_up]
+
+
+def _parent_of(operation: Resource) -> str:
+    return operation.text("integrationId") or operation.parent_id
+
+
+def _names(resource: Resource) -> list[str]:
+    return [text for text in map(resource.text, ("key", "slug", "name")) if text]
+
+
+def _not_found(kind: Kind[Any], name: str, resources: Sequence[Resource]) -> Exception:
+    known = [text for resource in resources for text in _names(resource)]
+    listed = ", ".join(one_line(reference_name(resource), 40) for resource in resources[:_MOST_LISTED])
+    more = f" and {len(resources) - _MOST_LISTED} more" if len(resources) > _MOST_LISTED else ""
+    existing = f"There are: {listed}{more}." if resources else f"The app has no {kind.plural.lower()}."
+    return not_found_error(f"{kind.title.lower()} has the key, name or id", name, known, otherwise=existing)
