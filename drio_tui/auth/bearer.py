@@ -19,10 +19,16 @@ TOKEN_VARIABLE = "DRIO_TOKEN"  # noqa: S105 - the variable's name
 
 
 class TokenSource(Protocol):
-    """Where access tokens come from; `source` names it for the user."""
+    """Where access tokens come from; `source` names it for the user.
+
+    `expires_at` is when the current token expires, in seconds since the epoch, None if that is not known.
+    """
 
     @property
     def source(self) -> str: ...
+
+    @property
+    def expires_at(self) -> float | None: ...
 
     async def token(self) -> str:
         """Return the token to send now. Raises `SignedOut` or `Offline`."""
@@ -42,6 +48,8 @@ class StaticToken:
 
     Never stored, never renewed, and sent only in the Authorization header.
     """
+
+    expires_at: float | None = None
 
     def __init__(self, token: str, source: str) -> None:
         token_text = token.strip()

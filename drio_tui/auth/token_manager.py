@@ -102,6 +102,11 @@ class TokenManager:
         self._backoff = _BACKOFF_INITIAL
         self._step_up_count = 0
 
+    @property
+    def expires_at(self) -> float | None:
+        """When the token expires that was used last, in seconds since the epoch; None if that is not known."""
+        return self._tokens.expires_at if self._tokens else None
+
     async def token(self) -> str:
         """Return the access token to send now, refreshed when it is about to expire.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 import click
 
 from drio_tui.cli import streams
-from drio_tui.cli.output import echo_json, set_quiet, style, warn
+from drio_tui.cli.output import confirm, echo_json, set_quiet, style, warn
 from drio_tui.text import did_you_mean, one_line, visible
 
 if TYPE_CHECKING:
@@ -27,7 +27,11 @@ R = TypeVar("R")
 
 
 def completer(category: str) -> Callable[[click.Context, click.Parameter, str], Any]:
-    """Return the `shell_complete` of a parameter; `category` is apps, templates, kinds, clients or profiles."""
+    """Return the `shell_complete` of a parameter.
+
+    `category` is apps, templates, kinds, clients or profiles; resources or assignments of the KIND on the command line;
+    or the list of one kind (tools, operations …) of the APP.
+    """
 
     def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Any:
         from drio_tui.cli import completing  # imported only when a shell completes
@@ -56,6 +60,25 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def review_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--dry-run` and `--yes` to a command that changes something."""
+    function = click.option("--yes", "-y", is_flag=True, help="Do not ask; needed where stdin is no terminal.")(
+        function
+    )
+    return click.option("--dry-run", is_flag=True, help="Print what would be done, and change nothing.")(function)
+
+
+def ask_before(question: str, *, yes: bool) -> None:
+    """Ask before something is changed, unless `yes`. Raises `UsageError` where stdin is no terminal."""
+    if yes:
+        return
+    if not streams.can_prompt():
+        from drio_tui.api.errors import UsageError
+
+        raise UsageError("this changes something, and nobody can be asked", hint="Add --yes to do it all the same.")
+    confirm(question, abort=True)
 
 
 DATA_NEEDS_SANDBOX = "--data says where the sandbox keeps its data, so it needs --sandbox."

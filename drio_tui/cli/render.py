@@ -6,6 +6,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from drio_tui.cli.output import Line, Styled, style
@@ -50,6 +51,16 @@ def format_value(value: Any, width: int = _MAX_WIDTH) -> str:
     if isinstance(value, dict):
         return f"{len(value):,} {'property' if len(value) == 1 else 'properties'}"
     return one_line(str(value), width)
+
+
+def iso_time(seconds: float | None) -> str | None:
+    """Return a time in seconds since the epoch in ISO 8601, in UTC; None for None and for a time that is none."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Line]:

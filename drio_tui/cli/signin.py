@@ -11,15 +11,16 @@ import contextlib
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from drio_tui.cli.common import effective_options, handle_errors, profile_option, run
 from drio_tui.cli.output import echo, echo_json, info, is_quiet, style, warn
+from drio_tui.cli.render import iso_time
 from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
@@ -241,8 +242,8 @@ async def _profile_state(profile: Profile, store: TokenStore, *, is_current: boo
             tokens, place, label = None, "", "the environment, never stored"
     except StoreFailed as error:
         tokens, place, label, problem = None, "", "unreadable", error.message
-    expires = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.expires_at else None
-    expired = bool(expires and expires <= datetime.now(UTC))
+    expires_at = tokens.expires_at or None if tokens else None
+    expired = expires_at is not None and expires_at <= time.time()
     unusable = expired and tokens is not None and not tokens.refresh_token
     state: dict[str, Any] = {
         "profile": profile.name,
@@ -254,7 +255,7 @@ async def _profile_state(profile: Profile, store: TokenStore, *, is_current: boo
         "source": from_environment.source if from_environment else ("sign-in" if tokens else None),
         "tokenStore": place or None,
         "store": label,
-        "expiresAt": expires.isoformat(timespec="seconds").replace("+00:00", "Z") if expires else None,
+        "expiresAt": iso_time(expires_at),
         "expired": expired,
         "refreshable": bool(tokens and tokens.refresh_token),
         "scopes": tokens.scope.split() if tokens else [],
@@ -319,7 +320,6 @@ def _parse_scopes(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _result_as_dict(result: SignInResult) -> dict[str, Any]:
-    expires = result.tokens.expires_at
     return {
         "profile": result.profile.name,
         "baseUrl": result.profile.base_url,
@@ -327,9 +327,7 @@ def _result_as_dict(result: SignInResult) -> dict[str, Any]:
         "account": result.account.label,
         "tokenStore": result.profile.token_store,
         "store": result.storage_label,
-        "expiresAt": datetime.fromtimestamp(expires, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        if expires
-        else None,
+        "expiresAt": iso_time(result.tokens.expires_at or None),
         "scopes": result.tokens.scope.split(),
         "missingScopes": list(result.missing_scopes),
     }

@@ -36,6 +36,15 @@ TRANSCRIPTS: dict[str, list[str]] = {
         f"inspect {APP}", f"inspect {APP} --kind tools", f"inspect {APP} --kind gadgets", "inspect no-such-app",
         f"inspect {COPY}", f"inspect {COPY} --json",
     ],
+    "get": [
+        f"get {APP} tools", f"get {APP} tools -o name", f"get {APP} tool search-tickets", f"get {APP} auth -o yaml",
+        f"get {APP} tools 'show-*' --json", f"get {APP} tools serch-tickets", f"get {APP} gadgets",
+    ],
+    "api": [
+        "api GET /me", "api GET /me --include", "api GET /nowhere", "api GET https://example.com/me",
+        f"api PATCH /apps/{APP} -f description=x", f"api PATCH /apps/{APP} -f name=x -f isEnabled:=true --dry-run",
+        "--read-only api DELETE /apps/x --yes", "api FETCH /me", "token", "token --json",
+    ],
     "check": [f"check {APP}", f"check {COPY}", f"check {COPY} --strict", f"check {COPY} --json", "check no-such-app"],
     "import": [
         f"import {COPY} pets.json",
@@ -79,7 +88,21 @@ TRANSCRIPTS: dict[str, list[str]] = {
 }  # fmt: skip
 """The commands of each transcript, in the order in which they run; `{data}` is the sandbox's folder."""
 ON_SERVER = frozenset(
-    {"templates", "me", "create", "apps", "inspect", "check", "import", "call", "connect-before", "deploy", "connect"}
+    {
+        "templates",
+        "me",
+        "create",
+        "apps",
+        "inspect",
+        "get",
+        "api",
+        "check",
+        "import",
+        "call",
+        "connect-before",
+        "deploy",
+        "connect",
+    }
 )
 """Transcripts whose commands get the sandbox's URL and token."""
 _VARYING = (
@@ -88,6 +111,7 @@ _VARYING = (
     (r"(?<=\"at\":)[\d.]+", "0"),
     (r"(?<=\"timing\":)\{[^}]*\}", "{}"),
     (r"\d{8}T\d{6}-\w+", "TIME"),
+    (r"^date: .*", "date: TIME"),
 )
 
 

@@ -22,19 +22,11 @@ from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.screen import Requests
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-from drio_tui.workspace.saving.journal import Entry, History
+from drio_tui.workspace.saving.journal import History, entry_text
 from drio_tui.workspace.saving.undo import UndoStep, undo, undo_notes, why_not_undoable
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-
-_VERBS = {"update": "changed", "create": "made", "delete": "deleted", "deploy": "deployed"}
-
-
-def entry_text(entry: Entry) -> str:
-    """Return a change as a short text, not sanitized."""
-    properties = ", ".join(entry.after or entry.before or {}) if entry.what == "update" else ""
-    return f"{_VERBS[entry.what]} {entry.kind} {entry.name}{': ' if properties else ''}{properties}"
 
 
 def undo_report(steps: list[UndoStep]) -> tuple[str, bool]:

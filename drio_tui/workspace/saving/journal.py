@@ -85,6 +85,20 @@ class Entry:
     state: State = "unknown"
 
 
+_VERBS: Mapping[ChangeType, str] = {
+    "update": "changed",
+    "create": "made",
+    "delete": "deleted",
+    "deploy": "deployed",
+}
+
+
+def entry_text(entry: Entry) -> str:
+    """Return a change as a short text, not sanitized: `changed tool Search: description`."""
+    properties = ", ".join(entry.after or entry.before or {}) if entry.what == "update" else ""
+    return f"{_VERBS[entry.what]} {entry.kind} {entry.name}{': ' if properties else ''}{properties}"
+
+
 def fingerprint_of(text: str) -> str:
     """Return a short fingerprint of an id or another text."""
     return digest(text)[:8]

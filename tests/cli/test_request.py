@@ -1,0 +1,110 @@
+"""`api` and `token`: requests to the signed-in host only, and the token only where it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from tests.auth.httpd import HttpServer, Reply, Request, json_reply
+from tests.cli.conftest import AppOnSandbox, Runner
+from tests.sandbox_fixtures import SandboxProcess
+
+
+def test_any_route_is_requested(on_sandbox: Runner, sandbox_process: SandboxProcess, app: AppOnSandbox) -> None:
+    for path in (
+        f"/apps/{app.id}",
+        f"apps/{app.id}",
+        f"/api/v1/apps/{app.id}",
+        f"{sandbox_process.base_url}/api/v1/apps/{app.id}",
+    ):
+        assert on_sandbox("api", "get", path).json["app"]["slug"] == app.slug
+    reply = on_sandbox("api", "GET", "/me", "--include")
+    assert reply.out.splitlines()[0] == "HTTP 200 OK"
+    assert "x-request-id: " in reply.out
+    assert json.loads(reply.out.splitlines()[-1])["user"]["email"]
+
+
+def test_a_body_is_made_of_fields_and_input(on_sandbox: Runner, app: AppOnSandbox) -> None:
+    fields = ("-f", "description=12", "-f", "branding.primaryColor=#112233", "-f", "isEnabled:=false")
+    changed = on_sandbox("api", "PATCH", f"/apps/{app.id}", *fields, "--yes")
+    assert changed.code == 0, changed.err
+    body = changed.json["app"]
+    assert (body["description"], body["branding"]["primaryColor"], body["isEnabled"]) == ("12", "#112233", False)
+    from_stdin = on_sandbox(
+        "api", "PATCH", f"/apps/{app.id}", "-i", "-", "--yes", stdin='{"description": "from stdin"}'
+    )
+    assert from_stdin.json["app"]["description"] == "from stdin"
+
+
+def test_a_change_needs_yes_where_nobody_can_be_asked(on_sandbox: Runner, app: AppOnSandbox) -> None:
+    path = f"/apps/{app.id}"
+    refused = on_sandbox("api", "PATCH", path, "-f", "description=x")
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    dry = on_sandbox("api", "PATCH", path, "-f", "description=x", "--dry-run")
+    assert dry.code == 0
+    assert dry.out.splitlines()[0].startswith("PATCH http://")
+    read_only = on_sandbox("--read-only", "api", "PATCH", path, "-f", "description=x", "--yes")
+    assert read_only.code == 2
+    assert "--read-only" in read_only.err
+    assert app.client.get(f"/api/v1{path}").json()["app"]["description"] != "x"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "https://example.com/apps", "http://127.0.0.1:1/api/v1/apps", "http://user@127.0.0.1/apps",
+        "http://127.0.0.1.example.com/apps",
+    ],
+)  # fmt: skip
+def test_another_host_is_never_asked(on_sandbox: Runner, path: str) -> None:
+    result = on_sandbox("api", "GET", path)
+    assert result.code == 2
+    assert "that host only" in result.err
+
+
+def test_an_error_of_the_server_is_printed_as_everywhere(on_sandbox: Runner) -> None:
+    result = on_sandbox("api", "GET", "/apps/app_none", "--json", "--include")
+    assert result.code == 1
+    assert result.out.strip() == "HTTP 404 Not Found"
+    assert result.error["status"] == 404
+
+
+async def test_pages_are_followed_on_the_same_host_only(drio: Runner) -> None:
+    async def answer(request: Request) -> Reply:
+        if request.path.endswith("/cursor"):
+            return json_reply(
+                {"items": [1], "next_cursor": "two"} if "cursor=" not in request.query else {"items": [2]}
+            )
+        link = "https://example.com/stolen" if "page=2" in request.query else f"{request.path}?page=2"
+        reply = json_reply({"items": [request.query]})
+        reply.headers["Link"] = f'<{link}>; rel="next"'
+        return reply
+
+    async with HttpServer(answer) as server:
+        env = {"DRIO_TOKEN": "t"}
+        options = ("--base-url", f"{server.origin}/api/v1", "--paginate")
+        by_cursor = await asyncio.to_thread(drio, "api", "GET", "/cursor", *options, env=env)
+        by_link = await asyncio.to_thread(drio, "api", "GET", "/link", *options, env=env)
+    assert [json.loads(line)["items"] for line in by_cursor.out.splitlines()] == [[1], [2]]
+    assert len(by_link.out.splitlines()) == 2
+    assert by_link.code == 2
+    assert "example.com" in by_link.err
+
+
+def test_the_token_is_printed_only_with_show(on_sandbox: Runner, sandbox_process: SandboxProcess) -> None:
+    described = on_sandbox("token")
+    assert described.code == 0
+    assert "you@sandbox.local" in described.out
+    assert sandbox_process.token not in described.out + described.err
+    facts = on_sandbox("token", "--json")
+    assert facts.json["source"] == "DRIO_TOKEN"
+    assert "token" not in facts.json
+    assert on_sandbox("token", "--show").out.strip() == sandbox_process.token
+    assert on_sandbox("token", "--show", "--json").json["token"] == sandbox_process.token
+
+
+def test_without_a_sign_in_there_is_no_token(drio: Runner, sandbox_process: SandboxProcess) -> None:
+    assert drio("token", "--base-url", sandbox_process.base_url).code == 4
