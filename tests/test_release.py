@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
+import runpy
 from pathlib import Path
 
 import pytest
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "release_notes.py"
-spec = importlib.util.spec_from_file_location("release_notes", SCRIPT)
-assert spec is not None
-assert spec.loader is not None
-release_notes = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(release_notes)
+released = runpy.run_path(str(SCRIPT))["released"]
 
 
 def test_unreleased_changes_become_the_dated_section_of_the_version() -> None:
     before = "# Changelog\n\n## Unreleased\n\n### Added\n\n- A thing.\n\n## 0.1.0 - 2026-01-01\n\n- Old.\n"
-    after = release_notes.released(before, "0.2.0", "2026-12-01")
+    after = released(before, "0.2.0", "2026-12-01")
     assert after == (
         "# Changelog\n\n## Unreleased\n\n## 0.2.0 - 2026-12-01\n\n### Added\n\n- A thing.\n\n"
         "## 0.1.0 - 2026-01-01\n\n- Old.\n"
@@ -27,4 +23,4 @@ def test_unreleased_changes_become_the_dated_section_of_the_version() -> None:
 @pytest.mark.parametrize("text", ["# Changelog\n", "# Changelog\n\n## Unreleased\n\n## 0.1.0 - 2026-01-01\n\n- Old.\n"])
 def test_without_unreleased_changes_there_is_no_release(text: str) -> None:
     with pytest.raises(ValueError, match="nothing under Unreleased"):
-        release_notes.released(text, "0.2.0", "2026-12-01")
+        released(text, "0.2.0", "2026-12-01")
