@@ -11,7 +11,6 @@ from textual.message import Message
 from drio_tui.api.errors import Forbidden, UsageError
 from drio_tui.kinds import AUTH, KINDS
 from drio_tui.text import count_of
-from drio_tui.ui.app_detail.new_resource import kinds_to_add
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.keymap import Key
@@ -25,6 +24,7 @@ from drio_tui.ui.editing.history_screen import HistoryScreen, undo_report
 from drio_tui.ui.editing.rebind import rebind, why_not_rebindable
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.snapshot import Resource
+from drio_tui.workspace.model.tree_model import TreeNode
 from drio_tui.workspace.saving.batch import can_be_switched, enable_all
 from drio_tui.workspace.saving.duplicate import CopyResult, copy_body, duplicate, why_not_copied
 from drio_tui.workspace.saving.save_result import Outcome, Refused, Saved, problem
@@ -419,3 +419,26 @@ class AppActions:
 
     def show_history(self) -> None:
         self._screen.drio.push_screen(HistoryScreen(self._screen.app_id), self._batch_ended)
+
+
+_INSIDE = {"auth": "auth", "provider": "auth", "integration": "integration", "operation": "operation"}
+
+
+def kinds_to_add(node: TreeNode | None) -> list[Choice[tuple[str, str]]]:
+    """Return the possible `(kind, parent id)` of a new resource: first those the cursor suggests, then the others."""
+    parents: dict[str, str] = {}
+    path = [node, *node.ancestors()] if node is not None else []
+    for ancestor in path:
+        if ancestor.kind == "integration" and ancestor.about:
+            parents["operation"] = ancestor.about[1]
+            break
+    kinds = [_INSIDE.get(first.kind, first.kind if first.kind in ("tool", "widget") else "") for first in path[:1]]
+    kinds += [_INSIDE.get(ancestor.key[-1], ancestor.key[-1]) for ancestor in path if ancestor.kind == "group"]
+    suggested = [kind for kind in kinds if kind in KINDS and kind not in ("app",)]
+    if suggested and suggested[0] == "operation":
+        suggested = suggested[1:]
+    order = [*suggested, *parents, *(kind for kind in KINDS if kind != "app")]
+    return [
+        Choice((kind, parents.get(kind, "")), f"{KINDS[kind].symbol} {KINDS[kind].title}")
+        for kind in dict.fromkeys(order)
+    ]
