@@ -5,6 +5,7 @@ python scripts/reference_tables.py [--check]
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Iterator
@@ -47,8 +48,11 @@ def _section(path: str, command: click.Command) -> Iterator[str]:
     context = click.Context(command, info_name=f"drio-tui {path}")
     usage = " ".join(command.collect_usage_pieces(context))
     yield from (f"### drio-tui {path}", "")
-    for paragraph in (command.help or "").replace("\b", "").split("\n\n"):
-        yield from (" ".join(paragraph.split()), "")
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        if paragraph.startswith("\b\n"):  # click's mark of lines that stay as they are
+            yield from ("```text", paragraph[2:], "```", "")
+        else:
+            yield from (" ".join(paragraph.split()), "")
     yield from ("```text", f"drio-tui {path} {usage}", "```")
     options = [
         record

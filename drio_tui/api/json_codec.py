@@ -123,6 +123,6 @@ def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise MalformedJson(f"the name {name[:80]!r} stands twice in one object")
+                raise MalformedJson(f"the name {name[:80]!r} occurs twice in one object")
             seen.add(name)
     return result

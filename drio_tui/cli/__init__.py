@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "get": ("get", "get", "Print resources of an app, as a table, JSON or YAML."),
     "new": ("new", "new", "Create an app step by step, in the program."),
     "create": ("create", "create", "Create an app from a template."),
-    "check": ("deploy", "check", "Show what would break if an app were deployed."),
+    "check": ("deploy", "check", "Show the errors and warnings that a deploy would have."),
     "deploy": ("deploy", "deploy", "Deploy an app and look at it as an AI client does."),
     "call": ("call", "call", "Run a tool of an app and print its result."),
     "import": ("import_openapi", "import_openapi", "Create operations and tools from an OpenAPI document."),
@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "logout": ("signin", "logout", "Sign out: revoke and forget the tokens."),
     "status": ("signin", "status", "Show which profile, host and account are in use, and where tokens are kept."),
     "sandbox": ("sandbox", "sandbox", "Run and manage the local sandbox."),
-    "completion": ("completion", "completion", "Print the completion script for a shell."),
+    "completion": ("completing", "completion", "Print the completion script for a shell."),
 }
 """By command name: the module in this package, the attribute in it, and the line for `--help`."""
 

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, add_completion_class
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class, get_completion_class
 
+from drio_tui.cli.output import echo_code
 from drio_tui.storage import files, paths
 from drio_tui.text import one_line
 
@@ -297,6 +298,25 @@ def main(argument: str) -> None:
         for path in folder.iterdir():
             if time.time() - path.stat().st_mtime > MAX_AGE_SECONDS:
                 path.unlink(missing_ok=True)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the script that completes commands and names in SHELL.
+
+    Load it when the shell starts:
+
+    \b
+    bash:  eval "$(drio-tui completion bash)"    in ~/.bashrc
+    zsh:   eval "$(drio-tui completion zsh)"     in ~/.zshrc
+    fish:  drio-tui completion fish > ~/.config/fish/completions/drio-tui.fish
+    """
+    completion_class = get_completion_class(shell)
+    if completion_class is None:
+        raise click.UsageError(f"there is no completion for {shell}")
+    echo_code(completion_class(ctx.find_root().command, {}, "drio-tui", VARIABLE).source())
 
 
 if __name__ == "__main__":

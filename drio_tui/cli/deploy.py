@@ -49,7 +49,7 @@ class NotReady(DrioError):
 @connection_options
 @handle_errors
 def check(app: str, strict: bool, profile: str | None, base_url: str | None, sandbox: bool, as_json: bool) -> None:
-    """Show what would break or embarrass if APP (id or slug) were deployed as it is."""
+    """Show the errors and warnings that a deploy of APP (id or slug) would have."""
 
     async def work() -> Preflight:
         async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:

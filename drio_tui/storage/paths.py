@@ -1,12 +1,12 @@
-"""The folders of drio-tui, by the conventions of the platform; an environment variable overrides each of them.
+"""The folders of drio-tui. They follow the conventions of the platform; an environment variable overrides each.
 
     DRIO_CONFIG_DIR   config.toml, profiles.json
     DRIO_DATA_DIR     the sandbox's database
     DRIO_STATE_DIR    fallback token files, locks, logs, recovery files
     DRIO_CACHE_DIR    OpenAPI documents
 
-All functions return absolute paths and create nothing. Without a home folder, the path is in a folder that does not
-exist, so that writing fails and the caller continues in memory.
+All functions return absolute paths and create nothing. If there is no home folder, the path does not exist and cannot
+be created: writing fails, and the caller keeps its data in memory.
 """
 
 from __future__ import annotations
