@@ -19,6 +19,7 @@ from typing import Any
 
 from drio_tui import __version__
 from drio_tui.api import json_codec
+from drio_tui.api.backoff import SharedBackoff, shared_backoff
 from drio_tui.api.error_mapping import (
     LOOPBACK,
     REPEATABLE,
@@ -53,6 +54,8 @@ KEEP_ALIVE_SECONDS = 3.0
 """How long an idle connection is reused. Many servers close theirs after five seconds: a change that is sent at that
 moment would have an unknown outcome."""
 RETRY_STATUSES = frozenset({408, 429, *range(500, 600)})
+BACKOFF_STATUSES = frozenset({429, 503})
+"""The statuses with which a server asks for fewer requests."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _INLINE_PARSE_BYTES = 256 << 10  # parsing this much JSON blocks the event loop for a few milliseconds at most
 _SANDBOX_ID = re.compile(r"\(id=([0-9a-f]{24})\)")
@@ -224,7 +227,8 @@ class Transport:
         """Send a request and return the response. `path` is below the base URL and already percent-encoded.
 
         GET, PUT and DELETE are retried on 408, 429, 5xx and broken connections; POST and PATCH never: if it is unknown
-        whether one was executed, `OutcomeUnknown` or an `ApiError` with `outcome_unknown` is raised. `anonymous`
+        whether one was executed, `OutcomeUnknown` or an `ApiError` with `outcome_unknown` is raised. Requests with a
+        `SharedBackoff` wait for each other's delays, and all are retried on 429. `anonymous`
         sends no token. With `at_origin` the path is below the origin of the base URL, where the sandbox has
         additional routes. With `etag` the response may have status 304 and no data: the version of that ETag is still
         current. Raises only `DrioError`s.
@@ -238,7 +242,11 @@ class Transport:
         budget = _TimeBudget(self.limits.total)
         may_be_done = False  # an earlier attempt of this DELETE may have been executed
         revive = self._revive
+        shared, answered, retries = shared_backoff(), 0, 0
+        failure: DrioError | None = None
         for attempt in itertools.count(1):
+            if shared is not None and not await shared.wait():
+                raise failure or ConnectionFailed("drio asked to wait, and the wait was stopped")
             exchange = Exchange(
                 number=exchange_number(),
                 method=method,
@@ -249,27 +257,40 @@ class Transport:
                 request_body=None if json is _UNSET else redact(json),
             )
             try:
-                return await self._attempt(exchange, content, headers, anonymous, budget)
+                response = await self._attempt(exchange, content, headers, anonymous, budget)
+                if shared is not None:
+                    shared.answered += 1
+                return response
             except DrioError as error:
                 if may_be_done and isinstance(error, ApiError) and error.status == 404:
                     return ApiResponse(None, 404, {}, error.request_id)
                 if revive and isinstance(error, ConnectionFailed) and await revive():
                     revive = None
                     continue
-                may_retry = method in REPEATABLE and attempt <= self.limits.retries and budget.left > 0
+                repeatable = method in REPEATABLE or (shared is not None and isinstance(error, RateLimited))
+                if shared is not None and isinstance(error, RateLimited) and shared.answered > answered:
+                    answered, retries = shared.answered, 0  # drio lets other requests through meanwhile
+                retries += 1
+                may_retry = repeatable and retries <= self.limits.retries and budget.left > 0
                 delay = self._delay(error, attempt) if may_retry else None
+                if shared is not None and isinstance(error, ApiError) and error.status in BACKOFF_STATUSES:
+                    shared.begin(delay or self._delay(error, 1) or 0.0)
+                failure = final_error(error, method, path)
                 if delay is None:
-                    raise final_error(error, method, path) from error.__cause__
+                    raise failure from error.__cause__
                 if method == "DELETE" and not isinstance(error, ConnectionFailed | RateLimited):
                     may_be_done = True
-                await self._wait(exchange, delay)
+                await self._wait(exchange, delay, shared)
         raise AssertionError("unreachable")
 
-    async def _wait(self, exchange: Exchange, delay: float) -> None:
+    async def _wait(self, exchange: Exchange, delay: float, shared: SharedBackoff | None) -> None:
         exchange.retry_in, exchange.waiting = delay, True
         self._report(exchange)
         try:
-            await self._sleep(delay)
+            if shared is not None and shared.seconds_left:
+                await shared.wait()
+            else:
+                await self._sleep(delay)
         finally:
             exchange.waiting = False
             self._report(exchange)
