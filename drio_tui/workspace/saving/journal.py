@@ -19,6 +19,7 @@ import hashlib
 import os
 import re
 import secrets
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -171,6 +172,9 @@ class Journal:
         self._server = server
         self.notices: list[str] = []
         self._memory: list[dict[str, Any]] = []
+        self._memory_lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._compacted_bytes = 0
 
     @property
     def corrupt_path(self) -> Path:
@@ -193,12 +197,14 @@ class Journal:
     def read(self) -> History:
         """Return the history of all processes. Does not raise, whatever the file contains."""
         self._adopt()
-        lines, corrupt = self._read_lines()
-        if corrupt:
-            lines = self._move_corrupt_lines(lines)
+        with self._writing:
+            lines, corrupt = self._read_lines()
+            if corrupt:
+                lines = self._move_corrupt_lines(lines)
+            lines += self._memory
         history = History()
         indexes: dict[str, int] = {}
-        for line in [*lines, *self._memory]:
+        for line in lines:
             _apply_line(history, indexes, line)
         return history
 
@@ -219,26 +225,42 @@ class Journal:
         migrate_old_files(self._server, self.path, self._names.pattern, self._names.of, take)
 
     def _append(self, line: dict[str, Any]) -> None:
-        """Append a line to the file, after those that could not be written earlier; keep in memory what fails."""
+        """Append a line to the file, after those that could not be written earlier; keep in memory what fails.
+
+        Lines of other threads that wait meanwhile are written with it.
+        """
         self._adopt()
-        self._memory.append(line)
-        size = 0
-        try:
-            with self._locked():
-                for waiting in [*self._memory]:
-                    try:
-                        size = self._write(json_codec.dumps(waiting))
-                    except ValueError as error:  # not JSON: it must not keep the other lines from being written
-                        self._add_notice(f"A change is kept in memory only: {error}")
-                    else:
-                        self._memory.remove(waiting)
-                if size > COMPACT_BYTES:
-                    self._compact()
-        except OSError as error:
-            self._add_notice(f"The history of changes is kept in memory only: {os_error_text(error)}")
+        with self._memory_lock:
+            self._memory.append(line)
+        with self._writing:
+            if not any(waiting is line for waiting in self._memory):
+                return  # another thread has written it
+            try:
+                with self._locked():
+                    self._write_waiting()
+            except OSError as error:
+                self._add_notice(f"The history of changes is kept in memory only: {os_error_text(error)}")
+
+    def _write_waiting(self) -> None:
+        """Append the lines in memory; one that is not JSON stays there, and does not keep the others from the file."""
+        waiting = [*self._memory]
+        texts: list[str] = []
+        written: list[int] = []
+        for line in waiting:
+            try:
+                texts.append(json_codec.dumps(line))
+                written.append(id(line))
+            except ValueError as error:
+                self._add_notice(f"A change is kept in memory only: {error}")
+        if texts:
+            size = self._write("\n".join(texts))
+            with self._memory_lock:
+                self._memory = [line for line in self._memory if id(line) not in written]
+            if size > max(COMPACT_BYTES, self._compacted_bytes * 2):
+                self._compact()
 
     def _write(self, text: str) -> int:
-        """Append a line, flush it to disk, and return the size of the file."""
+        """Append lines, flush them to disk, and return the size of the file."""
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         is_new = not self.path.exists()
         handle = os.open(self.path, flags, 0o600)
@@ -303,19 +325,22 @@ class Journal:
         return lines
 
     def _compact(self) -> None:
-        """Remove the oldest changes; the file is replaced atomically."""
+        """Remove the oldest changes, but none of the newest group; the file is replaced atomically."""
         lines, corrupt = self._read_lines()
         if corrupt:  # `read` moves them to another file first
             return
-        begins = [line for line in lines if "begin" in line]
+        begins = [line["begin"] for line in lines if isinstance(line.get("begin"), dict)]
         kept_ids: set[str] = set()
         size = 0
-        for line in reversed(begins[-KEEP_ENTRIES:]):
-            size += len(json_codec.dumps(line))
-            if kept_ids and size > KEEP_BYTES:
+        for begin in reversed(begins):
+            size += len(json_codec.dumps(begin))
+            is_in_newest_group = begin.get("group") == begins[-1].get("group")
+            if kept_ids and not is_in_newest_group and (size > KEEP_BYTES or len(kept_ids) >= KEEP_ENTRIES):
                 break
-            kept_ids.add(str(line["begin"].get("id")))
-        write_private(self.path, _to_jsonl([line for line in lines if _is_kept(line, kept_ids)]))
+            kept_ids.add(str(begin.get("id")))
+        data = _to_jsonl([line for line in lines if _is_kept(line, kept_ids)])
+        write_private(self.path, data)
+        self._compacted_bytes = len(data)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

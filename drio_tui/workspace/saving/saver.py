@@ -349,6 +349,7 @@ class Saver:
             known=self._known_fingerprints(known, group, kind.name, parent), sent=journals.fingerprints_of(body),
         )  # fmt: skip
         await self._note_begin(entry)
+        self._fingerprinted.add((group, kind.name, parent))
         try:
             request = self.client.create(kind, body, app=app, parent=parent)
             item = await self._requests.run(app, request, changes=True)
@@ -369,11 +370,17 @@ class Saver:
         request_ids = (item.request_id,) if item.request_id else ()
         return Saved(item.raw, tuple(diff({}, pick(item.raw, tuple(body)))), (), request_ids, group)
 
+    async def note_created(self, kind: Kind[Any], app: str, raw: Object, *, parent: str = "", group: str = "") -> None:
+        """Record a resource that a create made whose outcome was unknown, and that the caller has found."""
+        app = str(raw.get("id")) if kind is APP else app
+        entry = journals.new_entry("create", app, kind.name, "", kind.label(raw), group=group, parent=parent)
+        await self._note_begin(entry)
+        await self._note_end(ended_entry(entry, kind, raw, "done"), "done")
+
     def _known_fingerprints(self, known: Collection[str], *key: str) -> tuple[str, ...] | None:
         """Return the fingerprints of the existing ids for the journal; None if it has them for this `key` already."""
         if key in self._fingerprinted:
             return None
-        self._fingerprinted.add(key)
         return tuple(journals.fingerprint_of(id) for id in known)
 
     async def _find_created(

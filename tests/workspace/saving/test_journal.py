@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -149,6 +152,31 @@ def test_compaction_keeps_the_newest_changes(monkeypatch: pytest.MonkeyPatch) ->
     assert {entry.state for entry in history.entries} == {"done"}
     assert history.current("old") == "new"
     assert stat.S_IMODE(journal().path.stat().st_mode) == 0o600
+
+
+def test_compaction_keeps_the_newest_group_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "COMPACT_BYTES", 20_000)
+    monkeypatch.setattr(journals, "KEEP_ENTRIES", 5)
+    opened = journal()
+    recorded(opened, change("older"))
+    names = [recorded(opened, replace(change(f"change {number}"), group="one")).name for number in range(60)]
+    assert [entry.name for entry in opened.read().entries] == names
+
+
+def test_lines_of_threads_that_wait_are_written_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = journal()
+    recorded(opened, change("first"))
+    flushed: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (flushed.append(handle), fsync(handle)))
+    entries = [change(f"change {number}") for number in range(12)]
+    with ThreadPoolExecutor(12) as threads, opened._writing:  # as if another thread was writing
+        begins = [threads.submit(opened.begin, entry) for entry in entries]
+        while len(opened._memory) < len(begins):
+            time.sleep(0)
+    assert len(flushed) == 1
+    assert {entry.name for entry in journal().read().entries} == {"first", *(entry.name for entry in entries)}
+    assert len(journal().read().entries) == 13
 
 
 def test_history_is_kept_in_memory_if_the_folder_is_not_writable(
