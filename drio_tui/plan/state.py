@@ -1,0 +1,102 @@
+"""How far a plan got: the state of each step, as it is stored in files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from drio_tui.workspace.saving.merge import Object
+
+Progress = Literal["todo", "sent", "done", "failed", "skipped"]
+_PROGRESS = frozenset({"todo", "sent", "done", "failed", "skipped"})
+
+
+@dataclass(slots=True)
+class StepState:
+    """How far one step got.
+
+    `made` is the id of the created resource, `mark` a digest of what was sent, `sent_names` are the slug, key and name
+    in it. `why` is the reason why it failed or was skipped (not yet sanitized), `fields` the error messages by property
+    path. `maybe`: the outcome is unknown, it may have been carried out. `own`: the user skipped it. `at` is when it was
+    sent, in seconds since the epoch. `known` are the ids of the resources before it was sent, in files of earlier
+    versions; they are in `PlanState.known` now.
+    """
+
+    state: Progress = "todo"
+    made: str = ""
+    known: tuple[str, ...] = ()
+    mark: str = ""
+    sent_names: dict[str, str] = field(default_factory=dict)
+    why: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+    maybe: bool = False
+    own: bool = False
+    at: float = 0.0
+
+
+@dataclass(slots=True)
+class PlanState:
+    """The states of the steps by id.
+
+    `known` are the ids of the resources that existed before the plan's creates in a collection were sent, by
+    `collection`: a resource that is not among them, and was not made by another step, may be the one that a create with
+    an unknown outcome made.
+    """
+
+    steps: dict[str, StepState] = field(default_factory=dict)
+    known: dict[str, list[str]] = field(default_factory=dict)
+
+    def step(self, id: str) -> StepState:
+        """Return the state of a step, created when the step has none yet."""
+        return self.steps.setdefault(id, StepState())
+
+    def is_done(self, *ids: str) -> bool:
+        """Return whether one of these steps is done."""
+        return any(id in self.steps and self.steps[id].state == "done" for id in ids)
+
+    @property
+    def made(self) -> set[str]:
+        """The ids of the resources that the plan has created."""
+        return {state.made for state in self.steps.values() if state.made}
+
+
+def collection(kind: str, parent: str) -> str:
+    """Return the key in `PlanState.known` of the resources of a kind below a parent (an id)."""
+    return f"{kind} {parent}".strip()
+
+
+def state_to_json(state: StepState) -> Object:
+    """Return the state of a step as it is stored."""
+    values = {name: getattr(state, name) for name in _STATE}
+    return {_file_key(name): [*value] if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def state_from_json(value: Mapping[str, Any]) -> StepState:
+    """Return the stored state of a step. Raises `ValueError`, `KeyError` or `TypeError`."""
+    state = StepState(**{name: value[_file_key(name)] for name in _STATE})
+    state.known = tuple(_texts(state.known))
+    if state.state not in _PROGRESS or not isinstance(state.fields, dict) or not isinstance(state.sent_names, dict):
+        raise ValueError("it is not the state of a step")
+    return state
+
+
+def _file_key(name: str) -> str:
+    """Return the key in the file; `sent_names` has another one, as in files of earlier versions."""
+    return _SENT_NAMES_KEY if name == "sent_names" else name
+
+
+def known_from_json(value: Any) -> dict[str, list[str]]:
+    """Return the stored `PlanState.known`. Raises `ValueError` or `AttributeError`."""
+    return {str(key): _texts(ids) for key, ids in value.items()}
+
+
+def _texts(values: Iterable[Any]) -> list[str]:
+    texts = [*values]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("it is not a list of ids")
+    return texts
+
+
+_SENT_NAMES_KEY = "said"
+_STATE = ("state", "made", "known", "mark", "sent_names", "why", "fields", "maybe", "own", "at")
