@@ -26,6 +26,10 @@ class MalformedJson(ValueError):
     """The text is not JSON, or cannot be represented exactly; the message says where and why."""
 
 
+class RepeatedName(MalformedJson):
+    """A name occurs twice in one object."""
+
+
 def loads(data: bytes | str) -> Any:
     """Parse the JSON value in `data` (UTF-8, with or without a BOM, or UTF-16/32). Raises `MalformedJson`."""
     try:
@@ -33,7 +37,7 @@ def loads(data: bytes | str) -> Any:
             data = data.decode(json.detect_encoding(data), "surrogatepass")
         value = json.loads(
             data.removeprefix("\ufeff"),
-            parse_float=_parse_number,
+            parse_float=parse_number,
             parse_constant=_reject_constant,
             object_pairs_hook=_parse_object,
         )
@@ -89,7 +93,8 @@ def for_display(text: str) -> str:
     return _ESCAPE.sub(unescape, text)
 
 
-def _parse_number(literal: str) -> float | Decimal:
+def parse_number(literal: str) -> float | Decimal:
+    """Return the value of a number with a fraction or an exponent, as `Decimal` where a float would differ from it."""
     value = float(literal)
     shortest = repr(value)
     if shortest == literal:
@@ -123,6 +128,6 @@ def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise MalformedJson(f"the name {name[:80]!r} occurs twice in one object")
+                raise RepeatedName(f"the name {name[:80]!r} occurs twice in one object")
             seen.add(name)
     return result

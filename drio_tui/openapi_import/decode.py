@@ -1,8 +1,6 @@
-"""Decodes the bytes of a document, JSON or YAML, to JSON values, with only the harmless features of YAML.
+"""Decodes the bytes of a document, JSON or YAML, to JSON values.
 
-YAML tags create no objects, aliases may not expand to more than `MOST_ITEMS` values, and scalars are resolved by the
-rules of YAML 1.2 (`no` and `2020-01-01` are strings). A duplicate name in an object is reported as a problem; the
-last one counts, as in most parsers.
+A duplicate name in an object is reported as a problem; the last one counts, as in most parsers.
 """
 
 from __future__ import annotations
@@ -11,13 +9,11 @@ import json
 import re
 from typing import Any
 
+from drio_tui.api import yaml_reader
 from drio_tui.openapi_import.errors import EXTRA, BadDocument, DocumentProblem
 
 MOST_ITEMS = 8_000_000
 """The maximum number of values in a document, counting those that aliases repeat each time."""
-
-MOST_LEVELS = 200
-"""The maximum nesting depth."""
 
 _MOST_DUPLICATES = 20
 """The maximum number of duplicate names reported."""
@@ -55,7 +51,11 @@ def _json(data: bytes) -> tuple[Any, list[DocumentProblem]]:
     def json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) != len(pairs):
-            _report_duplicates(problems, [name for name, _ in pairs])
+            seen: set[str] = set()
+            for name, _ in pairs:
+                if name in seen:
+                    _report_duplicate(problems, name)
+                seen.add(name)
         return result
 
     def number(literal: str) -> float:
@@ -77,22 +77,19 @@ def _json(data: bytes) -> tuple[Any, list[DocumentProblem]]:
             ) from None
         raise BadDocument(f"It is not JSON: {error.msg[:1].lower()}{error.msg[1:]} at {position}.") from None
     except RecursionError:
-        raise BadDocument(f"It is nested more than {MOST_LEVELS} levels deep.") from None
+        raise BadDocument(f"It is nested more than {yaml_reader.MOST_LEVELS} levels deep.") from None
     except ValueError:
         raise BadDocument("A whole number has more digits than can be read.") from None
 
 
-def _report_duplicates(problems: list[DocumentProblem], names: list[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen and len(problems) < _MOST_DUPLICATES:
-            problems.append(DocumentProblem(f"the name {name[:80]!r} occurs twice in one object; the last one counts"))
-        seen.add(name)
+def _report_duplicate(problems: list[DocumentProblem], name: str) -> None:
+    if len(problems) < _MOST_DUPLICATES:
+        problems.append(DocumentProblem(f"the name {name[:80]!r} occurs twice in one object; the last one counts"))
 
 
 def _check_depth(value: Any) -> None:
     level = [value]
-    for _ in range(MOST_LEVELS):
+    for _ in range(yaml_reader.MOST_LEVELS):
         level = [
             item
             for container in level
@@ -105,7 +102,7 @@ def _check_depth(value: Any) -> None:
             return
         if len(level) > MOST_ITEMS:
             raise _too_many()
-    raise BadDocument(f"It is nested more than {MOST_LEVELS} levels deep.")
+    raise BadDocument(f"It is nested more than {yaml_reader.MOST_LEVELS} levels deep.")
 
 
 def _too_many() -> BadDocument:
@@ -114,133 +111,27 @@ def _too_many() -> BadDocument:
 
 # --- YAML ----------------------------------------------------------------------------------------
 
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUE = frozenset({"true", "True", "TRUE"})
-_FALSE = frozenset({"false", "False", "FALSE"})
-_INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
-_OCTAL_OR_HEX = re.compile(r"0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,4000}")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_QUOTED = frozenset({"'", '"', "|", ">"})
-_TAGS = "tag:yaml.org,2002:"
-_ALLOWED_TAGS = frozenset(
-    {"", "!", "?", "str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value", "binary"}
-)
-
 
 def _yaml(data: bytes) -> tuple[Any, list[DocumentProblem]]:
+    constructor = yaml_reader.Constructor(MOST_ITEMS)
     try:
-        import yaml
-    except ImportError:
+        node = yaml_reader.compose(data)
+        if node is None:
+            raise BadDocument("It is empty.")
+        value = constructor.construct(node)
+    except yaml_reader.YamlNotInstalled:
         raise BadDocument(
             "It is YAML, and reading YAML takes a package that is not installed.",
             f"Install it with `pip install '{EXTRA}'`, or give the document as JSON.",
         ) from None
-    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    try:
-        reader = loader(data)
-        try:
-            node = reader.get_single_node()
-        finally:
-            reader.dispose()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        position = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise BadDocument(f"It is not YAML: {error.problem or error.context}{position}.") from None
-    except yaml.YAMLError as error:
-        raise BadDocument(f"It is not YAML: {' '.join(str(error).split())[:200]}.") from None
-    except RecursionError:
-        raise BadDocument(f"It is nested more than {MOST_LEVELS} levels deep.") from None
+    except yaml_reader.NotYaml as error:
+        position = f" at line {error.line}, column {error.column}" if error.line else ""
+        raise BadDocument(f"It is not YAML: {error.message}{position}.") from None
+    except yaml_reader.YamlError as error:
+        raise BadDocument(f"{error.message}{f', at line {error.line}' if error.line else ''}.") from None
     except UnicodeDecodeError as error:
         raise BadDocument(f"It is not UTF-8 text: byte {error.start} is wrong.") from None
-    if node is None:
-        raise BadDocument("It is empty.")
-    constructor = _Constructor()
-    value, _ = constructor.construct(node, 0)
-    return value, constructor.problems
-
-
-class _Constructor:
-    """Constructs values from YAML nodes. A node with aliases is constructed once and shared, but counted each time."""
-
-    def __init__(self) -> None:
-        self.problems: list[DocumentProblem] = []
-        self._constructed: dict[int, tuple[Any, int]] = {}
-        self._open: set[int] = set()
-
-    def construct(self, node: Any, level: int) -> tuple[Any, int]:
-        """Return the value of a node and the number of values in it."""
-        kind: str = node.id
-        if kind == "scalar":
-            return self._scalar(node), 1
-        cached = self._constructed.get(id(node))
-        if cached is not None:
-            return cached
-        _check_tag(node)
-        if id(node) in self._open:
-            raise BadDocument(f"An alias holds itself, at line {node.start_mark.line + 1}.")
-        if level >= MOST_LEVELS:
-            raise BadDocument(f"It is nested more than {MOST_LEVELS} levels deep.")
-        self._open.add(id(node))
-        value, count = self._list(node, level) if kind == "sequence" else self._object(node, level)
-        self._open.discard(id(node))
-        if count > MOST_ITEMS:
-            raise _too_many()
-        self._constructed[id(node)] = value, count
-        return value, count
-
-    def _list(self, node: Any, level: int) -> tuple[list[Any], int]:
-        values: list[Any] = []
-        count = 1
-        for item in node.value:
-            value, size = self.construct(item, level + 1)
-            values.append(value)
-            count += size
-        return values, count
-
-    def _object(self, node: Any, level: int) -> tuple[dict[str, Any], int]:
-        properties: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
-        names: list[str] = []
-        count = 1
-        for key, item in node.value:
-            if key.id != "scalar":
-                raise BadDocument(f"A name has to be a text, at line {key.start_mark.line + 1}.")
-            value, size = self.construct(item, level + 1)
-            count += size
-            if key.value == "<<" and key.style not in _QUOTED:
-                parts = value if isinstance(value, list) else [value]
-                for part in reversed(parts):
-                    if isinstance(part, dict):
-                        merged |= part
-                continue
-            names.append(key.value)
-            properties[key.value] = value
-        if len(properties) != len(names):
-            _report_duplicates(self.problems, names)
-        return merged | properties, count + len(merged)
-
-    def _scalar(self, node: Any) -> Any:
-        text: str = node.value
-        _check_tag(node)
-        if node.style in _QUOTED:
-            return text
-        if text in _NULL:
-            return None
-        if text in _TRUE or text in _FALSE:
-            return text in _TRUE
-        if _INTEGER.fullmatch(text):
-            return int(text)
-        if _OCTAL_OR_HEX.fullmatch(text):
-            return int(text[2:], 8 if text[1] == "o" else 16)
-        if _FLOAT.fullmatch(text):
-            value = float(text)
-            if value in (float("inf"), float("-inf")):
-                raise BadDocument(f"The number {text[:40]} is too large, at line {node.start_mark.line + 1}.")
-            return value
-        return text
-
-
-def _check_tag(node: Any) -> None:
-    name = node.tag.removeprefix(_TAGS) if isinstance(node.tag, str) else ""
-    if name not in _ALLOWED_TAGS:
-        raise BadDocument(f"The tag {name[:60]!r} is not allowed, at line {node.start_mark.line + 1}.")
+    problems: list[DocumentProblem] = []
+    for duplicate in constructor.duplicates:
+        _report_duplicate(problems, duplicate.name)
+    return value, problems
