@@ -113,7 +113,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await until(pilot, lambda: app.current_mode == "templates" and app.screen.is_mounted)
         screen: Any = app.screen
         await until(pilot, lambda: screen.resources)
-        screen.list.choose("support")
+        screen.rows.choose("support")
         await pilot.pause()
         save("templates")
 

@@ -97,7 +97,7 @@ async def take_lists(camera: Camera) -> None:
     pilot, app = camera.pilot, camera.app
     await pilot.press("1")
     screen = await camera.wait_for("TemplatesScreen", lambda screen: screen.resources)
-    screen.list.choose("support")
+    screen.rows.choose("support")
     await camera.take("templates")
     await pilot.press("slash", *"zzz")
     await camera.take("templates-no-match")
