@@ -72,7 +72,7 @@ class DocumentForm:
 
     `ids` are the ids of the resources by kind and key. `write_only` are the secret properties of the auth connections,
     by key, whose values the server has and never returns. `unusable` are resources that cannot be referred to, with
-    the reason: they have no id.
+    the reason: they have no id. `orders` are those of the tools, by key.
     """
 
     data: Object = field(repr=False)
@@ -80,6 +80,7 @@ class DocumentForm:
     not_exported: tuple[Omission, ...] = ()
     write_only: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     unusable: Mapping[ResourceName, str] = field(default_factory=dict)
+    orders: Mapping[str, int] = field(default_factory=dict)
 
     def entry(self, kind: str, key: str) -> Object | None:
         """Return the entry of a resource, None if there is none."""
@@ -138,7 +139,12 @@ class _Export:
         for name in self.snapshot.extra:
             self._omit("app", self.snapshot.app_id, (name,), "no route writes this part of the config")
         ids = {name: resource.id for name, resource in self.resources.items()}
-        return DocumentForm(data, ids, tuple(self.omissions), self.write_only, self.unusable)
+        orders = {
+            key: order
+            for (kind, key), resource in self.resources.items()
+            if kind == "tool" and isinstance(order := resource.get("order"), int)
+        }
+        return DocumentForm(data, ids, tuple(self.omissions), self.write_only, self.unusable, orders)
 
     def _omit(self, kind: str, key: str, path: Path, reason: str) -> None:
         self.omissions.append(Omission(kind, key, path, reason))
@@ -267,7 +273,7 @@ class _Export:
             for path in paths:
                 result = with_value(result, path, MISSING)
         if kind in ("auth", "integration") and isinstance(config, dict):
-            for mask_path in _masks(config, ("config",)):
+            for mask_path in mask_paths(config, ("config",)):
                 removed.setdefault(mask_path, "the server only shows a mask of it")
                 result = with_value(result, mask_path, MISSING)
         for omitted_path, reason in removed.items():
@@ -338,11 +344,11 @@ def _is_set_by_server(name: str, value: Any) -> bool:
     return is_text and (name.endswith("Hash") or (name.endswith("At") and _TIME.fullmatch(value) is not None))
 
 
-def _masks(value: Object, path: Path) -> Iterator[Path]:
+def mask_paths(value: Object, path: Path) -> Iterator[Path]:
     """Yield the paths of the values that are masks of secrets, or lists with one."""
     for name, item in value.items():
         if isinstance(item, dict):
-            yield from _masks(item, (*path, name))
+            yield from mask_paths(item, (*path, name))
         elif any(_MASK.fullmatch(text) for text in [*_list(item), item] if isinstance(text, str)):
             yield (*path, name)
 

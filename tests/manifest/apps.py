@@ -182,7 +182,9 @@ def snapshot_of(document: Object, *, seed: int = 0) -> Snapshot:
                 action | ({"targetToolName": "its name"} if "targetToolId" in action else {})
                 for action in raw.get("actions", [])
             ]
-            next(tool for tool in raws["tool"] if tool["id"] == raw["toolId"])["widgetId"] = raw["id"]
+            for tool in raws["tool"]:
+                if tool["id"] == raw.get("toolId"):
+                    tool["widgetId"] = raw["id"]
         raws[kind].append(raw)
     snapshot = Snapshot(raws["app"][0]["id"])
     for kind, resources in raws.items():

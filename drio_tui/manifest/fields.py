@@ -1,0 +1,114 @@
+"""The properties of one entry of a document: which are declared, which are secret, and which differ from drio."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from drio_tui.api.models import same_json
+from drio_tui.manifest.layout import CREATE_ONLY, DEFAULTS, OPERATIONS, WAS, WHOLE
+from drio_tui.manifest.secret import Secret, with_placeholders
+from drio_tui.schema.fields import MISSING
+from drio_tui.workspace.saving.journal import without_secrets
+from drio_tui.workspace.saving.merge import FieldChange, Object, Path, diff, value_at
+
+
+def split_secrets(entry: Object) -> tuple[Object, dict[Path, Any]]:
+    """Return an entry without secrets, and the secrets by path: `Secret`s, or what a document should not have had.
+
+    A list with a secret in it is one as a whole.
+    """
+    found: dict[Path, Any] = {}
+    public, lost = without_secrets(_strip(entry, (), found))
+    found |= {path: value_at(entry, path) for path in lost}
+    return public, found
+
+
+def _strip(value: Object, path: Path, found: dict[Path, Any]) -> Object:
+    result: Object = {}
+    for name, item in value.items():
+        item_path = (*path, name)
+        if isinstance(item, dict):
+            result[name] = _strip(item, item_path, found)
+        elif isinstance(item, Secret) or (isinstance(item, list) and with_placeholders(item) != item):
+            found[item_path] = item
+        else:
+            result[name] = item
+    return result
+
+
+def changed_fields(kind: str, public: Object, current: Object, secrets: Collection[Path] = ()) -> Iterator[FieldChange]:
+    """Yield how an entry of a document differs from the current entry, in what it declares.
+
+    `public` is the entry without what is at the paths `secrets`.
+    """
+    before: Object = {}
+    after: Object = {}
+    for name, value in public.items():
+        if name in CREATE_ONLY or _is_no_property(kind, name):
+            continue
+        old = current.get(name, MISSING)
+        default = DEFAULTS[kind].get(name)
+        if isinstance(value, dict) and name not in WHOLE and (kind, name) != ("tool", "binding"):
+            if old is not MISSING and not isinstance(old, dict):
+                before[name], after[name] = old, _without_nulls(value)
+                continue
+            old_values: Object = old if isinstance(old, dict) else {}
+            declared = {inner: item for inner, item in value.items() if item is not None}
+            kept = {inner: old_values[inner] for inner in value if inner in old_values}
+            if declared or kept:
+                before[name], after[name] = kept, declared
+                if old is MISSING:
+                    del before[name]
+        elif value is None or (default is not None and same_json(value, default)):
+            if old is not MISSING:
+                before[name] = old
+                if value is not None:
+                    after[name] = value
+        else:
+            after[name] = _without_nulls(value) if isinstance(value, dict) else value
+            if old is not MISSING:
+                before[name] = old
+    for change in diff(before, after):
+        if not any(change.path == path[: len(change.path)] and change.after is MISSING for path in secrets):
+            yield change
+
+
+def declared(entry: Object) -> Object:
+    """Return what an entry declares of a new resource."""
+    return {name: value for name, value in entry.items() if name not in (WAS, OPERATIONS, "slug")}
+
+
+def _is_no_property(kind: str, name: str) -> bool:
+    return name == WAS or (kind, name) in (("app", "slug"), ("integration", OPERATIONS))
+
+
+def with_nulls(kind: str, entry: Object, current: Object) -> Object:
+    """Return an entry that clears what it lacks and `current` has."""
+    result = dict(entry)
+    for name, value in current.items():
+        if name in CREATE_ONLY or _is_no_property(kind, name):
+            continue
+        if name not in result:
+            result[name] = None
+        elif isinstance(value, dict) and isinstance(result[name], dict) and name not in WHOLE:
+            result[name] = {inner: None for inner in value if inner not in result[name]} | result[name]
+    return result
+
+
+def _without_nulls(value: Object) -> Object:
+    return {name: item for name, item in value.items() if item is not None}
+
+
+def is_declared(kind: str, entry: Object, path: Path) -> bool:
+    """Return whether an entry declares the property at a path, be it null."""
+    value = entry.get(path[0], MISSING)
+    if value is MISSING:
+        return False
+    merged = isinstance(value, dict) and path[0] not in WHOLE and (kind, path[0]) != ("tool", "binding")
+    return not merged or len(path) == 1 or path[1] in value
+
+
+def same_value(left: Any, right: Any) -> bool:
+    """Return whether two values, JSON or `MISSING`, are equal."""
+    return left is right if MISSING in (left, right) else same_json(left, right)

@@ -1,0 +1,152 @@
+"""The lock file `drio.lock.json`: what was applied last, for each target, and which key is which id there.
+
+    {"version": 1,
+     "targets": {"https://api.example.com acme-support": {
+        "app": "app_123",
+        "ids": {"tools/search-contacts": "tool_123"},
+        "order": ["search-contacts"],
+        "applied": {…the document as it was applied, without secrets…},
+        "secrets": {"auth/helpdesk-key#config.apiKey": "scrypt:SALT:HASH"}}}}
+
+It lies beside the document and is meant for git. It holds no secret: of a value that is only written, it has a salted
+hash, which tells whether the value was changed since.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drio_tui.api import json_codec
+from drio_tui.api.errors import DrioError
+from drio_tui.manifest.layout import ResourceName, entry_at, place
+from drio_tui.storage.files import os_error_text
+from drio_tui.workspace.saving.merge import Object
+
+FILE_NAME = "drio.lock.json"
+VERSION = 1
+_LIMIT = 32 << 20
+_COST = {"n": 1 << 14, "r": 8, "p": 1, "dklen": 24}
+
+
+class InvalidLock(DrioError):
+    """The lock file cannot be read or written."""
+
+    title = "The lock file cannot be used"
+    hint = "Without it a plan still compares the document with drio. Restore the file from git, or delete it."
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What was applied to one target last.
+
+    `app` is the id of the app there, `ids` those of the resources by kind and key, `order` the keys of the tools in
+    their order, `applied` the document without secrets, `secrets` a hash by place (`auth/key#config.apiKey`).
+    """
+
+    app: str = ""
+    ids: Mapping[ResourceName, str] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+    applied: Object = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def entry(self, kind: str, key: str) -> Object | None:
+        """Return the entry of a resource as it was applied, None if it was not in the document."""
+        return entry_at(self.applied, kind, key)
+
+
+def target_of(server: str, slug: str) -> str:
+    """Return the name of a target in the lock file; `server` is a `server_id`."""
+    return f"{server} {slug}"
+
+
+def read_base(folder: Path, target: str) -> Base | None:
+    """Return what was applied to a target last, None if that is not known. Raises `InvalidLock`. Blocks."""
+    value = _read(folder / FILE_NAME)["targets"].get(target)
+    if value is None:
+        return None
+    try:
+        ids = {_name(text): str(id) for text, id in value["ids"].items()}
+        secrets = {str(where): str(hashed) for where, hashed in value.get("secrets", {}).items()}
+        applied = value["applied"]
+        if not isinstance(applied, dict):
+            raise ValueError("applied is no object")
+        return Base(str(value["app"]), ids, tuple(map(str, value.get("order", ()))), applied, secrets)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise InvalidLock(f"{folder / FILE_NAME}: its entry for {target} is not valid: {error}") from error
+
+
+def write_base(folder: Path, target: str, base: Base) -> None:
+    """Store what was applied to a target; those of other targets stay. Raises `InvalidLock`. Blocks."""
+    path = folder / FILE_NAME
+    content = _read(path)
+    ids = {place(kind, key): id for (kind, key), id in base.ids.items() if kind != "app"}
+    content["targets"][target] = {
+        "app": base.app,
+        "ids": dict(sorted(ids.items())),
+        "order": [*base.order],
+        "applied": base.applied,
+        "secrets": dict(sorted(base.secrets.items())),
+    }
+    content["targets"] = dict(sorted(content["targets"].items()))
+    text = json_codec.dumps(content, indent=2) + "\n"
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise InvalidLock(f"{path}: {os_error_text(error)}") from error
+
+
+def hash_of(secret: str, salt: bytes | None = None) -> str:
+    """Return a salted hash of a secret, which cannot be turned back by trying short values quickly (scrypt, 50 ms)."""
+    salt = os.urandom(12) if salt is None else salt
+    hashed = hashlib.scrypt(secret.encode("utf-8", "surrogatepass"), salt=salt, **_COST)
+    return f"scrypt:{base64.b64encode(salt).decode()}:{base64.b64encode(hashed).decode()}"
+
+
+def has_changed(secret: str, hashed: str) -> bool | None:
+    """Return whether a secret is another one than that of the hash; None if the hash is not readable."""
+    try:
+        _, salt, _ = hashed.split(":")
+        return not hmac.compare_digest(hash_of(secret, base64.b64decode(salt, validate=True)), hashed)
+    except ValueError:
+        return None
+
+
+def _read(path: Path) -> Object:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LIMIT + 1)
+    except FileNotFoundError:
+        return {"version": VERSION, "targets": {}}
+    except OSError as error:
+        raise InvalidLock(f"{path}: {os_error_text(error)}") from error
+    try:
+        if len(data) > _LIMIT:
+            raise ValueError("it is too large")
+        content: Any = json_codec.loads(data)
+        if not isinstance(content, dict) or not isinstance(content.get("targets"), dict):
+            raise ValueError("it has no targets")
+        if content.get("version") != VERSION:
+            raise ValueError(f"its version is {content.get('version')}; this program knows {VERSION}")
+    except ValueError as error:
+        raise InvalidLock(f"{path}: {error}") from error
+    return content
+
+
+_KINDS = {"auth": "auth", "integrations": "integration", "tools": "tool", "widgets": "widget"}
+
+
+def _name(text: str) -> ResourceName:
+    """Return the kind and key of a place. Raises `ValueError`."""
+    section, _, key = text.partition("/")
+    if section not in _KINDS or not key:
+        raise ValueError(f"{text} is no resource")
+    return ("operation" if section == "integrations" and "/" in key else _KINDS[section]), key

@@ -1,0 +1,212 @@
+"""A plan as lines of text and as Markdown.
+
+    + tool search-contacts
+        description: Finds contacts by name.
+    ~ integration helpdesk
+        baseUrl: https://old.example.com → https://new.example.com
+    - widget contact-table
+
+    1 to create, 1 to change, 1 to delete.
+
+Nothing is sanitized here but line breaks; whoever prints a line does that. Secrets are hidden.
+"""
+
+from __future__ import annotations
+
+import difflib
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from drio_tui.api import json_codec
+from drio_tui.plan.changes import PlanView, ResourceChange, redacted
+from drio_tui.schema.fields import MISSING
+from drio_tui.text import visible
+from drio_tui.workspace.saving.merge import dotted
+
+Tone = Literal["create", "update", "rename", "delete", "conflict", "plain", "dim", "old", "new", "heading"]
+"""How a line is coloured: by the action, or as an old or new line of a text."""
+
+LONG = 60
+"""Values of more characters are shown as a line diff below the property."""
+_WRAP = 96
+_MOST_LINES = 40
+"""The most lines that are shown of one value."""
+COMMENT_LIMIT = 60_000
+"""The most characters of the Markdown; GitHub accepts 65,536 in a comment."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLine:
+    """One line: `indent` in levels, and its text, not sanitized. `symbol` precedes the text, if there is one."""
+
+    text: str
+    tone: Tone = "plain"
+    indent: int = 0
+    symbol: str = ""
+
+
+def plan_lines(view: PlanView) -> Iterator[PlanLine]:
+    """Yield the plan line by line, the totals last."""
+    if view.target:
+        yield PlanLine(view.target, "heading")
+    if view.scope:
+        yield PlanLine(view.scope, "dim")
+    yield from change_lines(view)
+    for note in view.notes:
+        yield PlanLine(note, "dim")
+    yield PlanLine(view.summary, "heading")
+
+
+def change_lines(view: PlanView, *, values: bool = True) -> Iterator[PlanLine]:
+    """Yield the lines of the changes and problems; without `values` only the names of changed properties."""
+    for change in view.changes:
+        yield PlanLine(change.title, change.action, 0, change.symbol)
+        yield from _change_lines(change, values)
+    for problem in view.problems:
+        yield PlanLine(problem, "conflict", 0, "!")
+
+
+def _change_lines(change: ResourceChange, values: bool) -> Iterator[PlanLine]:
+    if change.note:
+        yield PlanLine(change.note, "dim", 1)
+    for conflict in change.conflicts:
+        yield PlanLine(f"{dotted(conflict.path)}: {conflict.reason}", "conflict", 1)
+        if values:
+            for label, value in (("base", conflict.base), ("document", conflict.local), ("drio", conflict.remote)):
+                yield from _value_lines(f"{label}: ", redacted(conflict.path, value), "plain", 2)
+    for field in change.fields:
+        name = dotted(field.path)
+        if not values:
+            yield PlanLine(name, "plain", 1)
+            continue
+        before, after = redacted(field.path, field.before), redacted(field.path, field.after)
+        if change.action == "create":
+            yield from _value_lines(f"{name}: ", after, "plain", 1)
+        else:
+            yield from _field_lines(name, before, after)
+
+
+def _field_lines(name: str, before: Any, after: Any) -> Iterator[PlanLine]:
+    """Yield the lines of one changed property: on one line, or as a line diff where a value is long."""
+    old, new = inline(before), inline(after)
+    if old is not None and new is not None:
+        yield PlanLine(f"{name}: {old} → {new}", "plain", 1)
+        return
+    yield PlanLine(f"{name}:", "plain", 1)
+    yield from line_diff(before, after)
+
+
+def _value_lines(label: str, value: Any, tone: Tone, indent: int) -> Iterator[PlanLine]:
+    text = inline(value)
+    if text is not None:
+        yield PlanLine(f"{label}{text}", tone, indent)
+        return
+    yield PlanLine(label.rstrip(), tone, indent)
+    lines = text_lines(value)
+    for line in lines[:_MOST_LINES]:
+        yield PlanLine(line, tone, indent + 1)
+    if len(lines) > _MOST_LINES:
+        yield PlanLine(f"… {len(lines) - _MOST_LINES:,} more lines", "dim", indent + 1)
+
+
+def inline(value: Any) -> str | None:
+    """Return a value as text on one line, None if it is too long for that."""
+    if value is MISSING:
+        return "(none)"
+    if isinstance(value, str):
+        if len(value) > LONG or "\n" in value:
+            return None
+        return value if _is_plain(value) else json_codec.for_display(json_codec.dumps(value))
+    text = json_codec.for_display(json_codec.dumps(value))
+    return text if len(text) <= LONG else None
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a text needs no quotes: it has no blanks at its ends, and is not read as another JSON value."""
+    try:
+        json_codec.loads(text)
+    except json_codec.MalformedJson:
+        return text == text.strip() and text != ""
+    return False
+
+
+def text_lines(value: Any) -> list[str]:
+    """Return a value as the lines of a text: a string wrapped, other JSON indented."""
+    if value is MISSING:
+        return []
+    if not isinstance(value, str):
+        return json_codec.for_display(json_codec.dumps(value, indent=2)).split("\n")
+    return [
+        part
+        for line in value.split("\n")
+        for part in (textwrap.wrap(line, _WRAP, break_on_hyphens=False, drop_whitespace=False) or [""])
+    ]
+
+
+def line_diff(before: Any, after: Any) -> Iterator[PlanLine]:
+    """Yield the changed lines of two values, with one unchanged line around them."""
+    old, new = text_lines(before), text_lines(after)
+    lines = [*difflib.unified_diff(old, new, n=1, lineterm="")][2:]
+    tones: dict[str, Tone] = {"+": "new", "-": "old", " ": "dim", "@": "dim"}
+    for line in lines[:_MOST_LINES]:
+        mark = line[:1]
+        yield PlanLine("…" if mark == "@" else line[1:], tones[mark], 2, "" if mark == "@" else mark)
+    if len(lines) > _MOST_LINES:
+        yield PlanLine(f"… {len(lines) - _MOST_LINES:,} more lines", "dim", 2)
+
+
+# --- Markdown --------------------------------------------------------------------------------------
+
+_DIFF_MARKS: dict[str, str] = {"create": "+", "delete": "-", "conflict": "!", "update": "~", "rename": "~"}
+
+
+def as_markdown(view: PlanView) -> str:
+    """Return a plan as Markdown for a pull-request comment: the totals, then all changes as a `diff` block.
+
+    What does not fit into a comment is left out: the values first, then the names of properties, then resources.
+    """
+    lines = [_diff_line(line) for line in change_lines(view)]
+    if _size(lines) > COMMENT_LIMIT:
+        lines = [_diff_line(line) for line in change_lines(view, values=False)]
+    if _size(lines) > COMMENT_LIMIT:
+        lines = [_diff_line(line) for line in change_lines(view, values=False) if not line.indent]
+    count = len(lines)
+    while lines and _size(lines) > COMMENT_LIMIT:
+        del lines[-max(1, len(lines) // 10) :]
+    if len(lines) < count:
+        lines.append(f"… {count - len(lines):,} more")
+    content = "\n".join(lines)
+    fence = "```"
+    while fence in content:
+        fence += "`"
+    heading = f"### {_escaped(view.target)}\n\n" if view.target else ""
+    scope = f"{_escaped(view.scope)}\n\n" if view.scope else ""
+    block = f"\n{fence}diff\n{content}\n{fence}\n" if lines else ""
+    notes = "".join(f"\n- {_escaped(note)}" for note in view.notes)
+    return f"{heading}{scope}**{_escaped(view.summary)}**\n{block}{notes}"
+
+
+def _size(lines: list[str]) -> int:
+    return sum(len(line) + 1 for line in lines)
+
+
+def _diff_line(line: PlanLine) -> str:
+    return f"{_diff_mark(line)}{'  ' * line.indent}{visible(line.text)}"
+
+
+def _diff_mark(line: PlanLine) -> str:
+    if line.tone in ("new", "old"):
+        return f"{line.symbol} "
+    if line.indent == 0 and line.symbol:
+        return f"{_DIFF_MARKS.get(line.tone, ' ')} "
+    return "  "
+
+
+def _escaped(text: str) -> str:
+    """Return one sanitized line in which Markdown has no markup, link, mention or HTML."""
+    result = visible(text)
+    for character in r"\`*_{}[]<>#|~":
+        result = result.replace(character, f"\\{character}")
+    return result.replace("@", "@\u200b") if "@" in result else result
