@@ -114,16 +114,16 @@ class Requests:
 class GuardedActions:
     """Disables actions, with a reason. Mixed into screens and widgets that have keys."""
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         """Return why an action cannot be done now, as a sentence for the user; None if it can. Override it."""
         return None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False to hide the key (of a dangerous action, under --read-only), None to dim it (see `why_not`)."""
+        """Return False to hide the key (of a dangerous action, under --read-only), None to dim one that is disabled."""
         app = cast("DrioContext", cast("Screen[Any]", self).app)
         if app.options.read_only and keymap.is_dangerous(action):
             return False
-        return None if self.why_not(action, parameters) else True
+        return None if self.disabled_reason(action, parameters) else True
 
 
 class SafeDismiss(IgnoresStaleSizes):

@@ -32,7 +32,7 @@ from drio_tui.ui.app.start_screen import StartScreen
 from drio_tui.ui.app.terminal import TerminalApp
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.connection import Connection
-from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.keymap import DisablesActions, Key
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.base.messages import (
     BackendReady,
@@ -313,9 +313,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         An exception is reported instead of raised if the program survives failures.
         """
         target, name, parameters = self._parse_action(action, default_namespace or self, namespaces)
-        disabled_reason = getattr(target, "why_not", None)
-        reason = disabled_reason(name, parameters) if disabled_reason else None
-        if reason:
+        if isinstance(target, DisablesActions) and (reason := target.disabled_reason(name, parameters)):
             self.notify(sanitize(reason).plain, title="Not now", severity="warning", markup=False)
             return True
         try:

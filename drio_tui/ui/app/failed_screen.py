@@ -39,10 +39,10 @@ class FailedScreen(DrioScreen[None]):
             steps.append(("Esc", "go back"))
         yield EmptyState("This screen failed and was closed.", "\n".join(body), *steps)
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action == "again" and self._reopen is None:
             return "It cannot be opened again from here: go back (Esc) and open it from there."
-        return super().why_not(action, parameters)
+        return super().disabled_reason(action, parameters)
 
     def action_again(self) -> None:
         if self._reopen is not None:

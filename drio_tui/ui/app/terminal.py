@@ -48,7 +48,7 @@ class TerminalApp(LeanApp, inherit_bindings=False):
         """From now on, show `TooSmallScreen` over every new screen if the terminal is too small."""
         self.screen_change_signal.subscribe(self, self._check_size)
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         """Return why an action cannot be done now: suspending needs a shell that can resume the program."""
         if action == "suspend_process" and not _has_job_control():
             return "There is no shell to go back to."

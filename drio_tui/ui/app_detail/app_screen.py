@@ -297,7 +297,7 @@ class AppScreen(DrioScreen[None]):
 
     # -- actions ----------------------------------------------------------------------------------
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         match action:
             case "next_hit" if not self.filter_text:
                 return "There is no filter: press / to set one."

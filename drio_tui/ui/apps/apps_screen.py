@@ -215,7 +215,7 @@ class AppsScreen(ResourceListScreen):
 
     # -- actions ----------------------------------------------------------------------------------
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action == "open" and self.chosen is None and self.draft is None:
             return "There is no app to open."
         if action == "forget_draft" and self.draft is None:

@@ -144,7 +144,7 @@ class TemplatesScreen(ResourceListScreen):
 
     # -- actions ----------------------------------------------------------------------------------
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action == "create":
             if self.chosen is None:
                 return "There is no template to start from."

@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from textual.binding import Binding, BindingType
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
@@ -61,6 +62,14 @@ class Section:
     name: str
     title: str
     keys: tuple[Key, ...]
+
+
+@runtime_checkable
+class DisablesActions(Protocol):
+    """A screen, a widget or the app, some of whose actions cannot be done at times."""
+
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        """Return why an action is disabled now, as a sentence for the user; None if it is not."""
 
 
 _RENAMED = {

@@ -135,7 +135,7 @@ class ConnectScreen(DrioScreen[None]):
         event.stop()
         self.chosen = event.number
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action in ("copy_snippet", "copy_endpoint") and not self.guides:
             return "The endpoint is not known yet: deploy the app first."
         if action == "copy_snippet" and parameters == (1,) and len(self.guides[self.chosen].snippets) < 2:

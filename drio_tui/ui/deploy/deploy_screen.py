@@ -258,7 +258,7 @@ class DeployScreen(DrioScreen[str | None]):
 
     # -- deploying --------------------------------------------------------------------------------
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         report = self.report
         match action:
             case "deploy_now" | "deploy_anyway" | "refresh" | "edit_diagnostic" | "restore_earlier" if self.deploying:

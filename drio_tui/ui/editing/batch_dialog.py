@@ -203,7 +203,7 @@ class BatchDialog(Requests, Dialog[bool]):
         )
         self.query_one("#stop").focus()
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         return "Nothing has failed." if action == "decide" and self._pending_answer is None else None
 
     def action_decide(self, choice: Choice) -> None:

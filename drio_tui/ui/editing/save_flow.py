@@ -209,7 +209,7 @@ class SaveScreen(DrioScreen[str | None]):
             self._save_forbidden = ""
             self.refresh_bindings()
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action == "write" and not self.is_filled:
             return "It is still being read."
         return (self._save_forbidden or None) if action == "write" else None

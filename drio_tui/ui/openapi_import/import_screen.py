@@ -350,7 +350,7 @@ class ImportScreen(DrioScreen[bool]):
 
     # -- creating ---------------------------------------------------------------------------------
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action not in ("make", "where", "problems"):
             return None
         if self.document is None:

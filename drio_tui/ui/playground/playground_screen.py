@@ -403,7 +403,7 @@ class PlaygroundScreen(DrioScreen[None]):
             return False
         return super().check_action(action, parameters)
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         match action:
             case "run_tool" if self.bound is None:
                 return "There is no tool that can be run."

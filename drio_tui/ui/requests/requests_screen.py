@@ -229,7 +229,7 @@ class RequestsScreen(DrioScreen[None]):
     def _filter_done(self) -> None:
         self.query_one(RowList).focus()
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action in ("curl", "copy_id") and self.is_mounted and self.chosen is None:
             return "There is no request to copy."
         if action == "copy_id" and self.is_mounted and self.chosen and not self.chosen.request_id:

@@ -158,7 +158,7 @@ class CreatePage(Page):
 
     # -- actions ----------------------------------------------------------------------------------
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         """Return why an action is disabled now, or None."""
         step = self.chosen
         state = self.draft.step(step.id).state if step else ""
@@ -178,7 +178,7 @@ class CreatePage(Page):
         return None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if self.why_not(action, parameters) else True
+        return None if self.disabled_reason(action, parameters) else True
 
     def action_retry(self) -> None:
         self.wizard.run_plan()

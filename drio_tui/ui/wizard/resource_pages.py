@@ -186,7 +186,7 @@ class ResourcePage(Page):
 
     # -- actions ----------------------------------------------------------------------------------
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         """Return why an action is disabled now, or None."""
         part = self.chosen
         if action in ("toggle_kept", "rename", "remove") and part is None:
@@ -205,7 +205,7 @@ class ResourcePage(Page):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "import_api" and "operation" not in self.KINDS:
             return False
-        return None if self.why_not(action, parameters) else True
+        return None if self.disabled_reason(action, parameters) else True
 
     def action_toggle_kept(self) -> None:
         part = self.chosen
@@ -256,7 +256,7 @@ class ResourcePage(Page):
 
     async def open_template_resource(self, part: Part) -> None:
         """Open a resource of the template: by default, rename it."""
-        if why := self.why_not("rename", ()):
+        if why := self.disabled_reason("rename", ()):
             self.notify(why, markup=False)
         else:
             self.action_rename()

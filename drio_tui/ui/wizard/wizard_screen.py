@@ -276,7 +276,7 @@ class WizardScreen(DrioScreen[None]):
         event.stop()
         await self.run_action("screen.next" if event.button.id == "next" else "screen.previous")
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action == "previous" and self._page_name == PAGES[0]:
             return "This is the first step. Esc leaves, and keeps what you have."
         if action in ("previous", "next") and self.running:

@@ -85,7 +85,7 @@ async def test_enter_follows_a_reference_and_backspace_returns(monkeypatch: pyte
         await until(pilot, lambda: "is called by" in text_of(pilot.app))
         await pilot.press("backspace")
         await until(pilot, lambda: screen.selected_node.key == ("tool", "tool_1"))
-        assert screen.why_not("jump_back", ()) is not None
+        assert screen.disabled_reason("jump_back", ()) is not None
 
 
 async def test_enter_on_a_link_goes_to_its_target(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ async def test_templates_and_their_contents_can_be_browsed_signed_out(
         text = text_of(pilot.app)
         for heading in ("Tools", "Widgets", "Integrations", "Auth"):
             assert heading in text
-        assert screen.why_not("create", ()) == SIGNED_OUT
+        assert screen.disabled_reason("create", ()) == SIGNED_OUT
 
 
 async def test_typing_filters_the_list_and_esc_clears_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ async def test_an_invalid_template_is_shown_with_the_reason_beside_the_valid_one
         screen.rows.choose("odd")
         await until(pilot, lambda: "Not as documented" in text_of(pilot.app))
         screen.rows.choose("#6")
-        await until(pilot, lambda: screen.why_not("create", ()) is not None)
+        await until(pilot, lambda: screen.disabled_reason("create", ()) is not None)
 
 
 async def test_a_failed_request_can_be_retried(monkeypatch: pytest.MonkeyPatch) -> None:

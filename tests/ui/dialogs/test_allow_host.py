@@ -100,7 +100,7 @@ async def test_a_allows_the_host_on_a_diagnostic_and_revokes_it_on_the_integrati
         allowed = await allowed_hosts(client)
         assert allowed is not None
         assert parse_origin(host) not in allowed
-        assert app_screen.why_not("allow_host", ()) is None
+        assert app_screen.disabled_reason("allow_host", ()) is None
         app_screen.tree_view.reveal(("tool", local["tool"]))
         await pilot.pause()
-        assert app_screen.why_not("allow_host", ()) == "Choose an integration first."
+        assert app_screen.disabled_reason("allow_host", ()) == "Choose an integration first."

@@ -68,4 +68,4 @@ async def test_b_in_the_tree_shows_schema_changes_and_rebinds_or_says_why_not(
         await until(pilot, lambda: any("Rebound" in note.message for note in pilot.app._notifications))
         await opened(pilot)
         assert await is_current(client, screen.app_id, tool, operation)
-        assert screen.why_not("rebind_tool", ()) == "Its binding holds."
+        assert screen.disabled_reason("rebind_tool", ()) == "Its binding holds."
