@@ -18,6 +18,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import UNREACHABLE, RequestFailed, Status
 from drio_tui.ui.base.textual_internals import IgnoresStaleSizes, PageBindings, forget_watchers
+from drio_tui.ui.base.type_ahead import LoadsContent
 from drio_tui.ui.widgets.footer import KeyFooter
 from drio_tui.ui.widgets.status_line import StatusLine
 
@@ -32,11 +33,8 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 
-class Requests:
+class Requests(LoadsContent):
     """Makes requests from a screen, so that no worker touches a widget. Mixed into screens and dialogs."""
-
-    opens_fields: ClassVar[bool] = False
-    """Whether text typed right after the screen is opened is meant for fields that appear once it is filled."""
 
     _first_requests: tuple[Worker[None], ...] = ()
 
@@ -87,7 +85,6 @@ class Requests:
 
     @property
     def filling(self) -> bool:
-        """Whether the requests that the screen made when it was opened are running: type-ahead waits for them."""
         return any(not worker.is_finished for worker in self._first_requests)
 
     def has_request(self, group: str) -> bool:

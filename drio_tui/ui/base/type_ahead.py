@@ -11,7 +11,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App
@@ -38,14 +38,26 @@ _MAX_STEP = 0.05
 """The most that one check counts, in seconds: a busy machine or one long callback must not use up a limit."""
 
 
+class LoadsContent:
+    """What type-ahead asks of a screen that loads its content after it is opened. Mixed into screens."""
+
+    opens_fields: ClassVar[bool] = False
+    """Whether text typed right after the screen is opened is meant for fields that appear once it is filled."""
+
+    @property
+    def filling(self) -> bool:
+        """Whether the requests that the screen made when it was opened are running: type-ahead waits for them."""
+        return False
+
+
 class TypeAhead:
     """Decides when an input event of `app` is delivered; `dropped` is called when text was dropped.
 
     After each delivered event the next one waits until the event loop is idle, which means that every message
     the event caused was handled, until the screen was laid out, and until a screen that was opened is filled
-    (its `filling`). The waits are limited, so that no screen and no worker can hold input back for ever.
+    (`LoadsContent.filling`). The waits are limited, so that no screen and no worker can hold input back for ever.
     Text that continues in the same field waits for the event loop only. Text that was meant for the fields of
-    a screen (with `opens_fields`) that is not filled in time is dropped, since it would act as commands.
+    a screen (with `LoadsContent.opens_fields`) that is not filled in time is dropped, since it would act as commands.
     """
 
     def __init__(self, app: App[Any], dropped: Callable[[], None] = lambda: None) -> None:
@@ -135,7 +147,8 @@ class TypeAhead:
         if is_searching(screen):
             return "search"
         early = event.time < self._screen_since + REACTION_SECONDS
-        return "fill" if early and not self._fill_given_up and getattr(screen, "filling", False) else ""
+        filling = early and not self._fill_given_up and isinstance(screen, LoadsContent) and screen.filling
+        return "fill" if filling else ""
 
     @property
     def _screen(self) -> Screen[Any] | None:
@@ -161,7 +174,8 @@ class TypeAhead:
     def _give_up_fill(self) -> None:
         """Stop waiting for the current screen to be filled; drop text that was meant for its fields."""
         self._fill_given_up = True
-        if getattr(self._screen, "opens_fields", False):
+        screen = self._screen
+        if isinstance(screen, LoadsContent) and screen.opens_fields:
             commands = deque(event for event in self._held if not _is_text(event))
             if len(commands) < len(self._held):
                 self._held = commands

@@ -11,6 +11,7 @@ from drio_tui.wizard.draft import Draft
 from drio_tui.wizard.validation import DraftDiagnostic
 
 if TYPE_CHECKING:
+    from drio_tui.ui.widgets.row_list import RowList
     from drio_tui.ui.wizard.wizard_screen import WizardScreen
 
 
@@ -36,6 +37,11 @@ class Page(Vertical):
     def filling(self) -> bool:
         """Whether the page still waits for data."""
         return False
+
+    @property
+    def rows(self) -> RowList | None:
+        """The list in which the page shows resources, if it has one."""
+        return None
 
     @property
     def draft(self) -> Draft:

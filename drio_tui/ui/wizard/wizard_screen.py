@@ -26,6 +26,7 @@ from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.wizard.page import Page
 from drio_tui.ui.wizard.pages import make_page
+from drio_tui.ui.wizard.resource_screens import ConfigScreen, WizardResourceScreen
 from drio_tui.ui.wizard.step_strip import StepStrip
 from drio_tui.wizard.draft import Draft
 from drio_tui.wizard.draft_store import DraftSession
@@ -239,9 +240,8 @@ class WizardScreen(DrioScreen[None]):
         self.refresh_bindings()
 
     def _select_resource(self, ref: str) -> None:
-        rows = getattr(self._page, "rows", None)
-        if rows is not None:
-            rows.choose(ref)
+        if self._page is not None and self._page.rows is not None:
+            self._page.rows.choose(ref)
         self.focus_page()
 
     def focus_page(self) -> None:
@@ -366,7 +366,8 @@ class WizardScreen(DrioScreen[None]):
         """Write the draft now, because the program ends."""
         self._flush_input()
         for screen in all_screens(self.app):
-            getattr(screen, "save_to_draft", str)()
+            if isinstance(screen, WizardResourceScreen | ConfigScreen):
+                screen.save_to_draft()
         if self._edited and not self._session_closed and self.draft.started:
             self.draft_session.save_now()
 
