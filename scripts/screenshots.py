@@ -65,7 +65,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
     """Save each screen of the program and return the files. `document` is an OpenAPI document to import."""
     from drio_tui.kinds import TOOL, WIDGET
     from drio_tui.ui.app.drio_app import DrioApp
-    from drio_tui.ui.app.opening import make_screen
+    from drio_tui.ui.app.navigation import make_screen
     from drio_tui.ui.base.launch_options import LaunchOptions
     from drio_tui.ui.editing.edit_screen import EditTarget
 
@@ -129,7 +129,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         screen = app.screen
         await until(pilot, lambda: screen.resources)
         app_id = next(resource.id for resource in screen.resources if resource.get("slug") == "acme-support")
-        app.open_app(app_id)
+        app.navigator.open_app(app_id)
         app_screen = await shown("AppScreen")
         await until(pilot, lambda: app_screen.outline is not None and not app_screen.loading_app)
         save("app")
@@ -160,7 +160,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         screen.dismiss(None)
         await until(pilot, lambda: app.screen is app_screen)
 
-        app.open_tool(app_id, str(tools["search-contacts"]["id"]))
+        app.navigator.open_tool(app_id, str(tools["search-contacts"]["id"]))
         screen = await shown("PlaygroundScreen")
         await until(pilot, lambda: screen.form is not None)
         await pilot.press(*"north")

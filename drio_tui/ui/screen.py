@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.ui.base.connection import Connection
     from drio_tui.ui.base.context import DrioContext
+    from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 R = TypeVar("R")
 S = TypeVar("S")
@@ -200,13 +201,28 @@ class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
         if refresh is not None:
             refresh()
 
-    def unsaved(self) -> str:
+    # -- what would be lost: a screen with something to lose overrides these -------------------------
+
+    def unsaved_input(self) -> str:
         """Return what would be lost by leaving now (`your edits of the tool`); empty if nothing would."""
         return ""
 
-    def under_way(self) -> str:
+    def running_task(self) -> str:
         """Return what is running whose result the user should see (`The deploy`); empty if nothing is."""
         return ""
+
+    def keep_edit(self, reason: str) -> UnsavedEdit | None:
+        """Write the unsaved edit to a file now and return it; None if nothing was edited.
+
+        Called without asking the user, for `reason` (a sentence without a full stop): the program or the screen ends.
+        """
+        return None
+
+    def keep_draft(self) -> None:
+        """Write the wizard's draft now, as `keep_edit` does an edit."""
+
+    def discard_kept_edit(self) -> None:
+        """Delete what was kept of the edit: the user leaves without saving, and agreed to lose it."""
 
     def _reset_focus(self, widget: Widget, avoiding: list[Widget] | None = None) -> None:
         """When the focused widget is removed, move the focus to no text field, which would take keys as text."""
@@ -217,4 +233,4 @@ class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
     def action_back(self) -> None:
         """Cancel running requests; if there are none, go back one screen."""
         if not self.cancel_requests():
-            self.drio.back()
+            self.drio.navigator.back()

@@ -20,7 +20,7 @@ import drio_tui.ui
 from drio_tui.kinds import AUTH, TOOL
 from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.app.failed_screen import FailedScreen
-from drio_tui.ui.app.opening import make_screen
+from drio_tui.ui.app.navigation import make_screen
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.ui.dialogs.name_dialog import NameScreen
@@ -136,7 +136,7 @@ async def take_lists(camera: Camera) -> None:
 async def take_wizard(camera: Camera, folder: Path) -> None:
     """Take each page of the wizard, and the screens that it opens."""
     pilot, app = camera.pilot, camera.app
-    app.open_wizard()
+    app.navigator.open_wizard()
     wizard = await camera.wait_for("WizardScreen", lambda screen: screen.taken is not None and screen._page.resources)
     await camera.take("wizard-template")
     wizard._page.rows.choose("support")
@@ -173,7 +173,7 @@ async def take_app(camera: Camera, folder: Path) -> None:
     app_id = next(resource.id for resource in app.screen.resources if resource.get("slug") == "acme-support")
     pending = {"providerKey": "api-key", "name": "Waiting", "config": {"name": "X-Api-Key"}}
     await client.create(AUTH, pending, app=app_id)
-    app.open_app(app_id)
+    app.navigator.open_app(app_id)
     app_screen = await camera.wait_for(
         "AppScreen", lambda screen: screen.outline is not None and not screen.loading_app
     )
@@ -282,7 +282,7 @@ async def take_playground(camera: Camera, app_screen: Any) -> None:
     client = await app.connection.ready()
     tools = (await client.list(TOOL, app=app_screen.app_id)).items
     tool = next(tool for tool in tools if tool["key"] == "search-contacts")
-    app.open_tool(app_screen.app_id, tool["id"])
+    app.navigator.open_tool(app_screen.app_id, tool["id"])
     screen = await camera.wait_for("PlaygroundScreen", lambda screen: screen.form is not None)
     await camera.take("playground")
     await pilot.press(*"north")

@@ -187,8 +187,8 @@ async def work_in_the_program() -> str:
         # The theme is changed, and a tool's form with unsaved changes is open when the terminal hangs up.
         program.theme = "nord"
         await until(pilot, lambda: (Path(os.environ["DRIO_STATE_DIR"]) / "remembered.json").exists())
-        from drio_tui.ui.app.opening import make_screen
-        from drio_tui.ui.editing.edit_screen import Target
+        from drio_tui.ui.opening import make_screen
+        from drio_tui.ui.screens.edit import Target
 
         program.push_screen(make_screen("edit", Target(app, "tool", note["id"])))
         await until(pilot, lambda: type(program.screen).__name__ == "EditScreen" and program.screen._filled)

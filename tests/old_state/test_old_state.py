@@ -303,7 +303,7 @@ async def test_program_offers_unsaved_work_and_accepts_old_key_ids(home: Path) -
             # A run needs the helpdesk's key as version 0.1 encrypted it, at the current address.
             opened = program.screen
             tool = next(tool for tool in opened.snapshot.resources("tool") if tool.raw["key"] == "show-contact")
-            program.open_tool(opened.app_id, tool.id)
+            program.navigator.open_tool(opened.app_id, tool.id)
             await until(pilot, lambda: isinstance(program.screen, PlaygroundScreen) and program.screen.form is not None)
             await pilot.press(*"con_1001", "ctrl+r")
             await until(pilot, lambda: not program.screen.busy and program.screen.run_shown is not None)

@@ -162,7 +162,7 @@ class Walk:
 
     async def app_screen(self) -> Any:
         """Open the app screen; return it once everything is loaded."""
-        self.app.open_app(self.id)
+        self.app.navigator.open_app(self.id)
         return await self.shown("AppScreen", lambda screen: screen.outline is not None and not screen.loading_app)
 
     async def edit(self, target: Any) -> Any:
@@ -208,15 +208,15 @@ class Walk:
         shown: dict[str, tuple[Callable[[], object], str, Callable[[Any], object]]] = {
             "history": (self.above.action_show_history, "HistoryScreen", lambda _: True),
             "choose a kind": (self.above.action_add_resource, ChooserScreen.__name__, lambda _: True),
-            "wizard": (self.app.open_wizard, "WizardScreen", lambda _: True),
+            "wizard": (self.app.navigator.open_wizard, "WizardScreen", lambda _: True),
             "deploy": (self.above.action_open_deploy, "DeployScreen", lambda screen: screen.report is not None),
             "connect": (
-                lambda: self.app.open_connect(self.id, self.endpoint),
+                lambda: self.app.navigator.open_connect(self.id, self.endpoint),
                 "ConnectScreen",
                 lambda screen: screen.guides,
             ),
             "try": (
-                lambda: self.app.open_tool(self.id, tool.id),
+                lambda: self.app.navigator.open_tool(self.id, tool.id),
                 "PlaygroundScreen",
                 lambda screen: screen.form is not None,
             ),

@@ -16,7 +16,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
 if TYPE_CHECKING:
-    from drio_tui.ui.app.drio_app import DrioApp
+    from drio_tui.ui.base.context import DrioContext
 
 
 class Command(NamedTuple):
@@ -34,10 +34,6 @@ class Commands(Provider):
     Names and help texts are passed as `Content`, without markup: a profile's name may contain any text.
     """
 
-    @property
-    def _drio(self) -> DrioApp:
-        return cast("DrioApp", self.app)
-
     def _commands(self) -> Iterator[Command]:
         seen = set()
         for node, binding, enabled, _tooltip in self.screen.active_bindings.values():
@@ -49,13 +45,13 @@ class Commands(Provider):
             yield Command(
                 key.description, key_text, key.tooltip or key.description, partial(self._run, key.action, node)
             )
-        app = self._drio
-        yield Command("Use the local sandbox", "", "Start or join it", partial(app.restart, sandbox=True))
-        yield Command("Sign in to another host", "", "Choose the host first", partial(app.switch_mode, "welcome"))
+        restart = cast("DrioContext", self.app).restart
+        yield Command("Use the local sandbox", "", "Start or join it", partial(restart, sandbox=True))
+        yield Command("Sign in to another host", "", "Choose the host first", partial(self.app.switch_mode, "welcome"))
         for profile in Profiles.load():
             help_text = f"{profile.host}, {profile.account or 'not signed in'}"
-            yield Command(f"Use profile {profile.name}", "", help_text, partial(app.restart, profile=profile.name))
-        yield Command("Save a screenshot", "", "As an SVG file in the current folder", app.deliver_screenshot)
+            yield Command(f"Use profile {profile.name}", "", help_text, partial(restart, profile=profile.name))
+        yield Command("Save a screenshot", "", "As an SVG file in the current folder", self.app.deliver_screenshot)
 
     async def _run(self, action: str, node: DOMNode) -> None:
         await self.app.run_action(action, node)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
-import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
@@ -20,14 +19,15 @@ from textual.actions import ActionParseResult
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
+from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 
 from drio_tui import settings as stored
 from drio_tui.text import one_line
-from drio_tui.ui.app.failures import Failing
-from drio_tui.ui.app.leaving import Leaving
-from drio_tui.ui.app.opening import SCREENS, Opening, make_screen
+from drio_tui.ui.app.failures import FailureHandler
+from drio_tui.ui.app.navigation import SCREENS, Navigator, make_screen
+from drio_tui.ui.app.recovery import Recovery
 from drio_tui.ui.app.start_screen import StartScreen
 from drio_tui.ui.app.terminal import TerminalApp
 from drio_tui.ui.base import keymap
@@ -40,6 +40,7 @@ from drio_tui.ui.base.messages import (
     ExchangeLogged,
     Notice,
     SessionChanged,
+    SignInWanted,
     StartupChanged,
     StartupFailed,
     Status,
@@ -63,6 +64,7 @@ from drio_tui.ui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from drio_tui.api.errors import DrioError
+    from drio_tui.auth.flow import SignInResult
     from drio_tui.session import Session
     from drio_tui.ui.widgets.copy_field import CopyField
     from drio_tui.ui.widgets.json_view import JsonView
@@ -80,8 +82,11 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
-    """The app `drio-tui` runs."""
+class DrioApp(TerminalApp, inherit_bindings=False):
+    """The app `drio-tui` runs. It owns the connection, and the objects that open screens, keep edits, handle failures.
+
+    Screens know it as a `DrioContext`.
+    """
 
     TITLE = "drio"
     CSS_PATH = stylesheet("app")
@@ -135,9 +140,10 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         options = options or LaunchOptions()
         self.options = replace(options, read_only=options.read_only or self.settings.read_only)
         self.connection = Connection(self.options, self.post_message)
-        self._recovery_offered = False
+        self.navigator = Navigator(self, self.connection, self._use_sign_in)
+        self.recovery = Recovery(self, self.connection)
+        self.failures = FailureHandler(self, self.recovery)
         self._type_ahead = TypeAhead(self, self._notify_text_dropped)
-        self._began = time.time()
         self._connect: Callable[[], Coroutine[Any, Any, None]] = self.connection.start
         self.set_reactive(DrioApp.status, self.connection.status)
         for theme in THEMES:
@@ -181,7 +187,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         self._connect = self.connection.use_sandbox if sandbox else use_profile
         if self.keep_unsaved("drio-tui went over to another sign-in"):
             self.notify("What you were editing is kept, and offered when that account is in use again.", markup=False)
-        self._recovery_offered = False
+        self.recovery.offered = False
         self.retry()
         self.switch_mode("start")
         for area in ("templates", "apps"):
@@ -194,6 +200,17 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         """Connect again to what was last chosen."""
         self.failure = None
         self.run_worker(self._connect(), name="connect", group="connect", exclusive=True)
+
+    def _use_sign_in(self, signed_in: SignInResult) -> None:
+        """Use a new sign-in: the same profile goes on with it, and its screens stay open; another one is opened."""
+        profile = signed_in.profile.name
+        if self.session is not None and profile == self.session.profile:
+            self.run_worker(self.connection.renew(), name="renew", group="connect")
+        else:
+            self.restart(profile=profile)
+
+    def keep_unsaved(self, reason: str) -> bool:
+        return self.recovery.keep_all(reason)
 
     # -- messages of the connection ------------------------------------------------------------------
 
@@ -209,6 +226,9 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
 
     def on_exchange_logged(self, message: ExchangeLogged) -> None:
         self.log_count += 1
+
+    def on_sign_in_wanted(self, message: SignInWanted) -> None:
+        self.navigator.sign_in_again(message)
 
     def on_notice(self, message: Notice) -> None:
         self.notify(sanitize(message.text).plain, title=sanitize(message.title).plain, markup=False)
@@ -230,7 +250,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
             return
         template, name = self.options.new
         self.options = replace(self.options, new=None)
-        self.call_later(self.open_wizard, wanted=template, name=name)
+        self.call_later(self.navigator.open_wizard, wanted=template, name=name)
 
     def on_startup_failed(self, message: StartupFailed) -> None:
         self.failure = message.error
@@ -243,7 +263,11 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         for module, _ in SCREENS.values():
             await asyncio.to_thread(importlib.import_module, f"drio_tui.ui.{module}")
         self.call_later(self._notify_settings_problems)
-        self.call_later(self._offer_kept)
+        self.call_later(self._offer_kept_edits)
+
+    def _offer_kept_edits(self) -> None:
+        if self.session is not None and not self.options.read_only:
+            self.recovery.offer()
 
     def _notify_settings_problems(self) -> None:
         """Show what is wrong in config.toml, once, when every binding is known."""
@@ -316,17 +340,27 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         if isinstance(target, DisablesActions) and (reason := target.disabled_reason(name, parameters)):
             self.notify(sanitize(reason).plain, title="Not now", severity="warning", markup=False)
             return True
-        try:
+        with self.failures.reported():
             return await super().run_action(action, default_namespace, namespaces)
-        except Exception as error:
-            if not self._survives_failures:
-                raise
-            self.report_failure(error)
-            return True
+        return True
 
     def action_go(self, area: str) -> None:
         """Switch to an area; each area keeps its screens."""
         self.switch_mode(area)
+
+    def action_command_palette(self) -> None:
+        self.navigator.open_command_palette()
+
+    def action_help(self) -> None:
+        """Show the keys of the current screen."""
+        self.push_screen(make_screen("help", self.screen, self.settings.keys))
+
+    def action_sign_in(self) -> None:
+        """Sign in, or switch the account."""
+        self.navigator.sign_in()
+
+    async def action_quit(self) -> None:
+        self.navigator.quit()
 
     def on_status_line_go(self, message: StatusLine.Go) -> None:
         self.action_go(message.area)
@@ -339,3 +373,22 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
 
     async def on_unmount(self) -> None:
         await self.connection.close()
+
+    # -- failures ---------------------------------------------------------------------------------
+
+    def _handle_exception(self, error: Exception) -> None:
+        if not self.failures.handle(error):
+            super()._handle_exception(error)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        # Textual would end the app's own message loop after an exception.
+        with self.failures.reported():
+            await super()._dispatch_message(message)
+
+
+if TYPE_CHECKING:
+    from drio_tui.ui.base.context import DrioContext
+
+    def _as_context(app: DrioApp) -> DrioContext:
+        """Check that the app is what its screens expect."""
+        return app

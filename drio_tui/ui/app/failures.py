@@ -2,95 +2,97 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from textual.message import Message
+from textual.app import App
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
-from drio_tui.ui.app.opening import make_screen
-from drio_tui.ui.base.textual_internals import has_started, replace_screens, screen_of_active_pump
+from drio_tui.ui.app.navigation import make_screen
+from drio_tui.ui.app.recovery import Recovery
+from drio_tui.ui.base.textual_internals import (
+    all_screens,
+    has_started,
+    mode_of,
+    replace_screens,
+    screen_of_active_pump,
+)
 from drio_tui.ui.widgets.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from drio_tui.ui.app.drio_app import DrioApp
-    from drio_tui.ui.app.terminal import TerminalApp
     from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
-
-    _Base = TerminalApp
-else:
-    _Base = object
 
 REPEATED = 3
 """The program ends when this many screens fail within `_SECONDS`: the cause does not go away."""
 _SECONDS = 20.0
 
 
-class Failing(_Base):
-    """Handling of failures. Mixed into the app."""
+class FailureHandler:
+    """Handles the exceptions of `app` that nothing else has handled."""
 
-    contains_failures: bool | None = None
-    """Whether the program goes on after a failure; None: yes in a terminal, no in a test, which then fails."""
-
-    _replaced_at: deque[float]
+    def __init__(self, app: App[Any], recovery: Recovery) -> None:
+        self._app = app
+        self._recovery = recovery
+        self._replaced_at: deque[float] = deque(maxlen=REPEATED)
+        self.survive: bool | None = None
+        """Whether the program goes on after a failure; None: yes in a terminal, no in a test, which then fails."""
 
     @property
-    def _survives_failures(self) -> bool:
-        contains = not self.is_headless if self.contains_failures is None else self.contains_failures
-        return contains and has_started(self)
+    def _survives(self) -> bool:
+        survive = not self._app.is_headless if self.survive is None else self.survive
+        return survive and has_started(self._app)
 
-    def _handle_exception(self, error: Exception) -> None:
-        if not self._survives_failures:
-            super()._handle_exception(error)
-            return
+    def handle(self, error: Exception) -> bool:
+        """Report `error`, or replace the screen whose message raised it; return False if the program has to end."""
+        if not self._survives:
+            return False
         if isinstance(error, WorkerFailed):
-            self.report_failure(error.error if isinstance(error.error, Exception) else error)
-            return
+            self.report(error.error if isinstance(error.error, Exception) else error)
+            return True
         screen = screen_of_active_pump()
         if screen is None:
-            self.report_failure(error)
-            return
+            self.report(error)
+            return True
         now = time.monotonic()
-        self._replaced_at = deque(getattr(self, "_replaced_at", ()), maxlen=REPEATED)
         self._replaced_at.append(now)
         if len(self._replaced_at) == REPEATED and now - self._replaced_at[0] < _SECONDS:
-            super()._handle_exception(error)
-        else:
-            self.call_later(self._replace, screen, error, _write_report(error))
+            return False
+        self._app.call_later(self._replace, screen, error, _write_report(error))
+        return True
 
-    async def _dispatch_message(self, message: Message) -> None:
-        # Textual would end the app's own message loop after an exception.
+    @contextlib.contextmanager
+    def reported(self) -> Iterator[None]:
+        """Report an exception of the block instead of raising it, if the program survives failures."""
         try:
-            await super()._dispatch_message(message)
+            yield
         except Exception as error:
-            if not self._survives_failures:
+            if not self._survives:
                 raise
-            self.report_failure(error)
+            self.report(error)
 
-    def report_failure(self, error: Exception) -> None:
+    def report(self, error: Exception) -> None:
         """Notify that something failed and where the report is."""
         report = _write_report(error)
         where = f"A report without secrets is in {report}" if report else "No report could be written."
         text = sanitize(f"{_summary(error)}\n{where}", multiline=True).plain
-        self.notify(text, title="That failed", severity="error", timeout=15, markup=False)
+        self._app.notify(text, title="That failed", severity="error", timeout=15, markup=False)
 
     async def _replace(self, screen: Screen[Any], error: Exception, report: Path | None) -> None:
         """Replace a screen that failed, and the dialogs over it, by a `FailedScreen`."""
-        drio = cast("DrioApp", self)
-        mode = next((name for name, stack in self._screen_stacks.items() if screen in stack), None)
-        if mode is None:  # it was closed meanwhile
-            self.report_failure(error)
+        if screen not in all_screens(self._app):  # it was closed meanwhile
+            self.report(error)
             return
-        stack = self._screen_stacks[mode]
+        mode = mode_of(self._app, screen)
+        stack = self._app.get_screen_stack(mode)
         index = stack.index(screen)
-        edits = drio.keep_screens(stack[index:], "a screen failed")
+        edits = self._recovery.keep(stack[index:], "a screen failed")
         reopen: Callable[[], object] | None = None
-        replacement: Screen[Any] | None = None
         if edits:
             reopen = partial(self._reopen, edits)
         elif index == 0:
@@ -98,7 +100,7 @@ class Failing(_Base):
         from drio_tui.ui.app.failed_screen import FailedScreen
 
         replacement = FailedScreen(_summary(error), report, reopen, kept=bool(edits))
-        await replace_screens(self, mode, index, replacement)
+        await replace_screens(self._app, mode, index, replacement)
 
     def _reopen(self, edits: list[UnsavedEdit]) -> None:
         """Open the editors of `edits` again: the first one replaces the current screen, the others open over it."""
@@ -107,12 +109,12 @@ class Failing(_Base):
         lowest, *above = (target_for(edit) for edit in edits)
         self._replace_current(make_screen, "edit", lowest)
         for target in above:
-            self.call_later(self.push_screen, make_screen("edit", target))
+            self._app.call_later(self._app.push_screen, make_screen("edit", target))
 
     def _replace_current(self, make: Callable[..., Screen[Any]], *arguments: Any) -> None:
         """Replace the current screen by a new one."""
-        mode = self.current_mode
-        self.call_later(replace_screens, self, mode, len(self._screen_stacks[mode]) - 1, make(*arguments))
+        index = len(self._app.screen_stack) - 1
+        self._app.call_later(replace_screens, self._app, self._app.current_mode, index, make(*arguments))
 
 
 def _write_report(error: BaseException) -> Path | None:

@@ -390,13 +390,13 @@ class AppScreen(DrioScreen[None]):
     def action_try_tool(self) -> None:
         tool = self._runnable_tool()
         if tool is not None:
-            self.drio.open_tool(self.app_id, tool)
+            self.drio.navigator.open_tool(self.app_id, tool)
 
     def action_open_deploy(self) -> None:
-        self.drio.open_deploy(self.app_id, lambda _: self.action_refresh())
+        self.drio.navigator.open_deploy(self.app_id, lambda _: self.action_refresh())
 
     def action_open_connect(self) -> None:
-        self.drio.open_connect(self.app_id)
+        self.drio.navigator.open_connect(self.app_id)
 
     def action_problems(self) -> None:
         if self.outline is not None:
@@ -428,7 +428,7 @@ class AppScreen(DrioScreen[None]):
                     self.snapshot.apply(PartFailed(kind, stopped))
             self.on_app_screen_loaded(self.Loaded(self._load_number))
         else:
-            self.drio.back()
+            self.drio.navigator.back()
 
     def action_import_operations(self) -> None:
         def dialog_closed(changed: bool | None) -> None:

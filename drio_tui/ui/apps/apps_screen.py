@@ -234,9 +234,9 @@ class AppsScreen(ResourceListScreen):
 
     def action_open(self) -> None:
         if self.draft is not None:
-            self.drio.open_wizard(draft=self.draft.id)
+            self.drio.navigator.open_wizard(draft=self.draft.id)
         elif self.chosen is not None:
-            self.drio.open_app(self.chosen.id)
+            self.drio.navigator.open_app(self.chosen.id)
 
     @on(AppTable.HeaderClicked)
     def _sort_by(self, event: AppTable.HeaderClicked) -> None:
@@ -252,7 +252,7 @@ class AppsScreen(ResourceListScreen):
         self.order = Order(self.order.name or "name", not self.order.descending)
 
     def action_new(self) -> None:
-        self.drio.open_wizard()
+        self.drio.navigator.open_wizard()
 
     def action_forget_draft(self) -> None:
         if self.draft is not None:
@@ -262,7 +262,7 @@ class AppsScreen(ResourceListScreen):
         text = "What was typed into it is lost."
         if draft.app:
             text += " The app that was begun stays as it is."
-        if await self.drio.confirm(f"Forget the draft of {draft.name[:60]}?", text, agree="Forget it"):
+        if await self.drio.navigator.confirm(f"Forget the draft of {draft.name[:60]}?", text, agree="Forget it"):
             self.post_message(self._DiscardConfirmed(draft.id))
 
     def on_apps_screen__discard_confirmed(self, message: _DiscardConfirmed) -> None:

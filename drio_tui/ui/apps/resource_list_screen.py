@@ -141,7 +141,7 @@ class ResourceListScreen(DrioScreen[None]):
             if self.filter_text:
                 self.query_one(FilterInput).value = ""
             else:
-                self.drio.back()
+                self.drio.navigator.back()
         elif self.resources is None:
             self.failure = DrioError("You stopped the reading.", title="Not read")
 

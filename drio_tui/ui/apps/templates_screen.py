@@ -156,7 +156,7 @@ class TemplatesScreen(ResourceListScreen):
 
     def action_create(self) -> None:
         if self.chosen is not None:
-            self.drio.open_wizard(self.chosen.raw)
+            self.drio.navigator.open_wizard(self.chosen.raw)
 
     def action_other_pane(self) -> None:
         self.query_one("#about").focus() if self.rows.has_focus else self.rows.focus()

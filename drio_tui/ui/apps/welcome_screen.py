@@ -75,7 +75,7 @@ class WelcomeScreen(DrioScreen[None]):
             self.query_one("#host").focus()
             return
         problem.display = False
-        self.drio.sign_in(base)
+        self.drio.navigator.sign_in(base)
 
     @on(Button.Pressed, "#sandbox")
     def _sandbox_pressed(self) -> None:

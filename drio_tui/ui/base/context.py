@@ -23,37 +23,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class DrioContext(Protocol):
-    """The app as its screens see it; `DrioApp` documents the attributes and methods."""
-
-    connection: Connection
-    options: LaunchOptions
-    settings: Settings
-    status: Status
-    steps: tuple[Step, ...]
-    session: Session | None
-    failure: DrioError | None
-
-    @property
-    def screen(self) -> Screen[Any]: ...
-
-    def notify(
-        self, message: str, *, title: str = ..., severity: Any = ..., timeout: float | None = ..., markup: bool = ...
-    ) -> None: ...
-
-    def call_later(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool: ...
-
-    def run_worker(self, work: Any, *, name: str | None = ..., group: str = ..., exclusive: bool = ...) -> Any: ...
-
-    def push_screen(
-        self, screen: Screen[Any], callback: Callable[[Any], Awaitable[None] | None] | None = ...
-    ) -> Any: ...
-
-    async def push_screen_wait(self, screen: Screen[Any]) -> Any: ...
-
-    def show_error(self, error: DrioError) -> None: ...
-
-    def copy(self, text: str, what: str = ...) -> None: ...
+class Navigation(Protocol):
+    """How screens are opened and left; `Navigator` documents the methods."""
 
     async def confirm(
         self,
@@ -68,10 +39,6 @@ class DrioContext(Protocol):
 
     def back(self) -> None: ...
 
-    def restart(self, *, sandbox: bool = ..., profile: str | None = ..., base_url: str | None = ...) -> None: ...
-
-    def retry(self) -> None: ...
-
     def sign_in(self, base_url: str | None = ...) -> None: ...
 
     def open_app(self, app_id: str) -> None: ...
@@ -83,6 +50,48 @@ class DrioContext(Protocol):
     def open_deploy(self, app_id: str, done: Callable[[Any], None] | None = ...) -> None: ...
 
     def open_connect(self, app_id: str, endpoint: str = ...) -> None: ...
+
+
+class DrioContext(Protocol):
+    """The app as its screens see it; `DrioApp` documents the attributes and methods."""
+
+    connection: Connection
+    options: LaunchOptions
+    settings: Settings
+    status: Status
+    steps: tuple[Step, ...]
+    session: Session | None
+    failure: DrioError | None
+
+    @property
+    def navigator(self) -> Navigation: ...
+
+    @property
+    def screen(self) -> Screen[Any]: ...
+
+    def notify(
+        self, message: str, *, title: str = ..., severity: Any = ..., timeout: float | None = ..., markup: bool = ...
+    ) -> None: ...
+
+    def call_later(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool: ...
+
+    def run_worker(self, work: Any, *, name: str | None = ..., group: str = ..., exclusive: bool = ...) -> Any: ...
+
+    def push_screen(
+        self,
+        screen: Screen[Any],
+        callback: Callable[[Any], None] | Callable[[Any], Awaitable[None]] | None = ...,
+    ) -> Any: ...
+
+    async def push_screen_wait(self, screen: Screen[Any]) -> Any: ...
+
+    def show_error(self, error: DrioError) -> None: ...
+
+    def copy(self, text: str, what: str = ...) -> None: ...
+
+    def restart(self, *, sandbox: bool = ..., profile: str | None = ..., base_url: str | None = ...) -> None: ...
+
+    def retry(self) -> None: ...
 
 
 class ScreenContext(Protocol):

@@ -293,7 +293,7 @@ class DeployScreen(DrioScreen[str | None]):
         errors = count_of(self.report.errors if self.report else 0, "error")
         body = f"The preflight found {errors}. The server may refuse, and what is live now is replaced."
         name = (app.text("slug") or app.name) if app else self.app_id
-        if await self.drio.confirm("Deploy with errors?", body, agree="Deploy all the same", name=name):
+        if await self.drio.navigator.confirm("Deploy with errors?", body, agree="Deploy all the same", name=name):
             self._deploy()
 
     def _deploy(self) -> None:
@@ -335,7 +335,7 @@ class DeployScreen(DrioScreen[str | None]):
             self._update_status(outcome)
         self.refresh_bindings()
 
-    def under_way(self) -> str:
+    def running_task(self) -> str:
         return "The deploy" if self.deploying else ""
 
     def action_back(self) -> None:
@@ -343,7 +343,7 @@ class DeployScreen(DrioScreen[str | None]):
         if self.deploying:
             client = self.connection.client
             if self._stopped or client is None or not get_saver(self.connection, client).stop_deploy(self.app_id):
-                self.drio.back()
+                self.drio.navigator.back()
             else:
                 self._stopped = True
                 self._steps.append("You stopped waiting. Looking whether it happened")

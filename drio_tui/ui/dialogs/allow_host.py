@@ -38,7 +38,7 @@ async def ask_to_allow(drio: DrioContext, client: DrioClient, origin: Origin, wh
         f"{why}\nDeployed apps and their drafts may then send requests to {host}, and to no other private address. "
         "The sandbox remembers it; A on the integration takes it back."
     )
-    if not await drio.confirm(f"Let the sandbox call {host}?", body.lstrip("\n"), agree="Allow"):
+    if not await drio.navigator.confirm(f"Let the sandbox call {host}?", body.lstrip("\n"), agree="Allow"):
         return False
     await allow(client, origin)
     drio.notify(sanitize_line(f"The sandbox may call {host}.", 200).plain, title="Allowed", markup=False)
@@ -68,7 +68,7 @@ async def toggle_allowed(drio: DrioContext, client: DrioClient, base_url: str) -
         if origin not in allowed:
             return await ask_to_allow(drio, client, origin)
         host = origin_text(origin)
-        if not await drio.confirm(
+        if not await drio.navigator.confirm(
             f"Stop the sandbox from calling {host}?", "Calls of its tools will fail.", agree="Revoke"
         ):
             return False

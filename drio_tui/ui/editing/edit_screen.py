@@ -315,7 +315,7 @@ class EditScreen(SaveScreen):
             changed = not same_json(self.form.model.value(), self._start_value)
         return changed or any(editor.dirty for editor in self.editors)
 
-    def unsaved(self) -> str:
+    def unsaved_input(self) -> str:
         return f"your edits of the {self.kind.title.lower()}" if self.dirty else ""
 
     def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:

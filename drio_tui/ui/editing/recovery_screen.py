@@ -111,7 +111,8 @@ class RecoveryScreen(Dialog[UnsavedEdit | None]):
     async def _confirm_and_forget(self, key: str) -> None:
         edit = self._edits[key]
         warning = f"What was typed in {edit.kind} {one_line(edit.label, 100)} is gone for good then."
-        if not await cast("DrioContext", self.app).confirm("Forget this edit?", warning, agree="Forget it"):
+        navigator = cast("DrioContext", self.app).navigator
+        if not await navigator.confirm("Forget this edit?", warning, agree="Forget it"):
             return
         try:
             unsaved_edits.discard(key)

@@ -163,9 +163,8 @@ class SaveScreen(DrioScreen[str | None]):
             return None
         return self.unsaved_edit("the program ended before it was saved", looking=True)
 
-    def keep_edit(self, why: str) -> UnsavedEdit | None:
-        """Keep the edit in a file now and return it; None if nothing was edited."""
-        buffer = self.unsaved_edit(why)
+    def keep_edit(self, reason: str) -> UnsavedEdit | None:
+        buffer = self.unsaved_edit(reason)
         if buffer is not None:
             with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
                 self._kept_edit.now(buffer)
@@ -228,7 +227,7 @@ class SaveScreen(DrioScreen[str | None]):
             if not self.is_filled:
                 self._show_banner("You stopped the reading. F5 reads it again.")
         else:
-            self.drio.back()
+            self.drio.navigator.back()
 
     def action_write(self) -> None:
         if self._saving or self.form is None or self.saved is not None:

@@ -163,7 +163,7 @@ class ImportScreen(DrioScreen[bool]):
         """The list of operations."""
         return self.query_one(OperationPicker)
 
-    def unsaved(self) -> str:
+    def unsaved_input(self) -> str:
         selected = len(self.picker.selection)
         return f"the selection of {count_of(selected, 'operation')}" if selected else ""
 
@@ -497,7 +497,7 @@ class ImportScreen(DrioScreen[bool]):
         elif self.document is not None and not self.picker.has_focus_within:
             self.remove_class("-tool")
             self.picker.focus_list()
-        elif self._any_created and not self.unsaved():
+        elif self._any_created and not self.unsaved_input():
             self.dismiss(True)
         else:
-            self.drio.back()
+            self.drio.navigator.back()

@@ -438,7 +438,7 @@ class PlaygroundScreen(DrioScreen[None]):
         elif not self._side_by_side and self.has_class("-results"):
             self.show_arguments()
         else:
-            self.drio.back()
+            self.drio.navigator.back()
 
     # -- running ----------------------------------------------------------------------------------
 

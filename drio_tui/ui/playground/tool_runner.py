@@ -61,7 +61,9 @@ async def run_tool(
     # The dialog for credentials shows the request too and counts as consent, so that a run asks only once.
     if not bound.only_reads or (new_host and credentials is None):
         title = "Send this?" if bound.only_reads else f"Run {bound.title}?"
-        if not await drio.confirm(title, request_text(request, notes), agree="Run it", danger=not bound.only_reads):
+        if not await drio.navigator.confirm(
+            title, request_text(request, notes), agree="Run it", danger=not bound.only_reads
+        ):
             return RunResult(None, "Not run.")
     if target == "sandbox":
         from drio_tui.workspace.run.sandbox_runner import run_in_sandbox
@@ -81,7 +83,7 @@ async def run_tool(
     runner.agree(bound)
     on_sending()
     run = await runner.run(bound, arguments)
-    if run.private is not None and await drio.confirm(
+    if run.private is not None and await drio.navigator.confirm(
         "Send it to a private address?",
         f"{run.error}\nOnly this machine or its network can reach it. Is that intended?",
         agree="Send it",
@@ -105,7 +107,7 @@ async def _deployed(
     if not bound.only_reads:
         arguments_text = pretty(redacted_arguments(bound, arguments))[:2_000]
         message = f"tools/call {bound.name}\n{endpoint}\n{arguments_text}\n\nThe tool is not marked as only reading."
-        if not await drio.confirm(f"Run {bound.title}?", message, agree="Run it"):
+        if not await drio.navigator.confirm(f"Run {bound.title}?", message, agree="Run it"):
             return RunResult(None, "Not run.")
     on_sending()
     return RunResult(await run_deployed(endpoint, bound, arguments, drio.connection.log_exchange))

@@ -193,7 +193,7 @@ class ConfigScreen(DrioScreen[FormResult | None]):
         """The editor of the connection."""
         return self.query_one(AuthEditor)
 
-    def unsaved(self) -> str:
+    def unsaved_input(self) -> str:
         return "your edits of the connection" if self.editor.dirty else ""
 
     @on(Editor.Changed)

@@ -482,14 +482,14 @@ class WizardScreen(DrioScreen[None]):
         self._close()
         drio, app = self.drio, self.draft.app
         self.dismiss()
-        drio.call_later(drio.open_app, app)
+        drio.call_later(drio.navigator.open_app, app)
 
     def deploy(self) -> None:
         """Close the wizard, open the new app and its deploy screen."""
         self._close()
         drio, app = self.drio, self.draft.app
         self.dismiss()
-        drio.call_later(drio.open_app, app)
+        drio.call_later(drio.navigator.open_app, app)
         drio.call_later(_deploy, drio)
 
 

@@ -35,7 +35,7 @@ def fail(*_: Any, **__: Any) -> None:
 def with_failures_survived(pilot: Pilot[Any]) -> Any:
     """Return the app, set to survive failures as it does in a terminal."""
     app: Any = pilot.app
-    app.contains_failures = True
+    app.failures.survive = True
     return app
 
 

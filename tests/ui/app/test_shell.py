@@ -20,7 +20,7 @@ from drio_tui.launcher import stop_sandbox
 from drio_tui.storage import paths
 from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.app.help_screen import HelpScreen
-from drio_tui.ui.app.opening import SCREENS
+from drio_tui.ui.app.navigation import SCREENS
 from drio_tui.ui.app.too_small_screen import SMALLEST, TooSmallScreen
 from drio_tui.ui.base import connection, keymap
 from drio_tui.ui.base.launch_options import LaunchOptions

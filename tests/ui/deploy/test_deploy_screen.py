@@ -278,11 +278,11 @@ async def test_connect_finds_the_endpoint_of_an_app_deployed_by_another_client(
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, opened, client):
         app: Any = pilot.app
-        app.open_connect(opened.app_id)
+        app.navigator.open_connect(opened.app_id)
         await until(pilot, lambda: "The app is a draft" in text_of(app))
         await pilot.press("escape")
         deployed = await client.deploy(opened.app_id)
-        app.open_connect(opened.app_id)
+        app.navigator.open_connect(opened.app_id)
         await until(pilot, lambda: deployed.raw["endpoint"] in text_of(app))
         await pilot.press("escape")
         screen = await open_deploy_screen(pilot)

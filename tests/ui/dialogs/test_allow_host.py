@@ -66,7 +66,7 @@ async def test_a_allows_the_host_on_a_diagnostic_and_revokes_it_on_the_integrati
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=(80, 24)) as pilot:
         app: Any = pilot.app
         client = await app.connection.ready()
-        app.open_app(local["app"])
+        app.navigator.open_app(local["app"])
         await until(pilot, lambda: isinstance(app.screen, AppScreen) and not app.screen.loading_app)
         app_screen: Any = app.screen
         await pilot.press("d")

@@ -40,7 +40,7 @@ async def editing_tool(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Async
     answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
     answers[f"PATCH {TOOL_1}"] = {"tool": SEARCH_TOOL | {"name": "Mine"}}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch, **options) as pilot:
-        pilot.app.open_app("app_1")
+        pilot.app.navigator.open_app("app_1")
         screen = await opened(pilot)
         screen.actions.open_edit(EditTarget("app_1", "tool", "tool_1"))
         yield pilot, await edit_of(pilot), server
@@ -234,7 +234,7 @@ async def test_an_edit_survives_the_server_being_offline(monkeypatch: pytest.Mon
         port = int(server.base_url.rpartition(":")[2])
         driving = running(server.base_url, monkeypatch)
         pilot = await driving.__aenter__()
-        pilot.app.open_app("app_1")
+        pilot.app.navigator.open_app("app_1")
         screen = await opened(pilot)
         screen.actions.open_edit(EditTarget("app_1", "tool", "tool_1"))
         editing = await edit_of(pilot)
@@ -332,7 +332,7 @@ async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfi
     failing = "PATCH /apps/app_1/tools/tool_06"
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         server.next_answers[failing] = [409, 409]
-        pilot.app.open_app("app_1")
+        pilot.app.navigator.open_app("app_1")
         screen = await opened(pilot)
         for tool in tools:
             screen.actions.marked[("tool", tool["id"])] = None
@@ -391,7 +391,7 @@ async def test_undocumented_values_are_preserved_when_another_field_is_edited(mo
         answers[f"GET {paths[kind]}"] = {kind: raw}
         answers[f"PATCH {paths[kind]}"] = {kind: raw | {"name": "New"}}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
-        pilot.app.open_app("app_1")
+        pilot.app.navigator.open_app("app_1")
         screen = await opened(pilot)
         assert screen.outline.problems
         for kind, raw in resources.items():

@@ -81,7 +81,7 @@ async def test_a_save_that_ends_while_covered_closes_only_the_edit_screen(
             await until(pilot, lambda editing=screen: editing.saved)
             await pilot.pause()
             assert pilot.app.screen is covering
-            assert (screen.unsaved(), screen.unsaved_edit("the test ends it")) == ("", None), "it is saved"
+            assert (screen.unsaved_input(), screen.unsaved_edit("the test ends it")) == ("", None), "it is saved"
             if name == "Mine":
                 await pilot.press("escape")
             else:
@@ -97,7 +97,7 @@ async def test_keys_pressed_while_the_form_is_mounting_are_harmless(monkeypatch:
     answers = drio_of()
     answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
-        pilot.app.open_app("app_1")
+        pilot.app.navigator.open_app("app_1")
         screen = await opened(pilot)
         for key in ("escape", "f5"):
             editing = EditScreen(EditTarget("app_1", "tool", "tool_1"), screen.snapshot)
@@ -179,7 +179,7 @@ async def test_the_cursor_moves_to_a_finished_copy_from_any_node(monkeypatch: py
     answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
     answers["POST /apps/app_1/tools"] = {"tool": copied}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
-        pilot.app.open_app("app_1")
+        pilot.app.navigator.open_app("app_1")
         screen = await opened(pilot)
         screen.tree_view.reveal(("tool", "tool_1"))
         await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_1"))

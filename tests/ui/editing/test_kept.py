@@ -97,7 +97,7 @@ async def test_a_typed_secret_is_never_written_to_disk(monkeypatch: pytest.Monke
     answers = drio_of() | {"GET /apps/app_1/auth/auth_1": {"auth": AUTH | {"config": {"note": "x"}}}}
     answers["GET /apps/app_1/auth"] = {"auth": [AUTH], "providers": [provider]}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
-        pilot.app.open_app("app_1")
+        pilot.app.navigator.open_app("app_1")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen) and pilot.app.screen.outline)
         pilot.app.screen.actions.open_edit(EditTarget("app_1", "auth", "auth_1"))
         screen = await edit_of(pilot)
@@ -128,7 +128,7 @@ async def test_an_edit_that_another_window_has_open_is_not_offered(monkeypatch: 
         other = KeptEdit(edit.id)
         other.hold()
         async with running(server.base_url, monkeypatch) as pilot:
-            await until(pilot, lambda: pilot.app._recovery_offered)
+            await until(pilot, lambda: pilot.app.recovery.offered)
             assert not isinstance(pilot.app.screen, RecoveryScreen)
         other.close()
         async with running(server.base_url, monkeypatch) as pilot:

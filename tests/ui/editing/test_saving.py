@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -18,6 +17,7 @@ from textual.widgets import Button, Input
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, TOOL
 from drio_tui.schema.fields import MISSING
 from drio_tui.schema.value_nodes import ScalarNode
+from drio_tui.ui.app.recovery import Recovery
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.ui.dialogs.select_dialog import ChooserScreen
@@ -41,7 +41,7 @@ async def app_of(sandbox: Any, monkeypatch: pytest.MonkeyPatch, **options: Any) 
         created = await client.create(
             APP, {"templateId": "support", "name": "Editing", "slug": f"e-{uuid.uuid4().hex[:12]}"}
         )
-        pilot.app.open_app(created.id if hasattr(created, "id") else created.raw["id"])
+        pilot.app.navigator.open_app(created.id if hasattr(created, "id") else created.raw["id"])
         yield pilot, await opened(pilot), client
 
 
@@ -156,7 +156,7 @@ async def test_invalid_json_is_kept_and_not_written(sandbox_process: Any, monkey
         assert editing._json_page.draft == "{ not yet"
         await pilot.press("f5")
         await until(pilot, lambda: "JSON ✗1" in text_of(pilot.app))  # the page with the text to correct
-        assert editing.unsaved()
+        assert editing.unsaved_input()
         assert (await client.get(INTEGRATION, id, app=screen.app_id)).raw == before
 
 
@@ -340,13 +340,12 @@ async def test_a_kept_edit_can_be_continued_at_the_next_start(
         pilot.app._keep("the program was ended by signal 15")
         await pilot.app.pop_screen()
         assert [edit.label for edit in unsaved_edits.load().buffers] == [editing.base["name"]]
-        pilot.app._recovery_offered, pilot.app._began = False, time.time()  # as at the next start
-        pilot.app._offer_kept()
+        Recovery(pilot.app, pilot.app.connection).offer()  # as at the next start
         await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
         await until(pilot, lambda: "signal 15" in text_of(pilot.app))
         await pilot.press("enter")
         again = await edit_of(pilot)
-        assert again.unsaved()
+        assert again.unsaved_input()
         await pilot.press("ctrl+s")
         await until(pilot, lambda: not isinstance(pilot.app.screen, EditScreen))
         assert (await client.get(TOOL, id, app=screen.app_id)).raw["name"] == "Kept"

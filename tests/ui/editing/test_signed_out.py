@@ -50,7 +50,7 @@ async def editing_a_tool(sandbox: Any) -> AsyncIterator[tuple[Pilot[Any], Any, A
         await until(pilot, lambda: app.session is not None and app.current_mode == "apps")
         client = await app.connection.ready()
         created = await client.create(APP, {"templateId": "support", "name": "Signed out"})
-        app.open_app(created.raw["id"])
+        app.navigator.open_app(created.raw["id"])
         screen = await opened(pilot)
         form, id = await edit(pilot, screen, "tool")
         set_field(form, "name", "Typed before")

@@ -209,7 +209,7 @@ async def test_an_unreadable_document_shows_the_reason_and_keeps_the_input(
 async def open_import_screen_of(pilot: Any, app_id: str, source: str) -> Any:
     """Open the import screen over an app of the sandbox, and load the document."""
     program: Any = pilot.app
-    program.open_app(app_id)
+    program.navigator.open_app(app_id)
     await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
     await pilot.press("i")
     await until(pilot, lambda: isinstance(program.screen, ImportScreen))

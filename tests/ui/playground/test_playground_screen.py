@@ -51,7 +51,7 @@ def desk(sandbox_process: SandboxProcess) -> Iterator[dict[str, str]]:
 async def playground(pilot: Pilot[Any], app: str, tool: str) -> Any:
     """Open the playground of a tool, and return it once it can be used."""
     program: Any = pilot.app
-    program.open_tool(app, tool)
+    program.navigator.open_tool(app, tool)
     await until(pilot, lambda: isinstance(program.screen, PlaygroundScreen) and program.screen.form is not None)
     await pilot.pause()
     return program.screen
@@ -269,7 +269,7 @@ async def test_a_local_run_asks_first_hides_the_secret_and_shows_hostile_respons
         program: Any = pilot.app
         assert SECRET not in repr([*program.connection.log])
         # A tool that cannot be run says so, and its keys do nothing.
-        program.open_tool("app_1", "tool_3")
+        program.navigator.open_tool("app_1", "tool_3")
         await until(pilot, lambda: "The tool cannot be run" in text_of(pilot.app))
         await pilot.press("f5", "f6", "f7", "f9", "o", "S", "Y")
         await pilot.pause()

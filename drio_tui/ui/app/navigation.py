@@ -1,26 +1,23 @@
-"""The screens by name, and the methods that open them."""
+"""The screens by name; opening and leaving them."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from textual.app import App
 from textual.screen import Screen
 
+from drio_tui.ui.base.connection import Connection
 from drio_tui.ui.base.messages import SignInWanted
 from drio_tui.ui.base.textual_internals import all_screens, make_command_palette, mode_of
+from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize
 
 if TYPE_CHECKING:
     from drio_tui.auth.flow import SignInResult
-    from drio_tui.ui.app.drio_app import DrioApp
-    from drio_tui.ui.app.terminal import TerminalApp
     from drio_tui.ui.signin.signin_screen import SignInScreen
-
-    _Base = TerminalApp
-else:
-    _Base = object
 
 SCREENS: dict[str, tuple[str, str]] = {
     "start": ("app.start_screen", "StartScreen"),
@@ -60,17 +57,26 @@ def _sign_in_screen() -> type[SignInScreen]:
     return SignInScreen
 
 
-class Opening(_Base):
-    """Methods that open screens. Mixed into the app."""
+def drio_screens(app: App[Any]) -> list[DrioScreen[Any]]:
+    """Return the full screens of every area, without dialogs."""
+    return [screen for screen in all_screens(app) if isinstance(screen, DrioScreen)]
 
-    @property
-    def _drio(self) -> DrioApp:
-        return cast("DrioApp", self)
+
+class Navigator:
+    """Opens the screens of `app`, and leaves them, or the program; asks first where something would be lost.
+
+    `use_sign_in` is called with a new sign-in that the user, not a request, asked for.
+    """
+
+    def __init__(self, app: App[Any], connection: Connection, use_sign_in: Callable[[SignInResult], object]) -> None:
+        self._app = app
+        self._connection = connection
+        self._use_sign_in = use_sign_in
 
     def open_app(self, app_id: str) -> None:
         """Show one app over the list of apps."""
-        self.switch_mode("apps")
-        self.push_screen(make_screen("app", app_id))
+        self._app.switch_mode("apps")
+        self._app.push_screen(make_screen("app", app_id))
 
     def open_wizard(self, template: Any = None, *, wanted: str = "", name: str = "", draft: str = "") -> None:
         """Show the wizard that creates an app.
@@ -81,16 +87,16 @@ class Opening(_Base):
         from drio_tui.ui.wizard.wizard_screen import WizardScreen
         from drio_tui.wizard.draft_store import DraftSession, FileInUse  # not needed for the first frame
 
-        for screen in all_screens(self):
+        for screen in all_screens(self._app):
             if isinstance(screen, WizardScreen):
-                self.switch_mode(mode_of(self, screen))
-                self.notify("A wizard is open already. Finish it, or close it with Esc; then begin another.")
+                self._app.switch_mode(mode_of(self._app, screen))
+                self._app.notify("A wizard is open already. Finish it, or close it with Esc; then begin another.")
                 return
-        profile, server = self._drio.status.profile, self._drio.connection.server
+        profile, server = self._connection.status.profile, self._connection.server
         try:
             session = DraftSession.resume(draft, server) if draft else DraftSession.begin(profile, server)
         except (FileInUse, OSError, ValueError, KeyError, TypeError) as error:
-            self.notify(
+            self._app.notify(
                 sanitize(str(error)).plain, title="The draft cannot be opened", severity="warning", markup=False
             )
             return
@@ -99,59 +105,48 @@ class Opening(_Base):
             session.draft.page = "basics"
         if name:
             session.draft.basics["name"] = name
-        self.switch_mode("apps")
-        self.push_screen(make_screen("guide", session, wanted=wanted, fresh=not draft and not name))
+        self._app.switch_mode("apps")
+        self._app.push_screen(make_screen("guide", session, wanted=wanted, fresh=not draft and not name))
 
     def open_tool(self, app_id: str, tool_id: str) -> None:
         """Show the playground of one tool."""
-        self.push_screen(make_screen("try", app_id, tool_id))
+        self._app.push_screen(make_screen("try", app_id, tool_id))
 
     def open_deploy(self, app_id: str, done: Callable[[Any], None] | None = None) -> None:
         """Show the deploy screen of an app; `done` gets the endpoint if it was deployed, else None."""
-        self.push_screen(make_screen("deploy", app_id), done)
+        self._app.push_screen(make_screen("deploy", app_id), done)
 
     def open_connect(self, app_id: str, endpoint: str = "") -> None:
         """Show how to connect AI clients to a deployed app."""
-        self.push_screen(make_screen("connect", app_id, endpoint))
+        self._app.push_screen(make_screen("connect", app_id, endpoint))
 
-    def action_command_palette(self) -> None:
+    def open_command_palette(self) -> None:
         """Open the command palette. Textual's action gives it an id, and fails if it is open in another area."""
         from textual.command import CommandPalette  # opened long after the first frame
 
-        if not CommandPalette.is_open(cast(Any, self)):
-            self.push_screen(make_command_palette())
+        if not CommandPalette.is_open(self._app):
+            self._app.push_screen(make_command_palette())
 
-    def action_help(self) -> None:
-        """Show the keys of the current screen."""
-        self.push_screen(make_screen("help", self.screen, self._drio.settings.keys))
-
-    def action_sign_in(self) -> None:
-        """Sign in, or switch the account."""
-        self.sign_in()
+    # -- signing in -------------------------------------------------------------------------------
 
     def sign_in(self, base_url: str | None = None) -> None:
         """Show the sign-in screen for a host (normalized) or the one in use; then use the new sign-in."""
 
         def use(signed_in: SignInResult | None) -> None:
-            if signed_in is None:
-                return
-            if self._drio.session is not None and signed_in.profile.name == self._drio.session.profile:
-                # The screens stay open.
-                self.run_worker(self._drio.connection.renew(), name="renew", group="connect")
-            else:
-                self._drio.restart(profile=signed_in.profile.name)
+            if signed_in is not None:
+                self._use_sign_in(signed_in)
 
-        if not isinstance(self.screen, _sign_in_screen()):
+        if not isinstance(self._app.screen, _sign_in_screen()):
             self._show_sign_in(use, base_url)
 
-    def on_sign_in_wanted(self, message: SignInWanted) -> None:
+    def sign_in_again(self, message: SignInWanted) -> None:
         """Show the sign-in screen over the current screen; the requests that wait go on with its result."""
 
         def set_result(signed_in: SignInResult | None) -> None:
             if not message.answer.done():
                 message.answer.set_result(signed_in)
 
-        if isinstance(self.screen, _sign_in_screen()):
+        if isinstance(self._app.screen, _sign_in_screen()):
             set_result(None)
         else:
             self._show_sign_in(set_result, scopes=message.scopes)
@@ -164,10 +159,10 @@ class Opening(_Base):
         scopes: tuple[str, ...] = (),
     ) -> None:
         """Show the sign-in screen that is open in another area, or a new one; call `then` with its result."""
-        for screen in all_screens(self):
+        for screen in all_screens(self._app):
             if isinstance(screen, _sign_in_screen()) and base_url in (None, screen.base_url):
                 screen.then.append(then)
-                self.switch_mode(mode_of(self, screen))
+                self._app.switch_mode(mode_of(self._app, screen))
                 return
         sign_in = _sign_in_screen()(base_url, scopes=scopes)
         sign_in.then.append(then)
@@ -176,4 +171,62 @@ class Opening(_Base):
             for callback in sign_in.then:
                 callback(signed_in)
 
-        self.push_screen(sign_in, finish)
+        self._app.push_screen(sign_in, finish)
+
+    # -- leaving ----------------------------------------------------------------------------------
+
+    async def confirm(
+        self,
+        title: str,
+        body: str = "",
+        *,
+        agree: str = "Yes",
+        name: str | None = None,
+        danger: bool = True,
+        ctrl_s: bool = True,
+    ) -> bool:
+        """Show a `ConfirmScreen` (the options are the same) from a worker; return whether the user agreed."""
+        screen = make_screen("confirm", title, body, agree=agree, name=name, danger=danger, ctrl_s=ctrl_s)
+        return bool(await self._app.push_screen_wait(screen))
+
+    def back(self) -> None:
+        """Go back one screen, if there is one below in this area; ask first when something would be lost."""
+        if len(self._app.screen_stack) < 2:
+            return
+        screen = self._app.screen
+        reason = ""
+        if isinstance(screen, DrioScreen):
+            if lost := screen.unsaved_input():
+                reason = f"You would lose {lost}."
+            if task := screen.running_task():
+                reason = f"{task} is under way and goes on; you would not see its result."
+        if reason:
+            self._app.run_worker(self._confirm_back(screen, reason), group="leave", exclusive=True)
+        else:
+            screen.dismiss(None)
+
+    async def _confirm_back(self, screen: Screen[Any], reason: str) -> None:
+        if await self.confirm("Leave it?", reason, agree="Leave", ctrl_s=False):
+            screen.dismiss()
+
+    def quit(self) -> None:
+        """Quit; ask first when something typed would be lost, or something is under way."""
+        screens = drio_screens(self._app)
+        lost = [text for screen in screens if (text := screen.unsaved_input())]
+        tasks = [text for screen in screens if (text := screen.running_task())]
+        reasons = [f"You would lose {' and '.join(lost)}."] if lost else []
+        reasons += [f"{task} is under way and may be cut off in the middle." for task in tasks]
+        if reasons:
+            self._app.run_worker(self._confirm_quit(" ".join(reasons)), group="leave", exclusive=True)
+        else:
+            self._exit()
+
+    async def _confirm_quit(self, reason: str) -> None:
+        if await self.confirm("Quit?", reason, agree="Quit", ctrl_s=False):
+            self._exit()
+
+    def _exit(self) -> None:
+        """Exit; edits that the user agreed to lose are not offered at the next start."""
+        for screen in drio_screens(self._app):
+            screen.discard_kept_edit()
+        self._app.exit(0)

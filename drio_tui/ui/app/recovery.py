@@ -1,0 +1,101 @@
+"""Keep unsaved edits when the program or a screen ends without being asked to, and offer them at the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from textual.app import App
+from textual.screen import Screen
+
+from drio_tui.server_id import is_earlier_sandbox_url, may_belong_to
+from drio_tui.ui.app.navigation import make_screen
+from drio_tui.ui.base.connection import Connection
+from drio_tui.ui.base.textual_internals import all_screens
+from drio_tui.ui.screen import DrioScreen
+from drio_tui.ui.widgets.sanitize import sanitize
+from drio_tui.urls import is_loopback
+
+if TYPE_CHECKING:
+    from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
+
+
+class Recovery:
+    """Keeps the unsaved edits of the screens of `app`, and offers those that earlier runs kept."""
+
+    def __init__(self, app: App[Any], connection: Connection) -> None:
+        self._app = app
+        self._connection = connection
+        self._started_at = time.time()
+        self.offered = False
+        """Whether the kept edits were looked for since the connection was chosen; set it to False to offer again."""
+
+    def keep_all(self, reason: str) -> bool:
+        """Write the unsaved edits of all screens to files, without asking; return whether there were any."""
+        return bool(self.keep(all_screens(self._app), reason))
+
+    def keep(self, screens: Iterable[Screen[Any]], reason: str) -> list[UnsavedEdit]:
+        """Write the unsaved edits of these screens to files; return them."""
+        edits: list[UnsavedEdit] = []
+        for screen in screens:
+            if not isinstance(screen, DrioScreen):
+                continue
+            # A screen that fails, perhaps the one that ends the program, must not lose the edits of the others.
+            with contextlib.suppress(Exception):
+                screen.keep_draft()
+            with contextlib.suppress(Exception):
+                if (edit := screen.keep_edit(reason)) is not None:
+                    edits.append(edit)
+        return edits
+
+    def offer(self) -> None:
+        """Offer the edits that were kept when the program ended, for the connection in use, once."""
+        if not self.offered:
+            self.offered = True
+            self._app.run_worker(self._load_and_offer(), name="unsaved", group="unsaved", exclusive=True)
+
+    async def _load_and_offer(self) -> None:
+        from drio_tui.ui.editing.recovery_screen import RecoveryScreen, target_for
+        from drio_tui.workspace.saving import unsaved_edits
+
+        client = self._connection.client
+        if client is not None and is_loopback(urlsplit(client.transport.base_url).hostname or ""):
+            await client.transport.server_id_known.wait()  # it may be a sandbox: its first response says which one
+        kept = await asyncio.to_thread(unsaved_edits.load, self._connection.status.profile)
+        for problem in kept.problems[:3]:
+            self._app.notify(sanitize(problem).plain, severity="warning", markup=False)
+        edits = []
+        for edit in kept.buffers:
+            # Edits that this process kept are still on its screen; `is_edited` ones are open in another process.
+            if edit.at < self._started_at and not await asyncio.to_thread(unsaved_edits.is_edited, edit):
+                edits += [edit] if await self._is_of_this_server(edit) else []
+
+        def open_edit(edit: UnsavedEdit | None) -> None:
+            if edit is not None:
+                self._app.switch_mode("apps")
+                self._app.push_screen(make_screen("edit", target_for(edit)))
+
+        if edits:
+            self._app.push_screen(RecoveryScreen(edits), open_edit)
+
+    async def _is_of_this_server(self, edit: UnsavedEdit) -> bool:
+        """Return whether an edit belongs to the drio in use.
+
+        Earlier versions stored the address of a sandbox, which another sandbox may have by now: then the edit is of
+        this one if it has the edited app.
+        """
+        server, client = self._connection.server, self._connection.client
+        if edit.server == server or client is None or not edit.app or not is_earlier_sandbox_url(edit.server, server):
+            return may_belong_to(edit.server, server)
+        from drio_tui.api.errors import DrioError
+        from drio_tui.kinds import APP
+
+        try:
+            await client.get(APP, edit.app)
+        except DrioError:
+            return False
+        return True
