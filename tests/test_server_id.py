@@ -16,6 +16,7 @@ from drio_tui.api import json_codec
 from drio_tui.api.transport import Transport
 from drio_tui.kinds import APP, TOOL
 from drio_tui.launcher import ensure_sandbox
+from drio_tui.plan.undo import undo_last
 from drio_tui.server_id import migrate_old_files, server_id
 from drio_tui.session import Session, open_session
 from drio_tui.storage import paths
@@ -32,7 +33,6 @@ from drio_tui.workspace.saving import unsaved_edits
 from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.save_result import Edit, Saved
 from drio_tui.workspace.saving.saver import Saver
-from drio_tui.workspace.saving.undo import undo_last
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 from tests.sandbox_fixtures import InProcessSandbox, SandboxProcess, kill_process, start_sandbox
 from tests.ui.driving import running, show, until

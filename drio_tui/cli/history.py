@@ -27,7 +27,7 @@ from drio_tui.text import count_of, one_line
 from drio_tui.workspace.saving.journal import Entry, History, Journal, entry_text
 
 if TYPE_CHECKING:
-    from drio_tui.workspace.saving.undo import UndoStep
+    from drio_tui.plan.undo import UndoStep
 
 _ID_LENGTH = 8
 """Characters of an id that are shown; `--id` takes any prefix that only one change has."""
@@ -86,7 +86,7 @@ def undo(
 
     What others changed since is kept; where they changed the same, nothing is undone. An undo can be undone too.
     """
-    from drio_tui.workspace.saving.undo import undo as undo_group
+    from drio_tui.plan.undo import undo as undo_group
 
     if not (list_only or dry_run):
         refuse_read_only("--read-only undoes nothing; `drio-tui undo APP --list` shows what could be undone")
@@ -152,14 +152,14 @@ def _may_be_undoable(journal: History, entry: Entry) -> bool:
 
 
 def _why_not_undoable(journal: History, entry: Entry) -> str | None:
-    from drio_tui.workspace.saving.undo import why_not_undoable
+    from drio_tui.plan.undo import why_not_undoable
 
     return why_not_undoable(journal, entry)
 
 
 def _group_lines(journal: History, group: Sequence[Entry]) -> list[str]:
     """Return what undoing a group would do, newest change first, with what it would not restore."""
-    from drio_tui.workspace.saving.undo import undo_notes
+    from drio_tui.plan.undo import undo_notes
 
     lines = []
     for entry in reversed(group):

@@ -308,8 +308,8 @@ class _Import:
     async def _apply_plan(self, session: Session, app: str, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:
         """Create the resources of the plan and print the results. Raises `DrioError` if any of them failed."""
         from drio_tui.openapi_import.import_batch import import_batch
-        from drio_tui.workspace.saving.batch import Result
-        from drio_tui.workspace.saving.duplicate import id_of_created
+        from drio_tui.plan.bulk import Result
+        from drio_tui.plan.duplicate import id_of_created
         from drio_tui.workspace.saving.journal import Journal
         from drio_tui.workspace.saving.saver import Saver
 

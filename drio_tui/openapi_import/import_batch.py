@@ -8,9 +8,9 @@ from typing import Any
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import KINDS
 from drio_tui.openapi_import.planning import Plan, PlannedResource
+from drio_tui.plan.bulk import Batch, Task
+from drio_tui.plan.duplicate import id_of_created
 from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.batch import Batch, Task
-from drio_tui.workspace.saving.duplicate import id_of_created
 from drio_tui.workspace.saving.save_result import CreateOutcome, Failed, SaveOutcome
 from drio_tui.workspace.saving.saver import Saver
 

@@ -16,9 +16,8 @@ from drio_tui.api.errors import UsageError
 from drio_tui.kinds import KINDS
 from drio_tui.naming import NAME_MAX
 from drio_tui.text import visible
-from drio_tui.workspace.saving.journal import without_secrets
+from drio_tui.workspace.saving.journal import without_paths, without_secrets
 from drio_tui.workspace.saving.merge import dotted
-from drio_tui.workspace.saving.undo import without_paths
 from drio_tui.workspace.saving.unsaved_edits import SECRETIVE
 
 VERSION = 1

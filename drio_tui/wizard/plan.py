@@ -2,7 +2,7 @@
 
     app                     POST /apps
     read                    the new app's config: ids of the template's resources
-    detach:…, delete:…      delete what is not kept, after its dependents are detached (`saving.delete_plan`)
+    detach:…, delete:…      delete what is not kept, after its dependents are detached (`plan.deletion`)
     change:…                new names, filled-in connections
     create:…                added connections, integrations, operations, tools, widgets
     chain:…                 chains of added tools, once all tools exist
@@ -18,13 +18,13 @@ from typing import Any, Literal
 
 from drio_tui.api import json_codec
 from drio_tui.kinds import KINDS
+from drio_tui.plan.deletion import DeletePlan as DeletePlan
+from drio_tui.plan.deletion import plan_delete
 from drio_tui.wizard.draft import AddedResource, Draft, Object, refs_in
 from drio_tui.wizard.template_parts import Part, by_ref, parts, replace_strings
 from drio_tui.wizard.validation import PAGE_OF, app_body
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.delete_plan import DeletePlan as DeletePlan
-from drio_tui.workspace.saving.delete_plan import plan_delete
 from drio_tui.workspace.saving.journal import digest
 from drio_tui.workspace.saving.save_result import Outcome
 from drio_tui.workspace.saving.saver import Saver

@@ -78,6 +78,7 @@ async def sign_in() -> None:
 async def work_in_the_program() -> str:
     """Use the program on the sandbox, and return the id of the app."""
     from drio_tui.kinds import APP, TOOL, WIDGET
+    from drio_tui.plan.undo import undo_last
     from drio_tui.ui.app.drio_app import DrioApp
     from drio_tui.ui.base.launch_options import LaunchOptions
     from drio_tui.ui.base.services import saver_of
@@ -89,7 +90,6 @@ async def work_in_the_program() -> str:
     from drio_tui.workspace.saving.journal import Journal
     from drio_tui.workspace.saving.save_result import Edit, succeeded
     from drio_tui.workspace.saving.saver import Saver
-    from drio_tui.workspace.saving.undo import undo_last
     from tests.ui.driving import open_first_app, show, until
 
     class Killed(Journal):

@@ -22,6 +22,7 @@ from drio_tui.auth.client_store import ClientRegistrationStore
 from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.auth.token_store import TokenStore
 from drio_tui.kinds import APP, TOOL, WIDGET
+from drio_tui.plan.undo import undo_last
 from drio_tui.session import open_session
 from drio_tui.settings import Settings
 from drio_tui.ui.app.drio_app import DrioApp
@@ -46,7 +47,6 @@ from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.saving import unsaved_edits
 from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.saver import Saver
-from drio_tui.workspace.saving.undo import undo_last
 from tests.old_state.make import BASE_URL, LOCALHOST, REFRESH, TOKEN
 from tests.sandbox_fixtures import InProcessSandbox, in_process, kill_process, start_sandbox
 from tests.ui.driving import show, text_of, until

@@ -16,9 +16,9 @@ from drio_tui.openapi_import.existing import ExistingResources, existing_resourc
 from drio_tui.openapi_import.import_batch import import_batch
 from drio_tui.openapi_import.planning import ExistingIntegration, NewConnection, Plan
 from drio_tui.openapi_import.security import connection_body, existing_connection_id
+from drio_tui.plan.undo import undo_last
 from drio_tui.workspace.deploy.deployer import read_app
 from drio_tui.workspace.lint.import_source import MEMBER, wanted_sign_in
-from drio_tui.workspace.saving.undo import undo_last
 from tests.openapi_import.documents import PETS, parser_of
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")

@@ -12,7 +12,7 @@ from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
 from drio_tui.openapi_import.document import open_document
 from drio_tui.openapi_import.import_batch import import_batch
 from drio_tui.openapi_import.planning import ExistingIntegration, Plan
-from drio_tui.workspace.saving.undo import undo_last
+from drio_tui.plan.undo import undo_last
 from tests.openapi_import.documents import PETS
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")

@@ -13,8 +13,8 @@ from drio_tui.plan.executor import Choice, Executor, Result
 from drio_tui.plan.schedule import Schedule
 from drio_tui.plan.state import PlanState, StepState
 from drio_tui.plan.steps import Step, changes_of
+from drio_tui.plan.undo import undo_last
 from drio_tui.workspace.saving.save_result import Conflicted
-from drio_tui.workspace.saving.undo import undo_last
 from tests.plan.conftest import (
     WHOLE_PLAN,
     Answering,

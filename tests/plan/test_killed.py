@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drio_tui.plan.record import PlanRecord, PlanSession, load_records
-from drio_tui.workspace.saving.undo import undo_last
+from drio_tui.plan.undo import undo_last
 from tests import THOROUGH
 from tests.plan.conftest import WHOLE_PLAN, Killed, Killing, created, tool_names, tool_steps, whole_plan
 from tests.plan.dying import check_killed_plan

@@ -10,6 +10,9 @@ from textual.message import Message
 
 from drio_tui.api.errors import Forbidden, UsageError
 from drio_tui.kinds import AUTH, KINDS
+from drio_tui.plan.bulk import can_be_switched, enable_all
+from drio_tui.plan.duplicate import CopyResult, copy_body, duplicate, why_not_copied
+from drio_tui.plan.undo import UndoStep, undo_last
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.context import ScreenContext
@@ -25,10 +28,7 @@ from drio_tui.ui.editing.rebind import rebind, why_not_rebindable
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.model.tree_model import TreeNode
-from drio_tui.workspace.saving.batch import can_be_switched, enable_all
-from drio_tui.workspace.saving.duplicate import CopyResult, copy_body, duplicate, why_not_copied
 from drio_tui.workspace.saving.save_result import Outcome, Refused, Saved, problem
-from drio_tui.workspace.saving.undo import UndoStep, undo_last
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient

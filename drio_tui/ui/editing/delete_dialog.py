@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drio_tui.kinds import KINDS
+from drio_tui.plan.deletion import find_dependents, plan_delete
 from drio_tui.text import count_of
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot
-from drio_tui.workspace.saving.delete_plan import find_dependents, plan_delete
 from drio_tui.workspace.saving.journal import without_secrets
 
 

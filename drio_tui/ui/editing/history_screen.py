@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
 
+from drio_tui.plan.undo import UndoStep, undo, undo_notes, why_not_undoable
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import get_saver
@@ -23,7 +24,6 @@ from drio_tui.ui.screen import Requests
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.saving.journal import History, entry_text
-from drio_tui.workspace.saving.undo import UndoStep, undo, undo_notes, why_not_undoable
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient

@@ -9,10 +9,10 @@ from textual.widgets import Button, Static
 
 from drio_tui.openapi_import.errors import DocumentProblem
 from drio_tui.openapi_import.planning import Plan
+from drio_tui.plan.bulk import Batch
 from drio_tui.text import count_of
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.widgets.sanitize import sanitize
-from drio_tui.workspace.saving.batch import Batch
 from drio_tui.workspace.saving.saver import Saver
 
 _MAX_PROBLEMS = 12

@@ -22,6 +22,7 @@ from drio_tui.openapi_import.import_batch import import_batch
 from drio_tui.openapi_import.model import OperationDetail, Scheme
 from drio_tui.openapi_import.planning import ExistingIntegration, Plan
 from drio_tui.openapi_import.security import connection_body, secret_of
+from drio_tui.plan.bulk import Batch
 from drio_tui.text import count_of
 from drio_tui.tool_calls.token_count import kilobytes
 from drio_tui.ui.base import keymap
@@ -41,7 +42,6 @@ from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.batch import Batch
 from drio_tui.workspace.saving.saver import Saver
 
 

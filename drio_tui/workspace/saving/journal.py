@@ -400,6 +400,16 @@ def without_secrets(value: dict[str, Any]) -> tuple[dict[str, Any], tuple[tuple[
     return _strip(value, redact(value), (), lost), tuple(lost)
 
 
+def without_paths(raw: Mapping[str, Any], lost: tuple[str, ...], path: str = "") -> dict[str, Any]:
+    """Return a copy without the properties at the dotted paths in `lost`; `path` is that of `raw` itself."""
+    result: dict[str, Any] = {}
+    for name, value in raw.items():
+        value_path = f"{path}.{name}" if path else name
+        if value_path not in lost:
+            result[name] = without_paths(value, lost, value_path) if isinstance(value, dict) else value
+    return result
+
+
 def _strip(
     value: dict[str, Any], redacted: dict[str, Any], path: tuple[str, ...], lost: list[tuple[str, ...]]
 ) -> dict[str, Any]:

@@ -23,8 +23,7 @@ from typing import Any
 from drio_tui.api import json_codec
 from drio_tui.storage.shared_files import FileInUse, is_locked, lock_file
 from drio_tui.storage.store import PrivateFileStore
-from drio_tui.workspace.saving.journal import without_secrets
-from drio_tui.workspace.saving.undo import without_paths
+from drio_tui.workspace.saving.journal import without_paths, without_secrets
 
 VERSION = 1
 SECRETIVE = frozenset({"auth", "integration"})

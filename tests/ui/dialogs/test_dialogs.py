@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button
 
 from drio_tui.kinds import TOOL
+from drio_tui.plan.bulk import Batch
 from drio_tui.schema.fields import MISSING
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
@@ -17,7 +18,6 @@ from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictScreen
 from drio_tui.ui.editing.recovery_screen import RecoveryScreen
 from drio_tui.ui.editing.review_dialog import ReviewScreen, value_text
-from drio_tui.workspace.saving.batch import Batch
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict
 from tests.ui.driving import running, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving

@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
+from drio_tui.plan.bulk import Batch
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
@@ -21,7 +22,6 @@ from drio_tui.ui.editing.recovery_screen import RecoveryScreen
 from drio_tui.ui.editing.review_dialog import ReviewScreen
 from drio_tui.ui.forms.inputs import Picker
 from drio_tui.workspace.saving import unsaved_edits
-from drio_tui.workspace.saving.batch import Batch
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, OverwrittenList
 from tests.ui.driving import at_once, click_button, open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of, opened, set_field

@@ -12,6 +12,7 @@ import pytest
 from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Limits, Transport
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL, WIDGET
+from drio_tui.plan.undo import undo_last
 from drio_tui.workspace.saving.cancellation import RequestCancelled
 from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.save_result import (
@@ -25,7 +26,6 @@ from drio_tui.workspace.saving.save_result import (
     Unknown,
 )
 from drio_tui.workspace.saving.saver import Saver
-from drio_tui.workspace.saving.undo import undo_last
 from tests.ui.table_server import TableServer, serving
 from tests.workspace.saving_world import Editor, World
 

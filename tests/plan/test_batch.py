@@ -8,14 +8,14 @@ import pytest
 
 from drio_tui.api.errors import UsageError
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET
+from drio_tui.plan.bulk import Choice, Result, can_be_switched, enable_all
+from drio_tui.plan.deletion import find_dependents, plan_delete, rule_of
+from drio_tui.plan.duplicate import copy_name, duplicate, id_of_created, required_changes, why_not_copied
+from drio_tui.plan.undo import undo_last
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.batch import Choice, Result, can_be_switched, enable_all
-from drio_tui.workspace.saving.delete_plan import find_dependents, plan_delete, rule_of
-from drio_tui.workspace.saving.duplicate import copy_name, duplicate, id_of_created, required_changes, why_not_copied
 from drio_tui.workspace.saving.save_result import ChangedMeanwhile, Saved
-from drio_tui.workspace.saving.undo import undo_last
 from tests.workspace.saving_world import Editor, World
 from tests.workspace.small_app import small_config, snapshot_of
 

@@ -20,10 +20,10 @@ from typing import Any, Literal
 
 from drio_tui.api.errors import UsageError, top_property
 from drio_tui.kinds import KINDS, Kind, Reference
+from drio_tui.plan.bulk import Batch, Task
 from drio_tui.workspace.model.references import Link, Links
 from drio_tui.workspace.model.snapshot import ResourceKey, Snapshot
 from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.batch import Batch, Task
 from drio_tui.workspace.saving.saver import Saver
 
 Rule = Literal["deleted", "cleared", "detached"]

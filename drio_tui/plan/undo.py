@@ -16,10 +16,10 @@ from typing import Any
 
 from drio_tui.api.errors import DrioError, NotFound
 from drio_tui.kinds import APP, KINDS, Kind
+from drio_tui.plan.duplicate import create_body, create_without_rejected_references, id_of_created
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.duplicate import create_body, create_without_rejected_references, id_of_created
-from drio_tui.workspace.saving.journal import Entry, History, Journal
+from drio_tui.workspace.saving.journal import Entry, History, Journal, without_paths
 from drio_tui.workspace.saving.merge import Object, dotted, equal_at_depth, value_at, with_value
 from drio_tui.workspace.saving.reconcile import ended_entry
 from drio_tui.workspace.saving.save_result import Edit, Failed, Outcome, Saved, Unknown, problem, succeeded
@@ -361,16 +361,6 @@ async def _mark_undone(journal: Journal, entry: Entry, group: str) -> None:
     )
     await asyncio.to_thread(journal.begin, marker)
     await asyncio.to_thread(journal.end, replace(marker, state="done"))
-
-
-def without_paths(raw: Mapping[str, Any], lost: tuple[str, ...], path: str = "") -> Object:
-    """Return a copy without the properties at the dotted paths in `lost`; `path` is that of `raw` itself."""
-    result: Object = {}
-    for name, value in raw.items():
-        value_path = f"{path}.{name}" if path else name
-        if value_path not in lost:
-            result[name] = without_paths(value, lost, value_path) if isinstance(value, dict) else value
-    return result
 
 
 def _is_deleted(history: History, id: str) -> bool:

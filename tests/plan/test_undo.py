@@ -10,14 +10,14 @@ import pytest
 from drio_tui.api import json_codec
 from drio_tui.api.resource_type import Item
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
+from drio_tui.plan.deletion import plan_delete
+from drio_tui.plan.undo import undo, undo_last, undo_notes, why_not_undoable
 from drio_tui.ui.editing.history_screen import undo_report
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.delete_plan import plan_delete
 from drio_tui.workspace.saving.save_result import ChangedMeanwhile, Conflicted, Deleted, Edit, Saved
 from drio_tui.workspace.saving.saver import Saver
-from drio_tui.workspace.saving.undo import undo, undo_last, undo_notes, why_not_undoable
 from tests.workspace.saving_world import Editor, World
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
