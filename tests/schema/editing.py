@@ -7,7 +7,7 @@ from typing import Any
 from drio_tui.api import models
 from drio_tui.schema.fields import SchemaOverlay, SchemaReader
 from drio_tui.schema.form import FormModel
-from drio_tui.schema.lists import ArrayNode, MapNode
+from drio_tui.schema.lists import EntriesNode
 from drio_tui.schema.nodes import Node
 from drio_tui.schema.objects import ChoiceNode
 from drio_tui.schema.value_nodes import JsonNode, ScalarNode, SecretNode
@@ -45,7 +45,7 @@ def edit(node: Node, text: str) -> None:
     """Edit a node in a way that its class allows."""
     if isinstance(node, ScalarNode | SecretNode | JsonNode):
         node.set_text(text)
-    elif isinstance(node, ArrayNode | MapNode):
+    elif isinstance(node, EntriesNode):
         node.add()
     elif isinstance(node, ChoiceNode):
         node.choose(len(text) % len(node.field.variants))

@@ -87,7 +87,7 @@ def test_lists_are_checked_for_size_and_duplicates() -> None:
     model = form(schema, {"x": []})
     items: Any = node_at(model, "x")
     for _ in range(2):
-        items.add().set_text("same")
+        items.add().node.set_text("same")
     assert [error.message for error in model.check()] == [
         "must have at least 3 items",
         "may not hold the same item twice",

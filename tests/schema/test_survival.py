@@ -126,7 +126,7 @@ def test_unknown_properties_of_moved_and_edited_items_are_preserved() -> None:
     actions = [{"trigger": "a", "type": "b", "later": [1.0]}, {"trigger": "c", "type": "d", "x": None}]
     model = form_of("ActionsInput", {"actions": copy.deepcopy(actions)})
     items = node_at(model, "actions")
-    items.move(items.items[1], -1)  # type: ignore[attr-defined]  # it is an `ArrayNode`
+    items.move(items.entries[1].node, -1)  # type: ignore[attr-defined]  # it is an `ArrayNode`
     type_into(model, "actions.0.template", "{{ row }}")
     assert model.to_patch() == {
         "actions": [{"trigger": "c", "type": "d", "x": None, "template": "{{ row }}"}, actions[0]],

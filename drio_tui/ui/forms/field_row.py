@@ -122,7 +122,7 @@ class FieldRow(FieldWidget):
     def _entry_name(self) -> str:
         parent = self.node.parent
         assert isinstance(parent, MapNode)
-        return next((entry.name for entry in parent.entries if entry.node is self.node), "")
+        return str(parent.step_to(self.node) or "")
 
     # -- showing ----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from drio_tui.schema.lists import ArrayNode, MapNode
+from drio_tui.schema.lists import ArrayNode, EntriesNode
 from drio_tui.schema.nodes import Node
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
@@ -63,7 +63,7 @@ class FieldWidget(Widget):
     @property
     def is_item(self) -> bool:
         """Whether this is an item of a list or map, which can be moved and removed."""
-        return isinstance(self.node.parent, ArrayNode | MapNode)
+        return isinstance(self.node.parent, EntriesNode)
 
     @property
     def narrow(self) -> bool:
@@ -88,7 +88,8 @@ class FieldWidget(Widget):
         parent = self.node.parent
         text = self.called
         if isinstance(parent, ArrayNode):
-            text = str(parent.items.index(self.node) + 1) if self.node in parent.items else ""
+            index = parent.step_to(self.node)
+            text = str(index + 1) if isinstance(index, int) else ""
         mark = ("• ", "$text-accent") if self.node.is_changed else ""
         star = ("*", "$text-warning") if field.required and not self.is_item else ""
         name = sanitize_line(text or field.name or "Value", max(2, room - 2 * bool(mark) - bool(star)))

@@ -18,7 +18,7 @@ from textual.widgets import Input
 
 from drio_tui.schema.fields import Reference
 from drio_tui.schema.form import is_hidden
-from drio_tui.schema.lists import ArrayNode, MapNode
+from drio_tui.schema.lists import EntriesNode, MapNode
 from drio_tui.schema.nodes import Node
 from drio_tui.schema.objects import ChoiceNode, ObjectNode
 from drio_tui.schema.value_nodes import ScalarNode
@@ -38,10 +38,8 @@ def make_field_widget(node: Node, references: References, *, header: bool = True
     """Make the widget of a node. Without `header`, an object is shown without its header (the tab has its title)."""
     if isinstance(node, ObjectNode):
         return ObjectBlock(node, references, header=header)
-    if isinstance(node, ArrayNode):
-        return ArrayBlock(node, references)
-    if isinstance(node, MapNode):
-        return MapBlock(node, references)
+    if isinstance(node, EntriesNode):
+        return ListBlock(node, references)
     if isinstance(node, ChoiceNode) and not on_one_line(node):
         return ChoiceBlock(node, references)
     return FieldRow(node, reference=references.get(node.field.pattern))
@@ -275,8 +273,7 @@ class EntryName(Widget):
     def compose(self) -> ComposeResult:
         parent = self._node.parent
         assert isinstance(parent, MapNode)
-        name = next((entry.name for entry in parent.entries if entry.node is self._node), "")
-        yield LineEditor(name, placeholder="name")
+        yield LineEditor(str(parent.step_to(self._node) or ""), placeholder="name")
 
     def render(self) -> Content:
         return Content("Name").stylize("$foreground-muted")
@@ -296,29 +293,19 @@ class EntryName(Widget):
 
 
 class ListBlock(Block):
-    """The base of arrays and maps: items that are added, removed and moved."""
+    """An array or a map: items that are added, removed and moved."""
 
-    def nodes(self) -> list[Node]:
-        """Return the item nodes in order."""
-        return list(self.node.children())
-
-    def add_node(self) -> Node:
-        """Add an item to the node."""
-        raise NotImplementedError
+    node: EntriesNode
 
     def body_widgets(self) -> Iterator[Widget]:
-        for node in self.nodes():
-            yield self.child_widget(node)
-        yield AddLine(f"Add {self.item_name()}")
-
-    def item_name(self) -> str:
-        """Return the name of an item, with an article."""
-        return "one"
+        for entry in self.node.entries:
+            yield self.child_widget(entry.node)
+        is_map = isinstance(self.node, MapNode)
+        yield AddLine(f"Add {'a name and value' if is_map else self.node.entry_field.title or 'an item'}")
 
     def summary(self) -> Content:
-        presence = getattr(self.node, "presence", "there")
-        count = len(self.nodes())
-        return Content("null" if presence == "null" else "not set" if presence == "absent" else f"{count}")
+        texts = {"null": "null", "absent": "not set", "there": str(len(self.node.entries))}
+        return Content(texts[self.node.presence])
 
     @on(AddLine.Pressed)
     def _add(self, event: AddLine.Pressed) -> None:
@@ -327,7 +314,7 @@ class ListBlock(Block):
 
     def add(self) -> None:
         """Add an item at the end and focus it."""
-        field_widget = self.child_widget(self.add_node())
+        field_widget = self.child_widget(self.node.add().node)
         body = self.body
         mounting = body.mount(field_widget, before=len(body.children) - 1)
         self.refresh_state()
@@ -337,16 +324,14 @@ class ListBlock(Block):
     def move_item(self, field_widget: FieldWidget, step: int) -> None:
         """Move an item's node and widget by `step`, or remove them if `step` is 0."""
         body = self.body
-        node = self.node
-        assert isinstance(node, ArrayNode | MapNode)
         if step == 0:
             index = body.children.index(field_widget)
-            node.remove(field_widget.node)
+            self.node.remove(field_widget.node)
             field_widget.remove()
             remaining = [child for child in body.children if child is not field_widget]
             target = remaining[min(index, len(remaining) - 1)]
             self.call_after_refresh(_focus, target)
-        elif node.move(field_widget.node, step):
+        elif self.node.move(field_widget.node, step):
             index = body.children.index(field_widget)
             if step < 0:
                 body.move_child(field_widget, before=index - 1)
@@ -358,30 +343,6 @@ class ListBlock(Block):
                 child.refresh_state()
         self.refresh_state()
         self.post_message(self.Edited(self))
-
-
-class ArrayBlock(ListBlock):
-    """An array of items."""
-
-    node: ArrayNode
-
-    def add_node(self) -> Node:
-        return self.node.add()
-
-    def item_name(self) -> str:
-        return self.node.field.item.title or "an item"
-
-
-class MapBlock(ListBlock):
-    """A map of names to values."""
-
-    node: MapNode
-
-    def add_node(self) -> Node:
-        return self.node.add().node
-
-    def item_name(self) -> str:
-        return "a name and value"
 
 
 class ChoiceBlock(Block):

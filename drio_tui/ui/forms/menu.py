@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from drio_tui.schema.fields import MISSING
 from drio_tui.schema.form import has_secret, to_fields, to_json
-from drio_tui.schema.lists import ArrayNode, MapNode
+from drio_tui.schema.lists import EntriesNode
 from drio_tui.schema.nodes import Node
 from drio_tui.schema.value_nodes import JsonNode, SecretNode
 from drio_tui.ui.dialogs.select_dialog import Choice
@@ -23,7 +23,7 @@ def menu_items(field_widget: FieldWidget) -> list[Choice[str]]:
     """Return the menu of a field, for `run_menu_item`: only items that would change something."""
     node = field_widget.node
     items: list[Choice[str]] = []
-    if isinstance(node, ArrayNode | MapNode):
+    if isinstance(node, EntriesNode):
         items.append(Choice("add", "Add one"))
     if node.is_changed:
         items.append(Choice("reset", "Reset", "to how it was"))
@@ -99,7 +99,7 @@ def _enclosing_item(field_widget: FieldWidget) -> FieldWidget | None:
     node: Node | None = field_widget.node
     if field_widget.is_item:
         return field_widget
-    while node is not None and not isinstance(node.parent, ArrayNode | MapNode):
+    while node is not None and not isinstance(node.parent, EntriesNode):
         node = node.parent
     if node is None:
         return None
