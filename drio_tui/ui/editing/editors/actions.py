@@ -344,20 +344,9 @@ class ActionsEditor(Editor):
                         row.reload()
                 self.replace_form()
 
-    def on_schema_form_changed(self, event: SchemaForm.Changed) -> None:
-        event.stop()
-        self.mark_changed()
-
-    def on_schema_form_submitted(self, event: SchemaForm.Submitted) -> None:
-        event.stop()
-        self.post_message(self.SaveWanted(self))
-
     def on_schema_form_new_wanted(self, event: SchemaForm.NewWanted) -> None:
         event.stop()
         self.post_message(self.NewWanted(self, "tool", f"actions.{self.selected}.targetToolId", event.name))
-
-    def action_save(self) -> None:
-        self.post_message(self.SaveWanted(self))
 
 
 def _action_field_of(context: EditorContext) -> Field:

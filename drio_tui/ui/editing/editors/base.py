@@ -17,6 +17,7 @@ from drio_tui.api.models import changes
 from drio_tui.schema.fields import SchemaReader
 from drio_tui.schema.resolve import Json
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.run_history import RunHistory
@@ -54,6 +55,16 @@ class EditorContext:
             self._samples[tool] = None
 
 
+class _EditorMessage(Message):
+    def __init__(self, editor: Editor) -> None:
+        super().__init__()
+        self.editor = editor
+
+    @property
+    def control(self) -> Editor:
+        return self.editor
+
+
 class Editor(Widget):
     """Edits some properties of a resource.
 
@@ -66,44 +77,21 @@ class Editor(Widget):
     properties: ClassVar[tuple[str, ...]] = ()
     """The properties of the resource that it edits; it never changes others."""
 
-    class Changed(Message):
+    class Changed(_EditorMessage):
         """Something was edited."""
 
-        def __init__(self, editor: Editor) -> None:
-            super().__init__()
-            self.editor = editor
-
-        @property
-        def control(self) -> Editor:
-            return self.editor
-
-    class SaveWanted(Message):
+    class SaveWanted(_EditorMessage):
         """The user asked to save while in this editor."""
 
-        def __init__(self, editor: Editor) -> None:
-            super().__init__()
-            self.editor = editor
-
-        @property
-        def control(self) -> Editor:
-            return self.editor
-
-    class NewWanted(Message):
+    class NewWanted(_EditorMessage):
         """The user wants a new resource of `kind` to refer to at `path`; call `set_reference(path, id)` once it exists.
 
         `name` is the name to give it, empty if none was typed.
         """
 
         def __init__(self, editor: Editor, kind: str, path: str, name: str = "") -> None:
-            super().__init__()
-            self.name = name
-            self.editor = editor
-            self.kind = kind
-            self.path = path
-
-        @property
-        def control(self) -> Editor:
-            return self.editor
+            super().__init__(editor)
+            self.kind, self.path, self.name = kind, path, name
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -208,6 +196,17 @@ class Editor(Widget):
     def show(self) -> None:
         """Show the current state."""
         raise NotImplementedError
+
+    def action_save(self) -> None:
+        self.post_message(self.SaveWanted(self))
+
+    def on_schema_form_changed(self, event: SchemaForm.Changed) -> None:
+        event.stop()
+        self.mark_changed()
+
+    def on_schema_form_submitted(self, event: SchemaForm.Submitted) -> None:
+        event.stop()
+        self.action_save()
 
     def mark_changed(self) -> None:
         """Show a change that the user made, and post `Changed`."""

@@ -216,9 +216,6 @@ class BindingEditor(Editor):
         self.binding = None
         self.mark_changed()
 
-    def action_save(self) -> None:
-        self.post_message(self.SaveWanted(self))
-
 
 def difference(binding: Mapping[str, Any] | None, operation: Resource, schemas: Mapping[str, Any]) -> Iterator[Content]:
     """Yield what changed in an operation since a tool was bound to it, if `schemas` has the schema of that time."""

@@ -230,9 +230,6 @@ class ChainEditor(Editor):
             self.next_tools.append(id)
             self.mark_changed()
 
-    def action_save(self) -> None:
-        self.post_message(self.SaveWanted(self))
-
 
 def _editor_of(widget: OptionList) -> ChainEditor:
     return next(node for node in widget.ancestors if isinstance(node, ChainEditor))

@@ -210,11 +210,3 @@ class FormEditor(Editor):
             self.form.redraw(row, row.node)  # this posts `Changed`
         else:
             self.mark_changed()
-
-    def on_schema_form_changed(self, event: SchemaForm.Changed) -> None:
-        event.stop()
-        self.mark_changed()
-
-    def on_schema_form_submitted(self, event: SchemaForm.Submitted) -> None:
-        event.stop()
-        self.post_message(self.SaveWanted(self))

@@ -375,9 +375,6 @@ class WidgetEditor(Editor):
                 self.context.drop_sample(self.selected.get("toolId"))
             self.show()
 
-    def action_save(self) -> None:
-        self.post_message(self.SaveWanted(self))
-
 
 def _duplicates(names: list[str]) -> set[str]:
     """Return the names that occur more than once."""
