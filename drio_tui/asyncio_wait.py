@@ -1,9 +1,14 @@
-"""Waiting for work that must not be left half done on cancellation: starting or ending a process, writing a file."""
+"""Waiting for work that must not be left half done (starting a process, writing a file), or that may never end."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def wait_until_done(task: asyncio.Future[Any]) -> asyncio.CancelledError | None:
@@ -19,3 +24,31 @@ async def wait_until_done(task: asyncio.Future[Any]) -> asyncio.CancelledError |
         except asyncio.CancelledError as error:
             cancelled = error
     return cancelled
+
+
+async def in_daemon_thread(name: str, call: Callable[[], T]) -> T:
+    """Return the result of `call`, which runs in a thread called `name`; the program can exit while it runs."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def set_result(result: Any, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def work() -> None:
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            result = call()
+        except BaseException as raised:  # noqa: BLE001 - raised again in the waiting task, whatever it is
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: nothing waits for the result
+            loop.call_soon_threadsafe(set_result, result, error)
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    outcome: T = await future
+    return outcome

@@ -8,7 +8,8 @@ passed to widgets with markup disabled.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 _ELLIPSIS = "…"
 _UNITS = (
@@ -116,3 +117,9 @@ def did_you_mean(wanted: str, known: Iterable[object]) -> str:
     names = {name.casefold(): name for name in known if isinstance(name, str) and name}
     matches = [one_line(names[match], 80) for match in get_close_matches(wanted.casefold(), names, n=3, cutoff=0.6)]
     return f"Did you mean {' or '.join(matches)}?" if matches else ""
+
+
+def text_of(raw: Mapping[str, Any], name: str) -> str:
+    """Return a property if it is a string, else an empty string; not sanitized."""
+    value = raw.get(name)
+    return value if isinstance(value, str) else ""

@@ -12,10 +12,10 @@ import contextlib
 import hashlib
 import json
 import secrets
-import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from drio_tui.asyncio_wait import in_daemon_thread
 from drio_tui.auth.errors import StoreFailed
 from drio_tui.text import duration, one_line
 
@@ -82,7 +82,9 @@ class OsKeyringBackend:
             if self._broken is not None:
                 raise self._broken
             try:
-                outcome = await asyncio.wait_for(_in_daemon_thread(lambda: call(self._backend())), self._limit)
+                outcome = await asyncio.wait_for(
+                    in_daemon_thread("drio-tui keyring", lambda: call(self._backend())), self._limit
+                )
                 if self._warning:
                     self._notify(self._warning)
                 return outcome
@@ -191,30 +193,3 @@ def _error_text(error: BaseException, secret: str) -> str:
     if secret and (secret in str(error) or (len(text) > 40 and any(c in text for c in '{"'))):
         text = ""  # some backends quote the secret in their errors
     return f"{type(error).__name__}{': ' + text if text else ''}"
-
-
-async def _in_daemon_thread(call: Callable[[], _T]) -> _T:
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-
-    def set_result(result: Any, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-
-    def work() -> None:
-        result: Any = None
-        error: BaseException | None = None
-        try:
-            result = call()
-        except BaseException as raised:  # noqa: BLE001 - raised again in the waiting task, whatever it is
-            error = raised
-        with contextlib.suppress(RuntimeError):  # the event loop is closed: nothing waits for the result
-            loop.call_soon_threadsafe(set_result, result, error)
-
-    threading.Thread(target=work, name="drio-tui keyring", daemon=True).start()
-    outcome: _T = await future
-    return outcome

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from drio_tui.text import text_of
+
 Object = dict[str, Any]
 
 
@@ -115,12 +117,6 @@ def part_text(part: Any) -> str:
         return text_of(resource, "text") or f"[resource {text_of(resource, 'uri')}]"
     description = text_of(item, "mimeType") or text_of(item, "uri")
     return f"[{' '.join(filter(None, (content_type or 'content', description)))}]"
-
-
-def text_of(raw: Mapping[str, Any], name: str) -> str:
-    """Return a property if it is a string, else the empty string."""
-    value = raw.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def _object(value: Any) -> Object:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from drio_tui.text import text_of
 from drio_tui.workspace.lint.import_source import title_of
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ class ExistingResources:
         candidates = [
             raw
             for raw in self.integrations
-            if _same_url(_text(raw, "baseUrl"), base_url)
+            if _same_url(text_of(raw, "baseUrl"), base_url)
             and title_of(raw) in ("", title)
-            and (not name or _text(raw, "name") == name)
+            and (not name or text_of(raw, "name") == name)
         ]
         return next((raw for raw in candidates if title_of(raw)), candidates[0] if candidates else None)
 
@@ -56,7 +57,7 @@ class ExistingResources:
         return [
             raw
             for raw in self.operations
-            if (_text(raw, "integrationId") or self.under.get(_text(raw, "id"), "")) == id
+            if (text_of(raw, "integrationId") or self.under.get(text_of(raw, "id"), "")) == id
         ]
 
     def tools_by_operation(self) -> dict[str, Raw]:
@@ -80,7 +81,7 @@ class ExistingResources:
         for match_key in (_exact, _loose):
             by_call: dict[tuple[str, str], list[Raw]] = {}
             for raw in unmatched:
-                by_call.setdefault(match_key(_text(raw, "method"), _text(raw, "path")), []).append(raw)
+                by_call.setdefault(match_key(text_of(raw, "method"), text_of(raw, "path")), []).append(raw)
             for id, call in calls.items():
                 candidates = by_call.get(match_key(*call)) if id not in matched else None
                 if candidates:
@@ -125,8 +126,3 @@ def _exact(method: str, path: str) -> tuple[str, str]:
 
 def _loose(method: str, path: str) -> tuple[str, str]:
     return method.upper(), _STYLE.sub("{}", _NAMES.sub("{}", path.replace(" ", "%20")))
-
-
-def _text(raw: Raw, name: str) -> str:
-    value = raw.get(name)
-    return value if isinstance(value, str) else ""

@@ -6,11 +6,9 @@ References to other documents are never followed, so nothing else is read from d
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import stat
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from drio_tui import __version__
 from drio_tui.api.errors import DrioError
+from drio_tui.asyncio_wait import in_daemon_thread
 from drio_tui.openapi_import.errors import ImportFailed
 from drio_tui.storage.files import os_error_text
 from drio_tui.text import duration, one_line
@@ -117,29 +116,8 @@ def _from_file(where: str, report: Progress) -> Source:
 
 async def _from_stream() -> bytes:
     """Read all of standard input. It may never end, so it is read in a daemon thread, which does not delay the exit."""
-    loop = asyncio.get_running_loop()
-    result: asyncio.Future[bytes] = loop.create_future()
-
-    def set_result(data: bytes, error: Exception | None) -> None:
-        if result.done():
-            return
-        if error is not None:
-            result.set_exception(error)
-        else:
-            result.set_result(data)
-
-    def work() -> None:
-        data, error = b"", None
-        try:
-            data = _all_of_stream()
-        except (OSError, ValueError) as failure:
-            error = failure
-        with contextlib.suppress(RuntimeError):  # the event loop is closed
-            loop.call_soon_threadsafe(set_result, data, error)
-
-    threading.Thread(target=work, name="standard input", daemon=True).start()
     try:
-        data = await result
+        data = await in_daemon_thread("standard input", _all_of_stream)
     except (OSError, ValueError) as error:
         raise ImportFailed(f"Standard input cannot be read: {_reason(error)}.") from error
     if len(data) > LARGEST:

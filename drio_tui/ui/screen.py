@@ -184,6 +184,12 @@ class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
         """Remove this screen from the app's watchers: Textual keeps them until the next change of the reactive."""
         forget_watchers(self.app, self)
 
+    @property
+    def account_key(self) -> tuple[str, str | None] | None:
+        """The base URL and the account of the session: what is shown is theirs."""
+        session = self.drio.session
+        return (session.base_url, session.account) if session else None
+
     def _session_changed(self) -> None:
         self.session_changed()
 

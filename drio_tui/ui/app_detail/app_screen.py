@@ -129,7 +129,7 @@ class AppScreen(DrioScreen[None]):
     def on_mount(self) -> None:
         super().on_mount()
         self.watch(self.app, "status", self._update_note)
-        self._opened_by = self._session_key()
+        self._opened_by = self.account_key
         self.outline = TreeModel(self.snapshot)
         self.tree_view.focus()
         self.action_refresh()
@@ -151,7 +151,7 @@ class AppScreen(DrioScreen[None]):
 
     def session_changed(self) -> None:
         """Read the app again if account and server are the same; else close, since the data is the old account's."""
-        if self._session_key() == self._opened_by:
+        if self.account_key == self._opened_by:
             self.actions.forbidden.clear()  # a new sign-in may allow more
             self.action_refresh()
             return
@@ -161,10 +161,6 @@ class AppScreen(DrioScreen[None]):
     def on_screen_resume(self) -> None:
         if self.snapshot.added:
             self.action_refresh()
-
-    def _session_key(self) -> tuple[str, str | None] | None:
-        session = self.drio.session
-        return (session.base_url, session.account) if session else None
 
     # -- reading ----------------------------------------------------------------------------------
 

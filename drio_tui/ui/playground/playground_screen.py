@@ -162,7 +162,7 @@ class PlaygroundScreen(DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._opened_by = self._session_key()
+        self._opened_by = self.account_key
         self.show_status(Content.styled("◌ reading…", "$text-warning"))
         self._load()
 
@@ -199,15 +199,11 @@ class PlaygroundScreen(DrioScreen[None]):
 
     def session_changed(self) -> None:
         """Read the app again if account and server are the same; else close, since the data is the old account's."""
-        if self._session_key() == self._opened_by:
+        if self.account_key == self._opened_by:
             self._load()
             return
         self.cancel_requests()
         self.dismiss()
-
-    def _session_key(self) -> tuple[str, str | None] | None:
-        session = self.drio.session
-        return (session.base_url, session.account) if session else None
 
     async def on_playground_screen_ready(self, message: Ready) -> None:
         first = self.snapshot is None

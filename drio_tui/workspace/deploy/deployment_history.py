@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.errors import DrioError, NotDrio, OutcomeUnknown
 from drio_tui.api.resource_type import path_of
+from drio_tui.text import text_of
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -73,11 +74,7 @@ def _earlier(raw: dict[str, Any]) -> Deployment:
         value = raw.get(name)
         return value if isinstance(value, int) else 0
 
-    def text(name: str) -> str:
-        value = raw.get(name)
-        return value if isinstance(value, str) else ""
-
     return Deployment(
-        text("version"), text("deployedAt"), raw.get("live") is True, text("restoredFrom"), number("tools"),
-        number("widgets"),
+        text_of(raw, "version"), text_of(raw, "deployedAt"), raw.get("live") is True, text_of(raw, "restoredFrom"),
+        number("tools"), number("widgets"),
     )  # fmt: skip

@@ -24,7 +24,6 @@ from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.group_widgets import AddLine
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.widgets.sanitize import sanitize_line
-from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run import mapping
 from drio_tui.workspace.run.schema_examples import sample_of
 
@@ -149,11 +148,6 @@ class ActionsEditor(Editor):
 
     def on_mount(self) -> None:
         self.replace_form()
-
-    def load(self, raw: Mapping[str, Any] | None, snapshot: Snapshot, context: EditorContext | None = None) -> None:
-        super().load(raw, snapshot, context)
-        if self.is_mounted:
-            self.replace_form()
 
     def apply_errors(self, errors: Iterable[FieldError]) -> list[FieldError]:
         left = super().apply_errors(errors)

@@ -113,6 +113,7 @@ class Editor(Widget):
         self.reset()
         if self.is_mounted:
             self.show()
+            self.replace_form()
 
     def update_resource(self, resource: Mapping[str, Any]) -> None:
         """Take over from `resource` the properties that are edited elsewhere; those of this editor stay as they are."""
@@ -196,6 +197,9 @@ class Editor(Widget):
     def show(self) -> None:
         """Show the current state."""
         raise NotImplementedError
+
+    def replace_form(self) -> None:
+        """Replace the form, if it has one, after another resource was loaded."""
 
     def action_save(self) -> None:
         self.post_message(self.SaveWanted(self))

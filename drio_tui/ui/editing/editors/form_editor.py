@@ -20,7 +20,6 @@ from drio_tui.ui.editing.editors.base import Editor, EditorContext, Notes
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.widgets.sanitize import sanitize_line
-from drio_tui.workspace.model.snapshot import Snapshot
 
 
 def field_for(
@@ -137,11 +136,6 @@ class FormEditor(Editor):
     def form(self) -> SchemaForm:
         """The form on the screen."""
         return self.query_one(SchemaForm)
-
-    def load(self, raw: Mapping[str, Any] | None, snapshot: Snapshot, context: EditorContext | None = None) -> None:
-        super().load(raw, snapshot, context)
-        if self.is_mounted:
-            self.replace_form()
 
     def replace_form(self) -> None:
         """Replace the form by one for the current model."""
