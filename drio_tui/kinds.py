@@ -36,6 +36,11 @@ class Reference:
         """Yield the concrete path (`actions[2].targetToolId`) and the id of each reference in `raw`."""
         yield from _ids_at(raw, self.path.split("."), "")
 
+    def replaced(self, raw: Mapping[str, Any], new: Mapping[str, str]) -> dict[str, Any]:
+        """Return a copy of `raw` in which each id in this reference that is in `new` is replaced by its value."""
+        result: dict[str, Any] = _replace_at(dict(raw), self.path.split("."), new)
+        return result
+
 
 @dataclass(frozen=True, slots=True)
 class Kind(ResourceType[T]):
@@ -208,3 +213,18 @@ def _ids_at(value: Any, steps: list[str], path: str) -> Iterator[tuple[str, str]
                 yield from _ids_at(item, rest, f"{inner_path}[{index}]")
     else:
         yield from _ids_at(inner, rest, inner_path)
+
+
+def _replace_at(value: Any, steps: list[str], new: Mapping[str, str]) -> Any:
+    """Return `value` with the ids at the path `steps` replaced; what is not on the path stays the same object."""
+    if not steps:
+        return new.get(value, value) if isinstance(value, str) else value
+    name = steps[0].removesuffix("[]")
+    if not isinstance(value, Mapping) or name not in value:
+        return value
+    inner = value[name]
+    if not steps[0].endswith("[]"):
+        inner = _replace_at(inner, steps[1:], new)
+    elif isinstance(inner, list):
+        inner = [_replace_at(item, steps[1:], new) for item in inner]
+    return {**value, name: inner}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,9 +15,9 @@ from drio_tui.cli.read import find_app
 from drio_tui.kinds import KINDS, OPERATION, Kind
 from drio_tui.session import Session, command_session
 from drio_tui.text import one_line
+from drio_tui.workspace.model.snapshot import KIND_ORDER, Resource, Snapshot
 
 if TYPE_CHECKING:
-    from drio_tui.workspace.model.snapshot import Resource, Snapshot
     from drio_tui.workspace.saving.saver import Saver
 
 _GLOB_CHARACTERS = frozenset("*?[")
@@ -38,20 +38,19 @@ class OpenedApp:
 
 
 @asynccontextmanager
-async def opened_app(app: str, options: dict[str, Any]) -> AsyncIterator[OpenedApp]:
+async def opened_app(app: str, options: dict[str, Any], kinds: Container[str] = KIND_ORDER) -> AsyncIterator[OpenedApp]:
     """Provide the app with the id, slug or name `app`, read as a whole; `options` are the connection options.
 
-    Raises the error of a part that cannot be read: nothing may be changed by a partial view of an app.
+    Raises the error of a part of `kinds` that cannot be read: nothing may be changed by a partial view of an app.
     """
     from drio_tui.workspace.model.loader import load_app
-    from drio_tui.workspace.model.snapshot import Snapshot
 
     async with command_session(**connection_of(options), notice=info) as session:
         snapshot = Snapshot(await find_app(session.client, app))
         await load_app(session.client, snapshot.app_id, snapshot.apply)
-        for part in snapshot.parts.values():
-            for error in part.failures.values():
-                raise error
+        for kind, part in snapshot.parts.items():
+            if kind in kinds and part.failures:
+                raise next(iter(part.failures.values()))
         yield OpenedApp(session, snapshot, saver_of(session))
 
 

@@ -43,7 +43,7 @@ def get(app: str, kind_name: str, names: tuple[str, ...], output: str | None, as
     form = output or ("json" if as_json else "table")
 
     async def work() -> list[Resource]:
-        async with opened_app(app, options) as opened:
+        async with opened_app(app, options, {kind.name, *(["integration"] if kind.parent else [])}) as opened:
             if names:
                 return find_resources(opened.snapshot, kind, names)
             return list(opened.snapshot.resources(kind.name))

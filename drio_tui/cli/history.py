@@ -101,7 +101,7 @@ def undo(
                 return
             group = _group_to_undo(journal, id_prefix)
             if not dry_run:
-                for line in _group_lines(journal, group):
+                for line in _group_lines(journal, group) if not yes else ():
                     warn(line)
                 ask_before(f"Undo {count_of(len(group), 'change')}?", yes=yes)
                 _print_steps(app_id, await undo_group(saver, app_id, group[-1]), as_json=as_json)
@@ -206,7 +206,7 @@ def _print_steps(app_id: str, steps: Sequence[UndoStep], *, as_json: bool) -> No
     else:
         for step in steps:
             mark = style("✓", fg="green") if step.ok else style("✗", fg="red")
-            echo(mark, f" {one_line(entry_text(step.entry), 200)}")
+            echo(mark, f" {'undone' if step.ok else 'not undone'}: {one_line(entry_text(step.entry), 200)}")
             if step.problem:
                 warn(f"  {one_line(step.problem, 300)}")
             for note in step.notes:

@@ -141,8 +141,13 @@ def refuse_secret(path: PropertyPath, value: Any) -> None:
     where = _first_difference(outer, redact(outer), ())
     if where is None:
         return
-    dotted = one_line(".".join(where), 80)
-    raise UsageError(
+    raise secret_error(".".join(where))
+
+
+def secret_error(dotted: str) -> UsageError:
+    """Return the error for a secret that was given as an argument or in a file."""
+    dotted = one_line(dotted, 80)
+    return UsageError(
         f"{dotted} is a secret, and neither an argument nor a file may hold one",
         hint=f"Use --secret {dotted}, which reads it from {CREDENTIAL}, a prompt or standard input, or "
         f"--secret {dotted}=VARIABLE, which reads it from that environment variable.",

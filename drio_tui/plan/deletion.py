@@ -95,6 +95,10 @@ class DeletePlan:
         """The steps that remove references from dependents."""
         return [step for step in self.steps if step.verb == "detach"]
 
+    def links_to(self, key: ResourceKey) -> tuple[tuple[str, str, str], ...]:
+        """Return the single references to a deleted resource that the server clears."""
+        return self._links.get(key, ())
+
     def batch(self, saver: Saver, app: str) -> Batch:
         """Return the plan as a batch; one undo reverts all of it. A resource changed by others is not deleted."""
         group = journals.new_id()

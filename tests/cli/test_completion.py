@@ -167,6 +167,18 @@ async def test_the_apps_of_a_running_sandbox_are_completed(sandbox_process: Sand
     assert "acme-support" in await complete("sandbox", "restore", *where, "acme")
 
 
+async def test_the_resources_of_the_app_on_the_command_line_are_completed(sandbox_process: SandboxProcess) -> None:
+    where = ("--sandbox", "--data", str(sandbox_process.data_dir))
+    await complete(*where, "get", "acme-support", "tools", "s")
+    await until(lambda: cached() and cached()[0].get("tools"))
+    assert await complete(*where, "get", "acme-support", "tools", "show-c") == ["show-contact"]
+    assert await complete(*where, "call", "acme-support", "show-c") == ["show-contact"]
+    assert await complete(*where, "bind", "acme-support", "add-note", "helpdesk/get-t") == ["helpdesk/get-ticket"]
+    assert await complete(*where, "set", "acme-support", "tools", "show-contact", "descr") == ["description="]
+    assert await complete(*where, "get", "acme-support", "gadgets", "s") == []
+    assert await complete(*where, "get", "acme-support", "to") == ["tools"]
+
+
 async def test_a_failed_refresh_is_not_repeated_at_every_completion(drio: Drio) -> None:
     async def fail(request: Request) -> Reply:
         return Reply(500)

@@ -73,6 +73,30 @@ TRANSCRIPTS: dict[str, list[str]] = {
         f"connect {APP} --client nope",
         f"connect {APP} --endpoint string",
     ],
+    "set": [
+        f"set {COPY} tools 'list-*' description='Lists all of them. Call it first, and without arguments.' --dry-run",
+        f"set {COPY} tools 'list-*' description='Lists all of them. Call it first, and without arguments.'",
+        f"set {COPY} tools 'list-*' description='Lists all of them. Call it first, and without arguments.' --yes",
+        f"set {COPY} tools 'list-*' description='Lists all of them. Call it first, and without arguments.' --yes",
+        f"set {COPY} app branding.primaryColor='#0f172a' companyUrl=https://example.com --yes --json",
+        f"set {COPY} tool list-pets isEnabled=false --yes", f"set {COPY} tool list-pets descripton=x --yes",
+        f"set {COPY} tool list-pets", f"set {COPY} tools isEnabled:=false --yes",
+        f"set {COPY} app slug='Not A Slug' --yes",
+        f"--read-only set {COPY} tools '*' description=x --yes", f"set {APP} auth helpdesk-key config.apiKey=x --yes",
+        f"disable {COPY} tools '*' --yes", f"enable {COPY} tools list-pets --yes", f"enable {COPY} widgets '*' --yes",
+    ],
+    "add": [
+        f"add {COPY} tools name='Get a pet' description='Shows one pet.' --yes",
+        f"add {COPY} tools name='Get a pet' --json",
+        f"add {COPY} operations name=X method=GET path=/x --yes", f"add {COPY} app name=X --yes",
+        f"bind {COPY} get-a-pet nowhere/get --yes", f"chain {COPY} list-pets get-a-pet --yes",
+        f"chain {COPY} list-pets", f"delete {COPY} tools get-a-pet", f"delete {COPY} tools get-a-pet --detach --yes",
+        f"rebind {COPY} --stale --yes", f"rebind {COPY} get-a-pet --yes",
+    ],
+    "undo": [
+        f"undo {COPY} --dry-run", f"undo {COPY}", f"undo {COPY} --yes", f"undo {COPY} --yes --json",
+        f"undo {COPY} --id ffff --yes", f"--read-only undo {COPY} --yes",
+    ],
     "status": ["status", "status --json", "status --profile nope"],
     "sign-in": ["logout", "logout --all --json", "login --timeout 0", "login --base-url http://127.0.0.1:1"],
     "sandbox": [
@@ -102,6 +126,9 @@ ON_SERVER = frozenset(
         "connect-before",
         "deploy",
         "connect",
+        "set",
+        "add",
+        "undo",
     }
 )
 """Transcripts whose commands get the sandbox's URL and token."""
@@ -110,6 +137,8 @@ _VARYING = (
     (r"(?<=^process)      *\d+", "      9"),
     (r"(?<=\"at\":)[\d.]+", "0"),
     (r"(?<=\"timing\":)\{[^}]*\}", "{}"),
+    (r"(?<=\"group\":\")\w+", "GROUP"),
+    (r"(?<=\"id\":\")[0-9a-f]{16}(?=\")", "CHANGE"),
     (r"\d{8}T\d{6}-\w+", "TIME"),
     (r"^date: .*", "date: TIME"),
 )

@@ -1,0 +1,192 @@
+"""Showing what a command would change, asking, carrying it out as a plan, and printing the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from drio_tui.api.errors import DrioError
+from drio_tui.api.redact import HIDDEN
+from drio_tui.cli.common import ask_before, command_hint
+from drio_tui.cli.find import OpenedApp, reference_name
+from drio_tui.cli.output import Styled, echo, echo_json, info, style, warn
+from drio_tui.cli.render import ascii_only
+from drio_tui.kinds import APP, KINDS, Kind
+from drio_tui.plan.changes import PlanView, ResourceChange, as_dict
+from drio_tui.plan.render import PlanLine, plan_lines
+from drio_tui.schema.fields import MISSING
+from drio_tui.text import count_of, one_line
+from drio_tui.workspace.saving.merge import FieldChange, value_at, with_value
+
+if TYPE_CHECKING:
+    from drio_tui.plan.executor import Result
+    from drio_tui.plan.state import StepState
+    from drio_tui.plan.steps import Step
+    from drio_tui.workspace.model.snapshot import Snapshot
+
+_TONES: Mapping[str, Mapping[str, Any]] = {
+    "create": {"fg": "green"}, "update": {"fg": "yellow"}, "rename": {"fg": "yellow"}, "delete": {"fg": "red"},
+    "conflict": {"fg": "red", "bold": True}, "old": {"fg": "red"}, "new": {"fg": "green"}, "heading": {"bold": True},
+    "dim": {"dim": True},
+}  # fmt: skip
+_DONE = {"create": "created", "update": "changed", "delete": "deleted"}
+_INDENT = 4
+
+
+class NotAllDone(DrioError):
+    """Some changes were made, and others were not."""
+
+    title = "Not everything was done"
+    hint = "What was done stays; the same command again does the rest."
+
+
+async def carry_out(
+    opened: OpenedApp,
+    steps: Sequence[Step],
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    notes: Iterable[str] = (),
+    ids_only: bool = False,
+) -> None:
+    """Show the steps and ask, unless `yes`; carry them out as one plan that one undo takes back; print the results.
+
+    With `dry_run` they are only printed. `notes` are remarks about all of them, not sanitized. With `ids_only` what is
+    printed of a success on stdout is the id of the resource. Raises `NotAllDone` if a step is not done.
+    """
+    from drio_tui.plan.executor import Executor
+
+    changes = {step.id: change_of(step, opened.snapshot) for step in steps}
+    view = PlanView(tuple(changes.values()), notes=tuple(notes))
+    if dry_run:
+        if as_json:
+            echo_json({"app": opened.id} | as_dict(view))
+        else:
+            _print_plan(view)
+        return
+    if not steps:
+        if as_json:
+            echo_json({"app": opened.id, "group": None, "results": []})
+        else:
+            info("Nothing to change.")
+        return
+    if not yes:
+        _print_plan(view, err=True)
+        ask_before(f"Make {count_of(len(steps), 'change')}?", yes=yes)
+    executor = Executor(opened.saver, opened.id, [*steps])
+    unprinted = [*steps]
+
+    def print_results(_: Result) -> None:
+        """Print the results that have come, in the order of the steps."""
+        while not as_json and unprinted and (result := executor.result(unprinted[0])) is not None:
+            step = unprinted.pop(0)
+            state = executor.state(step)
+            _print_result(changes[step.id], result, state.fields, state.made if ids_only else None)
+
+    await executor.run(on_result=print_results)
+    if as_json:
+        shown = as_dict(view)["changes"]
+        results = [
+            change | _result_as_dict(step, executor.result(step), executor.state(step))
+            for change, step in zip(shown, steps, strict=True)
+        ]
+        echo_json({"app": opened.id, "group": executor.group, "results": results})
+    else:
+        for step in unprinted:
+            warn(f"{one_line(changes[step.id].title, 200)} was not tried")
+    for notice in journal.notices if (journal := opened.saver.journal(opened.id)) else ():
+        info(notice)
+    done = sum(result is not None and result.ok for result in executor.results)
+    if done < len(steps):
+        problem = next((one_line(result.problem, 300) for result in executor.failed), "it was stopped")
+        if len(steps) == 1:
+            raise NotAllDone(problem, title="Not done", hint="")
+        raise NotAllDone(f"{len(steps) - done} of {len(steps):,} changes were not made. The first: {problem}")
+    if not as_json and any(step.changes or step.verb != "update" for step in steps):
+        info(f"`{command_hint(f'undo {one_line(_app_name(opened.snapshot), 80)}')}` takes it back.")
+
+
+def change_of(step: Step, snapshot: Snapshot) -> ResourceChange:
+    """Return what a step changes, for the user: with the names of resources in place of their ids."""
+    kind = KINDS[step.kind]
+    resource = snapshot.resource(step.kind, step.ref) if step.ref else snapshot.app if kind is APP else None
+    name = reference_name(resource) if resource is not None else kind.label(step.body)
+    if step.verb == "delete":
+        return ResourceChange("delete", step.kind, name)
+    if step.verb == "create":
+        fields = tuple(FieldChange((key,), MISSING, value) for key, value in step.body.items())
+        if kind.parent and step.parent:
+            fields = (FieldChange((kind.parent[0],), MISSING, step.parent), *fields)
+        return ResourceChange("create", step.kind, name, _named(kind, fields, step.secret, snapshot))
+    if step.verb == "detach":
+        return ResourceChange("update", step.kind, name, note=step.about)
+    note = step.about if step.again and not step.changes else ""
+    return ResourceChange("update", step.kind, name, _named(kind, step.changes, step.secret, snapshot), note=note)
+
+
+def _named(
+    kind: Kind[Any], fields: Iterable[FieldChange], secret: Sequence[str], snapshot: Snapshot
+) -> tuple[FieldChange, ...]:
+    """Return changes with names in place of ids, and the values of `secret` (dotted paths) hidden."""
+
+    def shown(field: FieldChange, value: Any) -> Any:
+        if value is MISSING or field.dotted in secret:
+            return HIDDEN if value is not MISSING else MISSING
+        outer = with_value({}, field.path, value)
+        for reference in kind.references:
+            names = {
+                id: reference_name(target)
+                for _, id in reference.ids(outer)
+                if (target := snapshot.resource(reference.to, id)) is not None
+            }
+            outer = reference.replaced(outer, names)
+        for path in secret:
+            names_of_path = tuple(path.split("."))
+            if value_at(outer, names_of_path) is not MISSING:
+                outer = with_value(outer, names_of_path, HIDDEN)
+        return value_at(outer, field.path)
+
+    return tuple(FieldChange(field.path, shown(field, field.before), shown(field, field.after)) for field in fields)
+
+
+def _print_plan(view: PlanView, *, err: bool = False) -> None:
+    for line in plan_lines(view):
+        echo(*_styled(line), err=err)
+
+
+def _styled(line: PlanLine) -> tuple[str | Styled, ...]:
+    """Return the parts of a line of a plan, with its indent and colour."""
+    symbol = f"{line.symbol} " if line.symbol else ""
+    text = f"{symbol}{one_line(line.text)}"
+    if ascii_only():
+        text = text.replace("→", "->").replace("…", "...")
+    attributes = _TONES.get(line.tone)
+    return (" " * (_INDENT * line.indent), style(text, **attributes) if attributes else text)
+
+
+def _print_result(change: ResourceChange, result: Result, errors: Mapping[str, str], id: str | None) -> None:
+    """Print the result of a step, with the `errors` by property; with `id`, only that of a success on stdout."""
+    properties = ", ".join(field.dotted for field in change.fields) if change.action == "update" else ""
+    title = one_line(change.title, 200)
+    detail = one_line(f": {properties}" if properties else f": {change.note}" if change.note else "", 200)
+    if not result.ok:
+        warn(style("x" if ascii_only() else "✗", fg="red"), f" {title}{detail}")
+        warn(f"  {one_line(result.problem, 400)}")
+        for path, message in errors.items():
+            warn(f"  {one_line(path, 80)}: {one_line(message, 200)}")
+    elif id:
+        echo(one_line(id, 300))
+        info(f"{_DONE[change.action].capitalize()} {title}.")
+    else:
+        echo(style("ok" if ascii_only() else "✓", fg="green"), f" {_DONE[change.action]} {title}{detail}")
+
+
+def _result_as_dict(step: Step, result: Result | None, state: StepState) -> dict[str, Any]:
+    problem = "it was not tried" if result is None else result.problem
+    id = state.made or (None if step.verb == "create" else step.ref)
+    return {"id": id, "done": result is not None and result.ok, "problem": problem or None, "errors": state.fields}
+
+
+def _app_name(snapshot: Snapshot) -> str:
+    return snapshot.app.text("slug") or snapshot.app_id if snapshot.app else snapshot.app_id
