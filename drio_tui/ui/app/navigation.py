@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from textual.app import App
 from textual.screen import Screen
 
 from drio_tui.ui.base.connection import Connection
+from drio_tui.ui.base.context import ConfirmOptions
 from drio_tui.ui.base.messages import SignInWanted
 from drio_tui.ui.base.textual_internals import all_screens, make_command_palette, mode_of
 from drio_tui.ui.screen import DrioScreen
@@ -175,19 +176,9 @@ class Navigator:
 
     # -- leaving ----------------------------------------------------------------------------------
 
-    async def confirm(
-        self,
-        title: str,
-        body: str = "",
-        *,
-        agree: str = "Yes",
-        name: str | None = None,
-        danger: bool = True,
-        ctrl_s: bool = True,
-    ) -> bool:
-        """Show a `ConfirmScreen` (the options are the same) from a worker; return whether the user agreed."""
-        screen = make_screen("confirm", title, body, agree=agree, name=name, danger=danger, ctrl_s=ctrl_s)
-        return bool(await self._app.push_screen_wait(screen))
+    async def confirm(self, title: str, body: str = "", **options: Unpack[ConfirmOptions]) -> bool:
+        """Show a `ConfirmScreen` from a worker; return whether the user agreed."""
+        return bool(await self._app.push_screen_wait(make_screen("confirm", title, body, **options)))
 
     def back(self) -> None:
         """Go back one screen, if there is one below in this area; ask first when something would be lost."""

@@ -6,7 +6,7 @@ With them nothing has to import the app, or the screen that it belongs to.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, Unpack
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
+class ConfirmOptions(TypedDict, total=False):
+    """The options of a `ConfirmScreen`, which documents them."""
+
+    agree: str
+    name: str | None
+    danger: bool
+    ctrl_s: bool
+
+
 class Navigation(Protocol):
     """How screens are opened and left; `Navigator` documents the methods."""
 
-    async def confirm(
-        self,
-        title: str,
-        body: str = ...,
-        *,
-        agree: str = ...,
-        name: str | None = ...,
-        danger: bool = ...,
-        ctrl_s: bool = ...,
-    ) -> bool: ...
+    async def confirm(self, title: str, body: str = ..., **options: Unpack[ConfirmOptions]) -> bool: ...
 
     def back(self) -> None: ...
 
