@@ -58,9 +58,10 @@ def settle(root: Path) -> None:
 
 async def sign_in() -> None:
     """Create a profile with its tokens in a file, and the client registration for it."""
-    from drio_tui.auth.client_store import Client, ClientRegistrationStore
+    from drio_tui.auth.clients import Client, ClientBook
+    from drio_tui.auth.store import Vault
+
     from drio_tui.auth.profiles import Profile, Profiles
-    from drio_tui.auth.token_store import Vault
     from drio_tui.auth.tokens import TokenSet
 
     origin = BASE_URL.removesuffix("/api/v1")
@@ -72,24 +73,25 @@ async def sign_in() -> None:
     place = await Vault(insecure=True).save(profile, tokens)
     assert place == "file", place
     Profiles.load().add(profile)
-    ClientRegistrationStore().add(Client("client-of-the-fixture", origin, ("http://127.0.0.1/callback",), time.time()))
+    ClientBook().add(Client("client-of-the-fixture", origin, ("http://127.0.0.1/callback",), time.time()))
 
 
 async def work_in_the_program() -> str:
     """Use the program on the sandbox, and return the id of the app."""
+    from drio_tui.guide.drafts import Keeper
+    from drio_tui.guide.execute import Executor
+    from drio_tui.ui.options import LaunchOptions
+    from drio_tui.ui.saving import saver_of
+    from drio_tui.workspace.deployed import Records
+    from drio_tui.workspace.deploying import Deployed, deploy
+    from drio_tui.workspace.journal import Journal
+    from drio_tui.workspace.outcomes import Edit, succeeded
+    from drio_tui.workspace.undo import undo_last
+
     from drio_tui.kinds import APP, TOOL, WIDGET
-    from drio_tui.plan.undo import undo_last
-    from drio_tui.ui.app.drio_app import DrioApp
-    from drio_tui.ui.base.launch_options import LaunchOptions
-    from drio_tui.ui.base.services import saver_of
-    from drio_tui.wizard.draft_store import DraftSession
-    from drio_tui.wizard.executor import Executor
-    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
-    from drio_tui.workspace.deploy.deployer import Deployed, deploy
-    from drio_tui.workspace.saving import journal as journals
-    from drio_tui.workspace.saving.journal import Journal
-    from drio_tui.workspace.saving.save_result import Edit, succeeded
-    from drio_tui.workspace.saving.saver import Saver
+    from drio_tui.ui.app import DrioApp
+    from drio_tui.workspace import journal as journals
+    from drio_tui.workspace.saving import Saver
     from tests.ui.driving import open_first_app, show, until
 
     class Killed(Journal):
@@ -123,7 +125,7 @@ async def work_in_the_program() -> str:
         await save(search, name="Undone at once")
         assert [step.ok for step in await undo_last(saver, app)] == [True]
         await save(note, description="Adds a note to a contact.")
-        deployed = await deploy(saver, app, DeployRecordStore(program.backend.base_url, app), lambda _: None)
+        deployed = await deploy(saver, app, Records(program.backend.base_url, app), lambda _: None)
         assert isinstance(deployed, Deployed), deployed
         count = {"name": "Count Contacts", "description": "Counts them.", "binding": bound}
         assert succeeded(await saver.create(TOOL, app, count))
@@ -139,9 +141,7 @@ async def work_in_the_program() -> str:
 
         # The playground: a run, and its result as the sample of the widget.
         program.open_tool(app, show_contact["id"])
-        await until(
-            pilot, lambda: type(program.screen).__name__ == "PlaygroundScreen" and program.screen.form is not None
-        )
+        await until(pilot, lambda: type(program.screen).__name__ == "TryScreen" and program.screen.form is not None)
         await pilot.press(*"con_1002", "ctrl+r")
         await until(pilot, lambda: not program.screen.busy and program.screen.run_shown is not None)
         assert not program.screen.run_shown.failed, program.screen.run_shown
@@ -151,11 +151,11 @@ async def work_in_the_program() -> str:
 
         # A wizard that is left halfway, with a custom name and without one of the tools.
         apps = await show(pilot, "apps")
-        await until(pilot, lambda: apps.resources)
+        await until(pilot, lambda: apps.things)
         await pilot.press("n")
-        await until(pilot, lambda: type(program.screen).__name__ == "WizardScreen")
+        await until(pilot, lambda: type(program.screen).__name__ == "GuideScreen")
         guide = program.screen
-        await until(pilot, lambda: guide.taken is not None and guide._page is not None and guide._page.resources)
+        await until(pilot, lambda: guide.taken is not None and guide._page is not None and guide._page.things)
         guide._page.rows.choose("support")
         while guide._on != "tools":
             here = guide._on
@@ -171,18 +171,18 @@ async def work_in_the_program() -> str:
         await until(pilot, lambda: program.screen is not guide)
 
         # Another wizard that was interrupted while it created the app: one of its two new tools exists.
-        draft_session = DraftSession.begin("sandbox", program.backend.base_url)
-        draft_session.draft.choose((await client.template("support")).raw)
-        draft_session.draft.basics.update(name="Day desk", slug="day-desk")
+        keeper = Keeper.begin("sandbox", program.backend.base_url)
+        keeper.draft.choose((await client.template("support")).raw)
+        keeper.draft.basics.update(name="Day desk", slug="day-desk")
         for name in ("First", "Second"):
-            draft_session.draft.add("tool", {"name": name, "description": f"The {name.lower()} one."})
-        executor = Executor(saver, draft_session.draft, draft_session.save, pause=0)
+            keeper.draft.add("tool", {"name": name, "description": f"The {name.lower()} one."})
+        executor = Executor(saver, keeper.draft, keeper.save, pause=0)
         executor.replan()
         await executor.run("read")
         await executor.run(next(step.id for step in executor.steps if executor.state(step).state == "todo"))
         assert not executor.failed, executor.failed
         assert not executor.done
-        draft_session.close()
+        keeper.close()
 
         # The theme is changed, and a tool's form with unsaved changes is open when the terminal hangs up.
         program.theme = "nord"
@@ -200,11 +200,12 @@ async def work_in_the_program() -> str:
 
 async def change_at_localhost(app: str) -> None:
     """Make a change at `localhost`, another name for this machine; its journal is named after it."""
+    from drio_tui.workspace.journal import Journal
+    from drio_tui.workspace.outcomes import Edit, succeeded
+
     from drio_tui.kinds import TOOL
     from drio_tui.session import connected
-    from drio_tui.workspace.saving.journal import Journal
-    from drio_tui.workspace.saving.save_result import Edit, succeeded
-    from drio_tui.workspace.saving.saver import Saver
+    from drio_tui.workspace.saving import Saver
 
     async with connected(base_url=LOCALHOST) as session:
         saver = Saver(session.client, lambda one: Journal(session.profile, session.base_url, one))
