@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from drio_tui.workspace.saving.merge import FieldChange, value_at, with_value
 
 if TYPE_CHECKING:
     from drio_tui.plan.executor import Result
+    from drio_tui.plan.record import PlanSession
     from drio_tui.plan.state import StepState
     from drio_tui.plan.steps import Step
     from drio_tui.workspace.model.snapshot import Snapshot
@@ -74,7 +77,8 @@ async def carry_out(
     if not yes:
         _print_plan(view, err=True)
         ask_before(f"Make {count_of(len(steps), 'change')}?", yes=yes)
-    executor = Executor(opened.saver, opened.id, [*steps])
+    session = await _kept_plan(opened, steps)
+    executor = session.executor(opened.saver) if session else Executor(opened.saver, opened.id, [*steps])
     unprinted = [*steps]
 
     def print_results(_: Result) -> None:
@@ -84,7 +88,11 @@ async def carry_out(
             state = executor.state(step)
             _print_result(changes[step.id], result, state.fields, state.made if ids_only else None)
 
-    await executor.run(on_result=print_results)
+    try:
+        await executor.run(on_result=print_results)
+    finally:
+        if session is not None:
+            session.close(forget=not any(executor.state(step).maybe for step in steps))
     if as_json:
         shown = as_dict(view)["changes"]
         results = [
@@ -105,6 +113,33 @@ async def carry_out(
         raise NotAllDone(f"{len(steps) - done} of {len(steps):,} changes were not made. The first: {problem}")
     if not as_json and any(step.changes or step.verb != "update" for step in steps):
         info(f"`{command_hint(f'undo {one_line(_app_name(opened.snapshot), 80)}')}` takes it back.")
+
+
+async def _kept_plan(opened: OpenedApp, steps: Sequence[Step]) -> PlanSession | None:
+    """Return a plan that is kept in a file while it is carried out; None if it creates nothing, or cannot be kept.
+
+    If the same command was killed after it had sent a create, its plan goes on: the resource is looked up first. Other
+    steps read their resource anyway.
+    """
+    if all(step.verb != "create" for step in steps):
+        return None
+    from drio_tui.plan.record import PlanRecord, PlanSession, load_records, without_step_secrets
+
+    profile, server = opened.session.profile, opened.session.server_id
+    wanted = [without_step_secrets(step) for step in steps]
+
+    def open_session() -> PlanSession | None:
+        for record in load_records(profile, server).records:
+            if record.app == opened.id and [without_step_secrets(step) for step in record.steps] == wanted:
+                with contextlib.suppress(OSError, ValueError):
+                    session = PlanSession.resume(record.id)
+                    session.record.steps = tuple(steps)  # with the secrets
+                    return session
+        with contextlib.suppress(OSError):
+            return PlanSession.begin(PlanRecord(profile, server, opened.id, steps[0].about, tuple(steps)))
+        return None
+
+    return await asyncio.to_thread(open_session)
 
 
 def change_of(step: Step, snapshot: Snapshot) -> ResourceChange:

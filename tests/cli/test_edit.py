@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import pty
+import re
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +29,14 @@ def requests_of(result: CommandResult) -> list[dict[str, Any]]:
     """The results of a command that was called with --json."""
     results: list[dict[str, Any]] = result.json["results"]
     return results
+
+
+async def forwarded(upstream: httpx.AsyncClient, request: Request) -> Reply:
+    """Return the response of a sandbox to a request that a proxy got."""
+    headers = {name: value for name, value in request.headers.items() if name != "host"}
+    reply = await upstream.request(request.method, request.path, content=request.body, headers=headers)
+    kept = {name: reply.headers[name] for name in ("content-type", "server")}
+    return Reply(reply.status_code, reply.content, kept)
 
 
 # --- set -------------------------------------------------------------------------------------------
@@ -192,6 +202,17 @@ def on_terminal(process: SandboxProcess, arguments: tuple[str, ...], before_yes:
     return code, output.decode()
 
 
+def test_hostile_text_is_harmless_in_the_plan_and_the_results(on_sandbox: Runner, app: AppOnSandbox) -> None:
+    """F55."""
+    hostile = "a \x1b]52;c;ZXZp\x07 \x9b31m \u202e b\nforged"
+    tool = app.list("tools")["add-note"]
+    app.patch(f"tools/{tool['id']}", {"name": hostile.replace("\n", ""), "description": hostile})
+    for last in (("--dry-run",), (), ("--yes",)):
+        result = on_sandbox("set", app.slug, "tools", "add-note", f"description={hostile}", "name=x", *last)
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", result.out + result.err)
+        assert "\nforged" not in result.out + result.err
+
+
 # --- secrets ---------------------------------------------------------------------------------------
 
 
@@ -247,6 +268,38 @@ def test_add_prints_the_id_of_what_it_created(on_sandbox: Runner, app: AppOnSand
     assert on_sandbox("add", app.slug, "operation", *fields[1:], "--yes").code == 2
     assert on_sandbox("undo", app.slug, "--yes").code == 0
     assert "get-status" not in app.list("operations")
+
+
+async def test_an_add_that_was_killed_creates_nothing_twice(app: AppOnSandbox, sandbox_process: SandboxProcess) -> None:
+    """The command is killed after the server has created the resource and before the response arrives."""
+    commands: list[subprocess.Popen[str]] = []
+    async with httpx.AsyncClient(base_url=sandbox_process.base_url, trust_env=False) as upstream:
+
+        async def forward(request: Request) -> Reply:
+            reply = await forwarded(upstream, request)
+            if request.method == "POST" and len(commands) == 1:
+                commands[0].kill()
+                await asyncio.to_thread(commands[0].wait)
+            return reply
+
+        async with HttpServer(forward) as proxy:
+            arguments = ("add", app.slug, "tools", "name=Only once", "--yes", "--base-url", f"{proxy.origin}/api/v1")
+            for _ in range(2):
+                command = preloaded.popen(
+                    *arguments, env={"DRIO_TOKEN": sandbox_process.token}, stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                )  # fmt: skip
+                commands.append(command)
+                out, err = await asyncio.to_thread(command.communicate)
+    assert (commands[0].returncode, commands[1].returncode) == (-9, 0), err
+    made = [tool["id"] for tool in app.list("tools").values() if tool["name"] == "Only once"]
+    assert made == [out.strip()]
+
+
+def test_two_equal_adds_create_two_resources(on_sandbox: Runner, app: AppOnSandbox) -> None:
+    for _ in range(2):
+        assert on_sandbox("add", app.slug, "tools", "name=Twice", "--yes").code == 0
+    assert [tool["name"] for tool in app.list("tools").values()].count("Twice") == 2
 
 
 def test_a_resource_that_get_printed_can_be_added_again(on_sandbox: Runner, app: AppOnSandbox) -> None:
@@ -332,9 +385,7 @@ async def test_ten_tools_take_one_command_and_two_requests_each(
     async with httpx.AsyncClient(base_url=sandbox_process.base_url, trust_env=False) as upstream:
 
         async def forward(request: Request) -> Reply:
-            headers = {name: value for name, value in request.headers.items() if name != "host"}
-            reply = await upstream.request(request.method, request.path, content=request.body, headers=headers)
-            return Reply(reply.status_code, reply.content, {"Content-Type": reply.headers["content-type"]})
+            return await forwarded(upstream, request)
 
         async with HttpServer(forward) as proxy:
             arguments = ("set", app.slug, "tools", "extra-*", "description=x", "--yes", "--json")
