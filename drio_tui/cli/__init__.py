@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "deploy": ("deploy", "deploy", "Deploy an app and look at it as an AI client does."),
     "call": ("call", "call", "Run a tool of an app and print its result."),
     "import": ("import_openapi", "import_openapi", "Create operations and tools from an OpenAPI document."),
+    "export": ("manifest", "export", "Write an app as a document, drio.yaml."),
     "validate": ("manifest", "validate", "Check the document of an app without a server."),
     "schema": ("manifest", "schema", "Print the JSON Schema of a document, for editors."),
     "connect": ("deploy", "connect", "Show how AI clients are connected to a deployed app."),

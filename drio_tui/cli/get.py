@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.api import json_codec
+from drio_tui.api import json_codec, yaml_writer
 from drio_tui.api.errors import UsageError
 from drio_tui.api.redact import redact
 from drio_tui.cli.common import completer, connection_options, handle_errors, run
@@ -93,20 +93,8 @@ def _print_properties(resource: Resource) -> None:
 
 
 def _to_yaml(value: Any) -> str:
-    """Return a JSON value as YAML in ASCII. Raises `UsageError` if no YAML library is installed."""
+    """Return a JSON value as YAML. Raises `UsageError` for text that YAML cannot hold."""
     try:
-        import yaml
-    except ImportError:
-        raise UsageError(
-            "YAML needs the package PyYAML", hint="pip install 'drio-tui[openapi]', or use --json."
-        ) from None
-    return str(yaml.safe_dump(_plain_numbers(value), sort_keys=False, width=100))
-
-
-def _plain_numbers(value: Any) -> Any:
-    """Return a copy in which numbers that a float cannot represent are text, since YAML has none of them."""
-    if isinstance(value, dict):
-        return {name: _plain_numbers(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain_numbers(item) for item in value]
-    return value if value is None or isinstance(value, str | bool | int | float) else str(value)
+        return yaml_writer.dumps(value)
+    except yaml_writer.NotYaml as error:
+        raise UsageError(f"This cannot be printed as YAML: {error}", hint="Use -o json.") from None

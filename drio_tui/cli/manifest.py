@@ -1,4 +1,4 @@
-"""`validate` and `schema`: the app as a document, without a server."""
+"""`export`, `validate` and `schema`: the app as a document."""
 
 from __future__ import annotations
 
@@ -8,18 +8,102 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.cli.common import handle_errors
-from drio_tui.cli.output import echo, echo_code, echo_json, info, style
+from drio_tui.cli.common import completer, connection_options, effective_options, handle_errors, run
+from drio_tui.cli.output import echo, echo_code, echo_json, info, style, warn
 from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
     from drio_tui.manifest.document import Document
+    from drio_tui.manifest.export import Format
+    from drio_tui.manifest.form import DocumentForm
     from drio_tui.manifest.problems import DocumentProblem
 
 
 def document_argument(function: Any) -> Any:
     """Add the argument of the directory or file of a document, by default the current directory."""
     return click.argument("path", metavar="[DIR|FILE]", default=".", type=click.Path(path_type=Path))(function)
+
+
+@click.command(epilog="Exit codes: 0 exported, 1 not exported or the app could not be read, 2 usage, 4 sign-in needed.")
+@click.argument("app", metavar="APP", shell_complete=completer("apps"))
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR|FILE",
+    type=click.Path(path_type=Path),
+    help="Write it there, instead of printing it.",
+)
+@click.option("--split", is_flag=True, help="Write one file per resource.")
+@click.option("--format", "format_name", type=click.Choice(["yaml", "json"]), help="YAML unless said otherwise.")
+@click.option("--force", is_flag=True, help="Overwrite any document.")
+@connection_options
+@handle_errors
+def export(
+    app: str,
+    output: Path | None,
+    split: bool,
+    format_name: str | None,
+    force: bool,
+    profile: str | None,
+    base_url: str | None,
+    sandbox: bool,
+    as_json: bool,
+) -> None:
+    """Write APP (id or slug) as a document, drio.yaml. Ids, statuses and secrets are not in it.
+
+    A document of another app, or one that was edited, is only overwritten with --force: `pull` brings drio's changes
+    into a document that is there. With --json the document is printed as JSON, or with -o what was written.
+    """
+    from drio_tui.api.errors import UsageError
+    from drio_tui.manifest.export import document_files, document_text, existing_files, files_to_replace, write_files
+    from drio_tui.manifest.layout import place
+
+    is_file = output is not None and not output.is_dir() and output.suffix in (".yaml", ".yml", ".json")
+    if split and (output is None or is_file):
+        raise UsageError("--split writes several files", hint="Name a directory with -o DIR.")
+    if output is not None and output.exists() and not output.is_dir() and not is_file:
+        raise UsageError(f"{output} is no directory, and no YAML or JSON file by its name")
+    wants_json = output.suffix == ".json" if is_file and output is not None else as_json and output is None
+    format: Format = "json" if (format_name == "json" if format_name else wants_json) else "yaml"
+    form = run(_read_form(app, effective_options(profile, base_url, sandbox)))
+    if output is None:
+        _print_document(document_text(form.data, format))
+    else:
+        files = document_files(form.data, split=split, format=format)
+        folder = output
+        if is_file:
+            folder, files = output.parent, {output.name: document_text(form.data, format)}
+        replaced = existing_files(output) if force else files_to_replace(output, form.data)
+        removed = write_files(folder, files, [] if is_file else replaced)
+        if as_json:
+            omitted = [
+                {"path": place(item.kind, item.key, item.path), "reason": item.reason} for item in form.not_exported
+            ]
+            names = [path.resolve().relative_to(folder.resolve()).as_posix() for path in removed]
+            echo_json({"directory": str(folder), "files": [*files], "removed": names, "notExported": omitted})
+            return
+        count = f"{count_of(len(files), 'file')} to {folder}"
+        info(f"Wrote {folder / next(iter(files)) if len(files) == 1 else count}.")
+        if removed:
+            info(f"Removed {count_of(len(removed), 'file')} that it does not have any more.")
+    for omission in form.not_exported:
+        warn(f"Not exported: {one_line(str(omission), 300)}")
+
+
+def _print_document(text: str) -> None:
+    """Print the text of a document, in which everything that could control a terminal is escaped already."""
+    echo_code(text.removesuffix("\n"))
+
+
+async def _read_form(app: str, where: dict[str, Any]) -> DocumentForm:
+    from drio_tui.cli.read import find_app
+    from drio_tui.manifest.form import to_document
+    from drio_tui.session import command_session
+    from drio_tui.workspace.deploy.deployer import read_app
+    from drio_tui.workspace.saving.saver import Saver
+
+    async with command_session(**where, notice=info) as session:
+        return to_document(await read_app(Saver(session.client), await find_app(session.client, app)))
 
 
 @click.command(epilog="Exit codes: 0 no errors (with --strict: and no warnings), 1 errors found, 2 usage.")

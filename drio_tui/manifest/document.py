@@ -221,16 +221,17 @@ class _Reader:
     def _files_below(self, folder: Path) -> Iterator[Path]:
         if not folder.is_dir() or folder.is_symlink():
             return
-        for path in self._entries(folder):
+        entries = self._entries(folder)
+        yield from (path for path in entries if path.suffix.lower() in (*_YAML, ".json") and not path.is_dir())
+        for path in entries:
             if path.is_dir():
                 yield from self._files_below(path)
-            elif path.suffix.lower() in (*_YAML, ".json"):
-                yield path
 
     def _entries(self, folder: Path) -> list[Path]:
-        """Return what is in a folder, sorted by name, without hidden files."""
+        """Return what is in a folder, sorted by name without suffix, without hidden files."""
         try:
-            return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+            entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+            return sorted(entries, key=lambda path: (path.stem, path.name))
         except OSError as error:
             name = folder.relative_to(self._root).as_posix()
             self._problems.append(DocumentProblem(f"It cannot be read: {os_error_text(error)}.", name))

@@ -1,8 +1,9 @@
-"""Reads and writes small private files, atomically."""
+"""Reads and writes files atomically; most of them are small and private."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -48,10 +49,31 @@ def write_private(path: Path, data: bytes) -> None:
     """
     if path.is_symlink():
         raise NotPrivate(f"{path} is a symbolic link")
+    _replace(path, data, 0o600)
+
+
+def write_public(path: Path, data: bytes) -> None:
+    """Write `data` to `path` atomically, at the mode of the file that is there, or that of a new file.
+
+    The folders above it are created. Raises `OSError`, also if `path` is a symbolic link.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "It is a symbolic link", str(path))
+    mode = None
+    with contextlib.suppress(FileNotFoundError):
+        mode = stat.S_IMODE(path.stat().st_mode)
+    _replace(path, data, 0o666, mode)
+
+
+def _replace(path: Path, data: bytes, create_mode: int, mode: int | None = None) -> None:
+    """Replace `path` by a new file. The umask applies to `create_mode`; `mode` is set as it is."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, create_mode)
     try:
         try:
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(handle, mode)
             view = memoryview(data)
             while view:
                 view = view[os.write(handle, view) :]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
-from tests.cli.conftest import Runner
+from tests.cli.conftest import AppOnSandbox, Runner
 from tests.manifest.test_validation import EXAMPLE
 
 
@@ -76,3 +78,53 @@ def test_without_a_yaml_library_json_works_and_yaml_says_what_to_install(folder:
     assert "pip install 'drio-tui[yaml]'" in result.stderr
     (folder / "drio.json").write_text(json.dumps({"app": {"slug": "a"}}))
     assert validate(folder / "drio.json").returncode == 0
+
+
+# --- export ----------------------------------------------------------------------------------------
+
+
+def test_export_prints_the_app_without_ids_and_secrets(on_sandbox: Runner, app: AppOnSandbox) -> None:
+    result = on_sandbox("export", app.slug)
+    assert result.code == 0
+    assert result.out == on_sandbox("export", app.slug).out
+    data = yaml.safe_load(result.out)
+    assert data == on_sandbox("export", app.slug, "--json").json
+    assert data["app"]["slug"] == app.slug
+    assert [*data["tools"]] == [*app.list("tools")]
+    assert data["tools"]["search-tickets"]["binding"] == "helpdesk/search-tickets"
+    ids = [app.id, *(item["id"] for kind in ("auth", "tools", "widgets") for item in app.list(kind).values())]
+    assert not [id for id in ids if id in result.out]
+    assert not re.search(r"schemaHash|updatedAt|secret", result.out)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--split"], ["--format", "json"], ["--split", "--format", "json"]])
+def test_an_export_is_a_valid_document(
+    on_sandbox: Runner, drio: Runner, app: AppOnSandbox, tmp_path: Path, arguments: list[str]
+) -> None:
+    report = on_sandbox("export", app.slug, "-o", str(tmp_path), *arguments, "--json").json
+    assert [path for path in report["files"] if not (tmp_path / path).is_file()] == []
+    assert len(report["files"]) == (22 if "--split" in arguments else 1)
+    validation = drio("validate", str(tmp_path), "--json")
+    assert validation.json["errors"] == 0
+    assert {problem["code"] for problem in validation.json["problems"]} <= {"private_base_url"}
+    again = on_sandbox("export", app.slug, "-o", str(tmp_path), *arguments, "--json").json
+    assert (again["files"], again["removed"]) == (report["files"], [])
+
+
+def test_export_overwrites_another_app_only_with_force(on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path) -> None:
+    main = tmp_path / "drio.yaml"
+    main.write_text("app: {slug: other}\n")
+    result = on_sandbox("export", app.slug, "-o", str(tmp_path), "--json")
+    assert (result.code, result.error["code"]) == (1, "not_exported")
+    assert main.read_text() == "app: {slug: other}\n"
+    assert on_sandbox("export", app.slug, "-o", str(tmp_path), "--force").code == 0
+    assert yaml.safe_load(main.read_text())["app"]["slug"] == app.slug
+
+
+def test_export_writes_one_file(on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "app.json"
+    assert on_sandbox("export", app.slug, "-o", str(path)).code == 0
+    assert json.loads(path.read_text())["app"]["slug"] == app.slug
+    assert on_sandbox("export", app.slug, "-o", str(path)).code == 0
+    assert on_sandbox("export", app.slug, "--split").code == 2
+    assert on_sandbox("export", "no-such-app").code == 1
