@@ -153,7 +153,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await client.update(TOOL, str(contact["id"]), remote_change, app=app_id)
         screen.form.model.root.properties["name"].set_value("Contact card")
         await pilot.press("ctrl+s")
-        await shown("ConflictScreen")
+        await shown("ConflictDialog")
         save("conflict")
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
@@ -196,7 +196,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await pilot.pause()
         save("requests")
         await pilot.press("question_mark")
-        await shown("HelpScreen")
+        await shown("HelpDialog")
         save("help")
         await pilot.press("escape")
     return files

@@ -21,7 +21,7 @@ from drio_tui.server_id import migrate_old_files, server_id
 from drio_tui.session import Session, open_session
 from drio_tui.storage import paths
 from drio_tui.storage.files import private_dir
-from drio_tui.ui.editing.recovery_screen import RecoveryScreen
+from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.wizard import draft_store
 from drio_tui.wizard.draft_store import DraftSession
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, record_of
@@ -200,10 +200,10 @@ async def test_a_sign_in_to_a_sandbox_by_url_finds_the_files_of_its_server_id(
     draft_session = DraftSession.begin(profile, known)
     draft_session.draft.basics["name"] = "Nova"
     draft_session.close()
-    raw, mine = {"id": "tool_1", "name": "Search"}, {"id": "tool_1", "name": "Mine"}
-    unsaved_edits.save(UnsavedEdit(profile, known, "app_1", "tool", "tool_1", "x", mine, raw, at=1))
+    raw, local = {"id": "tool_1", "name": "Search"}, {"id": "tool_1", "name": "Mine"}
+    unsaved_edits.save(UnsavedEdit(profile, known, "app_1", "tool", "tool_1", "x", local, raw, at=1))
     async with running(url, monkeypatch, token=token) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryDialog))
         await pilot.press("escape")
         apps = await show(pilot, "apps")
         await until(pilot, lambda: [draft.name for draft in apps.drafts] == ["Nova"])

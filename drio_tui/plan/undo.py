@@ -291,7 +291,7 @@ async def _inverse_edit(saver: Saver, history: History, entry: Entry) -> Edit:
     """
     kind = KINDS[entry.kind]
     id = history.current(entry.resource)
-    base, mine = (
+    base, local = (
         _with_current_ids(kind, without_paths(side or {}, entry.lost), history.current)
         for side in (entry.after, entry.before)
     )
@@ -301,7 +301,7 @@ async def _inverse_edit(saver: Saver, history: History, entry: Entry) -> Edit:
             value = value_at(current, path)
             if value is not MISSING:
                 base = with_value(base, path, value)
-    return Edit(kind, entry.app, id, base, mine)
+    return Edit(kind, entry.app, id, base, local)
 
 
 async def _create_again(saver: Saver, journal: Journal, history: History, entry: Entry, group: str) -> UndoStep:

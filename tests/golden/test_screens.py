@@ -22,12 +22,12 @@ from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.app.failed_screen import FailedScreen
 from drio_tui.ui.app.navigation import make_screen
 from drio_tui.ui.base.launch_options import LaunchOptions
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.dialogs.name_dialog import NameScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.dialogs.name_dialog import NameDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
-from drio_tui.ui.editing.editors.sample import SampleScreen
-from drio_tui.ui.editing.recovery_screen import RecoveryScreen
-from drio_tui.ui.playground.playground_dialogs import CredentialsScreen
+from drio_tui.ui.editing.editors.sample import SampleDialog
+from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
+from drio_tui.ui.playground.playground_dialogs import CredentialsDialog
 from drio_tui.workspace.run.local_runner import CredentialRequest
 from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
@@ -43,7 +43,7 @@ NOT_SHOWN = {
     "ResourceListScreen": "the base class of the lists of apps and templates",
     "SaveScreen": "the base class of the edit screen",
     "StartScreen": "closed before it is idle",
-    "StepScreen": "tests/ui/playground/test_playground_screen.py",
+    "ChainStepDialog": "tests/ui/playground/test_playground_screen.py",
 }
 """Screens without a frame, and why."""
 
@@ -103,7 +103,7 @@ async def take_lists(camera: Camera) -> None:
     await camera.take("templates-no-match")
     await pilot.press("escape", "escape")
     await pilot.press("question_mark")
-    await camera.wait_for("HelpScreen")
+    await camera.wait_for("HelpDialog")
     await camera.take("help")
     await camera.close(app.screen)
     await pilot.press("ctrl+p")
@@ -115,16 +115,16 @@ async def take_lists(camera: Camera) -> None:
     await camera.wait_for("SignInScreen")
     await camera.take("sign-in")
     await camera.close(app.screen)
-    await camera.take_dialog("confirm", ConfirmScreen("Quit?", "You would lose your edits.", agree="Quit"))
-    await camera.take_dialog("confirm-by-name", ConfirmScreen("Delete it?", "For good.", agree="Delete", name="acme"))
+    await camera.take_dialog("confirm", ConfirmDialog("Quit?", "You would lose your edits.", agree="Quit"))
+    await camera.take_dialog("confirm-by-name", ConfirmDialog("Delete it?", "For good.", agree="Delete", name="acme"))
     await camera.take_dialog("failed", FailedScreen("RuntimeError: broken", None, lambda: None, kept=True))
     edit = UnsavedEdit(
-        "p", app.connection.server, "app_1", "tool", "tool_1", "Search", mine={}, base={}, at=0.0, why="a test"
+        "p", app.connection.server, "app_1", "tool", "tool_1", "Search", local={}, base={}, at=0.0, why="a test"
     )
-    await camera.take_dialog("recovery", RecoveryScreen([edit]))
+    await camera.take_dialog("recovery", RecoveryDialog([edit]))
     await pilot.resize_terminal(30, 8)
-    await camera.wait_for("TooSmallScreen")
-    camera.seen.add("TooSmallScreen")
+    await camera.wait_for("TooSmallDialog")
+    camera.seen.add("TooSmallDialog")
     camera.frames["too-small-30x8"] = frame(app)
     await pilot.resize_terminal(*SIZES[0])
     await pilot.press("2")
@@ -153,7 +153,7 @@ async def take_wizard(camera: Camera, folder: Path) -> None:
             await camera.close(app.screen)
         elif page == "api":
             await pilot.press("a")
-            await camera.wait_for("ChooserScreen")
+            await camera.wait_for("SelectDialog")
             await pilot.press("enter")
             await camera.wait_for("WizardResourceScreen", lambda screen: screen.is_filled)
             await camera.take("wizard-new-integration")
@@ -162,7 +162,7 @@ async def take_wizard(camera: Camera, folder: Path) -> None:
             await camera.wait_for("WizardImportScreen")
             await camera.take("wizard-import")
             await camera.close(app.screen)
-    await camera.take_dialog("wizard-rename", NameScreen("Tool", "Search"))
+    await camera.take_dialog("wizard-rename", NameDialog("Tool", "Search"))
     await camera.close(wizard)
 
 
@@ -192,12 +192,12 @@ async def take_app(camera: Camera, folder: Path) -> None:
     app_screen.detail.tabs.active = "fields"
     app_screen.tree_view.focus()
     await pilot.press("p")
-    await camera.wait_for("ProblemsScreen")
+    await camera.wait_for("ProblemsDialog")
     await camera.take("problems")
     await camera.close(app.screen)
     await pilot.press("a")
-    await camera.wait_for("ChooserScreen")
-    await camera.take("chooser")
+    await camera.wait_for("SelectDialog")
+    await camera.take("select")
     await camera.close(app.screen)
     tool = resources["tool"][0]
     app_screen.tree_view.reveal(tool.key)
@@ -221,7 +221,7 @@ async def take_app(camera: Camera, folder: Path) -> None:
     await until(pilot, lambda: not import_screen._checking)
     await camera.take("import")
     await pilot.press("ctrl+s")
-    await camera.wait_for("MakingScreen")
+    await camera.wait_for("ImportDialog")
     await camera.take("import-steps")
     await camera.close(app.screen)
     await camera.close(import_screen)
@@ -237,7 +237,7 @@ async def take_app(camera: Camera, folder: Path) -> None:
     await camera.close(connect_screen)
     await camera.close(deploy_screen)
     app_screen.action_show_history()
-    await camera.wait_for("HistoryScreen")
+    await camera.wait_for("HistoryDialog")
     await camera.take("history")
     await camera.close(app.screen)
 
@@ -259,12 +259,12 @@ async def take_editors(camera: Camera, app_screen: Any, resources: dict[str, lis
             await camera.take(f"edit-{name}-{number}" if pages > 1 else f"edit-{name}")
         await camera.close(screen)
     tool = resources["tool"][0]
-    mine = {**tool.raw, "name": "another_name", "description": "Changed here."}
+    local = {**tool.raw, "name": "another_name", "description": "Changed here."}
     for name, dialog, base in (
-        ("review", "ReviewScreen", None),
-        ("conflict", "ConflictScreen", {**tool.raw, "description": "As it was."}),
+        ("review", "ReviewDialog", None),
+        ("conflict", "ConflictDialog", {**tool.raw, "description": "As it was."}),
     ):
-        screen = EditScreen(EditTarget(id, "tool", tool.id, mine=mine, base=base), app_screen.snapshot)
+        screen = EditScreen(EditTarget(id, "tool", tool.id, local=local, base=base), app_screen.snapshot)
         app.push_screen(screen)
         await camera.wait_for("EditScreen", lambda screen: screen.is_filled)
         screen.action_write()
@@ -273,7 +273,7 @@ async def take_editors(camera: Camera, app_screen: Any, resources: dict[str, lis
         await camera.close(app.screen)
         await until(pilot, lambda screen=screen: app.screen is screen and not screen._saving)  # type: ignore[misc] # mypy cannot infer a lambda with a default
         await camera.close(screen)
-    await camera.take_dialog("sample", SampleScreen('{"results": []}'))
+    await camera.take_dialog("sample", SampleDialog('{"results": []}'))
 
 
 async def take_playground(camera: Camera, app_screen: Any) -> None:
@@ -295,12 +295,12 @@ async def take_playground(camera: Camera, app_screen: Any) -> None:
     runs = RunHistory(app.connection.server, app_screen.app_id).folder / "runs.json"
     runs.write_text(re.sub(r'"timing":{[^}]*}', '"timing":{"answer":0.012}', runs.read_text()))
     screen.action_history()
-    await camera.wait_for("RunsScreen")
+    await camera.wait_for("RunHistoryDialog")
     await camera.take("playground-runs")
     await camera.close(app.screen)
     credentials = CredentialRequest(("auth", "a"), "Helpdesk key", "help.example.com", (("apiKey", "API key"),))
     await camera.take_dialog(
-        "playground-sign-in", CredentialsScreen(credentials, "GET https://help.example.com/tickets")
+        "playground-sign-in", CredentialsDialog(credentials, "GET https://help.example.com/tickets")
     )
     await camera.close(screen)
 

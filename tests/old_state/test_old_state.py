@@ -26,16 +26,16 @@ from drio_tui.plan.undo import undo_last
 from drio_tui.session import open_session
 from drio_tui.settings import Settings
 from drio_tui.ui.app.drio_app import DrioApp
-from drio_tui.ui.app.help_screen import HelpScreen
+from drio_tui.ui.app.help_dialog import HelpDialog
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.apps.app_table import draft_key
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.deploy.connect_screen import ConnectScreen
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.edit_screen import EditScreen
-from drio_tui.ui.editing.history_screen import HistoryScreen
-from drio_tui.ui.editing.recovery_screen import RecoveryScreen
+from drio_tui.ui.editing.history_dialog import HistoryDialog
+from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.playground.playground_screen import PlaygroundScreen
 from drio_tui.ui.wizard.wizard_screen import WizardScreen
 from drio_tui.wizard import draft_store
@@ -251,7 +251,7 @@ async def test_program_offers_unsaved_work_and_accepts_old_key_ids(home: Path) -
     program: Any = DrioApp(LaunchOptions(sandbox=True))
     try:
         async with program.run_test(size=(120, 40)) as pilot:
-            await until(pilot, lambda: isinstance(program.screen, RecoveryScreen))
+            await until(pilot, lambda: isinstance(program.screen, RecoveryDialog))
             assert program.connection.base_url != BASE_URL
             assert program.theme == "drio-light"
             assert [note.message for note in program._notifications if note.severity != "information"] == []
@@ -275,14 +275,14 @@ async def test_program_offers_unsaved_work_and_accepts_old_key_ids(home: Path) -
 
             apps.table.choose(rows["Day desk"])
             await pilot.press("D")
-            await until(pilot, lambda: isinstance(program.screen, ConfirmScreen))
+            await until(pilot, lambda: isinstance(program.screen, ConfirmDialog))
             focused = []
             for key in "JHJK":  # bound by the old ids
                 await pilot.press(key)
                 focused.append(program.screen.focused.id)
             assert focused == ["yes", "no", "yes", "no"]
             await pilot.press("escape", "f2")
-            await until(pilot, lambda: isinstance(program.screen, HelpScreen))
+            await until(pilot, lambda: isinstance(program.screen, HelpDialog))
             await pilot.press("escape")
             await until(pilot, lambda: program.screen is apps)
 
@@ -291,7 +291,7 @@ async def test_program_offers_unsaved_work_and_accepts_old_key_ids(home: Path) -
             await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
             await pilot.press("H")
             await until(
-                pilot, lambda: isinstance(program.screen, HistoryScreen) and "Count Contacts" in text_of(program)
+                pilot, lambda: isinstance(program.screen, HistoryDialog) and "Count Contacts" in text_of(program)
             )
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(program.screen, AppScreen))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from drio_tui.ui.app_detail.app_screen import AppScreen
-from drio_tui.ui.openapi_import.import_dialog import MakingScreen
+from drio_tui.ui.openapi_import.import_dialog import ImportDialog
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from tests import preloaded
 from tests.openapi_import import oracle
@@ -116,7 +116,7 @@ async def test_a_case_imported_in_the_terminal_is_called_as_documented(
         assert list(screen.picker.selection.chosen) == chosen
         screen.query_one(".-base").value = f"{upstream.base_url}/base"
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
     await assert_calls_match_the_document(lax, upstream, app, document)

@@ -12,7 +12,7 @@ from drio_tui.api.resource_type import Item
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
 from drio_tui.plan.deletion import plan_delete
 from drio_tui.plan.undo import undo, undo_last, undo_notes, why_not_undoable
-from drio_tui.ui.editing.history_screen import undo_report
+from drio_tui.ui.editing.history_dialog import undo_report
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot

@@ -52,7 +52,7 @@ def hang_up(base_url: str, moment: str, random: Random, offered: str) -> Ended:
         status = terminal.process.wait(60)
         seconds = time.monotonic() - began
     (edit,) = unsaved_edits.load().buffers
-    kept = str(edit.mine["name"])
+    kept = str(edit.local["name"])
     assert kept.startswith(f"{offered or NAME}{typed}"), f"{typed!r} is not at the end of {kept!r}"
     return Ended(status, seconds, kept)
 

@@ -185,7 +185,7 @@ class Walk:
     def openings(self) -> Iterator[Opening]:
         """Yield the openings of the screens over the app screen (`above`), which stays open."""
         from drio_tui.kinds import KINDS
-        from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+        from drio_tui.ui.dialogs.select_dialog import SelectDialog
         from drio_tui.ui.editing.edit_screen import EditTarget
 
         resources = self.above.snapshot.resources
@@ -200,14 +200,14 @@ class Walk:
             target = EditTarget(self.id, kind.name, parent=parent)
             yield Opening(f"create {kind.name}", lambda target=target: self.edit(target))  # type: ignore[misc] # mypy cannot infer a lambda with a default
         tool = next(iter(resources("tool")))
-        mine = {**tool.raw, "name": "another_name", "description": "Changed here."}
-        review = EditTarget(self.id, "tool", tool.id, mine=mine)
-        yield Opening("review", lambda: self.asked(review, "ReviewScreen"))
-        conflict = EditTarget(self.id, "tool", tool.id, base={**tool.raw, "description": "As it was."}, mine=mine)
-        yield Opening("conflict", lambda: self.asked(conflict, "ConflictScreen"))
+        local = {**tool.raw, "name": "another_name", "description": "Changed here."}
+        review = EditTarget(self.id, "tool", tool.id, local=local)
+        yield Opening("review", lambda: self.asked(review, "ReviewDialog"))
+        conflict = EditTarget(self.id, "tool", tool.id, base={**tool.raw, "description": "As it was."}, local=local)
+        yield Opening("conflict", lambda: self.asked(conflict, "ConflictDialog"))
         shown: dict[str, tuple[Callable[[], object], str, Callable[[Any], object]]] = {
-            "history": (self.above.action_show_history, "HistoryScreen", lambda _: True),
-            "choose a kind": (self.above.action_add_resource, ChooserScreen.__name__, lambda _: True),
+            "history": (self.above.action_show_history, "HistoryDialog", lambda _: True),
+            "choose a kind": (self.above.action_add_resource, SelectDialog.__name__, lambda _: True),
             "wizard": (self.app.navigator.open_wizard, "WizardScreen", lambda _: True),
             "deploy": (self.above.action_open_deploy, "DeployScreen", lambda screen: screen.report is not None),
             "connect": (
@@ -215,7 +215,7 @@ class Walk:
                 "ConnectScreen",
                 lambda screen: screen.guides,
             ),
-            "try": (
+            "playground": (
                 lambda: self.app.navigator.open_tool(self.id, tool.id),
                 "PlaygroundScreen",
                 lambda screen: screen.form is not None,

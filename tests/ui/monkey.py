@@ -25,7 +25,7 @@ import pyte
 from textual.geometry import Size
 
 from drio_tui import launcher
-from drio_tui.ui.app.too_small_screen import fits
+from drio_tui.ui.app.too_small_dialog import fits
 from tests.ui.shell_pty import Terminal
 
 SIZES = ((80, 24), (120, 40), (100, 30), (200, 60), (60, 18), (33, 9), (140, 24), (80, 50))

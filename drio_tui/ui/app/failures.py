@@ -104,7 +104,7 @@ class FailureHandler:
 
     def _reopen(self, edits: list[UnsavedEdit]) -> None:
         """Open the editors of `edits` again: the first one replaces the current screen, the others open over it."""
-        from drio_tui.ui.editing.recovery_screen import target_for  # only when something was being edited
+        from drio_tui.ui.editing.recovery_dialog import target_for  # only when something was being edited
 
         lowest, *above = (target_for(edit) for edit in edits)
         self._replace_current(make_screen, "edit", lowest)

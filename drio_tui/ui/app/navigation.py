@@ -28,16 +28,16 @@ SCREENS: dict[str, tuple[str, str]] = {
     "requests": ("requests.requests_screen", "RequestsScreen"),
     "app": ("app_detail.app_screen", "AppScreen"),
     "edit": ("editing.edit_screen", "EditScreen"),
-    "try": ("playground.playground_screen", "PlaygroundScreen"),
+    "playground": ("playground.playground_screen", "PlaygroundScreen"),
     "import": ("openapi_import.import_screen", "ImportScreen"),
-    "guide": ("wizard.wizard_screen", "WizardScreen"),
+    "wizard": ("wizard.wizard_screen", "WizardScreen"),
     "deploy": ("deploy.deploy_screen", "DeployScreen"),
     "connect": ("deploy.connect_screen", "ConnectScreen"),
     "sign_in": ("signin.signin_screen", "SignInScreen"),
-    "confirm": ("dialogs.confirm_dialog", "ConfirmScreen"),
-    "help": ("app.help_screen", "HelpScreen"),
+    "confirm": ("dialogs.confirm_dialog", "ConfirmDialog"),
+    "help": ("app.help_dialog", "HelpDialog"),
     "failed": ("app.failed_screen", "FailedScreen"),
-    "too_small": ("app.too_small_screen", "TooSmallScreen"),
+    "too_small": ("app.too_small_dialog", "TooSmallDialog"),
 }
 """Module (below `drio_tui.ui`) and class of every screen, by the name it is opened with.
 
@@ -107,11 +107,11 @@ class Navigator:
         if name:
             session.draft.basics["name"] = name
         self._app.switch_mode("apps")
-        self._app.push_screen(make_screen("guide", session, wanted=wanted, fresh=not draft and not name))
+        self._app.push_screen(make_screen("wizard", session, wanted=wanted, fresh=not draft and not name))
 
     def open_tool(self, app_id: str, tool_id: str) -> None:
         """Show the playground of one tool."""
-        self._app.push_screen(make_screen("try", app_id, tool_id))
+        self._app.push_screen(make_screen("playground", app_id, tool_id))
 
     def open_deploy(self, app_id: str, done: Callable[[Any], None] | None = None) -> None:
         """Show the deploy screen of an app; `done` gets the endpoint if it was deployed, else None."""
@@ -177,7 +177,7 @@ class Navigator:
     # -- leaving ----------------------------------------------------------------------------------
 
     async def confirm(self, title: str, body: str = "", **options: Unpack[ConfirmOptions]) -> bool:
-        """Show a `ConfirmScreen` from a worker; return whether the user agreed."""
+        """Show a `ConfirmDialog` from a worker; return whether the user agreed."""
         return bool(await self._app.push_screen_wait(make_screen("confirm", title, body, **options)))
 
     def back(self) -> None:

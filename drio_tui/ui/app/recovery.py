@@ -59,7 +59,7 @@ class Recovery:
             self._app.run_worker(self._load_and_offer(), name="unsaved", group="unsaved", exclusive=True)
 
     async def _load_and_offer(self) -> None:
-        from drio_tui.ui.editing.recovery_screen import RecoveryScreen, target_for
+        from drio_tui.ui.editing.recovery_dialog import RecoveryDialog, target_for
         from drio_tui.workspace.saving import unsaved_edits
 
         client = self._connection.client
@@ -80,7 +80,7 @@ class Recovery:
                 self._app.push_screen(make_screen("edit", target_for(edit)))
 
         if edits:
-            self._app.push_screen(RecoveryScreen(edits), open_edit)
+            self._app.push_screen(RecoveryDialog(edits), open_edit)
 
     async def _is_of_this_server(self, edit: UnsavedEdit) -> bool:
         """Return whether an edit belongs to the drio in use.

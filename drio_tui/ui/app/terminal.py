@@ -45,7 +45,7 @@ class TerminalApp(LeanApp, inherit_bindings=False):
     _edits_kept = False
 
     def check_terminal_size(self) -> None:
-        """From now on, show `TooSmallScreen` over every new screen if the terminal is too small."""
+        """From now on, show `TooSmallDialog` over every new screen if the terminal is too small."""
         self.screen_change_signal.subscribe(self, self._check_size)
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
@@ -73,12 +73,12 @@ class TerminalApp(LeanApp, inherit_bindings=False):
         self._show_too_small(self.size)
 
     def _show_too_small(self, size: Size) -> None:
-        """Below the smallest size, cover the screen with `TooSmallScreen`, which dismisses itself."""
-        from drio_tui.ui.app.too_small_screen import TooSmallScreen, fits  # most terminals never need it
+        """Below the smallest size, cover the screen with `TooSmallDialog`, which dismisses itself."""
+        from drio_tui.ui.app.too_small_dialog import TooSmallDialog, fits  # most terminals never need it
 
-        covered = not self._screen_stack or isinstance(self.screen, TooSmallScreen)
+        covered = not self._screen_stack or isinstance(self.screen, TooSmallDialog)
         if not covered and not fits(size):
-            self.push_screen(TooSmallScreen())
+            self.push_screen(TooSmallDialog())
 
     # -- signals ----------------------------------------------------------------------------------
 

@@ -18,12 +18,12 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import forbidden_reason, get_saver
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.create import create_resource
 from drio_tui.ui.editing.delete_dialog import delete_dialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
-from drio_tui.ui.editing.history_screen import HistoryScreen, undo_report
+from drio_tui.ui.editing.history_dialog import HistoryDialog, undo_report
 from drio_tui.ui.editing.rebind import rebind, why_not_rebindable
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.snapshot import Resource
@@ -253,7 +253,7 @@ class AppActions:
 
     def add_resource(self) -> None:
         choices = kinds_to_add(self._screen.selected_node)
-        self._screen.drio.push_screen(ChooserScreen("Make a new", choices), self._kind_chosen)
+        self._screen.drio.push_screen(SelectDialog("Make a new", choices), self._kind_chosen)
 
     def _kind_chosen(self, choice: Choice[Any] | None) -> None:
         if choice is None:
@@ -286,7 +286,7 @@ class AppActions:
             body.pop("secretRef", None)  # it belongs to the original connection, and the server rejects it
             # The missing value is focused first: the secret, or the tool.
             member = "config" if kind.name == "auth" else "toolId"
-            self.open_edit(EditTarget(screen.app_id, kind.name, mine=body, focus_path=member))
+            self.open_edit(EditTarget(screen.app_id, kind.name, local=body, focus_path=member))
             return
 
         async def copy(client: DrioClient) -> Message:
@@ -418,7 +418,7 @@ class AppActions:
         )
 
     def show_history(self) -> None:
-        self._screen.drio.push_screen(HistoryScreen(self._screen.app_id), self._batch_ended)
+        self._screen.drio.push_screen(HistoryDialog(self._screen.app_id), self._batch_ended)
 
 
 _INSIDE = {"auth": "auth", "provider": "auth", "integration": "integration", "operation": "operation"}

@@ -22,7 +22,7 @@ from drio_tui.text import count_of
 from drio_tui.ui.app_detail import app_actions
 from drio_tui.ui.app_detail.config_tree import ConfigTree
 from drio_tui.ui.app_detail.detail_pane import DetailPane, json_of
-from drio_tui.ui.app_detail.problems_screen import ProblemsScreen
+from drio_tui.ui.app_detail.problems_dialog import ProblemsDialog
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import UNREACHABLE, Status
@@ -396,7 +396,7 @@ class AppScreen(DrioScreen[None]):
 
     def action_problems(self) -> None:
         if self.outline is not None:
-            self.app.push_screen(ProblemsScreen(self.outline), self._go_to_problem)
+            self.app.push_screen(ProblemsDialog(self.outline), self._go_to_problem)
 
     def _go_to_problem(self, key: ResourceKey | None) -> None:
         if key is not None:

@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 class ConfirmOptions(TypedDict, total=False):
-    """The options of a `ConfirmScreen`, which documents them."""
+    """The options of a `ConfirmDialog`, which documents them."""
 
     agree: str
     name: str | None

@@ -14,7 +14,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import get_saver
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.deploy.deployment_history import Deployment, Restored, deployments, restore
 
@@ -88,7 +88,7 @@ class Rollback:
             return
         live = next((earlier.version for earlier in message.deployments if earlier.live), "what is live")
         title = f"Publish again, in the place of {live}"
-        screen.drio.push_screen(ChooserScreen(title, choices), self._restore)
+        screen.drio.push_screen(SelectDialog(title, choices), self._restore)
 
     def _restore(self, choice: Choice[Any] | None) -> None:
         if choice is None:

@@ -17,7 +17,7 @@ from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.widgets.sanitize import sanitize
 
 
-class ConfirmScreen(Dialog[bool]):
+class ConfirmDialog(Dialog[bool]):
     """Asks for a confirmation; the result is True if the user agreed.
 
     `title` is the question, `body` says what would happen, `agree` is the label of the button. With `name`, the name

@@ -20,7 +20,7 @@ from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
 
-class NameScreen(Dialog[str | None]):
+class NameDialog(Dialog[str | None]):
     """Asks for a name; the result is the new one, None if it stays. `what` is the title of the resource's kind."""
 
     CSS_PATH = stylesheet("wizard")

@@ -44,7 +44,7 @@ class Choice(Generic[T]):
     typed: str = ""
 
 
-class ChooserScreen(Dialog[Choice[Any] | None]):
+class SelectDialog(Dialog[Choice[Any] | None]):
     """A list to choose from; the result is the choice, None if the dialog was closed.
 
     `near` is the region of the widget that opened it; with `free`, a text that is not in the list can be chosen
@@ -52,7 +52,7 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
     """
 
     DEFAULT_CSS = """
-    ChooserScreen {
+    SelectDialog {
         background: $background 40%;
         & > #chooser {
             width: 56;

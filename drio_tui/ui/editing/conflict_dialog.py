@@ -40,7 +40,7 @@ def why_not_combined(conflict: FieldConflict) -> str:
     return f"{remote} is a single value, and only a list can hold what both added"
 
 
-class ConflictScreen(Dialog[dict[Path, Any] | None]):
+class ConflictDialog(Dialog[dict[Path, Any] | None]):
     """Asks which value of each conflicting property to save.
 
     The result is the chosen value by path, or None if the user went back to editing. Nothing is chosen in advance:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.resource_type import validation_error
 from drio_tui.kinds import KINDS
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.workspace.model.snapshot import Resource, Snapshot, resources_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ async def _choose_parent(app: DrioContext, target: EditTarget, snapshot: Snapsho
         Choice(_NEW, f"new {title}…", quiet=True, new=True),
     ]
     heading = f"In which {title}?" if len(choices) > 1 else f"It needs an {title} first"
-    chosen = await app.push_screen_wait(ChooserScreen(heading, choices))
+    chosen = await app.push_screen_wait(SelectDialog(heading, choices))
     if chosen is None:
         return ""
     if chosen.value is not _NEW:

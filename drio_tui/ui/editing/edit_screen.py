@@ -36,7 +36,7 @@ from drio_tui.ui.editing.editors import EDITORS, editor_properties
 from drio_tui.ui.editing.editors.base import Editor, EditorContext
 from drio_tui.ui.editing.save_flow import SaveScreen
 from drio_tui.ui.forms.field_widget import call_when_mounted
-from drio_tui.ui.forms.json_page import WholeJson
+from drio_tui.ui.forms.json_page import JsonPage
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.widgets.sanitize import sanitize_line
@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 class EditTarget:
     """What is edited. Without an `id` it is a new resource, under `parent` if its kind needs one.
 
-    `base` and `mine` are the base and local version of an edit to go on with (a kept edit, a copy); without them
-    the resource is edited as the server has it. `in_external_editor` opens `$EDITOR` first. `kept_edit_id` is the id
+    `base` and `local` are the base and local version of an edit to go on with (a kept edit, a copy); without them
+    the resource is edited as the server has it. `in_external_editor` opens `$EDITOR` first. `unsaved_edit_id` is the id
     of the kept edit. `focus_path` is the path of the property to focus first (`actions[0].template`). `initial` holds
     the initial values of a new resource: properties of its editors, and its name. `requested_by` names what will refer
     to the new resource.
@@ -65,10 +65,10 @@ class EditTarget:
     id: str = ""
     parent: str = ""
     base: dict[str, Any] | None = field(default=None, repr=False)
-    mine: dict[str, Any] | None = field(default=None, repr=False)
+    local: dict[str, Any] | None = field(default=None, repr=False)
     draft: str = field(default="", repr=False)
     in_external_editor: bool = False
-    kept_edit_id: str = ""
+    unsaved_edit_id: str = ""
     initial: dict[str, Any] = field(default_factory=dict, repr=False)
     requested_by: str = ""
     focus_path: str = ""
@@ -194,10 +194,10 @@ class EditScreen(SaveScreen):
         reader, schema, from_server = body_schema(self.kind, message.document, new=self.is_new)
         special = editor_properties(self.kind.name)
         begin = {name: value for name, value in self.target.initial.items() if name in special}
-        resource = self.base or begin if self.target.mine is None else self.target.mine
+        resource = self.base or begin if self.target.local is None else self.target.local
         form_base = None if self.is_new else self._form_properties(self.base)
         model = FormModel(without_properties(reader, schema, special), form_base)
-        if self.target.mine is not None:
+        if self.target.local is not None:
             model.assign(self._form_properties(resource))
         elif self.target.initial.keys() - begin.keys():
             model.assign({**model.value(), **self._form_properties(self.target.initial)})
@@ -217,13 +217,13 @@ class EditScreen(SaveScreen):
             editor = spec.build()
             editor.id = f"page-editor-{number}"
             editor.load(None if self.is_new and not resource else resource, message.snapshot, context)
-            if self.target.mine is not None:
+            if self.target.local is not None:
                 editor.base = {name: self.base[name] for name in editor.properties if name in self.base}
             self.editors.append(editor)
             titles.append(spec.title)
             pages.append(editor)
         self._json_model = FormModel(reader.field(schema), None if self.is_new else self._editable(self.base))
-        self._json_page = WholeJson(self._json_model, id="page-json")
+        self._json_page = JsonPage(self._json_model, id="page-json")
         if self.target.draft:
             self._json_page.take(self.target.draft)
         pages.append(self._json_page)
@@ -272,27 +272,27 @@ class EditScreen(SaveScreen):
     def edited_resource(self, *, secrets: bool = True) -> dict[str, Any]:
         """Return the resource as edited. Without `secrets`, the values of write-only fields are left out."""
         if not self.is_filled or self.form is None:
-            return dict(self.base if self.target.mine is None else self.target.mine)
-        mine = {name: value for name, value in self.base.items() if name in self.kind.fixed}
-        mine |= self.form.model.value(secrets=secrets)
+            return dict(self.base if self.target.local is None else self.target.local)
+        local = {name: value for name, value in self.base.items() if name in self.kind.fixed}
+        local |= self.form.model.value(secrets=secrets)
         for editor in self.editors:
             if editor.is_mounted:
-                mine |= editor.value(secrets=secrets)
-        return mine
+                local |= editor.value(secrets=secrets)
+        return local
 
     def _edited_with_json(self, *, secrets: bool) -> dict[str, Any]:
         """Return the same, with what was typed as JSON and is not distributed to the other pages yet."""
         if not self._json_edited or self._json_model is None:
             return self.edited_resource(secrets=secrets)
         fixed = {name: value for name, value in self.base.items() if name in self.kind.fixed}
-        mine: dict[str, Any] = fixed | self._json_model.value(secrets=secrets)
-        config = mine.get("config")
+        local: dict[str, Any] = fixed | self._json_model.value(secrets=secrets)
+        config = local.get("config")
         if not secrets and self.kind.name in SECRETIVE and isinstance(config, dict):
             # This model does not know which properties the provider defines as secret: any new one may be.
             sides = (self.base.get("config"), self.edited_resource(secrets=False).get("config"))
             known = {name for side in sides if isinstance(side, dict) for name in side}
-            mine["config"] = {name: value for name, value in config.items() if name in known}
-        return mine
+            local["config"] = {name: value for name, value in config.items() if name in known}
+        return local
 
     @property
     def dirty(self) -> bool:
@@ -305,10 +305,10 @@ class EditScreen(SaveScreen):
         if self.saved is not None:
             return False
         if not self.is_filled or self.form is None:
-            return self.target.mine is not None
+            return self.target.local is not None
         if self._json_edited or (self._json_page is not None and self._json_page.draft is not None):
             return True
-        if self.target.mine is not None and self.is_new:
+        if self.target.local is not None and self.is_new:
             return True
         changed = self.form.model.dirty
         if self._start_value is not None:  # losing only a name that was typed in another form is no loss
@@ -323,13 +323,13 @@ class EditScreen(SaveScreen):
             self._read_json()
         if not (self._is_edited() if looking else self.dirty):
             return None
-        connection, mine = self.connection, self._edited_with_json(secrets=False)
+        connection, local = self.connection, self._edited_with_json(secrets=False)
         return UnsavedEdit(
             profile=connection.status.profile, server=connection.server, app=self.target.app, kind=self.kind.name,
-            resource=self.target.id, label=self.kind.label(self.base or mine), mine=mine,
+            resource=self.target.id, label=self.kind.label(self.base or local), local=local,
             base=None if self.is_new else self.base, parent=self._parent_id,
             draft=(self._json_page.draft or "") if self._json_page else self.target.draft, why=why,
-            id=self._kept_edit.id,
+            id=self._edit_file.id,
         )  # fmt: skip
 
     def name_of_entry(self, entry: Any) -> str:
@@ -369,7 +369,7 @@ class EditScreen(SaveScreen):
         self.query_one(TabStrip).chosen = number
         self.query_one("#pages", ContentSwitcher).current = page.id
         self.mark_pages()
-        if isinstance(page, WholeJson):
+        if isinstance(page, JsonPage):
             self._show_json_page(page)
         elif isinstance(page, Editor):
             page.update_resource(self.edited_resource())
@@ -390,7 +390,7 @@ class EditScreen(SaveScreen):
         error_counts.append(int(self._json_page is not None and self._json_page.draft is not None))
         self.query_one(TabStrip).count(error_counts)
 
-    def _show_json_page(self, page: WholeJson) -> None:
+    def _show_json_page(self, page: JsonPage) -> None:
         if page.draft is None and self._json_model is not None:
             self._json_model.assign(self._editable(self.edited_resource(secrets=False)))
         self.set_focus(None)  # the focused widget may be removed, and a removed widget would swallow the keys
@@ -430,7 +430,7 @@ class EditScreen(SaveScreen):
 
     def show_json(self) -> None:
         if self._pages[self._page] is self._json_page:
-            self._show_json_page(self.query_one("#page-json", WholeJson))
+            self._show_json_page(self.query_one("#page-json", JsonPage))
         else:
             self.show_page(len(self._pages) - 1)
 
@@ -479,9 +479,9 @@ class EditScreen(SaveScreen):
         snapshot = self.snapshot
         if snapshot is None:
             return
-        mine = self.edited_resource(secrets=False)
+        local = self.edited_resource(secrets=False)
         wanted_by = (
-            f"{self.kind.title.lower()} {self.kind.label(mine)}" if not self.is_new else f"the {self._new_title()}"
+            f"{self.kind.title.lower()} {self.kind.label(local)}" if not self.is_new else f"the {self._new_title()}"
         )
         begin = initial_values(kind, self.kind.name, self.base) | ({"name": name} if name else {})
         target = EditTarget(self.target.app, kind, initial=begin, requested_by=wanted_by)

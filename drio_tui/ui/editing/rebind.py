@@ -9,7 +9,7 @@ from textual.content import Content
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import OPERATION, TOOL
 from drio_tui.ui.base.services import get_saver, known_schemas
-from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.ui.editing.review_dialog import ReviewDialog
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.lint.binding import binding_state
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
@@ -57,5 +57,5 @@ async def rebind(drio: DrioContext, client: DrioClient, app: str, tool: Resource
         "This cannot be undone: drio cannot restore a binding to the earlier schema.", "$text-warning"
     )
     about = [title, Content(), *difference(binding, operation, schemas), Content(), no_way_back]
-    screen = ReviewScreen(edit.name, TOOL, preview.diff, preview.merge.remote_changes, about=about)
+    screen = ReviewDialog(edit.name, TOOL, preview.diff, preview.merge.remote_changes, about=about)
     return await saver.save(edit, preview=preview) if await drio.push_screen_wait(screen) else None

@@ -58,7 +58,7 @@ def _with_names(value: Any, name_of: NameOf) -> Any:
             return value
 
 
-class ReviewScreen(Dialog[bool]):
+class ReviewDialog(Dialog[bool]):
     """Asks whether to write the changes in `diff`; the result is True to write them.
 
     `remote_changes` are those of others, which are kept. `stale` are lists whose base is older than the remote

@@ -27,12 +27,12 @@ from drio_tui.kinds import KINDS
 from drio_tui.storage.shared_files import FileInUse
 from drio_tui.text import duration
 from drio_tui.ui.base.services import forbidden_reason, get_saver
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
-from drio_tui.ui.editing.conflict_dialog import ConflictScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
+from drio_tui.ui.editing.conflict_dialog import ConflictDialog
 from drio_tui.ui.editing.editors import editor_properties
 from drio_tui.ui.editing.editors.base import Editor
-from drio_tui.ui.editing.review_dialog import ReviewScreen
-from drio_tui.ui.forms.json_page import WholeJson
+from drio_tui.ui.editing.review_dialog import ReviewDialog
+from drio_tui.ui.forms.json_page import JsonPage
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
@@ -92,10 +92,10 @@ class SaveScreen(DrioScreen[str | None]):
         self.outcome: Saved | None = None
         """The outcome of the save that closed this screen; None if it was created, or read back."""
         self._create_id = journal.new_id()
-        self._kept_edit = unsaved_edits.KeptEdit(target.kept_edit_id)
+        self._edit_file = unsaved_edits.UnsavedEditFile(target.unsaved_edit_id)
         self._keep_after_leaving = False
         self._parent_id = target.parent
-        self._json_page: WholeJson | None = None
+        self._json_page: JsonPage | None = None
         self.is_filled = False
         self._saving = False
         self._save_forbidden = ""
@@ -147,15 +147,15 @@ class SaveScreen(DrioScreen[str | None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        if self.target.kept_edit_id:
+        if self.target.unsaved_edit_id:
             with contextlib.suppress(
                 FileInUse
             ):  # another window has just opened the same edit: each keeps a separate one
-                self._kept_edit.hold()
+                self._edit_file.hold()
 
     def schedule_keep(self) -> None:
         """Keep the edit in a file shortly, so that it survives however the program ends."""
-        self._kept_edit.soon(self._current_edit)
+        self._edit_file.soon(self._current_edit)
 
     def _current_edit(self) -> UnsavedEdit | None:
         """Return the current edit without changing what is shown, None if nothing would be lost."""
@@ -167,21 +167,21 @@ class SaveScreen(DrioScreen[str | None]):
         buffer = self.unsaved_edit(reason)
         if buffer is not None:
             with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
-                self._kept_edit.now(buffer)
+                self._edit_file.now(buffer)
         return buffer
 
     def discard_kept_edit(self) -> None:
         """Forget the kept edit: the user leaves without saving, and agreed to lose it."""
         if not self._keep_after_leaving:
-            self._kept_edit.forget()
+            self._edit_file.forget()
 
     def dismiss(self, result: str | None = None) -> AwaitComplete:
         self.discard_kept_edit()
         return super().dismiss(result)
 
     @on(events.Unmount)
-    def _close_kept_edit(self) -> None:
-        self._kept_edit.close()
+    def _close_edit_file(self) -> None:
+        self._edit_file.close()
 
     # -- starting a save --------------------------------------------------------------------------
 
@@ -257,22 +257,22 @@ class SaveScreen(DrioScreen[str | None]):
             return
         self._show_banner(_SAVING, "working")
         self._saving = True
-        mine = self.edited_resource()
+        local = self.edited_resource()
         again = tuple(name for editor in self.editors if editor.is_mounted for name in editor.resend)
         call = self._create if self.is_new or self.deleted else self._save
 
         def failed(error: DrioError) -> Message:
             return self.Done(Failed(error))
 
-        self.run_request(lambda client: call(client, mine, again), self.Done, group="save", failed=failed, once=True)
+        self.run_request(lambda client: call(client, local, again), self.Done, group="save", failed=failed, once=True)
 
     # -- saving (in a worker) ---------------------------------------------------------------------
 
-    async def _create(self, client: DrioClient, mine: dict[str, Any], _again: tuple[str, ...]) -> Outcome | None:
+    async def _create(self, client: DrioClient, local: dict[str, Any], _again: tuple[str, ...]) -> Outcome | None:
         set_once = set(editor_properties(self.kind.name)) | {"providerKey"}
         body = {
             name: value
-            for name, value in comparable(self.kind, mine).items()
+            for name, value in comparable(self.kind, local).items()
             if value is not None and (name not in self.kind.fixed or name in set_once)
         }
         saver = get_saver(self.connection, client)
@@ -303,19 +303,19 @@ class SaveScreen(DrioScreen[str | None]):
         if not choices:
             title = kind.title.lower()
             return Failed(UsageError(f"there is no {title} to put it under", hint=f"Create a new {title} first."))
-        choice: Choice[str] | None = await self._ask_user(ChooserScreen(f"In which {kind.title.lower()}?", choices))
+        choice: Choice[str] | None = await self._ask_user(SelectDialog(f"In which {kind.title.lower()}?", choices))
         return choice.value if choice else None
 
-    async def _save(self, client: DrioClient, mine: dict[str, Any], again: tuple[str, ...]) -> Outcome | None:
+    async def _save(self, client: DrioClient, local: dict[str, Any], again: tuple[str, ...]) -> Outcome | None:
         """Read the resource again, ask about conflicts and changes to review, then write."""
         saver = get_saver(self.connection, client)
-        edit = Edit(self.kind, self.target.app, self.target.id, self.base, mine, again)
+        edit = Edit(self.kind, self.target.app, self.target.id, self.base, local, again)
         while True:
             preview = await saver.preview(edit)
             if isinstance(preview, DeletedElsewhere | Failed | Refused):
                 return preview
             if preview.merge.conflicts:
-                question = ConflictScreen(edit.name, preview.merge.conflicts, self.name_of_id)
+                question = ConflictDialog(edit.name, preview.merge.conflicts, self.name_of_id)
                 values = await self._ask_user(question)
                 if values is None:
                     return None
@@ -323,7 +323,7 @@ class SaveScreen(DrioScreen[str | None]):
                 continue
             if needs_review(self.kind, preview.diff) or preview.merge.stale:
                 merge = preview.merge
-                screen = ReviewScreen(
+                screen = ReviewDialog(
                     edit.name,
                     self.kind,
                     preview.diff,
@@ -369,7 +369,7 @@ class SaveScreen(DrioScreen[str | None]):
                 self._show_banner(f"{error}. {_hint(error)}{_NOTHING_LOST}")
 
     def _finish_save(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
-        self._kept_edit.forget()
+        self._edit_file.forget()
         text = what or "nothing was left to write"
         if request_id:
             text += f"\nrequest {request_id}"
@@ -436,7 +436,7 @@ class SaveScreen(DrioScreen[str | None]):
 
     async def _keep_in_file(self, buffer: UnsavedEdit) -> None:
         with contextlib.suppress(OSError, ValueError):  # the edit is still on the screen
-            await asyncio.to_thread(self._kept_edit.now, buffer)
+            await asyncio.to_thread(self._edit_file.now, buffer)
 
     def _forbid_save(self, error: ApiError) -> None:
         """Disable saving: the same request would be refused again."""

@@ -19,7 +19,7 @@ from drio_tui.schema.nodes import Node
 from drio_tui.schema.objects import ChoiceNode
 from drio_tui.schema.value_nodes import JsonNode, ScalarNode, SecretNode
 from drio_tui.text import visible
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.forms.field_widget import CONTROLS, LABEL, NUMBER, FieldWidget, message_line
 from drio_tui.ui.forms.inputs import Picker, Segments, TextEditor
 from drio_tui.ui.widgets.line_editor import LineEditor
@@ -372,7 +372,7 @@ class FieldRow(FieldWidget):
             return
         choices, current = self._choices()
         self.app.push_screen(
-            ChooserScreen(
+            SelectDialog(
                 self.node.field.title,
                 choices,
                 current=current,
@@ -442,7 +442,7 @@ class FieldRow(FieldWidget):
             Choice(number, variant.title, variant.description) for number, variant in enumerate(node.field.variants)
         ]
         self.app.push_screen(
-            ChooserScreen("Type", choices, current=node.chosen, near=event.picker.region, typed=event.typed),
+            SelectDialog("Type", choices, current=node.chosen, near=event.picker.region, typed=event.typed),
             self._type_picked,
         )
 

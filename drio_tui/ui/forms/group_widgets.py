@@ -24,7 +24,7 @@ from drio_tui.schema.objects import ChoiceNode, ObjectNode
 from drio_tui.schema.value_nodes import ScalarNode
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.forms.field_row import FieldRow, on_one_line
 from drio_tui.ui.forms.field_widget import CONTROLS, FieldWidget, call_when_mounted, message_line
 from drio_tui.ui.forms.inputs import Picker
@@ -371,7 +371,7 @@ class ChoiceBlock(Block):
             Choice(number, variant.title, variant.description)
             for number, variant in enumerate(self.node.field.variants)
         ]
-        screen = ChooserScreen(
+        screen = SelectDialog(
             self.node.field.title,
             choices,
             current=self.node.chosen,

@@ -21,7 +21,7 @@ class FormPage(VerticalScroll, can_focus=False):
     """The content of one tab."""
 
 
-class WholeJson(FormPage):
+class JsonPage(FormPage):
     """The JSON view. Text that does not parse is kept as `draft` until it parses or is discarded."""
 
     def __init__(self, model: FormModel, *, id: str) -> None:

@@ -20,12 +20,12 @@ from drio_tui.schema.nodes import Node
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.forms import menu
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.field_widget import FieldWidget, call_when_mounted
 from drio_tui.ui.forms.group_widgets import Block, ListBlock, make_field_widget
-from drio_tui.ui.forms.json_page import FormPage, WholeJson
+from drio_tui.ui.forms.json_page import FormPage, JsonPage
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
@@ -125,7 +125,7 @@ class SchemaForm(Widget):
         self._current = 0
         self._shown_notes = Content()
         self.is_filled: set[int] = set()
-        self._json_page: WholeJson | None = None
+        self._json_page: JsonPage | None = None
         self._removing: list[Awaitable[object]] = []
         self._mounting: Awaitable[object] | None = None
 
@@ -143,7 +143,7 @@ class SchemaForm(Widget):
             name = f"page-{number}"
             page = FormPage(id=name)
             if self._is_json(number):
-                page = self._json_page = WholeJson(self.model, id=name)
+                page = self._json_page = JsonPage(self.model, id=name)
             page.display = number == 0
             yield page
         note = Static(id="form-note")
@@ -176,7 +176,7 @@ class SchemaForm(Widget):
     def _fill(self, number: int) -> None:
         """Fill a tab with its field widgets, once; the JSON view is filled each time."""
         page = self._page(number)
-        if isinstance(page, WholeJson):
+        if isinstance(page, JsonPage):
             self._mounting = page.show()
             return
         if number in self.is_filled:
@@ -492,7 +492,7 @@ class SchemaForm(Widget):
     def action_menu(self) -> None:
         if self._is_json(self._current):
             self.app.push_screen(
-                ChooserScreen("JSON", menu.json_menu_items(self.has_invalid_json)), self._json_item_chosen
+                SelectDialog("JSON", menu.json_menu_items(self.has_invalid_json)), self._json_item_chosen
             )
             return
         field_widget = self._focused_place()
@@ -514,7 +514,7 @@ class SchemaForm(Widget):
                 menu.run_menu_item(self, field_widget, choice.value)
 
         title = field_widget.node.field.title or "Field"
-        self.app.push_screen(ChooserScreen(title, items, near=field_widget.region), item_chosen)
+        self.app.push_screen(SelectDialog(title, items, near=field_widget.region), item_chosen)
 
     def redraw(self, field_widget: FieldWidget, node: Node) -> None:
         """Show a field again after its node was changed or replaced by `node`."""

@@ -19,7 +19,7 @@ _MAX_PROBLEMS = 12
 """The maximum number of problems shown; of the others only the number is shown."""
 
 
-class MakingScreen(BatchDialog):
+class ImportDialog(BatchDialog):
     """The steps of an import. Failed steps can be retried; those that succeeded are not repeated.
 
     `problems` are those of the document and of the plan; only those of resources in the plan should be given.

@@ -32,7 +32,7 @@ from drio_tui.ui.dialogs.allow_host import ask_to_allow_all
 from drio_tui.ui.editing.create import create_resource
 from drio_tui.ui.editing.edit_screen import EditTarget
 from drio_tui.ui.forms.inputs import Picker
-from drio_tui.ui.openapi_import.import_dialog import MakingScreen, problem_lines
+from drio_tui.ui.openapi_import.import_dialog import ImportDialog, problem_lines
 from drio_tui.ui.openapi_import.import_settings import ImportOptions, ImportSettings
 from drio_tui.ui.openapi_import.operation_picker import OperationPicker
 from drio_tui.ui.screen import DrioScreen
@@ -422,7 +422,7 @@ class ImportScreen(DrioScreen[bool]):
     def _confirm(self, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:
         ids = {resource.source for resource in plan.resources}
         related = [problem for problem in self._problems if problem.operation in ids]
-        screen = MakingScreen(plan, (*plan.problems, *related, *checked), lambda saver: self._create_batch(saver, plan))
+        screen = ImportDialog(plan, (*plan.problems, *related, *checked), lambda saver: self._create_batch(saver, plan))
         screen.work = self._batch
         self.app.push_screen(screen, self._dialog_closed)
 

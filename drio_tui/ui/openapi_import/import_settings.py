@@ -17,7 +17,7 @@ from drio_tui.openapi_import.existing import existing_resources
 from drio_tui.openapi_import.model import Scheme
 from drio_tui.openapi_import.security import CREDENTIAL_KEYS
 from drio_tui.openapi_import.servers import why_no_base
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.forms.inputs import Picker, Segments
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize_line
@@ -174,7 +174,7 @@ class ImportSettings(Grid):
                 self._show()
                 self.post_message(self.Changed())
 
-        self.app.push_screen(ChooserScreen("Into which integration?", choices, typed=typed), handle_choice)
+        self.app.push_screen(SelectDialog("Into which integration?", choices, typed=typed), handle_choice)
 
     def _choose_auth(self, typed: str) -> None:
         document = self._document
@@ -197,4 +197,4 @@ class ImportSettings(Grid):
             self._auth = choice.value
             self._show()
 
-        self.app.push_screen(ChooserScreen("Signed in by which connection?", choices, typed=typed), handle_choice)
+        self.app.push_screen(SelectDialog("Signed in by which connection?", choices, typed=typed), handle_choice)

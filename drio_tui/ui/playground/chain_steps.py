@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from textual.content import Content
 
 from drio_tui.ui.base.context import ScreenContext
-from drio_tui.ui.playground.playground_dialogs import StepScreen
+from drio_tui.ui.playground.playground_dialogs import ChainStepDialog
 from drio_tui.ui.playground.run_blocks import chain_blocks
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.run.chain_runner import Chain, Step
@@ -83,7 +83,7 @@ class ChainSteps:
     def show_next(self) -> None:
         """Show the next step in a dialog, and go to its tool if the user agrees."""
         if self._chain is not None:
-            self._screen.drio.push_screen(StepScreen(self._chain), self._dialog_closed)
+            self._screen.drio.push_screen(ChainStepDialog(self._chain), self._dialog_closed)
 
     async def _dialog_closed(self, go: bool | None) -> None:
         screen, step = self._screen, self._next_step()

@@ -31,7 +31,7 @@ MAX_LENGTH = 2_000_000
 """Maximum length of an intermediate result that can be edited, in characters."""
 
 
-class CredentialsScreen(Dialog[dict[str, str] | None]):
+class CredentialsDialog(Dialog[dict[str, str] | None]):
     """Asks for the credentials of an upstream; the result is the typed values by property, None if it was cancelled.
 
     `request` is the text of the request that will be sent with them.
@@ -85,7 +85,7 @@ class CredentialsScreen(Dialog[dict[str, str] | None]):
         self.dismiss(None)
 
 
-class StepScreen(Dialog[bool]):
+class ChainStepDialog(Dialog[bool]):
     """Shows the next step of a chain, and lets the result that it takes arguments from be edited.
 
     The result of the dialog is whether to go on with `chain`.
@@ -160,7 +160,7 @@ class StepScreen(Dialog[bool]):
 RunChoice = tuple[Literal["run", "show"], Run]
 
 
-class RunsScreen(Dialog[RunChoice | None]):
+class RunHistoryDialog(Dialog[RunChoice | None]):
     """Lists the run history of a tool, newest first; the result is a run to show or to run again, None if closed."""
 
     CSS_PATH = stylesheet("playground")

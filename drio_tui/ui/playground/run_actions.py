@@ -93,7 +93,7 @@ class RunActions:
     def runs_loaded(self, message: RunsLoaded) -> None:
         screen = self._screen
         title = screen.bound.title if screen.bound is not None else ""
-        screen.drio.push_screen(dialogs.RunsScreen(title, message.runs), self._run_chosen)
+        screen.drio.push_screen(dialogs.RunHistoryDialog(title, message.runs), self._run_chosen)
 
     async def _run_chosen(self, choice: dialogs.RunChoice | None) -> None:
         screen = self._screen

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from drio_tui.schema.jsontext import pretty
 from drio_tui.tool_calls.egress import origin_text
 from drio_tui.ui.dialogs.allow_host import ask_to_allow
-from drio_tui.ui.playground.playground_dialogs import CredentialsScreen
+from drio_tui.ui.playground.playground_dialogs import CredentialsDialog
 from drio_tui.ui.playground.run_blocks import local_runner_of, request_text
 from drio_tui.workspace.run import local_runner as local
 from drio_tui.workspace.run import preview_page as pages
@@ -76,7 +76,7 @@ async def run_tool(
             run = await run_in_sandbox(client, bound, arguments)
         return RunResult(run)
     if credentials is not None:
-        values = await drio.push_screen_wait(CredentialsScreen(credentials, request_text(request, notes)))
+        values = await drio.push_screen_wait(CredentialsDialog(credentials, request_text(request, notes)))
         if values is None:
             return RunResult(None, "Not run: it has to sign in to the upstream.")
         runner.provide_credentials(credentials, values)

@@ -16,8 +16,8 @@ from drio_tui.kinds import KINDS
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.dialogs.name_dialog import NameScreen
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.name_dialog import NameDialog
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
@@ -241,7 +241,7 @@ class ResourcePage(Page):
                 self.draft.names[part.ref] = name
             self._changed()
 
-        self.app.push_screen(NameScreen(KINDS[part.kind].title, part.name), handle_result)
+        self.app.push_screen(NameDialog(KINDS[part.kind].title, part.name), handle_result)
 
     @on(RowList.Opened, "#resources")
     async def _row_opened(self, event: RowList.Opened) -> None:
@@ -294,7 +294,7 @@ class ResourcePage(Page):
         part = self.chosen
         start = len(choices) - 1 if part is not None and part.kind in ("integration", "operation") else 0
         self.app.push_screen(
-            ChooserScreen("Add a new", choices, current=start),
+            SelectDialog("Add a new", choices, current=start),
             lambda choice: self._add(choice.value) if choice else None,
         )
 
@@ -313,7 +313,7 @@ class ResourcePage(Page):
             return
         index = next((index for index, choice in enumerate(choices) if choice.value == current), None)
         self.app.push_screen(
-            ChooserScreen("In which integration?", choices, current=index),
+            SelectDialog("In which integration?", choices, current=index),
             lambda choice: self._add_under(kind, choice.value) if choice else None,
         )
 

@@ -73,7 +73,7 @@ class WizardResourceScreen(EditScreen):
         after_store: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(
-            EditTarget(APP_REF, kind, parent=parent, mine=body, initial=begin or {}, focus_path=member), snapshot
+            EditTarget(APP_REF, kind, parent=parent, local=body, initial=begin or {}, focus_path=member), snapshot
         )
         self._store = store
         self._after_store = after_store
@@ -114,25 +114,25 @@ class WizardResourceScreen(EditScreen):
                     self._after_store()
         return None
 
-    def _current_result(self, mine: Mapping[str, Any]) -> FormResult:
+    def _current_result(self, local: Mapping[str, Any]) -> FormResult:
         parent_key = self.kind.parent
         reference = {parent_key[0]: self._parent_ref} if parent_key and self._parent_ref else {}
-        return FormResult(self._body(mine) | reference, self._body(self._edited_with_json(secrets=False)) | reference)
+        return FormResult(self._body(local) | reference, self._body(self._edited_with_json(secrets=False)) | reference)
 
     def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
         """Return None: the edit is kept in the app's draft."""
         return None
 
-    def _body(self, mine: Mapping[str, Any]) -> dict[str, Any]:
+    def _body(self, local: Mapping[str, Any]) -> dict[str, Any]:
         writable = {*editor_properties(self.kind.name), "providerKey"}
         return {
             name: value
-            for name, value in comparable(self.kind, dict(mine)).items()
+            for name, value in comparable(self.kind, dict(local)).items()
             if value is not None and (name not in self.kind.fixed or name in writable)
         }
 
-    async def _create(self, client: DrioClient, mine: dict[str, Any], _again: tuple[str, ...]) -> Outcome | None:
-        self.result = self._current_result(mine)
+    async def _create(self, client: DrioClient, local: dict[str, Any], _again: tuple[str, ...]) -> Outcome | None:
+        self.result = self._current_result(local)
         return Saved(self.result.full)
 
     def _finish_save(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:

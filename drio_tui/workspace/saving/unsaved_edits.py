@@ -1,9 +1,9 @@
 """Unsaved edits: saved to a file while the user types, when the program is terminated, and after a remote delete.
 
 Each edit has a separate file in the state folder (mode 0600), so that processes share nothing; the one that edits it
-holds a lock file. Everything here except `KeptEdit.soon` blocks and needs no event loop, since it is also called after
-the event loop has stopped. Secrets are not saved: `UnsavedEdit.lost` has their paths, so that the user is asked for
-them again.
+holds a lock file. Everything here except `UnsavedEditFile.soon` blocks and needs no event loop, since it is also called
+after the event loop has stopped. Secrets are not saved: `UnsavedEdit.lost` has their paths, so that the user is asked
+for them again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class UnsavedEdit:
     """An edit that was not saved.
 
     `resource` is the id of the edited resource, empty for a new one; `base` is the resource when the edit began (None
-    for a new one), `mine` the edited one. `draft` is text from the JSON view that does not parse. `profile`, `server`
+    for a new one), `local` the edited one. `draft` is text from the JSON view that does not parse. `profile`, `server`
     (a `server_id`), `app` and `parent` are where the resource belongs; `label` is its name (not sanitized). `lost` are
     the dotted paths of secrets that were typed and not saved. `why` is the reason why the edit was saved to a file, as
     a sentence. `at` is in seconds since the epoch.
@@ -49,7 +49,7 @@ class UnsavedEdit:
     kind: str
     resource: str
     label: str
-    mine: dict[str, Any] = field(repr=False)
+    local: dict[str, Any] = field(repr=False)
     base: dict[str, Any] | None = field(default=None, repr=False)
     parent: str = ""
     draft: str = field(default="", repr=False)
@@ -81,23 +81,23 @@ def save(edit: UnsavedEdit) -> UnsavedEdit:
     """Write an unsaved edit to its file, and return it as written. Raises `OSError` or `ValueError`.
 
     Properties with the name of a secret are removed. Only the form knows write-only properties with other names: pass
-    its `value(secrets=False)` as `mine` and their paths in `lost`.
+    its `value(secrets=False)` as `local` and their paths in `lost`.
     """
-    mine, lost_mine = without_secrets(edit.mine)
+    local, lost_local = without_secrets(edit.local)
     base, lost_base = without_secrets(edit.base or {})
-    lost = tuple(dict.fromkeys((*edit.lost, *(".".join(path) for path in (*lost_mine, *lost_base)))))
+    lost = tuple(dict.fromkeys((*edit.lost, *(".".join(path) for path in (*lost_local, *lost_base)))))
     # Removed from both sides: a secret in only one of them would look like a change by the user.
     saved = replace(
         edit,
         id=edit.id or new_id(),
         at=edit.at or time.time(),
-        mine=without_paths(mine, lost),
+        local=without_paths(local, lost),
         base=None if edit.base is None else without_paths(base, lost),
         draft=_draft_without_secrets(edit),
         lost=lost,
     )
     content = {"v": VERSION, **{_key_in_file(name): getattr(saved, name) for name in _TEXTS}, "at": saved.at,
-               "lost": [*saved.lost], "mine": saved.mine, "base": saved.base}  # fmt: skip
+               "lost": [*saved.lost], "mine": saved.local, "base": saved.base}  # fmt: skip
     _STORE.write(saved.id, json_codec.dumps(content).encode("ascii"))
     return saved
 
@@ -120,7 +120,7 @@ def is_edited(edit: UnsavedEdit) -> bool:
     return is_locked(_STORE.path(edit.id))
 
 
-class KeptEdit:
+class UnsavedEditFile:
     """Saves one edit to its file while a screen has it open.
 
     After an error the next change tries again; the edit is still on the screen.
@@ -217,11 +217,11 @@ def _parse(content: Any, id: str) -> UnsavedEdit | None:
     if content["v"] != VERSION:
         return None
     texts = {name: content[_key_in_file(name)] for name in _TEXTS}
-    mine, base, at, lost = content["mine"], content["base"], content["at"], content["lost"]
-    valid = all(isinstance(text, str) for text in (*texts.values(), *lost)) and isinstance(mine, dict)
+    local, base, at, lost = content["mine"], content["base"], content["at"], content["lost"]
+    valid = all(isinstance(text, str) for text in (*texts.values(), *lost)) and isinstance(local, dict)
     if not valid or not isinstance(base, dict | None) or not isinstance(at, int | float) or texts["id"] != id:
         raise ValueError("it is no unsaved edit")
-    return UnsavedEdit(**texts, mine=mine, base=base, at=float(at), lost=tuple(lost))
+    return UnsavedEdit(**texts, local=local, base=base, at=float(at), lost=tuple(lost))
 
 
 _STORE = PrivateFileStore("recovery", "unsaved edit", "unsaved edits", _parse)
@@ -232,7 +232,7 @@ def _draft_without_secrets(edit: UnsavedEdit) -> str:
     text = edit.draft
     if not text or edit.kind in SECRETIVE:
         return ""
-    _, lost = without_secrets(edit.mine)
+    _, lost = without_secrets(edit.local)
     suspicious = re.search(
         r"secret|passw|token|api.?key|authorization|credential|private.?key|bearer", text, re.IGNORECASE
     )

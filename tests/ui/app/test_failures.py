@@ -14,7 +14,7 @@ from textual.widgets import Input
 from drio_tui.ui.app.failed_screen import FailedScreen
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.apps.apps_screen import AppsScreen
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.signin.signin_screen import SignInScreen
 from drio_tui.workspace.saving import unsaved_edits
@@ -133,7 +133,7 @@ async def test_unsaved_edits_of_a_failing_screen_are_kept_and_reopened(
         set_field(screen, "name", "Mine")
         screen.form.call_later(fail)
         await wait_for_replacement(app)
-        assert [edit.mine["name"] for edit in unsaved_edits.load().buffers] == ["Mine"]
+        assert [edit.local["name"] for edit in unsaved_edits.load().buffers] == ["Mine"]
         assert app.screen_stack[-2] is below
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen.is_filled)
@@ -168,7 +168,7 @@ async def test_a_failing_dialog_returns_none_to_its_caller(monkeypatch: pytest.M
         app = with_failures_survived(pilot)
         set_field(screen, "name", "Mine")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         app.screen.query_one("#no").call_later(fail)
         await wait_for_replacement(app)
         await pilot.press("escape")
@@ -182,12 +182,12 @@ import sys
 from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.app.launch import LaunchOptions, run_tui
 from drio_tui.ui.widgets.empty_state import EmptyState
-from drio_tui.ui.app.help_screen import HelpScreen
+from drio_tui.ui.app.help_dialog import HelpDialog
 
 def fail(*_, **__):
     raise RuntimeError("broken with Bearer abc.def-ghi and access_token=s3cretS3cret")
 
-HelpScreen.compose = fail
+HelpDialog.compose = fail
 EmptyState.render = fail
 sys.exit(run_tui(LaunchOptions(base_url="http://127.0.0.1:9")))
 """
@@ -215,7 +215,7 @@ def test_repeated_failures_end_the_program_with_a_report(isolated: Path) -> None
                 assert secret not in text + printed
 
 
-FAILING_HELP = BROKEN_FOR_GOOD.replace("HelpScreen.compose = fail", "DrioApp.action_help = fail").replace(
+FAILING_HELP = BROKEN_FOR_GOOD.replace("HelpDialog.compose = fail", "DrioApp.action_help = fail").replace(
     "EmptyState.render = fail", ""
 )
 

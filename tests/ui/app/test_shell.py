@@ -19,9 +19,9 @@ from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.launcher import stop_sandbox
 from drio_tui.storage import paths
 from drio_tui.ui.app.drio_app import DrioApp
-from drio_tui.ui.app.help_screen import HelpScreen
+from drio_tui.ui.app.help_dialog import HelpDialog
 from drio_tui.ui.app.navigation import SCREENS
-from drio_tui.ui.app.too_small_screen import SMALLEST, TooSmallScreen
+from drio_tui.ui.app.too_small_dialog import SMALLEST, TooSmallDialog
 from drio_tui.ui.base import connection, keymap
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.widgets.row_list import RowList
@@ -317,7 +317,7 @@ async def test_a_too_small_terminal_is_covered_until_it_is_large_enough(
         key, focused = screen.rows.key, screen.focused
         for size in ((20, 5), (1, 1), (44, 11)):
             await pilot.resize_terminal(*size)
-            await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
+            await until(pilot, lambda: isinstance(app.screen, TooSmallDialog))
         await pilot.resize_terminal(SMALLEST.width, SMALLEST.height)
         await until(pilot, lambda: app.screen is screen)
         assert (screen.rows.key, screen.focused) == (key, focused)
@@ -328,7 +328,7 @@ async def test_keys_do_nothing_while_the_terminal_is_too_small(monkeypatch: pyte
         app: Any = pilot.app
         screen = await show(pilot, "templates")
         await pilot.resize_terminal(20, 5)
-        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
+        await until(pilot, lambda: isinstance(app.screen, TooSmallDialog))
         await pilot.press("2", "3", "L", "T", "question_mark", "ctrl+p")
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: app.screen is screen)
@@ -341,12 +341,12 @@ async def test_screens_opened_while_the_terminal_is_too_small_appear_later(
         app: Any = pilot.app
         screen = await show(pilot, "templates")
         await pilot.resize_terminal(20, 5)
-        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
+        await until(pilot, lambda: isinstance(app.screen, TooSmallDialog))
         covered = app.screen
         await app.run_action("help")
-        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen) and app.screen is not covered)
+        await until(pilot, lambda: isinstance(app.screen, TooSmallDialog) and app.screen is not covered)
         await pilot.resize_terminal(80, 24)
-        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and "Esc closes" in text_of(app))
+        await until(pilot, lambda: isinstance(app.screen, HelpDialog) and "Esc closes" in text_of(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
 
@@ -360,7 +360,7 @@ async def test_rapid_resizes_settle_on_the_last_size(monkeypatch: pytest.MonkeyP
         for width in (500, 3, 80, 1, 200, 44, 60, 2, 120):
             await pilot.resize_terminal(width, max(1, width // 4))
         await pilot.resize_terminal(500, 500)
-        await until(pilot, lambda: not isinstance(app.screen, TooSmallScreen) and app.size == Size(500, 500))
+        await until(pilot, lambda: not isinstance(app.screen, TooSmallDialog) and app.size == Size(500, 500))
         assert "Keys" in text_of(app)
 
 

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from drio_tui.ui.app_detail.app_screen import AppScreen
-from drio_tui.ui.app_detail.problems_screen import ProblemsScreen
+from drio_tui.ui.app_detail.problems_dialog import ProblemsDialog
 from drio_tui.ui.widgets.rich_text import Document
 from tests.ui.driving import open_first_app, running, show, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -177,7 +177,7 @@ async def test_problems_are_counted_listed_and_jumped_to(monkeypatch: pytest.Mon
         assert "✗ 2 errors" in text
         assert "▲ 1 warning" in text
         await pilot.press("p")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ProblemsScreen) and "tool_9" in text_of(pilot.app))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ProblemsDialog) and "tool_9" in text_of(pilot.app))
         await pilot.press("G", "enter")
         await until(pilot, lambda: screen.selected_node.key == ("binding", "tool_1"))
         assert "changed its schema" in fields_text(screen)

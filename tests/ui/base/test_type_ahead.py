@@ -17,8 +17,8 @@ from textual.widgets import Input, OptionList
 
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.base import type_ahead
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.playground.playground_screen import PlaygroundScreen
@@ -149,7 +149,7 @@ async def test_text_for_a_form_that_does_not_load_is_dropped(monkeypatch: pytest
         at_once(pilot, "e", *COMMANDS, "f1")
         await until(pilot, lambda: any("was not used" in note.message for note in pilot.app._notifications))
         # Keys that are not text are not dropped.
-        await until(pilot, lambda: type(pilot.app.screen).__name__ == "HelpScreen")
+        await until(pilot, lambda: type(pilot.app.screen).__name__ == "HelpDialog")
         assert isinstance(pilot.app.screen_stack[-2], EditScreen)
 
 
@@ -157,10 +157,10 @@ async def test_letters_after_add_or_menu_filter_the_opened_list(monkeypatch: pyt
     async with program(monkeypatch) as (pilot, _):
         await open_first_app(pilot)
         at_once(pilot, "a", *"widg")
-        chooser = await wait_for_screen(pilot, ChooserScreen)
+        chooser = await wait_for_screen(pilot, SelectDialog)
         await field_ends_with(pilot, chooser.query_one(LineEditor), "widg")
         at_once(pilot, "escape", "g", "e", "f2", *"rese")
-        menu = await wait_for_screen(pilot, ChooserScreen, lambda screen: screen is not chooser)
+        menu = await wait_for_screen(pilot, SelectDialog, lambda screen: screen is not chooser)
         await field_ends_with(pilot, menu.query_one(LineEditor), "rese")
         assert isinstance(pilot.app.screen_stack[-2], EditScreen)
 
@@ -232,7 +232,7 @@ async def test_a_confirmation_opened_by_a_worker_gets_the_next_key(monkeypatch: 
         await until(pilot, lambda: pilot.app.screen is editing and not pilot.app._type_ahead.waiting)
         assert editing.dirty
         at_once(pilot, "escape")
-        await wait_for_screen(pilot, ConfirmScreen)
+        await wait_for_screen(pilot, ConfirmDialog)
 
 
 async def test_a_never_idle_event_loop_does_not_block_keys(monkeypatch: pytest.MonkeyPatch) -> None:

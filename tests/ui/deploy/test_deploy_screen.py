@@ -14,8 +14,8 @@ from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.deploy.connect_screen import ConnectScreen
 from drio_tui.ui.deploy.deploy_screen import DeployScreen
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.edit_screen import EditScreen
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, record_of
 from drio_tui.workspace.deploy.deployer import Deployed, deploy
@@ -140,7 +140,7 @@ async def test_leaving_a_running_deploy_is_confirmed_and_a_lost_response_is_look
         await pilot.press("D")
         await until(pilot, lambda: server.asked("POST", "/apps/app_1/deploy"))
         await pilot.press("ctrl+q")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         assert "may be cut off" in text_of(app)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
@@ -159,7 +159,7 @@ async def test_leaving_a_running_deploy_is_confirmed_and_a_lost_response_is_look
         server.answers |= drio_of(deployed_config)
         server.gate.clear()
         await pilot.press("escape", "escape")  # the second one asks to leave during the lookup
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         assert "goes on" in text_of(app)
         await pilot.press("escape")
         server.gate.set()
@@ -183,9 +183,9 @@ async def test_deploying_with_errors_requires_typing_the_apps_name(
         await open_first_app(pilot)
         screen = await open_deploy_screen(pilot)
         await pilot.press("F")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("enter")
-        assert isinstance(app.screen, ConfirmScreen)
+        assert isinstance(app.screen, ConfirmDialog)
         await pilot.press(*"acme", "minus", *"support", "enter")
         await until(pilot, lambda: "The app cannot be deployed as it is" in text_of(app))
         assert "not [bold]bound␛[31m." in text_of(app)
@@ -216,7 +216,7 @@ async def test_nothing_can_be_deployed_under_read_only(monkeypatch: pytest.Monke
         await pilot.press("D", "F")
         await pilot.pause()
         assert server.asked("POST", "/apps/app_1/deploy") == 0
-        assert not isinstance(app.screen, EditScreen | ConfirmScreen)
+        assert not isinstance(app.screen, EditScreen | ConfirmDialog)
 
 
 async def test_an_earlier_deployment_can_be_restored_on_the_sandbox(
@@ -228,7 +228,7 @@ async def test_an_earlier_deployment_can_be_restored_on_the_sandbox(
             await client.deploy(opened.app_id)
         screen = await open_deploy_screen(pilot)
         await pilot.press("R")
-        await until(pilot, lambda: isinstance(app.screen, ChooserScreen))
+        await until(pilot, lambda: isinstance(app.screen, SelectDialog))
         assert "in the place of 1.2.0" in text_of(app)
         await pilot.press("enter")
         await until(pilot, lambda: screen.report and screen.snapshot.app.text("version") == "1.3.0")
@@ -256,7 +256,7 @@ async def test_after_a_restore_the_draft_is_compared_with_the_live_config(
         screen.page = 1
         await until(pilot, lambda: "Nothing has changed since the last deploy." in text_of(app))
         await pilot.press("R")
-        await until(pilot, lambda: isinstance(app.screen, ChooserScreen))
+        await until(pilot, lambda: isinstance(app.screen, SelectDialog))
         await pilot.press("enter")
         await until(pilot, lambda: screen.report and screen.snapshot.app.text("version") == "1.3.0")
         assert [(change.id, [field.dotted for field in change.fields]) for change in screen.changes] == [

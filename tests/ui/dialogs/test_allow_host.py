@@ -10,7 +10,7 @@ import pytest
 from drio_tui.tool_calls.egress import parse_origin
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.deploy.deploy_screen import DeployScreen
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
 from tests.sandbox.mcp.conftest import Upstream, upstream
 from tests.sandbox_fixtures import SandboxProcess
@@ -38,10 +38,10 @@ def local(sandbox_process: SandboxProcess, upstream: Upstream) -> dict[str, str]
 
 
 async def confirm(pilot: Any, question: str) -> None:
-    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
     assert question in text_of(pilot.app)
     await pilot.click("#yes")
-    await until(pilot, lambda: not isinstance(pilot.app.screen, ConfirmScreen))
+    await until(pilot, lambda: not isinstance(pilot.app.screen, ConfirmDialog))
 
 
 async def test_the_playground_runs_the_tool_after_the_host_is_allowed(

@@ -12,12 +12,12 @@ from textual.widgets import Button
 from drio_tui.kinds import TOOL
 from drio_tui.plan.bulk import Batch
 from drio_tui.schema.fields import MISSING
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
-from drio_tui.ui.editing.conflict_dialog import ConflictScreen
-from drio_tui.ui.editing.recovery_screen import RecoveryScreen
-from drio_tui.ui.editing.review_dialog import ReviewScreen, value_text
+from drio_tui.ui.editing.conflict_dialog import ConflictDialog
+from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
+from drio_tui.ui.editing.review_dialog import ReviewDialog, value_text
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict
 from tests.ui.driving import running, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -32,18 +32,18 @@ def _batch(*, danger: bool, name: str | None = None) -> BatchDialog:
 
 DIALOGS: dict[str, tuple[Callable[[], Dialog[Any]], str]] = {
     # name: (factory, selector of the widget focused first)
-    "confirm": (lambda: ConfirmScreen("Send it?", agree="Send", danger=False), "#yes"),
-    "confirm-danger": (lambda: ConfirmScreen("Leave it?", agree="Leave"), "#no"),
-    "confirm-name": (lambda: ConfirmScreen("Deploy?", agree="Deploy", name="acme"), "#typed"),
+    "confirm": (lambda: ConfirmDialog("Send it?", agree="Send", danger=False), "#yes"),
+    "confirm-danger": (lambda: ConfirmDialog("Leave it?", agree="Leave"), "#no"),
+    "confirm-name": (lambda: ConfirmDialog("Deploy?", agree="Deploy", name="acme"), "#typed"),
     "batch": (lambda: _batch(danger=False), "#go"),
     "batch-danger": (lambda: _batch(danger=True), "#cancel"),
     "batch-name": (lambda: _batch(danger=True, name="acme"), "#typed"),
-    "review": (lambda: ReviewScreen("Tool", TOOL, [CHANGE], ()), "#write"),
+    "review": (lambda: ReviewDialog("Tool", TOOL, [CHANGE], ()), "#write"),
     "conflict": (
-        lambda: ConflictScreen("Tool", [FieldConflict(("name",), "a", "b", "c", "both changed it", MISSING)]),
+        lambda: ConflictDialog("Tool", [FieldConflict(("name",), "a", "b", "c", "both changed it", MISSING)]),
         "RowList",
     ),
-    "recovery": (lambda: RecoveryScreen([]), "RowList"),
+    "recovery": (lambda: RecoveryDialog([]), "RowList"),
 }
 
 
@@ -140,8 +140,8 @@ async def test_reviews_and_conflicts_show_names_beside_ids(monkeypatch: pytest.M
         ("binding", "integrationOperationId"), None, operation.id, None, "both changed it", MISSING
     )
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
-        review = ReviewScreen("Tool", TOOL, [change], (), name_of=snapshot.name_of)
-        conflict = ConflictScreen("Tool", [field_conflict], snapshot.name_of)
+        review = ReviewDialog("Tool", TOOL, [change], (), name_of=snapshot.name_of)
+        conflict = ConflictDialog("Tool", [field_conflict], snapshot.name_of)
         for dialog, names in (
             (review, (f"{tool.name} ({tool.id})", "tool_unknown")),
             (conflict, (f"{operation.name} ({operation.id})",)),
@@ -168,7 +168,7 @@ async def test_a_conflict_shows_why_both_sides_cannot_be_merged(
     monkeypatch: pytest.MonkeyPatch, remote: Any, local: Any, why: str
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
-        dialog = ConflictScreen("Tool", [FieldConflict(("name",), "base", remote, local, "both changed it", MISSING)])
+        dialog = ConflictDialog("Tool", [FieldConflict(("name",), "base", remote, local, "both changed it", MISSING)])
         pilot.app.push_screen(dialog)
         await until(pilot, lambda: pilot.app.screen is dialog and dialog.is_mounted)
         assert f"not possible: {why}" in text_of(pilot.app)

@@ -104,7 +104,7 @@ def terminated(terminal: Terminal) -> int:
 
 
 def killed(terminal: Terminal) -> int:
-    terminal.until(lambda: any(edit.mine["name"].endswith("!" * 6) for edit in unsaved_edits.load().buffers))
+    terminal.until(lambda: any(edit.local["name"].endswith("!" * 6) for edit in unsaved_edits.load().buffers))
     terminal.kill(signal.SIGKILL)
     return terminal.wait()
 
@@ -132,7 +132,7 @@ async def test_an_edit_survives_every_way_the_program_ends(isolated: Path) -> No
             )
             assert status == code, fail
             (edit,) = unsaved_edits.load().buffers
-            assert (edit.mine["name"], edit.base and edit.base["name"]) == (f"Acme Support{typed}", "Acme Support")
-            assert TOKEN not in repr((edit, edit.mine))
+            assert (edit.local["name"], edit.base and edit.base["name"]) == (f"Acme Support{typed}", "Acme Support")
+            assert TOKEN not in repr((edit, edit.local))
         assert len(list((isolated / "state" / "crashes").iterdir())) == 3
         assert server.asked("PATCH", "/apps/app_1") == 0

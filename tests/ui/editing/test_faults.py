@@ -12,14 +12,14 @@ from textual.pilot import Pilot
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
 from drio_tui.plan.bulk import Batch
 from drio_tui.ui.app_detail.app_screen import AppScreen
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
-from drio_tui.ui.editing.conflict_dialog import ConflictScreen
+from drio_tui.ui.editing.conflict_dialog import ConflictDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
-from drio_tui.ui.editing.history_screen import HistoryScreen
-from drio_tui.ui.editing.recovery_screen import RecoveryScreen
-from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.ui.editing.history_dialog import HistoryDialog
+from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
+from drio_tui.ui.editing.review_dialog import ReviewDialog
 from drio_tui.ui.forms.inputs import Picker
 from drio_tui.workspace.saving import unsaved_edits
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, OverwrittenList
@@ -150,11 +150,11 @@ async def test_an_invalid_field_is_focused_and_a_rejected_change_is_not_in_the_h
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "refused with 422" in text_of(app))
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.focused)
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog) and app.screen.focused)
         await pilot.press("right", "enter")
         await opened(pilot)
         await pilot.press("H")
-        await until(pilot, lambda: isinstance(app.screen, HistoryScreen) and app.screen._history is not None)
+        await until(pilot, lambda: isinstance(app.screen, HistoryDialog) and app.screen._history is not None)
         await pilot.pause()
         assert "changed tool" not in text_of(app)
 
@@ -167,7 +167,7 @@ async def test_letters_typed_at_once_open_one_list_filtered_by_all_of_them(
         screen.form.show_node(screen.form.model.root.properties["kind"])
         await until(pilot, lambda: isinstance(app.focused, Picker))
         at_once(pilot, "d", "o", "g")
-        await until(pilot, lambda: isinstance(app.screen, ChooserScreen) and app.screen.focused)
+        await until(pilot, lambda: isinstance(app.screen, SelectDialog) and app.screen.focused)
         assert app.screen.focused.value == "dog"
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
@@ -281,9 +281,9 @@ async def test_an_edit_whose_parent_was_deleted_is_kept_and_can_get_another_pare
         await client.delete(INTEGRATION, first, app=app)
         await save(pilot, "Its integration was deleted elsewhere")
         (kept_edit,) = unsaved_edits.load().buffers
-        assert kept_edit.mine["name"] == "Search better"
+        assert kept_edit.local["name"] == "Search better"
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, SelectDialog))
         await pilot.press(*"second", "enter")
         await until(pilot, lambda: pilot.app.screen is screen)
         operations = (await client.list(OPERATION, app=app, parent=second)).items
@@ -308,7 +308,7 @@ async def test_a_stale_chain_is_reviewed_before_it_is_replaced(
         await client.set_chain(app, ids["one"], [ids["two"], ids["three"]])
         editing._distribute_json(editing.edited_resource() | {"nextToolIds": []})
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewDialog))
         shown = " ".join(text_of(pilot.app).split())
         assert "nextToolIds: others added three since you began" in shown
         await pilot.press("ctrl+s")
@@ -418,13 +418,13 @@ async def test_hostile_text_in_the_editing_dialogs_is_inert(monkeypatch: pytest.
         "p", "u", "app_1", "tool", "t", hostile, {"name": hostile}, lost=(hostile,), why=hostile, id="0" * 24
     )
     dialogs: list[Any] = [
-        ReviewScreen(hostile, TOOL, [FieldChange(path, hostile, [hostile])], [FieldChange(path, 1, 2)],
+        ReviewDialog(hostile, TOOL, [FieldChange(path, hostile, [hostile])], [FieldChange(path, 1, 2)],
                      [OverwrittenList(path, (hostile,), (hostile,))]),
-        ConflictScreen(hostile, [FieldConflict(path, hostile, [hostile], {hostile: hostile}, hostile, hostile)]),
+        ConflictDialog(hostile, [FieldConflict(path, hostile, [hostile], {hostile: hostile}, hostile, hostile)]),
         BatchDialog(hostile, hostile, [hostile], lambda saver: Batch([]), agree="Yes", name=hostile),
-        RecoveryScreen([edit]),
-        ChooserScreen(hostile, [Choice(1, hostile, hostile)]),
-        ConfirmScreen(hostile, hostile, name=hostile),
+        RecoveryDialog([edit]),
+        SelectDialog(hostile, [Choice(1, hostile, hostile)]),
+        ConfirmDialog(hostile, hostile, name=hostile),
     ]  # fmt: skip
     async with serving(TableServer(hostile_drio())) as server, running(server.base_url, monkeypatch) as pilot:
         below = pilot.app.screen

@@ -7,11 +7,11 @@ import asyncio
 import pytest
 from textual.widgets import Button
 
-from drio_tui.ui.app.help_screen import HelpScreen
+from drio_tui.ui.app.help_dialog import HelpDialog
 from drio_tui.ui.app_detail.app_screen import AppScreen
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
-from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.ui.editing.review_dialog import ReviewDialog
 from drio_tui.workspace.saving import unsaved_edits
 from tests.ui.driving import at_once, running, until
 from tests.ui.editing.test_faults import TOOL_1, editing_tool
@@ -28,14 +28,14 @@ async def test_a_double_press_of_a_button_answers_only_one_dialog(
         set_field(screen, "name", "Mine")
         set_field(screen, "description", "Mine too")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.screen.focused)
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog) and pilot.app.screen.focused)
         for _ in range(3):
             pilot.app.screen.query_one("#no", Button).press()
         await until(pilot, lambda: pilot.app.screen is screen)
         await pilot.pause()
         server.hold(f"PATCH {TOOL_1}")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen) and pilot.app.screen.focused)
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewDialog) and pilot.app.screen.focused)
         for _ in range(3):
             pilot.app.screen.query_one("#write", Button).press()
         await until(pilot, lambda: server.asked("PATCH", TOOL_1))
@@ -51,10 +51,10 @@ async def test_ctrl_s_in_the_leave_confirmation_loses_no_edit(leave: str, monkey
     async with editing_tool(monkeypatch) as (pilot, screen, _server):
         set_field(screen, "name", "Mine")
         at_once(pilot, leave, "ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press("ctrl+s")
         await pilot.pause()
-        assert isinstance(pilot.app.screen, ConfirmScreen)
+        assert isinstance(pilot.app.screen, ConfirmDialog)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert screen.edited_resource()["name"] == "Mine"
@@ -72,7 +72,7 @@ async def test_a_save_that_ends_while_covered_closes_only_the_edit_screen(
             await until(pilot, lambda: server.asked("PATCH", TOOL_1))
             if name == "Mine":
                 await pilot.press("f1")
-                await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+                await until(pilot, lambda: isinstance(pilot.app.screen, HelpDialog))
             else:
                 pilot.app.action_go("requests")
                 await until(pilot, lambda: pilot.app.current_mode == "requests")
@@ -120,13 +120,15 @@ async def test_a_kept_edit_that_could_not_be_loaded_stays_kept_unchanged(monkeyp
     """F36: the program ends before drio has responded."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         server.hold(f"GET {TOOL_1}")
-        before, mine = dict(SEARCH_TOOL), SEARCH_TOOL | {"name": "Mine"}
-        target = EditTarget("app_1", "tool", "tool_1", base=before, mine=mine, draft="{ half", kept_edit_id="ab" * 12)
+        before, local = dict(SEARCH_TOOL), SEARCH_TOOL | {"name": "Mine"}
+        target = EditTarget(
+            "app_1", "tool", "tool_1", base=before, local=local, draft="{ half", unsaved_edit_id="ab" * 12
+        )
         await pilot.app.push_screen(EditScreen(target))
         await until(pilot, lambda: server.asked("GET", TOOL_1))
         pilot.app.keep_unsaved("the test ends it")
         (kept,) = unsaved_edits.load().buffers
-        assert (kept.mine["name"], kept.base and kept.base["name"], kept.draft) == (
+        assert (kept.local["name"], kept.base and kept.base["name"], kept.draft) == (
             "Mine",
             SEARCH_TOOL["name"],
             "{ half",
@@ -150,11 +152,11 @@ async def test_a_screen_that_cannot_keep_its_edit_does_not_affect_another(
     """F51: the broken screen may be the reason why the program ends."""
     async with editing_tool(monkeypatch) as (pilot, screen, _):
         set_field(screen, "name", "Mine")
-        broken = EditScreen(EditTarget("app_1", "tool", "tool_2", mine={"name": "Broken"}))
+        broken = EditScreen(EditTarget("app_1", "tool", "tool_2", local={"name": "Broken"}))
         monkeypatch.setattr(broken, "unsaved_edit", lambda why: {}[why])
         pilot.app._screen_stack.insert(1, broken)
         assert pilot.app.keep_unsaved("the test ends it")
-        assert [edit.mine["name"] for edit in unsaved_edits.load().buffers] == ["Mine"]
+        assert [edit.local["name"] for edit in unsaved_edits.load().buffers] == ["Mine"]
         pilot.app._screen_stack.remove(broken)
 
 
@@ -166,7 +168,7 @@ async def test_an_edit_kept_several_times_is_offered_once_in_its_last_state(
         for name in ("First", "Second", "Third"):
             set_field(screen, "name", name)
             assert pilot.app.keep_unsaved("the test ends it")
-        assert [edit.mine["name"] for edit in unsaved_edits.load().buffers] == ["Third"]
+        assert [edit.local["name"] for edit in unsaved_edits.load().buffers] == ["Third"]
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is not screen)
         assert unsaved_edits.load().buffers == []

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from drio_tui.ui.app_detail.app_screen import AppScreen
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
-from drio_tui.ui.editing.recovery_screen import RecoveryScreen
+from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.wizard.resource_screens import WizardResourceScreen
 from drio_tui.wizard import draft_store
 from drio_tui.workspace.saving import unsaved_edits
-from drio_tui.workspace.saving.unsaved_edits import KeptEdit, UnsavedEdit
+from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit, UnsavedEditFile
 from tests.ui.driving import running, until
 from tests.ui.editing.test_faults import TOOL_1, editing_tool
 from tests.ui.editing.test_saving import edit_of
@@ -29,7 +29,7 @@ def kept_edits() -> list[UnsavedEdit]:
 
 def kept_notes() -> list[Any]:
     """Return the `note` in the config of each kept edit."""
-    return [edit.mine.get("config", {}).get("note") for edit in kept_edits()]
+    return [edit.local.get("config", {}).get("note") for edit in kept_edits()]
 
 
 async def type_in_name(pilot: Any, screen: Any, *keys: str) -> None:
@@ -42,14 +42,14 @@ async def type_in_name(pilot: Any, screen: Any, *keys: str) -> None:
 async def test_typed_text_is_kept_on_disk_until_it_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _):
         await type_in_name(pilot, screen, "exclamation_mark")
-        await until(pilot, lambda: [edit.mine["name"] for edit in kept_edits()] == ["Search Tickets!"])
+        await until(pilot, lambda: [edit.local["name"] for edit in kept_edits()] == ["Search Tickets!"])
         (edit,) = kept_edits()
         assert (edit.resource, edit.base and edit.base["name"]) == ("tool_1", "Search Tickets")
         assert unsaved_edits.is_edited(edit)  # another window does not offer it
         await pilot.press("backspace")
         await until(pilot, lambda: kept_edits() == [])  # there is nothing to lose
         await pilot.press("question_mark")
-        await until(pilot, lambda: [edit.mine["name"] for edit in kept_edits()] == ["Search Tickets?"])
+        await until(pilot, lambda: [edit.local["name"] for edit in kept_edits()] == ["Search Tickets?"])
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
         assert kept_edits() == []
@@ -62,7 +62,7 @@ async def test_a_discarded_edit_is_not_offered_again(monkeypatch: pytest.MonkeyP
         await type_in_name(pilot, screen, "exclamation_mark")
         await until(pilot, kept_edits)
         await pilot.press(leave)
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         assert kept_edits()
         await pilot.press("right", "enter")
         await until(pilot, lambda: not kept_edits())
@@ -76,7 +76,7 @@ async def test_typed_json_is_kept_and_applied_when_the_page_is_left(
         await until(pilot, lambda: isinstance(screen.focused, TextEditor))
         area = screen.focused
         area.text = area.text.replace("Search Tickets", "Renamed")
-        await until(pilot, lambda: [edit.mine["name"] for edit in kept_edits()] == ["Renamed"])
+        await until(pilot, lambda: [edit.local["name"] for edit in kept_edits()] == ["Renamed"])
         assert screen.form.model.value()["name"] == "Search Tickets"  # the user is still typing
         area.text = area.text.rstrip().removesuffix("}")
         await until(pilot, lambda: [edit.draft for edit in kept_edits()] == [area.text])
@@ -123,16 +123,16 @@ async def test_an_edit_that_another_window_has_open_is_not_offered(monkeypatch: 
     async with serving(TableServer(drio_of() | {f"GET {TOOL_1}": {"tool": raw}})) as server:
         async with running(server.base_url, monkeypatch) as pilot:
             profile, drio = pilot.app.status.profile, pilot.app.connection.server
-        mine = raw | {"name": "Mine"}
-        edit = unsaved_edits.save(UnsavedEdit(profile, drio, "app_1", "tool", "tool_1", "x", mine, raw, at=1))
-        other = KeptEdit(edit.id)
+        local = raw | {"name": "Mine"}
+        edit = unsaved_edits.save(UnsavedEdit(profile, drio, "app_1", "tool", "tool_1", "x", local, raw, at=1))
+        other = UnsavedEditFile(edit.id)
         other.hold()
         async with running(server.base_url, monkeypatch) as pilot:
             await until(pilot, lambda: pilot.app.recovery.offered)
-            assert not isinstance(pilot.app.screen, RecoveryScreen)
+            assert not isinstance(pilot.app.screen, RecoveryDialog)
         other.close()
         async with running(server.base_url, monkeypatch) as pilot:
-            await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
+            await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryDialog))
             await pilot.press("enter")
             await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen) and pilot.app.screen.is_filled)
             assert pilot.app.screen.edited_resource()["name"] == "Mine"
@@ -151,7 +151,7 @@ async def test_text_typed_in_the_wizard_is_kept_in_its_draft(monkeypatch: pytest
         await until(pilot, lambda: [resource.name for resource in draft_store.load().drafts[0].added] == ["Look"])
         await pilot.press("escape" if not take else "ctrl+s")
         if not take:
-            await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+            await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
             await pilot.press("right", "enter")
         await until(pilot, lambda: pilot.app.screen is wizard)
         expected = ["Look"] if take else []

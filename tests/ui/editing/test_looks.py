@@ -8,11 +8,11 @@ import pytest
 from textual.widgets import Button
 
 from drio_tui.kinds import TOOL
-from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
-from drio_tui.ui.editing.conflict_dialog import ConflictScreen
+from drio_tui.ui.editing.conflict_dialog import ConflictDialog
 from drio_tui.ui.editing.edit_screen import EditTarget
-from drio_tui.ui.editing.history_screen import HistoryScreen
+from drio_tui.ui.editing.history_dialog import HistoryDialog
 from drio_tui.ui.widgets.footer import KeyFooter
 from tests.ui.driving import click_button, text_of, until
 from tests.ui.editing.test_saving import app_of, edit, edit_of, opened, set_field
@@ -35,7 +35,7 @@ async def test_dialogs_show_whole_buttons_and_the_screen_behind_on_a_small_termi
         app: Any = pilot.app
         tools = list(screen.snapshot.resources("tool"))
         await pilot.press("a")
-        await until(pilot, lambda: isinstance(app.screen, ChooserScreen) and "Make a new" in text_of(app))
+        await until(pilot, lambda: isinstance(app.screen, SelectDialog) and "Make a new" in text_of(app))
         await until(pilot, lambda: "Editing" in text_of(app))  # the app is seen behind the list
         await pilot.press("escape")
         for tool in tools:
@@ -54,7 +54,7 @@ async def test_dialogs_show_whole_buttons_and_the_screen_behind_on_a_small_termi
         await click_button(pilot, "#go")
         await opened(pilot)
         await pilot.press("H")
-        await until(pilot, lambda: isinstance(app.screen, HistoryScreen) and "✓ can be undone" in text_of(app))
+        await until(pilot, lambda: isinstance(app.screen, HistoryDialog) and "✓ can be undone" in text_of(app))
         assert buttons_fit(app.screen)
         await click_button(pilot, "#undo")
         await until(pilot, lambda: "undone already" in text_of(app))
@@ -65,7 +65,7 @@ async def test_dialogs_show_whole_buttons_and_the_screen_behind_on_a_small_termi
         set_field(editing, "name", "Mine")
         set_field(editing, "description", "mine")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(app.screen, ConflictScreen) and buttons_fit(app.screen))
+        await until(pilot, lambda: isinstance(app.screen, ConflictDialog) and buttons_fit(app.screen))
         assert "theirs Theirs" in text_of(app)
 
 

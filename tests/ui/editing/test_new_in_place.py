@@ -8,13 +8,13 @@ import pytest
 from textual.widgets import OptionList
 
 from drio_tui.kinds import AUTH, INTEGRATION, OPERATION, TOOL
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.edit_screen import EditScreen
 from drio_tui.ui.editing.editors.binding import BindingEditor
 from drio_tui.ui.editing.editors.search_list import SearchList
 from drio_tui.ui.editing.editors.widget import WidgetEditor
-from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.ui.editing.review_dialog import ReviewDialog
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.inputs import Picker
 from tests.ui.driving import text_of, until
@@ -27,14 +27,14 @@ async def new_edit_of(pilot: Any, kind: str) -> Any:
 
 
 async def choose(pilot: Any, title: str, *keys: str) -> None:
-    await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen) and pilot.app.screen.focused)
+    await until(pilot, lambda: isinstance(pilot.app.screen, SelectDialog) and pilot.app.screen.focused)
     assert title in text_of(pilot.app)
     await pilot.press(*keys)
 
 
 async def click_last(pilot: Any) -> None:
     """Click on the last line of the open list: `new …`."""
-    await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen) and pilot.app.screen.focused)
+    await until(pilot, lambda: isinstance(pilot.app.screen, SelectDialog) and pilot.app.screen.focused)
     options = pilot.app.screen.query_one(OptionList)
     await pilot.pause()
     await pilot.click(options, offset=(4, options.option_count - 1 - options.scroll_offset.y))
@@ -69,7 +69,7 @@ async def test_an_operation_and_its_integration_are_created_while_binding_a_tool
         await until(pilot, lambda: "Will be bound to Forecast" in text_of(pilot.app))
         assert editing.edited_resource()["name"] == "Bound again"
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewDialog))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
         tool = (await client.get(TOOL, id, app=screen.app_id)).raw
@@ -95,7 +95,7 @@ async def test_creating_by_mouse_and_going_back_leaves_the_edit_unchanged(
         assert (row.query_one(Picker).shown, editing.edited_resource()["name"]) == (shown, "Renamed")
         assert auth.saved is None
         await pilot.click(row.query_one(Picker))
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen) and pilot.app.screen.focused)
+        await until(pilot, lambda: isinstance(pilot.app.screen, SelectDialog) and pilot.app.screen.focused)
         await pilot.press(*"Weather", "space", *"key")
         await until(pilot, lambda: "called Weather key" in text_of(pilot.app))
         await pilot.press("enter")
@@ -110,7 +110,7 @@ async def test_creating_by_mouse_and_going_back_leaves_the_edit_unchanged(
         await until(pilot, lambda: pilot.app.screen is editing and row.query_one(Picker).shown == "Weather key")
         # The new resource stays when the edit that it was created for is discarded, and the tree shows it.
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press("right", "enter")
         await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
         assert "Weather key" in [resource["name"] for resource in (await client.list(AUTH, app=screen.app_id)).items]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drio_tui.kinds import OPERATION, TOOL
-from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.ui.editing.review_dialog import ReviewDialog
 from tests.ui.driving import text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of, opened
 
@@ -56,14 +56,14 @@ async def test_b_in_the_tree_shows_schema_changes_and_rebinds_or_says_why_not(
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         tool, operation = await change_bound_operation(pilot, screen, client)
         await pilot.press("b")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewDialog))
         await until(pilot, lambda: "+ region  string, required  can break calls" in text_of(pilot.app))
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert not await is_current(client, screen.app_id, tool, operation)
         await until(pilot, lambda: not screen._running_workers())
         await pilot.press("b")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewDialog))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: any("Rebound" in note.message for note in pilot.app._notifications))
         await opened(pilot)

@@ -19,14 +19,14 @@ from drio_tui.schema.fields import MISSING
 from drio_tui.schema.value_nodes import ScalarNode
 from drio_tui.ui.app.recovery import Recovery
 from drio_tui.ui.app_detail.app_screen import AppScreen
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
-from drio_tui.ui.editing.conflict_dialog import ConflictScreen
+from drio_tui.ui.editing.conflict_dialog import ConflictDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
-from drio_tui.ui.editing.history_screen import HistoryScreen
-from drio_tui.ui.editing.recovery_screen import RecoveryScreen
-from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.ui.editing.history_dialog import HistoryDialog
+from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
+from drio_tui.ui.editing.review_dialog import ReviewDialog
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.workspace.saving import unsaved_edits
 from tests import THOROUGH
@@ -97,7 +97,7 @@ async def test_several_changes_are_reviewed_before_they_are_written(
         set_field(editing, "name", "[red]New[/red]")
         set_field(editing, "description", "Other words")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewDialog))
         assert "[red]New[/red]" in text_of(pilot.app)
         assert "Other words" in text_of(pilot.app)
         assert "Esc stops waiting" not in text_of(pilot.app)
@@ -105,7 +105,7 @@ async def test_several_changes_are_reviewed_before_they_are_written(
         await until(pilot, lambda: pilot.app.screen is editing)
         assert (await client.get(TOOL, id, app=screen.app_id)).raw == before
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewDialog))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert (await client.get(TOOL, id, app=screen.app_id)).raw["description"] == "Other words"
@@ -133,7 +133,7 @@ async def test_a_conflict_is_resolved_by_the_user(
         await client.update(TOOL, id, {"name": "Theirs"}, app=screen.app_id)
         set_field(editing, "name", "Mine")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConflictScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConflictDialog))
         assert "Theirs" in text_of(pilot.app)
         assert "Mine" in text_of(pilot.app)
         assert pilot.app.screen.query_one("#save", Button).disabled
@@ -194,7 +194,7 @@ async def test_e_edits_the_resource_in_the_external_editor_without_secrets(
         assert "typed-secret" not in (tmp_path / "seen").read_text()
         assert editing.edited_resource()["config"]["apiKey"] == "typed-secret"
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewDialog))
         assert "typed-secret" not in text_of(pilot.app)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen)
@@ -238,7 +238,7 @@ async def test_editing_a_pending_connection_focuses_its_missing_secret(
         await until(pilot, lambda: "not set" in text_of(pilot.app))
         assert "unchanged" not in text_of(pilot.app)
         await pilot.press(*"SECRET-typed", "ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewDialog))
         assert "SECRET-typed" not in text_of(pilot.app)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen)
@@ -277,7 +277,7 @@ async def test_pressing_save_repeatedly_creates_one_integration(
     """F34."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         await pilot.press("a")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, SelectDialog))
         await pilot.press(*"integration", "enter")
         editing = await edit_of(pilot)
         set_field(editing, "name", "Fresh")
@@ -316,7 +316,7 @@ async def test_a_delete_requires_the_name_and_is_undone_by_one_key(
         names = [resource["name"] for resource in (await client.list(TOOL, app=screen.app_id)).items]
         assert tool.name in names
         await pilot.press("H")
-        await until(pilot, lambda: isinstance(pilot.app.screen, HistoryScreen) and pilot.app.screen._history.entries)
+        await until(pilot, lambda: isinstance(pilot.app.screen, HistoryDialog) and pilot.app.screen._history.entries)
         await until(pilot, lambda: "undone already" in text_of(pilot.app))
 
 
@@ -326,7 +326,7 @@ async def test_leaving_with_unsaved_edits_asks_first(sandbox_process: Any, monke
         editing, _ = await edit(pilot, screen, "tool")
         set_field(editing, "name", "Mine")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is editing)
 
@@ -341,7 +341,7 @@ async def test_a_kept_edit_can_be_continued_at_the_next_start(
         await pilot.app.pop_screen()
         assert [edit.label for edit in unsaved_edits.load().buffers] == [editing.base["name"]]
         Recovery(pilot.app, pilot.app.connection).offer()  # as at the next start
-        await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryDialog))
         await until(pilot, lambda: "signal 15" in text_of(pilot.app))
         await pilot.press("enter")
         again = await edit_of(pilot)
@@ -360,12 +360,12 @@ async def test_a_kept_edit_is_forgotten_after_confirmation(
         editing, _id = await edit(pilot, screen, "tool")
         set_field(editing, "name", "Kept")
         pilot.app._keep("a test")
-        await pilot.app.push_screen(RecoveryScreen(unsaved_edits.load().buffers))
-        await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
+        await pilot.app.push_screen(RecoveryDialog(unsaved_edits.load().buffers))
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryDialog))
         await pilot.press("D")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press(answer)
-        await until(pilot, lambda: not isinstance(pilot.app.screen, ConfirmScreen))
+        await until(pilot, lambda: not isinstance(pilot.app.screen, ConfirmDialog))
         await until(pilot, lambda: len(unsaved_edits.load().buffers) == left)
 
 
@@ -401,7 +401,7 @@ async def open_every_page(pilot: Any, screen: Any, kind: str, size: tuple[int, i
     assert editing._page == 1
     assert editing.edited_resource() == editing.base | {"name": "By JSON"}
     await pilot.press("escape")
-    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.screen.focused)
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog) and pilot.app.screen.focused)
     await pilot.press("right", "enter")
     await until(pilot, lambda: pilot.app.screen is screen)
 
@@ -421,4 +421,4 @@ async def test_opening_every_page_of_every_kind_changes_nothing(
 
 
 def test_the_repr_of_a_target_hides_its_content() -> None:
-    assert "hush" not in repr(EditTarget("a", "auth", mine={"config": {"apiKey": "hush"}}))
+    assert "hush" not in repr(EditTarget("a", "auth", local={"config": {"apiKey": "hush"}}))

@@ -12,7 +12,7 @@ from drio_tui.schema.value_nodes import ScalarNode
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.edit_screen import EditScreen
-from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.ui.editing.review_dialog import ReviewDialog
 from drio_tui.workspace.model import server_openapi
 from tests.ui.driving import click_button, open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import edit_of
@@ -69,7 +69,7 @@ async def test_fields_known_only_to_the_servers_document_are_edited_and_sent(mon
         editing.form.model.root.properties["limits"].ensure_present()
         leaf(editing, "limits", "burst").set_value(7)
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewDialog))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: server.asked("PATCH", ITEM))
         sent = next(body for method, _, body in server.requests if method == "PATCH")

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from drio_tui.kinds import APP
 from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.base.launch_options import LaunchOptions
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.signin.signin_screen import SignInScreen
 from drio_tui.workspace.saving import unsaved_edits
 from tests.auth.httpd import Raw, Reply, Request, json_reply
@@ -121,7 +121,7 @@ async def test_signing_in_as_another_account_stops_the_save_and_keeps_the_edit(s
 async def test_the_program_can_be_quit_while_a_save_waits_for_the_sign_in(sandbox_process: Any) -> None:
     async with signed_out_while_saving(sandbox_process) as (pilot, _, form, _):
         await pilot.press("q")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press("right", "enter")
         await until(pilot, lambda: not pilot.app.is_running)
     assert form.edited_resource()["name"] == "Typed before"
@@ -141,7 +141,7 @@ async def test_signing_in_again_leaves_the_edit_open_and_another_account_keeps_i
         app.action_sign_in()
         await sign_in(pilot, sandbox_process.base_url, "eve@sandbox.local")
         await until(pilot, lambda: app.session is not None and app.session is not session)
-        assert [buffer.mine["name"] for buffer in unsaved_edits.load(session.profile).buffers] == ["Typed before"]
+        assert [buffer.local["name"] for buffer in unsaved_edits.load(session.profile).buffers] == ["Typed before"]
         assert unsaved_edits.load(app.session.profile).buffers == []
 
 
@@ -157,7 +157,7 @@ async def test_a_rejected_environment_token_keeps_the_edit_for_the_next_start(
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "another token than that of DRIO_TOKEN" in text_of(pilot.app))
         await until(pilot, lambda: unsaved_edits.load().buffers)
-        assert unsaved_edits.load().buffers[0].mine["name"] == "Typed before"
+        assert unsaved_edits.load().buffers[0].local["name"] == "Typed before"
 
 
 def serve_answers(world: SignInServers, answers: dict[str, Any]) -> None:

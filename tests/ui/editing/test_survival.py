@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from drio_tui.api.models import same_json
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
-from drio_tui.ui.editing.review_dialog import ReviewScreen
-from drio_tui.ui.forms.json_page import WholeJson
+from drio_tui.ui.editing.review_dialog import ReviewDialog
+from drio_tui.ui.forms.json_page import JsonPage
 from tests.ui.driving import running, text_of, until
 from tests.ui.editing.editors.app import INTEGRATIONS, app_snapshot
 from tests.ui.editing.editors.test_every_editor import RESOURCES
@@ -52,7 +52,7 @@ class Session:
         self.server.answers[f"GET {path}"] = {kind.item_key: raw}
         self.server.answers[f"PATCH {path}"] = {kind.item_key: raw}
         self.server.requests.clear()
-        while isinstance(app.screen, EditScreen | ReviewScreen):  # left over from a failed example
+        while isinstance(app.screen, EditScreen | ReviewDialog):  # left over from a failed example
             await app.pop_screen()
         app.push_screen(EditScreen(EditTarget("app_1", kind.name, raw["id"]), app_snapshot(**{kind.name: [raw]})))
         editing = await edit_of(self.pilot)
@@ -64,17 +64,17 @@ class Session:
         for path_to, value in unknown_content(raw):
             assert same_json(value_at(shown, path_to), value), path_to
         if json_page:
-            page = editing.query_one(WholeJson)
+            page = editing.query_one(JsonPage)
             page._area.text = json.dumps({**json.loads(page._area.text), "name": "Old7"})
         else:
             editing.show_page(0)
             edit_form(editing.form.model)
         editing.action_write()
         await until(self.pilot, lambda: app.screen is not editing)
-        if isinstance(app.screen, ReviewScreen):
+        if isinstance(app.screen, ReviewDialog):
             await until(self.pilot, lambda: "Write to" in text_of(app))
             await self.pilot.press("ctrl+s")
-        await until(self.pilot, lambda: not isinstance(app.screen, EditScreen | ReviewScreen))
+        await until(self.pilot, lambda: not isinstance(app.screen, EditScreen | ReviewDialog))
         return [body for method, _, body in self.server.requests if method not in ("GET", "HEAD")]
 
 

@@ -118,7 +118,7 @@ async def test_every_kind_is_created_and_changed_by_mouse(
 
         async def saved() -> None:
             await click_text("^s Save")
-            await until(pilot, lambda: type(app.screen).__name__ in ("AppScreen", "ReviewScreen"))
+            await until(pilot, lambda: type(app.screen).__name__ in ("AppScreen", "ReviewDialog"))
             if app.screen is not screen:
                 await until(pilot, lambda: "Write to" in text_of(app))
                 await click_button(pilot, "#write")

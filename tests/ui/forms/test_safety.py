@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from drio_tui.schema.form import FormModel
-from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.forms.inputs import sanitized_same_length
 from drio_tui.ui.forms.schema_form import SchemaForm
 from tests.schema.editing import form, form_of
@@ -66,7 +66,7 @@ async def test_hostile_text_in_schema_and_value_is_shown_literally(text: str) ->
             assert text in hand.screen
         await hand.focus(text)
         await hand.press("enter")
-        await hand.until(lambda: isinstance(hand.app.screen, ChooserScreen))
+        await hand.until(lambda: isinstance(hand.app.screen, SelectDialog))
         await hand.settle()
         assert control_characters(hand.app) == []
         await hand.press("escape")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drio_tui.schema.fields import Option, Reference
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen, new_name
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog, new_name
 from drio_tui.ui.forms.inputs import Picker, Segments, TextEditor
 from drio_tui.ui.widgets.line_editor import LineEditor
 from tests.schema.editing import form, form_of
@@ -63,7 +63,7 @@ async def test_nested_lists_are_edited_by_keyboard() -> None:
         await hand.settle()
         assert [row["name"] for row in hand.model.value()["rows"]] == ["two", "one"]
         await hand.press("f2")
-        await hand.until(lambda: isinstance(hand.app.screen, ChooserScreen))
+        await hand.until(lambda: isinstance(hand.app.screen, SelectDialog))
         await hand.type("remove")
         await hand.press("enter")
         await hand.settle()
@@ -94,13 +94,13 @@ async def test_an_enumeration_offers_an_unknown_current_value_and_filters_by_typ
         assert "hologram (current value)" in hand.screen
         await hand.focus("primitive")
         await hand.type("car")
-        await hand.until(lambda: isinstance(hand.app.screen, ChooserScreen))
+        await hand.until(lambda: isinstance(hand.app.screen, SelectDialog))
         await hand.settle()
         await hand.press("enter")
         await hand.settle()
         assert hand.model.to_patch() == {"primitive": "card"}
         await hand.press("enter")
-        await hand.until(lambda: isinstance(hand.app.screen, ChooserScreen))
+        await hand.until(lambda: isinstance(hand.app.screen, SelectDialog))
         await hand.type("holo")
         await hand.settle()
         assert "current value" in hand.screen
@@ -133,7 +133,7 @@ async def test_a_reference_is_chosen_by_name_and_never_typed() -> None:
         await hand.settle()
         await hand.focus("binding.integrationOperationId")
         await hand.type("tick")
-        await hand.until(lambda: isinstance(hand.app.screen, ChooserScreen))
+        await hand.until(lambda: isinstance(hand.app.screen, SelectDialog))
         await hand.settle()
         await hand.press("enter")
         await hand.settle()
@@ -144,7 +144,7 @@ async def test_a_reference_is_chosen_by_name_and_never_typed() -> None:
 
 async def test_a_list_without_matches_says_so() -> None:
     async with staged(form_of("ToolCreate")) as hand:
-        chooser: ChooserScreen = ChooserScreen("Which?", [Choice("one", "The first"), Choice("two", "The second")])
+        chooser: SelectDialog = SelectDialog("Which?", [Choice("one", "The first"), Choice("two", "The second")])
         hand.app.push_screen(chooser)
         await hand.settle()
         await hand.type("[b]zzz")
@@ -163,7 +163,7 @@ async def test_a_new_resource_can_be_requested_and_referred_to() -> None:
         await hand.settle()
         await hand.focus("binding.integrationOperationId")
         await hand.press("enter")
-        await hand.until(lambda: isinstance(hand.app.screen, ChooserScreen))
+        await hand.until(lambda: isinstance(hand.app.screen, SelectDialog))
         await hand.type("new op")
         await hand.press("enter")
         await hand.until(lambda: hand.app.new_wanted)
@@ -213,7 +213,7 @@ async def test_the_menu_resets_clears_sets_null_and_switches_to_json() -> None:
         async def menu(path: str, item: str) -> None:
             await hand.focus(path)
             await hand.press("f2")
-            await hand.until(lambda: isinstance(hand.app.screen, ChooserScreen))
+            await hand.until(lambda: isinstance(hand.app.screen, SelectDialog))
             await hand.type(item)
             await hand.settle()
             await hand.press("enter")
@@ -265,7 +265,7 @@ async def test_a_form_is_edited_with_the_mouse() -> None:
         await click(hand.field_widget("on").query_one(Segments), 2)
         assert hand.model.to_patch() == {"on": True}
         await click(hand.field_widget("kind").query_one(Picker), 3)
-        assert isinstance(hand.app.screen, ChooserScreen)
+        assert isinstance(hand.app.screen, SelectDialog)
         await click("OptionList", 2, 1)
         assert hand.model.to_patch() == {"on": True, "kind": "b"}
         row = hand.field_widget("tags.1")

@@ -14,11 +14,11 @@ from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL
 from drio_tui.openapi_import import document as documents
 from drio_tui.openapi_import.import_batch import import_batch
 from drio_tui.ui.app_detail.app_screen import AppScreen
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.edit_screen import EditScreen
 from drio_tui.ui.openapi_import import import_screen
-from drio_tui.ui.openapi_import.import_dialog import MakingScreen
+from drio_tui.ui.openapi_import.import_dialog import ImportDialog
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts, revoke
@@ -87,7 +87,7 @@ async def test_chosen_operations_become_an_integration_operations_and_tools(
         await pilot.press("enter")  # shows the tool as a model sees it
         await until(pilot, lambda: '"create-pet"' in text_of(pilot.app))
         await pilot.press("escape", "ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
         assert "Tool create-pet" in text_of(pilot.app)
         assert not posted(server)
         await pilot.press("enter")
@@ -118,12 +118,12 @@ async def test_operations_are_chosen_by_filter_tag_and_mouse_and_created_with_th
         await pilot.click("OperationRows", offset=(1, 1))
         await until(pilot, lambda: screen.picker.selection.chosen == ("POST /pets", "GET /pets/{petId}"))
         await pilot.press("w", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, SelectDialog))
         await pilot.press("down", "enter")
         await until(pilot, lambda: pilot.app.screen is screen)
         screen.query_one("Segments").pick(1)  # type: ignore[attr-defined] # operations only
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
         assert posted(server) == [("operations", "/pets"), ("operations", "/pets/{petId}")]
@@ -138,12 +138,12 @@ async def test_failed_steps_are_retried_and_created_resources_are_not_created_ag
         server.answers["POST /apps/app_1/tools"] = 409
         await open_import_screen(pilot, pets)
         await pilot.press("space", "ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
         await pilot.press("enter")
         await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
         assert "refused with 409" in text_of(pilot.app)
         await pilot.press("escape", "ctrl+s")  # the same selection continues the same batch
-        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
         assert "Retry the failed" in text_of(pilot.app)
         await pilot.press("enter")
         await until(pilot, lambda: len(posted(server)) == 4)
@@ -163,7 +163,7 @@ async def test_failed_steps_are_retried_and_created_resources_are_not_created_ag
         config["operations"].append(operation | {"method": "GET", "path": "/pets"})
         server.answers |= drio_of(config)
         await pilot.press("escape", "down", "space", "ctrl+s")  # another selection creates only what is missing
-        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
         assert posted(server)[4:] == [("tools", "list-pets"), ("operations", "/pets"), ("tools", "create-pet")]
@@ -200,7 +200,7 @@ async def test_an_unreadable_document_shows_the_reason_and_keeps_the_input(
         await pilot.press("space", "ctrl+s")
         await until(pilot, lambda: screen.query_one(".-base").has_focus)  # the document names no base URL
         await pilot.press(*"https://a.b", "ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
         assert "The parameter s is sent as a cookie" in text_of(pilot.app)
         await pilot.press("escape", "escape", "escape")
         await until(pilot, lambda: "Leave it?" in text_of(pilot.app))
@@ -248,7 +248,7 @@ async def test_a_connection_is_created_in_place_and_a_second_import_marks_existi
         assert "none: Enter adds what the document wants, API key X-Api-Key" in text_of(program)
         screen.query_one(".-auth").focus()
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(program.screen, ChooserScreen))
+        await until(pilot, lambda: isinstance(program.screen, SelectDialog))
         assert "new: API key X-Api-Key in the header" in text_of(program)
         await pilot.press("down", "enter")
         await until(pilot, lambda: isinstance(program.screen, EditScreen) and program.screen.is_filled)
@@ -262,7 +262,7 @@ async def test_a_connection_is_created_in_place_and_a_second_import_marks_existi
         await until(pilot, lambda: program.screen is screen)
         await until(pilot, lambda: "Acme API: key" in text_of(program))
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(program.screen, MakingScreen))
+        await until(pilot, lambda: isinstance(program.screen, ImportDialog))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
         (integration,) = (await client.list(INTEGRATION, app=app)).items
@@ -277,7 +277,7 @@ async def test_a_connection_is_created_in_place_and_a_second_import_marks_existi
         await pilot.press("space")
         assert len(screen.picker.selection) == 0
         await pilot.press("a", "ctrl+s")
-        await until(pilot, lambda: isinstance(program.screen, MakingScreen))
+        await until(pilot, lambda: isinstance(program.screen, ImportDialog))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
         assert len((await client.list(INTEGRATION, app=app)).items) == 1
@@ -315,9 +315,9 @@ async def test_importing_a_local_api_asks_to_allow_its_address(
         app = (await client.create(APP, body)).raw["id"]
         await open_import_screen_of(pilot, app, str(tmp_path / "local.json"))
         await pilot.press("space", "ctrl+s")
-        await until(pilot, lambda: isinstance(program.screen, MakingScreen))
+        await until(pilot, lambda: isinstance(program.screen, ImportDialog))
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(program.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(program.screen, ConfirmDialog))
         assert "Let the sandbox call 127.0.0.1:9?" in text_of(program)
         await click_button(pilot, "#yes")
         await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)

@@ -15,11 +15,11 @@ import pytest
 from textual.pilot import Pilot
 
 from drio_tui.api.redact import HIDDEN
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
-from drio_tui.ui.editing.editors.sample import SampleScreen
+from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.forms.inputs import TextEditor
-from drio_tui.ui.playground.playground_dialogs import CredentialsScreen, RunsScreen, StepScreen
+from drio_tui.ui.playground.playground_dialogs import ChainStepDialog, CredentialsDialog, RunHistoryDialog
 from drio_tui.ui.playground.playground_screen import PAGES, PlaygroundScreen
 from drio_tui.ui.playground.widget_preview import WidgetPreview
 from drio_tui.ui.requests.curl import command
@@ -117,7 +117,7 @@ async def test_a_tool_is_run_inspected_chained_kept_and_run_again(
         assert screen.query_one("#pages").current == "result"
         # The next tool takes its argument from the result, as it was edited.
         await pilot.press("f7")
-        await until(pilot, lambda: isinstance(pilot.app.screen, StepScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChainStepDialog))
         assert "no result has it" in text_of(pilot.app)
         editor = pilot.app.screen.query_one(TextEditor)
         editor.text = "{"
@@ -142,7 +142,7 @@ async def test_a_tool_is_run_inspected_chained_kept_and_run_again(
     async with running(sandbox_process.base_url, monkeypatch, token=token) as pilot:
         screen = await playground(pilot, desk["app"], desk["show-contact"])
         await pilot.press("f12")
-        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) and "con_1002" in text_of(pilot.app))
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunHistoryDialog) and "con_1002" in text_of(pilot.app))
         await pilot.press("r")
         await answered(pilot, screen)
         assert screen.run_shown.arguments == {"contactId": "con_1002"}
@@ -155,7 +155,7 @@ async def test_a_tool_is_run_inspected_chained_kept_and_run_again(
         assert editor.sample["name"] == "Ben Lindqvist"
         assert "Ben Lindqvist" in text_of(pilot.app)
         await pilot.press("f7")
-        await until(pilot, lambda: isinstance(pilot.app.screen, SampleScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, SampleDialog))
         pilot.app.screen.query_one(TextEditor).text = ""
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "made from the output schema" in text_of(pilot.app))
@@ -173,7 +173,7 @@ async def test_a_tool_that_is_not_read_only_asks_first_and_is_hidden_in_read_onl
         assert not screen.busy
         screen.form.model.assign({"ticketId": "tic_1001", "status": "pending"})
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         text = text_of(pilot.app)
         assert "PATCH" in text
         assert '"status": "pending"' in text
@@ -181,7 +181,7 @@ async def test_a_tool_that_is_not_read_only_asks_first_and_is_hidden_in_read_onl
         await until(pilot, lambda: "Not run." in text_of(pilot.app))
         assert screen.run_shown is None
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press("right", "enter")
         await answered(pilot, screen)
         assert not screen.run_shown.error
@@ -229,7 +229,7 @@ async def test_a_local_run_asks_first_hides_the_secret_and_shows_hostile_respons
         screen = await playground(pilot, "app_1", "tool_1")
         await pilot.press("ctrl+r")
         # One dialog per run shows the request, its target, and a field for the secret.
-        await until(pilot, lambda: isinstance(pilot.app.screen, CredentialsScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, CredentialsDialog))
         text = " ".join(text_of(pilot.app).replace("│", " ").split())
         assert f"127.0.0.1:{upstream.port}, an address that only this machine" in text
         assert "GET http" in text
@@ -247,7 +247,7 @@ async def test_a_local_run_asks_first_hides_the_secret_and_shows_hostile_respons
             assert not {char for char in shown if char in "\x1b\x07\x9b\u202e\u200b"}
             assert screen.is_current
         await pilot.press("f7")
-        await until(pilot, lambda: isinstance(pilot.app.screen, StepScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChainStepDialog))
         assert not {char for char in text_of(pilot.app) if char in "\x1b\x07\x9b\u202e\u200b"}
         await pilot.press("escape")
         # The second run does not ask; a run that does not end is stopped by Esc.

@@ -14,9 +14,9 @@ from drio_tui import contrast
 from drio_tui.kinds import AUTH, INTEGRATION
 from drio_tui.naming import kebab
 from drio_tui.ui.app_detail.app_screen import AppScreen
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
-from drio_tui.ui.dialogs.name_dialog import NameScreen
-from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.dialogs.name_dialog import NameDialog
+from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.wizard.import_screen import WizardImportScreen
 from drio_tui.ui.wizard.resource_screens import ConfigScreen, WizardResourceScreen
 from drio_tui.ui.wizard.wizard_screen import WizardScreen
@@ -92,7 +92,7 @@ async def test_an_app_is_created_by_keyboard_with_resources_left_out_renamed_and
         assert wizard._page.field("companyUrl").value == "https://acme.com"  # Back loses nothing
         await go_to_page(pilot, wizard, "tools")
         await pilot.press("down", "space", "r")
-        await until(pilot, lambda: isinstance(pilot.app.screen, NameScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, NameDialog))
         await pilot.press("escape", "down", "r")
         pilot.app.screen.query_one("Input").value = "Find Tickets"
         await pilot.press("enter")
@@ -191,7 +191,7 @@ async def test_esc_keeps_a_draft_that_apps_offers_to_resume_or_delete(
         await until(pilot, lambda: pilot.app.screen is apps and apps.drafts)
         apps.table.action_first()
         await pilot.press("D")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press("right", "enter")
         await until(pilot, lambda: pilot.app.screen is apps and not apps.drafts)
         assert draft_store.load().drafts == []
@@ -389,7 +389,7 @@ async def test_a_second_import_adds_only_what_is_missing_in_the_draft(
         await pilot.press("space")
         screen.query_one(".-auth").focus()
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, ChooserScreen))
+        await until(pilot, lambda: isinstance(app.screen, SelectDialog))
         await pilot.press("down", "enter")
         await until(pilot, lambda: isinstance(app.screen, WizardResourceScreen) and app.screen.is_filled)
         await pilot.pause()

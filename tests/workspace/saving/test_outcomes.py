@@ -44,12 +44,12 @@ def go_offline_after(world: World, method: str) -> None:
 # --- single flight and groups ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("field", ["base", "mine", "again"])
+@pytest.mark.parametrize("field", ["base", "local", "again"])
 async def test_concurrent_saves_with_different_edits_are_all_sent(world: World, field: str) -> None:
     editor = world.editor
     edit = await editor.edit(TOOL, world.app, world.ids["tool a"])
     older = {**edit.base, "description": "older"}
-    other = {"base": replace(edit, base=older), "mine": replace(edit, local=older)}.get(
+    other = {"base": replace(edit, base=older), "local": replace(edit, local=older)}.get(
         field, replace(edit, again=("binding",))
     )
     first, second = await asyncio.gather(editor.saver.save(edit), editor.saver.save(other))

@@ -135,9 +135,9 @@ async def test_a_change_reads_once_and_writes_what_differs(world: World) -> None
 async def test_branding_is_merged_by_property(world: World, other_editor: Editor) -> None:
     app = world.app
     base = await world.editor.raw(APP, app, app)
-    mine = {**base, "branding": {**base["branding"], "accentColor": "#123456"}}
+    local = {**base, "branding": {**base["branding"], "accentColor": "#123456"}}
     await other_editor.client.update(APP, app, {"branding": {"primaryColor": "#654321"}})
-    outcome = await world.editor.saver.save(Edit(APP, app, app, base, mine))
+    outcome = await world.editor.saver.save(Edit(APP, app, app, base, local))
     assert isinstance(outcome, Saved)
     assert world.editor.sent[-1][2] == {"branding": {"accentColor": "#123456"}}
     assert (outcome.raw["branding"]["accentColor"], outcome.raw["branding"]["primaryColor"]) == ("#123456", "#654321")

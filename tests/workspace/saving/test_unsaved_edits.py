@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drio_tui.workspace.saving import unsaved_edits
-from drio_tui.workspace.saving.unsaved_edits import KeptEdit, UnsavedEdit
+from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit, UnsavedEditFile
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -23,18 +23,18 @@ JSON = st.recursive(
 
 def unsaved_edit(**more: object) -> UnsavedEdit:
     fields = {"profile": "me", "server": "http://x", "app": "app_1", "kind": "tool", "resource": "tool_1",
-              "label": "Search", "mine": {"name": "new"}, "base": {"name": "old"}}  # fmt: skip
+              "label": "Search", "local": {"name": "new"}, "base": {"name": "old"}}  # fmt: skip
     return UnsavedEdit(**{**fields, **more})  # type: ignore[arg-type] # fields of different types
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(mine=st.dictionaries(st.text(max_size=5), JSON, max_size=4))
-def test_edit_round_trips_through_its_file(isolated: Path, mine: dict[str, object]) -> None:
-    saved = unsaved_edits.save(unsaved_edit(mine=mine, base=None))
+@given(local=st.dictionaries(st.text(max_size=5), JSON, max_size=4))
+def test_edit_round_trips_through_its_file(isolated: Path, local: dict[str, object]) -> None:
+    saved = unsaved_edits.save(unsaved_edit(local=local, base=None))
     (loaded,) = [edit for edit in unsaved_edits.load("me").buffers if edit.id == saved.id]
     assert loaded == saved
     if not saved.lost:
-        assert loaded.mine == mine
+        assert loaded.local == local
     unsaved_edits.discard(saved.id)
 
 
@@ -47,12 +47,14 @@ def test_files_and_folder_are_private() -> None:
 
 
 def test_secrets_are_removed_and_their_paths_kept() -> None:
-    mine = {"name": "new", "config": {"clientSecret": "hunter2", "clientId": "c"}}
-    saved = unsaved_edits.save(unsaved_edit(kind="auth", mine=mine, base={"name": "old", "config": {"clientId": "c"}}))
+    local = {"name": "new", "config": {"clientSecret": "hunter2", "clientId": "c"}}
+    saved = unsaved_edits.save(
+        unsaved_edit(kind="auth", local=local, base={"name": "old", "config": {"clientId": "c"}})
+    )
     assert saved.lost == ("config.clientSecret",)
-    assert saved.mine == {"name": "new", "config": {"clientId": "c"}}
+    assert saved.local == {"name": "new", "config": {"clientId": "c"}}
     assert "hunter2" not in next(unsaved_edits.folder().iterdir()).read_text()
-    assert "hunter2" not in repr(unsaved_edit(mine=mine))
+    assert "hunter2" not in repr(unsaved_edit(local=local))
 
 
 def test_draft_is_saved_unless_it_may_contain_a_secret() -> None:
@@ -70,7 +72,7 @@ def test_load_returns_edits_of_the_profile_newest_first() -> None:
 
 def test_saving_an_edit_with_the_same_id_replaces_it() -> None:
     first = unsaved_edits.save(unsaved_edit())
-    second = unsaved_edits.save(unsaved_edit(id=first.id, mine={"name": "newer"}))
+    second = unsaved_edits.save(unsaved_edit(id=first.id, local={"name": "newer"}))
     assert unsaved_edits.load().buffers == [second]
 
 
@@ -106,7 +108,7 @@ def test_saving_raises_if_the_folder_is_not_writable(isolated: Path, monkeypatch
     monkeypatch.setenv("DRIO_STATE_DIR", str(isolated / "file"))
     (isolated / "file").write_text("not a folder")
     with pytest.raises(OSError, match="folder"):
-        KeptEdit().now(unsaved_edit())
+        UnsavedEditFile().now(unsaved_edit())
     assert unsaved_edits.load().buffers == []
 
 
@@ -116,21 +118,21 @@ async def test_newer_version_is_written_after_a_running_write(
     started, release, save = threading.Event(), threading.Event(), unsaved_edits.save
 
     def slow_save(edit: UnsavedEdit) -> UnsavedEdit:
-        if edit.mine["name"] == "older":
+        if edit.local["name"] == "older":
             started.set()
             assert release.wait(30)
         return save(edit)
 
     monkeypatch.setattr(unsaved_edits, "save", slow_save)
-    kept_edit = KeptEdit()
-    kept_edit.soon(lambda: unsaved_edit(mine={"name": "older"}))
+    edit_file = UnsavedEditFile()
+    edit_file.soon(lambda: unsaved_edit(local={"name": "older"}))
     assert await asyncio.to_thread(started.wait, 30)
-    newest = asyncio.create_task(asyncio.to_thread(kept_edit.now, unsaved_edit(mine={"name": "newest"})))
+    newest = asyncio.create_task(asyncio.to_thread(edit_file.now, unsaved_edit(local={"name": "newest"})))
     await asyncio.wait({newest}, timeout=0.1)  # it must wait for the older one
     release.set()
-    await asyncio.gather(newest, *kept_edit._tasks)
-    assert [edit.mine["name"] for edit in unsaved_edits.load().buffers] == ["newest"]
-    kept_edit.close()
+    await asyncio.gather(newest, *edit_file._tasks)
+    assert [edit.local["name"] for edit in unsaved_edits.load().buffers] == ["newest"]
+    edit_file.close()
 
 
 def test_id_with_path_traversal_is_rejected() -> None:

@@ -17,7 +17,7 @@ from drio_tui.schema.form import FormModel
 from drio_tui.schema.value_nodes import SecretNode
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.editors.base import Editor, Notes, status_text
 from drio_tui.ui.editing.editors.form_editor import FormEditor
 from drio_tui.ui.editing.editors.tag_input import TagInput
@@ -267,7 +267,7 @@ class AuthEditor(FormEditor):
         current = next((number for number, choice in enumerate(choices) if choice.value is self.provider), None)
         picker = self.query_one(Picker)
         self.app.push_screen(
-            ChooserScreen("Provider", choices, current=current, near=picker.region, typed=typed), self._provider_chosen
+            SelectDialog("Provider", choices, current=current, near=picker.region, typed=typed), self._provider_chosen
         )
 
     def _provider_chosen(self, choice: Choice[Resource] | None) -> None:

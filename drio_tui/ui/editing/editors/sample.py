@@ -20,11 +20,11 @@ MAX_LENGTH = 2_000_000
 """Maximum length of a pasted sample, in characters."""
 
 
-class SampleScreen(Dialog[tuple[str, Any] | None]):
+class SampleDialog(Dialog[tuple[str, Any] | None]):
     """The result is the text and its JSON value, or None if it was cancelled. Empty text means no pasted sample."""
 
     DEFAULT_CSS = """
-    SampleScreen {
+    SampleDialog {
         align: center middle;
         background: $background 40%;
         & > #sample {

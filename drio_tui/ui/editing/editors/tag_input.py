@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
 _MAX_WIDTH = 40
@@ -120,7 +120,7 @@ class TagInput(Widget, can_focus=True):
     def action_add(self) -> None:
         choices = [choice for choice in self._suggestions() if choice.value not in self.tags]
         self.app.push_screen(
-            ChooserScreen(f"Add to {self._title.lower()}", choices, near=self.region, free=True), self._add_chosen
+            SelectDialog(f"Add to {self._title.lower()}", choices, near=self.region, free=True), self._add_chosen
         )
 
     def _add_chosen(self, choice: Choice[str] | None) -> None:

@@ -17,11 +17,11 @@ from drio_tui.schema.fields import Option, SchemaOverlay
 from drio_tui.schema.jsontext import pretty
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.editors.base import Editor, Notes, status_text
 from drio_tui.ui.editing.editors.form_editor import field_for
 from drio_tui.ui.editing.editors.key_value_list import KeyValueList, KeyValueRow, Pair, object_from, pairs_from
-from drio_tui.ui.editing.editors.sample import SampleScreen
+from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.forms.group_widgets import AddLine
 from drio_tui.ui.forms.inputs import Picker
 from drio_tui.ui.widgets.json_lines import Limits, Truncation, lines_of
@@ -249,7 +249,7 @@ class WidgetEditor(Editor):
             self.mark_changed()
 
         self.app.push_screen(
-            ChooserScreen(
+            SelectDialog(
                 title, choices, current=current, near=event.picker.region, typed=event.typed, free=name != "toolId"
             ),
             select,
@@ -312,7 +312,7 @@ class WidgetEditor(Editor):
             pair_list.add_pair(Pair(choice.value, "", any_scalar=not is_mapping))
             self.mark_changed()
 
-        self.app.push_screen(ChooserScreen(title, choices, near=line.region, free=True), select)
+        self.app.push_screen(SelectDialog(title, choices, near=line.region, free=True), select)
 
     def _focused_row(self) -> KeyValueRow | None:
         focused = self.screen.focused
@@ -362,11 +362,11 @@ class WidgetEditor(Editor):
                 row.set_text(choice.value)
 
         near = row.query_one(".-value", LineEditor).region
-        self.app.push_screen(ChooserScreen(row.pair.name or "Value", choices, near=near, free=True), select)
+        self.app.push_screen(SelectDialog(row.pair.name or "Value", choices, near=near, free=True), select)
 
     def action_sample(self) -> None:
         text = self._pasted or (pretty(self.sample) if self.sample is not None else "")
-        self.app.push_screen(SampleScreen(text), self._set_sample)
+        self.app.push_screen(SampleDialog(text), self._set_sample)
 
     def _set_sample(self, pasted: tuple[str, Any] | None) -> None:
         if pasted is not None:

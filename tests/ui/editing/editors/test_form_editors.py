@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drio_tui.api.errors import FieldError
 from drio_tui.schema.fields import SchemaReader
-from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.editors.base import EditorContext
 from drio_tui.ui.editing.editors.operation import OperationEditor
 from drio_tui.ui.editing.editors.tag_input import TagInput
@@ -154,7 +154,7 @@ async def test_a_provider_is_chosen_by_name_and_its_form_is_shown() -> None:
     async with staged("auth", "config", None, app_snapshot()) as driver:
         assert [(error.path, error.message) for error in driver.editor.validate()][-1] == ("providerKey", "is required")
         await driver.press("f6")
-        assert isinstance(driver.app.screen, ChooserScreen)
+        assert isinstance(driver.app.screen, SelectDialog)
         assert "you manage it" in driver.screen
         await driver.type("key")
         await driver.press("enter")
@@ -184,7 +184,7 @@ async def test_status_and_last_error_are_shown_and_the_provider_cannot_be_change
         assert "✗ error" in notes(driver)
         assert "401 from the token endpoint" in notes(driver)
         await driver.press("f6")
-        assert not isinstance(driver.app.screen, ChooserScreen)
+        assert not isinstance(driver.app.screen, SelectDialog)
         assert not driver.editor.dirty
 
 

@@ -127,8 +127,8 @@ def loaded(kind: str, property_name: str, draw: Callable[[Any], Any]) -> tuple[E
 @given(data=st.data())
 def test_an_edit_in_an_editor_preserves_unknown_content(kind: str, property_name: str, data: st.DataObject) -> None:
     editor, raw = loaded(kind, property_name, data.draw)
-    mine = {name: raw[name] for name in editor.properties if name in raw}
-    unknown_before = list(unknown_content(mine))
+    local = {name: raw[name] for name in editor.properties if name in raw}
+    unknown_before = list(unknown_content(local))
     assert unknown_before or property_name == "nextToolIds"
     EDITS[property_name](editor)
     assert editor.dirty

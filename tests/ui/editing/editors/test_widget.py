@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 
-from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.editors.key_value_list import KeyValueRow
-from drio_tui.ui.editing.editors.sample import SampleScreen
+from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.widgets.line_editor import LineEditor
 from tests.ui.editing.editors.app import WIDGET, app_snapshot
@@ -59,13 +59,13 @@ async def test_a_slot_is_added_from_the_suggestions_and_its_path_chosen_from_the
     async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
         driver.editor.query("AddLine").first().focus()
         await driver.press("enter")
-        assert isinstance(driver.app.screen, ChooserScreen)
+        assert isinstance(driver.app.screen, SelectDialog)
         assert "columns.…" in driver.screen
         await driver.type("columns.id")
         await driver.press("up", "enter")
         await driver.until(lambda: any(row.pair.name == "columns.id" for row in driver.editor.query(KeyValueRow)))
         await driver.press("f6")
-        assert isinstance(driver.app.screen, ChooserScreen)
+        assert isinstance(driver.app.screen, SelectDialog)
         assert "con_1" in driver.screen
         await driver.type("$.id")
         await driver.press("enter")
@@ -87,14 +87,14 @@ async def test_rows_are_moved_and_removed() -> None:
 async def test_a_pasted_result_replaces_the_example() -> None:
     async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
         await driver.press("f7")
-        assert isinstance(driver.app.screen, SampleScreen)
+        assert isinstance(driver.app.screen, SampleDialog)
         area = driver.app.screen.query_one(TextEditor)
         area.load_text('{"results": [')
         await driver.press("ctrl+s")
         assert "is not JSON" in driver.screen
         area.load_text('{"results": [{"name": "Ada"}, {}, {"name": "Bob"}]}')
         await driver.press("ctrl+s")
-        await driver.until(lambda: not isinstance(driver.app.screen, SampleScreen))
+        await driver.until(lambda: not isinstance(driver.app.screen, SampleDialog))
         await driver.settle()
         assert note_of(driver, "columns.name") == "✓ Ada  (2 of 3 items)"
         assert not driver.editor.dirty

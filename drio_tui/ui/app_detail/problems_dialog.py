@@ -19,7 +19,7 @@ from drio_tui.workspace.model.snapshot import ResourceKey as ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel, title_of
 
 
-class ProblemsScreen(Dialog[ResourceKey | None]):
+class ProblemsDialog(Dialog[ResourceKey | None]):
     """Lists errors and warnings; the result is the key of the node to go to, or None."""
 
     CSS_PATH = stylesheet("problems")

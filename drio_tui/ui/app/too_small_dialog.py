@@ -22,14 +22,14 @@ def fits(size: Size) -> bool:
     return size.width >= SMALLEST.width and size.height >= SMALLEST.height
 
 
-class TooSmallScreen(Dialog[None]):
+class TooSmallDialog(Dialog[None]):
     """Asks for a larger terminal, and dismisses itself when there is room.
 
     It is modal, so that no key acts on a hidden screen.
     """
 
     DEFAULT_CSS = """
-    TooSmallScreen {
+    TooSmallDialog {
         align: center middle;
         background: $background;
         overflow: hidden;

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Input
 
-from drio_tui.ui.app.help_screen import HelpScreen
-from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.app.help_dialog import HelpDialog
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from tests.ui.driving import running, show, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
 
@@ -25,14 +25,14 @@ async def test_help_lists_the_current_bindings_of_the_screen_only(
         app.set_keymap(app.settings.keys)
         await show(pilot, "requests")
         await pilot.press("question_mark")
-        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await until(pilot, lambda: isinstance(app.screen, HelpDialog))
         text = text_of(app)
         assert "F8" in text
         assert "Copy the request as a curl command" in text
         assert "Browse the templates" in text
         assert "Create an app from the template" not in text
         await pilot.press("question_mark")
-        await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
+        await until(pilot, lambda: not isinstance(app.screen, HelpDialog))
 
 
 async def test_help_starts_with_the_screens_keys_and_can_be_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +40,7 @@ async def test_help_starts_with_the_screens_keys_and_can_be_filtered(monkeypatch
         app: Any = pilot.app
         await show(pilot, "requests")
         await pilot.press("question_mark")
-        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and "Requests" in text_of(app))
+        await until(pilot, lambda: isinstance(app.screen, HelpDialog) and "Requests" in text_of(app))
         assert "Copy the request as a curl command" in text_of(app)
         assert "Browse the templates" not in text_of(app), "the keys that work everywhere come last"
         await pilot.press("slash", *"templates")
@@ -51,7 +51,7 @@ async def test_help_starts_with_the_screens_keys_and_can_be_filtered(monkeypatch
         await pilot.press("escape")
         await until(pilot, lambda: "Copy the request as a curl command" in text_of(app))
         await pilot.press("escape", "escape")
-        await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
+        await until(pilot, lambda: not isinstance(app.screen, HelpDialog))
 
 
 async def test_confirming_by_name_needs_the_exact_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,9 +61,9 @@ async def test_confirming_by_name_needs_the_exact_name(monkeypatch: pytest.Monke
         answers: list[bool | None] = []
         name = "app [prod]"
         app.push_screen(
-            ConfirmScreen("Delete [b]it[/b]?", "All of [i]it[/i].", agree="Delete", name=name), answers.append
+            ConfirmDialog("Delete [b]it[/b]?", "All of [i]it[/i].", agree="Delete", name=name), answers.append
         )
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.query("#typed"))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog) and app.screen.query("#typed"))
         await pilot.pause()
         assert "[b]it[/b]" in text_of(app)
         assert "Type app [prod] to go on" in text_of(app)
@@ -83,8 +83,8 @@ async def test_esc_and_enter_decline_a_dangerous_confirmation(monkeypatch: pytes
         app: Any = pilot.app
         answers: list[bool | None] = []
         for key in ("escape", "enter"):
-            app.push_screen(ConfirmScreen("Sure?"), answers.append)
-            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.focused)
+            app.push_screen(ConfirmDialog("Sure?"), answers.append)
+            await until(pilot, lambda: isinstance(app.screen, ConfirmDialog) and app.screen.focused)
             await pilot.press("d", "x", key)
-            await until(pilot, lambda: not isinstance(app.screen, ConfirmScreen))
+            await until(pilot, lambda: not isinstance(app.screen, ConfirmDialog))
         assert answers == [False, False]

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 def target_for(edit: UnsavedEdit) -> EditTarget:
     """Return the target for the edit screen that goes on with a kept edit."""
     return EditTarget(
-        edit.app, edit.kind, edit.resource, edit.parent, base=edit.base, mine=edit.mine, draft=edit.draft,
-        kept_edit_id=edit.id,
+        edit.app, edit.kind, edit.resource, edit.parent, base=edit.base, local=edit.local, draft=edit.draft,
+        unsaved_edit_id=edit.id,
     )  # fmt: skip
 
 
-class RecoveryScreen(Dialog[UnsavedEdit | None]):
+class RecoveryDialog(Dialog[UnsavedEdit | None]):
     """Offers kept edits; the result is the one to go on with, None to keep them for later."""
 
     CSS_PATH = stylesheet("editing")

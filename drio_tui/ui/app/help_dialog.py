@@ -20,7 +20,7 @@ from drio_tui.ui.dialogs.dialog import Dialog
 from drio_tui.ui.widgets.filter_input import FilterInput
 
 
-class HelpScreen(Dialog[None]):
+class HelpDialog(Dialog[None]):
     """The keys of `below` (the screen that was shown), of its widgets and of the program, as they are bound now.
 
     The keys of the screen come first, those that work everywhere last. `bound` is the user's `[keys]` table.

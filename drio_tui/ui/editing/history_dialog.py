@@ -43,7 +43,7 @@ def undo_report(steps: list[UndoStep]) -> tuple[str, bool]:
     return "\n".join(dict.fromkeys(lines)), bool(attempted) and all(step.ok for step in attempted)
 
 
-class HistoryScreen(Requests, Dialog[bool]):
+class HistoryDialog(Requests, Dialog[bool]):
     """Lists the changes of an app; the result is whether anything was undone."""
 
     CSS_PATH = stylesheet("editing")
@@ -90,13 +90,13 @@ class HistoryScreen(Requests, Dialog[bool]):
         self._read()
 
     def _read(self) -> None:
-        async def read(client: DrioClient) -> HistoryScreen.Read:
+        async def read(client: DrioClient) -> HistoryDialog.Read:
             journal = get_saver(self.connection, client).journal(self._app_id)
             return self.Read(await asyncio.to_thread(journal.read) if journal else History())
 
         self.run_request(read, lambda message: message, group="read")
 
-    def on_history_screen_read(self, message: Read) -> None:
+    def on_history_dialog_read(self, message: Read) -> None:
         self._history = message.history
         rows = []
         for entry in reversed(self._history.entries):
@@ -146,12 +146,12 @@ class HistoryScreen(Requests, Dialog[bool]):
             self.notify(sanitize_line(reason, 200).plain, title="Not undone", severity="warning", markup=False)
             return
 
-        async def undo_entry(client: DrioClient) -> HistoryScreen.Undone:
+        async def undo_entry(client: DrioClient) -> HistoryDialog.Undone:
             return self.Undone(await undo(get_saver(self.connection, client), self._app_id, entry))
 
         self.run_request(undo_entry, lambda message: message, group="undo", once=True)
 
-    def on_history_screen_undone(self, message: Undone) -> None:
+    def on_history_dialog_undone(self, message: Undone) -> None:
         text, all_undone = undo_report(message.steps)
         self._anything_undone = True
         self.notify(
