@@ -11,11 +11,8 @@ from drio_tui.api.errors import UsageError
 from drio_tui.cli.common import completer, connection_options, handle_errors, refuse_read_only, review_options, run
 from drio_tui.cli.edit import READ_ONLY
 from drio_tui.cli.find import OpenedApp, find_resource, find_resources, opened_app, reference_name
-from drio_tui.cli.review import carry_out
 from drio_tui.kinds import OPERATION, TOOL
-from drio_tui.schema.fields import MISSING
 from drio_tui.text import count_of, one_line
-from drio_tui.workspace.saving.merge import FieldChange
 
 if TYPE_CHECKING:
     from drio_tui.plan.steps import Step
@@ -34,6 +31,8 @@ _MOST_CHANGES = 20
 @handle_errors
 def bind(app: str, tool: str, operation: str, dry_run: bool, yes: bool, as_json: bool, **options: Any) -> None:
     """Let TOOL of APP call an operation: its key, name or id, with its integration's before it if several have it."""
+    from drio_tui.cli.review import carry_out
+
     if not dry_run:
         refuse_read_only(READ_ONLY)
 
@@ -48,7 +47,7 @@ def bind(app: str, tool: str, operation: str, dry_run: bool, yes: bool, as_json:
                     name: value for name, value in before.items() if name not in ("schemaHashAtBindTime", "status")
                 }
                 after = {"type": "integration_operation", **others, "integrationOperationId": target.id}
-                steps.append(_property_step(resource, "binding", before or MISSING, after))
+                steps.append(_property_step(resource, "binding", after))
             await carry_out(opened, steps, dry_run=dry_run, yes=yes, as_json=as_json)
 
     run(work())
@@ -69,6 +68,8 @@ def rebind(
     What changed is shown where this machine has seen the earlier schema. It cannot be undone: drio cannot restore a
     binding to an earlier schema.
     """
+    from drio_tui.cli.review import carry_out
+
     if not dry_run:
         refuse_read_only(READ_ONLY)
     if stale == bool(tools):
@@ -104,6 +105,8 @@ def chain(
     **options: Any,
 ) -> None:
     """Let TOOL of APP hand its result to the tools NEXT, in this order, instead of those it has."""
+    from drio_tui.cli.review import carry_out
+
     if not dry_run:
         refuse_read_only(READ_ONLY)
     if clear == bool(following):
@@ -114,17 +117,20 @@ def chain(
             resource = find_resource(opened.snapshot, TOOL, tool)
             ids = [found.id for found in find_resources(opened.snapshot, TOOL, following)]
             before = resource.get("nextToolIds")
-            steps = [] if (before or []) == ids else [_property_step(resource, "nextToolIds", before, ids)]
+            steps = [] if (before or []) == ids else [_property_step(resource, "nextToolIds", ids)]
             await carry_out(opened, steps, dry_run=dry_run, yes=yes, as_json=as_json)
 
     run(work())
 
 
-def _property_step(tool: Resource, name: str, before: Any, after: Any) -> Step:
+def _property_step(tool: Resource, name: str, after: Any) -> Step:
     """Return the step that sets one property of a tool as a whole."""
     from drio_tui.plan.steps import Step
+    from drio_tui.schema.fields import MISSING
+    from drio_tui.workspace.saving.merge import FieldChange
+    from drio_tui.workspace.saving.save_requests import comparable
 
-    change = FieldChange((name,), before, after)
+    change = FieldChange((name,), comparable(TOOL, tool.raw).get(name, MISSING), after)
     about = f"Change the {name} of the tool {tool.name}"
     return Step(f"update/tool/{tool.id}", "update", TOOL.name, about, ref=tool.id, changes=(change,), base=tool.raw)
 

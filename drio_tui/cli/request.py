@@ -12,9 +12,7 @@ import click
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import ApiError, SignInRequired, UsageError
-from drio_tui.api.http import httpx
 from drio_tui.api.redact import redact, redact_headers
-from drio_tui.api.transport import origin
 from drio_tui.cli.common import ask_before, connection_options, handle_errors, is_read_only, review_options, run
 from drio_tui.cli.find import connection_of
 from drio_tui.cli.output import echo, echo_json, info, style
@@ -24,6 +22,7 @@ from drio_tui.session import Session, command_session
 from drio_tui.text import one_line
 
 if TYPE_CHECKING:
+    from drio_tui.api.http import httpx
     from drio_tui.api.transport import ApiResponse
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -134,6 +133,9 @@ def _with_query(path: str, values: list[Assignment]) -> str:
 
 def _url(session: Session, path: str, relative_to: httpx.URL | None = None) -> httpx.URL:
     """Return the URL of a path or URL. Raises `UsageError` for a URL of another host, and for one that is none."""
+    from drio_tui.api.http import httpx
+    from drio_tui.api.transport import origin
+
     base = session.client.transport.base_url
     is_url = "://" in path.partition("?")[0]
     try:

@@ -298,8 +298,8 @@ async def test_an_add_that_was_killed_creates_nothing_twice(app: AppOnSandbox, s
 
 def test_two_equal_adds_create_two_resources(on_sandbox: Runner, app: AppOnSandbox) -> None:
     for _ in range(2):
-        assert on_sandbox("add", app.slug, "tools", "name=Twice", "--yes").code == 0
-    assert [tool["name"] for tool in app.list("tools").values()].count("Twice") == 2
+        assert on_sandbox("add", app.slug, "tools", "name=new tool", "--yes").code == 0
+    assert [tool["name"] for tool in app.list("tools").values()].count("new tool") == 2
 
 
 def test_a_resource_that_get_printed_can_be_added_again(on_sandbox: Runner, app: AppOnSandbox) -> None:
