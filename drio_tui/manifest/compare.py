@@ -229,7 +229,8 @@ class _Comparer:
 
     def _conflict(self, kind: str, key: str, change: FieldChange) -> FieldConflict | None:
         """Return the conflict of a change with what others changed since the last apply, None if there is none."""
-        applied = self.base.entry(kind, key) if self.base else None
+        id = self.app_id if kind == "app" else self.matching.id_of(kind, key) or ""
+        applied = self.matching.applied(kind, id)
         if applied is None or not is_declared(kind, applied, change.path):
             return None
         base = value_at(normalized(kind, applied), change.path)
@@ -246,7 +247,12 @@ class _Comparer:
 
     def _secret_changed(self, where: str, secret: Any) -> bool:
         hashed = self.base.secrets.get(where) if self.base else None
-        return hashed is not None and isinstance(secret, Secret) and has_changed(secret.value, hashed) is True
+        return (
+            hashed is not None
+            and isinstance(secret, Secret)
+            and secret.is_given
+            and has_changed(secret.value, hashed) is True
+        )
 
     def _check_write_secrets(self) -> None:
         known = {where.replace("#config.", "#") for where in self.secret_places} | self.secret_places | {"all"}
@@ -355,11 +361,7 @@ class _Comparer:
 
     def _changed_in_drio(self, kind: str, key: str) -> bool:
         """Return whether a resource that the document lacks was applied once, and was changed in drio since."""
-        if self.base is None:
-            return False
-        id = self.form.ids[kind, key]
-        name = next((name for name, known in self.base.ids.items() if known == id and name[0] == kind), None)
-        applied = self.base.entry(*name) if name else None
+        applied = self.matching.applied(kind, self.form.ids[kind, key])
         current = self.form.entry(kind, key)
         if applied is None or current is None:
             return False

@@ -49,7 +49,12 @@ def changed_fields(kind: str, public: Object, current: Object, secrets: Collecti
             continue
         old = current.get(name, MISSING)
         default = DEFAULTS[kind].get(name)
-        if isinstance(value, dict) and name not in WHOLE and (kind, name) != ("tool", "binding"):
+        if (kind, name) == ("tool", "binding"):  # it is changed as a whole
+            new = MISSING if value is None else value
+            if not same_value(old, new):
+                yield FieldChange((name,), old, new)
+            continue
+        if isinstance(value, dict) and name not in WHOLE:
             if old is not MISSING and not isinstance(old, dict):
                 before[name], after[name] = old, _without_nulls(value)
                 continue

@@ -30,6 +30,7 @@ class Matching:
         self.deleted_elsewhere: set[ResourceName] = set()
         self.problems: list[str] = []
         self._document_keys: dict[ResourceName, str] = {}
+        self._base_names = {(name[0], id): name for name, id in (base.ids if base else {}).items()}
         self._key_of_id = {(kind, id): key for (kind, key), id in form.ids.items()}
         for kind in ("auth", "integration", "operation", "tool", "widget"):  # operations after their integrations
             names = [name for name in self.desired if name[0] == kind]
@@ -109,6 +110,23 @@ class Matching:
             if mine != key:
                 result = _with_item(result, path, mine)
         return result
+
+    def applied(self, kind: str, id: str) -> Object | None:
+        """Return what was applied to the resource with this id last, with today's keys in its references.
+
+        None if it was not in the document then.
+        """
+        if self.base is None:
+            return None
+        name = ("app", "") if kind == "app" else self._base_names.get((kind, id))
+        entry = self.base.entry(*name) if name else None
+        if entry is None:
+            return None
+        for path, to, key in references(kind, entry):
+            target = self._key_of_id.get((to, self.base.ids.get((to, key), "")))
+            if target is not None:
+                entry = _with_item(entry, path, self.document_key(to, target))
+        return entry
 
     def id_of(self, kind: str, key: str) -> str | None:
         """Return the id of the resource that a key of the document names, None if it does not exist yet."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from drio_tui.api.redact import HIDDEN
 
+NOT_GIVEN = "\0not given"
+"""The value of a secret that was not looked up: a plan needs only the name."""
 SECRET = "$secret"  # noqa: S105 - the name of a property
 
 
@@ -20,6 +22,11 @@ class Secret:
 
     def __str__(self) -> str:
         return HIDDEN
+
+    @property
+    def is_given(self) -> bool:
+        """Whether its value is known."""
+        return self.value != NOT_GIVEN
 
 
 def secrets_in(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Secret]]:
@@ -44,8 +51,13 @@ def with_placeholders(value: Any) -> Any:
 
 
 def revealed(value: Any) -> Any:
-    """Return the value as JSON, with the value of each secret: only for the body of a request."""
+    """Return the value as JSON, with the value of each secret: only for the body of a request.
+
+    Raises `ValueError` for a secret whose value is not known.
+    """
     if isinstance(value, Secret):
+        if not value.is_given:
+            raise ValueError(f"there is no value for the secret {value.name}")
         return value.value
     if isinstance(value, dict):
         return {name: revealed(item) for name, item in value.items()}

@@ -1,0 +1,241 @@
+"""Plans a document for an app and carries the plan out: what `plan`, `apply` and the program do with a document."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import DrioError, UsageError
+from drio_tui.kinds import APP
+from drio_tui.manifest.compare import Change, Comparison, Options, compare
+from drio_tui.manifest.form import DocumentForm, to_document
+from drio_tui.manifest.layout import WAS, entry_at, place
+from drio_tui.manifest.lock import Base
+from drio_tui.manifest.new_base import base_after
+from drio_tui.manifest.steps import needed_secrets, plan_steps
+from drio_tui.plan.executor import PARALLEL, Executor, Result
+from drio_tui.plan.state import PlanState
+from drio_tui.workspace.model.loader import load_app
+from drio_tui.workspace.model.snapshot import Snapshot
+from drio_tui.workspace.saving import journal as journals
+from drio_tui.workspace.saving.merge import Object
+from drio_tui.workspace.saving.saver import Saver
+
+
+class NotApplicable(DrioError):
+    """A plan has problems or conflicts, so that nothing was written."""
+
+    title = "The plan cannot be applied"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPlan:
+    """A document (`desired`) compared with an app: `app` is its id, empty if it does not exist yet.
+
+    `base` is what was applied to it last, None if that is not known.
+    """
+
+    desired: Object = field(repr=False)
+    app: str
+    snapshot: Snapshot
+    form: DocumentForm
+    comparison: Comparison
+    options: Options = field(default_factory=Options)
+    base: Base | None = None
+
+    @property
+    def slug(self) -> str:
+        """The slug of the app in the document."""
+        return slug_of(self.desired)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return self.comparison.changes
+
+    def require_applicable(self) -> None:
+        """Raise `NotApplicable` if there are problems or conflicts."""
+        if self.comparison.problems:
+            text = "\n  ".join(self.comparison.problems)
+            raise NotApplicable(text, hint="Nothing was written. Correct the document.")
+        if self.comparison.conflicts:
+            names = ", ".join(place(*change.name) for change in self.comparison.conflicts)
+            raise NotApplicable(
+                f"drio was changed since the last apply: {names}",
+                hint="Bring the changes into the document (drio-tui pull), or choose: --on-conflict document|drio",
+            )
+
+
+def slug_of(desired: Object) -> str:
+    """Return the slug of a document's app. Raises `UsageError` if it has none."""
+    app = entry_at(desired, "app", "")
+    slug = app.get("slug") if app else None
+    if not isinstance(slug, str) or not slug:
+        raise UsageError("the document does not name its app", hint="Set app.slug.")
+    return slug
+
+
+async def find_app_id(client: DrioClient, desired: Object) -> str:
+    """Return the id of the app with the document's slug, else with the slug that it had (`was`); empty if none has."""
+    slugs = [slug_of(desired), (entry_at(desired, "app", "") or {}).get(WAS)]
+    listing = await client.list(APP)
+    for slug in slugs:
+        ids = [str(raw["id"]) for raw in listing.items if slug and raw.get("slug") == slug and raw.get("id")]
+        if len(ids) > 1:
+            raise UsageError(f"several apps have the slug {slug}")
+        if ids:
+            return ids[0]
+    return ""
+
+
+async def read_snapshot(client: DrioClient, app: str) -> Snapshot:
+    """Return an app as it is. A part that cannot be read is a failed part; see `form.require_complete`."""
+    snapshot = Snapshot(app)
+    await load_app(client, app, snapshot.apply)
+    return snapshot
+
+
+async def plan_document(
+    client: DrioClient, desired: Object, *, base: Base | None = None, options: Options | None = None, app: str = ""
+) -> DocumentPlan:
+    """Read the app of a document and return the plan; `app` is its id, if it is known.
+
+    Raises `IncompleteRead` and other `DrioError`s.
+    """
+    app = app or await find_app_id(client, desired)
+    if app:
+        snapshot = await read_snapshot(client, app)
+        form = to_document(snapshot)
+    else:
+        snapshot, form = Snapshot(""), DocumentForm({})
+    return plan_for(desired, snapshot, form, base=base, options=options)
+
+
+def plan_for(
+    desired: Object,
+    snapshot: Snapshot,
+    form: DocumentForm,
+    *,
+    base: Base | None = None,
+    options: Options | None = None,
+) -> DocumentPlan:
+    """Return the plan for an app that was read."""
+    options = options or Options()
+    comparison = compare(desired, form, base=base, options=options)
+    planned = plan_steps(comparison.changes, comparison.ids, snapshot, with_secrets=False)
+    app = entry_at(desired, "app", "") or {}
+    problems = [*comparison.problems, *planned.problems]
+    notes = [*comparison.notes]
+    if not snapshot.app_id:
+        if not app.get("template"):
+            problems.append("app: the app does not exist, and is created from a template: set app.template, e.g. blank")
+        elif app["template"] != "blank":
+            notes.append(
+                f"The app is made from the template {app['template']}; what it brings is compared once the app exists."
+            )
+    comparison = replace(comparison, problems=tuple(problems), notes=tuple(notes))
+    return DocumentPlan(desired, snapshot.app_id, snapshot, form, comparison, options, base)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How an apply ended. `app` is the id of the app, `results` are those of the steps, `base` is for the lock file.
+
+    `group` is the undo group. `left` are the changes that a plan would still find, None if the app could not be read.
+    """
+
+    app: str
+    results: tuple[Result, ...]
+    group: str
+    base: Base | None = None
+    left: tuple[Change, ...] | None = None
+
+    @property
+    def failed(self) -> list[Result]:
+        """The steps that failed or were skipped."""
+        return [result for result in self.results if not result.ok]
+
+
+class Applier:
+    """Carries out the plan of a document; running it again, or planning again, goes on where it ended.
+
+    `state` and `save` are how far a saved plan got; `save` is awaited before each request. `on_result` is called with
+    each result, `on_steps` with the number of steps once it is known.
+    """
+
+    def __init__(
+        self,
+        saver: Saver,
+        plan: DocumentPlan,
+        *,
+        parallel: int = PARALLEL,
+        group: str = "",
+        state: PlanState | None = None,
+        save: Callable[[], Awaitable[None]] | None = None,
+        on_result: Callable[[Result], object] = lambda _: None,
+        on_steps: Callable[[int], object] = lambda _: None,
+        pause: float = 1.5,
+    ) -> None:
+        self.saver, self.plan = saver, plan
+        self.group = group or journals.new_id()
+        self.state = state or PlanState()
+        self.executor: Executor | None = None
+        self._options: dict[str, Any] = {"parallel": parallel, "group": self.group, "save": save, "pause": pause}
+        self._on_result, self._on_steps = on_result, on_steps
+
+    async def run(self) -> Applied:
+        """Make the changes of the plan. Raises `NotApplicable` before anything is written, and `DrioError`s."""
+        plan = self.plan
+        plan.require_applicable()
+        require_secrets(plan.changes)
+        results: list[Result] = []
+        sent: list[Change] = []
+        app = plan.app
+        if not app:
+            results += await self._carry_out("", [change for change in plan.changes if change.kind == "app"], plan)
+            app = self.executor.app if self.executor is not None else ""
+            if not app or any(not result.ok for result in results):
+                return Applied(app, tuple(results), self.group)
+            sent += [change for change in plan.changes if change.kind == "app"]
+            # the app may have what its template brings
+            plan = await plan_document(self.saver.client, plan.desired, options=plan.options, app=app)
+            plan.require_applicable()
+        results += await self._carry_out(app, [*plan.changes], plan)
+        done = {result.step.id for result in results if result.ok}
+        sent += [change for change in plan.changes if _is_done(change, done)]
+        try:
+            form = to_document(await read_snapshot(self.saver.client, app))
+        except DrioError:
+            return Applied(app, tuple(results), self.group)
+        base = await base_after(plan.desired, form, self.plan.base, sent)
+        left = compare(plan.desired, form, options=replace(plan.options, write_secrets=())).changes
+        return Applied(app, tuple(results), self.group, base, left)
+
+    def stop(self) -> None:
+        """Start no further step; the running ones are finished."""
+        if self.executor is not None:
+            self.executor.stop()
+
+    async def _carry_out(self, app: str, changes: list[Change], plan: DocumentPlan) -> list[Result]:
+        planned = plan_steps(changes, plan.comparison.ids, plan.snapshot)
+        if planned.problems:
+            raise NotApplicable("\n  ".join(planned.problems))
+        self.executor = Executor(self.saver, app, planned.steps, self.state, **self._options)
+        self._on_steps(len(planned.steps))
+        await self.executor.run(on_result=self._on_result)
+        return [self.executor.result(step) or Result(step, None, "It was not started.") for step in self.executor.steps]
+
+
+def require_secrets(changes: Iterable[Change]) -> None:
+    """Raise `UsageError` if a change sends a secret whose value is not known."""
+    if names := needed_secrets(changes):
+        raise UsageError(
+            f"these secrets have no value: {', '.join(names)}",
+            hint="Set them in the environment, or in a dotenv file: --secrets FILE",
+        )
+
+
+def _is_done(change: Change, done: set[str]) -> bool:
+    where = place(change.kind, change.key)
+    return any(f"{verb}:{where}" in done for verb in ("create", "update", "delete", "chain"))

@@ -1,0 +1,90 @@
+"""What the lock file says after an apply or a pull."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+
+from drio_tui.manifest.compare import Change
+from drio_tui.manifest.fields import changed_fields, split_secrets
+from drio_tui.manifest.form import DocumentForm
+from drio_tui.manifest.layout import OPERATIONS, SECTIONS, WAS, ResourceName, entries, place
+from drio_tui.manifest.lock import Base, hash_of
+from drio_tui.manifest.matching import Matching
+from drio_tui.manifest.secret import Secret, secrets_in
+from drio_tui.workspace.saving.merge import Object, Path, value_at, with_value
+
+
+async def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iterable[Change] = ()) -> Base:
+    """Return the base of the next comparison: what of the document is in the app now.
+
+    Where the app has something else, what was applied before stays, so that it is a conflict then too. `sent` are the
+    changes that were made: the secrets in them have new hashes.
+    """
+    app_id = next((id for (kind, _), id in form.ids.items() if kind == "app"), "")
+    old = old if old is not None and old.app == app_id else None
+    matching = Matching(desired, form, old)
+    applied: Object = {}
+    ids: dict[ResourceName, str] = {}
+    for kind, key, entry in entries(desired):
+        name = (kind, key)
+        id = app_id if kind == "app" else matching.id_of(kind, key) or ""
+        before = matching.applied(kind, id) or {}
+        if kind == "app":
+            applied["app"] = _applied_entry(kind, entry, form.entry("app", "") or {}, before)
+        elif name in matching.current:
+            _put(applied, name, _applied_entry(kind, entry, matching.entry(name), before))
+            ids[name] = id
+    for name, entry, id in _kept(old, matching):
+        _put(applied, name, {name: value for name, value in entry.items() if name != OPERATIONS})
+        ids[name] = id
+    secrets = {
+        where: hashed
+        for where, hashed in (old.secrets if old else {}).items()
+        if any(where.startswith(f"{place(*name)}#") for name in ids)
+    }
+    for where, secret in _sent_secrets(sent):
+        secrets[where] = await asyncio.to_thread(hash_of, secret.value)
+    order = tuple(matching.document_key("tool", key) for key in form.data.get("tools", {}))
+    return Base(app_id, ids, order, applied, secrets)
+
+
+def _applied_entry(kind: str, entry: Object, current: Object, before: Object) -> Object:
+    """Return an entry without secrets, with what was applied before where the app has something else."""
+    public, secrets = split_secrets(entry)
+    result = {name: value for name, value in public.items() if name not in (WAS, OPERATIONS)}
+    for change in changed_fields(kind, public, current, secrets):
+        result = with_value(result, change.path, value_at(before, change.path))
+    return result
+
+
+def _kept(old: Base | None, matching: Matching) -> Iterator[tuple[ResourceName, Object, str]]:
+    """Yield what was applied of resources that are in the app and not in the document, or the other way round."""
+    unmatched = {matching.form.ids[name] for name in matching.unmatched}
+    for name, id in (old.ids if old else {}).items():
+        deleted = name in matching.deleted_elsewhere
+        entry = old.entry(*name) if old and deleted else matching.applied(name[0], id)
+        if entry is not None and (deleted or (id in unmatched and name not in matching.desired)):
+            yield name, entry, id
+
+
+def _put(applied: Object, name: ResourceName, entry: Object) -> None:
+    kind, key = name
+    if kind == "operation":
+        integration, _, operation = key.partition("/")
+        parent = applied.setdefault("integrations", {}).setdefault(integration, {})
+        parent.setdefault(OPERATIONS, {})[operation] = entry
+    else:
+        applied.setdefault(SECTIONS[kind], {})[key] = entry
+
+
+def _sent_secrets(sent: Iterable[Change]) -> Iterator[tuple[str, Secret]]:
+    """Yield where each secret that was sent is, and the secret."""
+    for change in sent:
+        values: list[tuple[Path, object]] = [(field.path, field.after) for field in change.fields]
+        if change.action == "create":
+            values = [((), change.entry)]
+        for path, value in values:
+            for inner_path, secret in secrets_in(value):
+                if secret.is_given:
+                    yield place(change.kind, change.key, (*path, *inner_path)), secret

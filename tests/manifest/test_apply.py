@@ -1,0 +1,354 @@
+"""A document applied to a real sandbox: everything arrives, nothing twice, nothing of others is lost."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from hypothesis import given, settings
+
+from drio_tui.kinds import APP, TOOL
+from drio_tui.manifest.apply import Applied, Applier, NotApplicable, find_app_id, plan_document, read_snapshot
+from drio_tui.manifest.compare import Options
+from drio_tui.manifest.form import DocumentForm, to_document
+from drio_tui.manifest.lock import Base
+from drio_tui.manifest.secret import NOT_GIVEN, Secret
+from drio_tui.plan.undo import undo_last
+from tests.manifest.apps import documents
+from tests.workspace.saving_world import Editor
+
+if TYPE_CHECKING:
+    from tests.sandbox_fixtures import InProcessSandbox
+
+Object = dict[str, Any]
+EXAMPLES = int(os.environ.get("DRIO_TEST_APPLY_EXAMPLES", "4"))
+"""How many generated apps are applied; a long run sets more."""
+
+
+class Author:
+    """Who applies a document, and keeps the lock file's entry."""
+
+    def __init__(self, sandbox: InProcessSandbox) -> None:
+        self.editor = Editor(sandbox)
+        self.base: Base | None = None
+
+    async def plan(self, document: Object, **options: Any):
+        return await plan_document(self.editor.client, document, base=self.base, options=Options(**options))
+
+    async def apply(self, document: Object, **options: Any) -> Applied:
+        applied = await Applier(self.editor.saver, await self.plan(document, **options), pause=0).run()
+        self.base = applied.base or self.base
+        return applied
+
+    async def form(self, slug: str) -> DocumentForm:
+        app = await find_app_id(self.editor.client, {"app": {"slug": slug}})
+        return to_document(await read_snapshot(self.editor.client, app))
+
+    def sent(self) -> list[tuple[str, str]]:
+        """Return the method and path of each request other than GET, and forget them."""
+        requests = [(exchange.method, exchange.path) for exchange in self.editor.exchanges if exchange.method != "GET"]
+        self.editor.exchanges.clear()
+        return list(dict.fromkeys(requests))
+
+    async def by_hand(self, kind: Any, slug: str, key: str, **properties: Any) -> None:
+        """Change a resource as someone in drio does."""
+        form = await self.form(slug)
+        app = next(id for (name, _), id in form.ids.items() if name == "app")
+        await self.editor.client.update(kind, form.ids[kind.name, key], properties, app=app)
+
+
+@pytest_asyncio.fixture
+async def author(sandbox: InProcessSandbox) -> AsyncIterator[Author]:
+    author = Author(sandbox)
+    yield author
+    await author.editor.client.aclose()
+
+
+def new_app(**more: Any) -> Object:
+    """Return a document of an app that does not exist yet, with all kinds."""
+    return {
+        "app": {"slug": "acme", "name": "Acme", "template": "blank", "branding": {"primaryColor": "#0f172a"}},
+        "auth": {
+            "key": {
+                "name": "Key", "provider": "api-key",
+                "config": {"type": "apiKey", "in": "header", "name": "X-Key", "apiKey": Secret("KEY", "k-123-secret")},
+            }
+        },
+        "integrations": {
+            "helpdesk": {
+                "name": "Helpdesk", "baseUrl": "https://h.example.com", "auth": "key",
+                "operations": {
+                    "search": {"name": "Search", "method": "GET", "path": "/contacts"},
+                    "show": {"name": "Show", "method": "GET", "path": "/contacts/{id}"},
+                },
+            }
+        },
+        "tools": {
+            "search-contacts": {"name": "Search", "binding": "helpdesk/search", "next": ["show-contact"], "xlimit": 3},
+            "show-contact": {"name": "Show", "binding": "helpdesk/show"},
+        },
+        "widgets": {
+            "table": {
+                "name": "Table", "tool": "search-contacts", "primitive": "data-table",
+                "actions": [{"trigger": "row.select", "type": "callTool", "target": "show-contact"}],
+            }
+        },
+        **more,
+    }  # fmt: skip
+
+
+async def test_a_new_app_gets_all_of_the_document_and_a_second_apply_sends_nothing(author):
+    document = new_app()
+    applied = await author.apply(document)
+    assert not applied.failed
+    assert not applied.left
+    author.sent()
+    form = await author.form("acme")
+    expected = copy.deepcopy(document)
+    del expected["auth"]["key"]["config"]["apiKey"]
+    expected["app"]["branding"] = form.data["app"]["branding"] | expected["app"]["branding"]
+    expected["app"] = form.data["app"] | expected["app"]  # what it does not declare is from the template
+    assert form.data == expected
+    assert form.write_only == {"key": (("config", "apiKey"),)}
+    assert [*form.data["tools"]] == ["search-contacts", "show-contact"]
+    again = await author.apply(document)
+    assert not again.results
+    assert not author.sent()
+
+
+async def test_the_example_app_and_the_templates_have_an_empty_plan(author):
+    for template in ("support", "sales-crm", "incident-response"):
+        created = await author.editor.client.create(APP, {"templateId": template, "name": template})
+        form = await author.form(created.raw["slug"])
+        plan = await author.plan(form.data, prune=True)
+        assert not plan.changes
+        assert not plan.comparison.problems
+
+
+async def test_an_export_applied_to_another_app_is_equal_there(author):
+    created = await author.editor.client.create(APP, {"templateId": "sales-crm", "name": "Staging"})
+    source = (await author.form(created.raw["slug"])).data
+    document = copy.deepcopy(source)
+    document["app"] |= {"slug": "production", "template": "blank"}
+    applied = await author.apply(document)
+    assert not applied.failed
+    target = (await author.form("production")).data
+    target["app"] |= {"slug": source["app"]["slug"], "template": "sales-crm"}
+    assert target == source
+    assert [*target["tools"]] == [*source["tools"]]
+
+
+async def test_what_a_template_brings_is_compared_after_the_app_was_made(author):
+    created = await author.editor.client.create(APP, {"templateId": "support", "name": "Support"})
+    document = (await author.form(created.raw["slug"])).data
+    document["app"] |= {"slug": "other"}
+    first = next(iter(document["tools"]))
+    document["tools"][first]["name"] = "Another name"
+    applied = await author.apply(document)
+    assert [(result.step.verb, result.ok) for result in applied.results] == [("create", True), ("update", True)]
+    assert not applied.left
+
+
+async def test_changes_renames_and_deletes(author):
+    await author.apply(new_app())
+    document = new_app()
+    document["app"]["branding"] = {"accentColor": "#ffffff"}
+    document["tools"] = {
+        "show": document["tools"]["show-contact"] | {"was": "show-contact", "next": ["search"]},
+        "search": document["tools"]["search-contacts"] | {"was": "search-contacts", "next": [], "binding": None},
+    }
+    document["widgets"] = {}
+    del document["integrations"]["helpdesk"]["operations"]["search"]
+    plan = await author.plan(document, prune=True)
+    assert [f"{change.shown().symbol} {change.kind} {change.key}" for change in plan.changes] == [
+        "~ app acme", "→ tool show", "→ tool search", "- widget table", "- operation helpdesk/search",
+    ]  # fmt: skip
+    ids = (await author.form("acme")).ids
+    applied = await author.apply(document, prune=True)
+    assert not applied.failed
+    form = await author.form("acme")
+    branding = form.data["app"]["branding"]
+    assert (branding["primaryColor"], branding["accentColor"]) == ("#0f172a", "#ffffff")
+    assert form.data["tools"] == {
+        "show": {"name": "Show", "binding": "helpdesk/show", "next": ["search"]},
+        "search": {"name": "Search", "xlimit": 3},
+    }
+    assert [*form.data["tools"]] == ["show", "search"]
+    assert form.ids["tool", "show"] == ids["tool", "show-contact"]
+    assert [*form.data["integrations"]["helpdesk"]["operations"]] == ["show"]
+    assert not form.data["widgets"]
+    assert not (await author.plan(document, prune=True)).changes
+
+
+async def test_an_apply_is_undone_as_a_group(author):
+    await author.apply(new_app())
+    before = (await author.form("acme")).data
+    document = new_app()
+    document["tools"]["search-contacts"]["name"] = "Find"
+    document["tools"]["third"] = {"name": "Third", "next": ["search-contacts"]}
+    document["widgets"]["table"]["actions"] = []
+    applied = await author.apply(document)
+    assert not applied.failed
+    await undo_last(author.editor.saver, applied.app)
+    assert (await author.form("acme")).data == before
+
+
+async def test_chains_that_would_lead_round_in_between_are_changed_in_order(author):
+    document = new_app(widgets={})
+    names = ["a", "b", "c", "d"]
+    chain = {name: {"name": name, "next": [following]} for name, following in pairwise(names)}
+    document["tools"] = chain | {"d": {"name": "d"}}
+    await author.apply(document)
+    document["tools"] = {"a": {"name": "a", "next": []}} | {
+        name: {"name": name, "next": [following]} for name, following in zip("bcd", "abc", strict=True)
+    }
+    applied = await author.apply(document)
+    assert not applied.failed
+    assert not applied.left
+
+
+async def test_widgets_that_swap_their_tools(author):
+    document = new_app()
+    document["widgets"]["card"] = {"name": "Card", "tool": "show-contact", "primitive": "card"}
+    await author.apply(document)
+    document["widgets"]["card"]["tool"], document["widgets"]["table"]["tool"] = "search-contacts", "show-contact"
+    applied = await author.apply(document)
+    assert not applied.failed
+    assert not applied.left
+
+
+async def test_what_someone_changed_in_drio_is_a_conflict_and_nothing_is_written(author):
+    document = new_app()
+    await author.apply(document)
+    await author.by_hand(TOOL, "acme", "search-contacts", name="By hand", description="by hand")
+    document["tools"]["search-contacts"]["name"] = "Find"
+    document["tools"]["show-contact"]["name"] = "Details"
+    author.sent()
+    with pytest.raises(NotApplicable, match="tools/search-contacts"):
+        await author.apply(document)
+    assert not author.sent()
+    await author.apply(document, on_conflict="drio")
+    tools = (await author.form("acme")).data["tools"]
+    assert (tools["search-contacts"]["name"], tools["show-contact"]["name"]) == ("By hand", "Details")
+    with pytest.raises(NotApplicable, match="tools/search-contacts"):  # it stays a conflict until someone decides
+        await author.apply(document)
+    await author.apply(document, on_conflict="document")
+    tools = (await author.form("acme")).data["tools"]
+    assert tools["search-contacts"]["name"] == "Find"
+    assert tools["search-contacts"]["description"] == "by hand"  # the document does not declare it
+    assert not (await author.plan(document)).changes
+
+
+async def test_a_partial_failure_is_reported_and_applying_again_goes_on(author):
+    """kongctl#1650: one stale child blocked every create."""
+    document = new_app()
+    document["integrations"]["helpdesk"]["operations"]["search"]["path"] = "no slash"
+    applied = await author.apply(document)
+    failed = {result.step.about: result.problem for result in applied.failed}
+    assert "Create the operation helpdesk/search" in failed
+    assert failed["Create the tool search-contacts"] == "It needs this first: Create the operation helpdesk/search"
+    assert {"show-contact"} == {*(await author.form("acme")).data["tools"]}
+    document["integrations"]["helpdesk"]["operations"]["search"]["path"] = "/contacts"
+    author.sent()
+    applied = await author.apply(document)
+    assert not applied.failed
+    assert not applied.left
+    assert [*(await author.form("acme")).data["tools"]] == ["search-contacts", "show-contact"]
+
+
+@pytest.mark.parametrize("lost", ["answer", "request"])
+async def test_a_lost_answer_makes_nothing_twice(author, lost):
+    author.editor.network.lose = {"POST": lost}
+    applied = await author.apply(new_app())
+    if applied.failed or applied.base is None:
+        applied = await author.apply(new_app())
+    assert not applied.failed
+    apps = [raw for raw in (await author.editor.client.list(APP)).items if raw["name"] == "Acme"]
+    assert len(apps) == 1
+    assert not (await author.plan(new_app())).changes
+
+
+async def test_secrets_are_needed_only_where_they_are_sent(author):
+    document = new_app()
+    await author.apply(document)
+    document["auth"]["key"]["config"]["apiKey"] = Secret("KEY", NOT_GIVEN)
+    document["tools"]["search-contacts"]["name"] = "Find"
+    assert not (await author.apply(document)).failed
+    with pytest.raises(Exception, match="no value: KEY"):
+        await author.apply(document, write_secrets=("auth/key#apiKey",))
+    document["auth"]["key"]["config"]["apiKey"] = Secret("KEY", "k-456-secret")
+    plan = await author.plan(document)
+    assert [note for note in plan.comparison.notes if "--write-secret" in note]
+    author.sent()
+    assert not (await author.apply(document, write_secrets=("auth/key#apiKey",))).failed
+    assert [method for method, _ in author.sent()] == ["PATCH"]
+    assert not (await author.plan(document)).comparison.notes
+    journal = author.editor.journal((await author.apply(document)).app).path.read_text()
+    assert "k-123-secret" not in journal
+    assert "k-456-secret" not in journal
+
+
+async def test_an_app_that_cannot_be_read_completely_is_not_planned(author):
+    """auth0-deploy-cli#201, pulumi#1551: a failed read deletes nothing, and a plan writes nothing."""
+    await author.apply(new_app())
+    author.sent()
+    await author.plan(new_app(), prune=True)
+    assert not author.sent()
+    author.editor.network.offline = True
+    with pytest.raises(Exception, match="refused"):
+        await author.plan(new_app(), prune=True)
+
+
+async def test_an_app_without_a_template_is_not_created(author):
+    document = new_app()
+    del document["app"]["template"]
+    with pytest.raises(NotApplicable, match="template"):
+        await author.apply(document)
+
+
+def test_any_app_arrives_whole_and_travels_on(tmp_path: Path, example_data: Path):
+    """Export → plan is empty; apply to an empty app → export there is equal; the second apply sends nothing."""
+    from tests.sandbox_fixtures import in_process, run_in_new_loop
+
+    numbers = iter(range(10_000))
+
+    @settings(max_examples=EXAMPLES)
+    @given(documents(), documents())
+    def check(document: Object, other: Object) -> None:
+        folder = tmp_path / str(next(numbers))
+        run_in_new_loop(round_trip(folder, document, other))
+
+    async def round_trip(folder: Path, document: Object, other: Object) -> None:
+        async with in_process(folder, example_app=False) as sandbox:
+            author = Author(sandbox)
+            slug = document["app"]["slug"]
+            document["app"]["template"] = "blank"
+            applied = await author.apply(copy.deepcopy(document))
+            assert not applied.failed, [result.problem for result in applied.failed]
+            assert not applied.left
+            exported = (await author.form(slug)).data
+            author.sent()
+            assert not (await author.apply(exported, prune=True)).results
+            assert not author.sent()
+            second = copy.deepcopy(exported)
+            second["app"]["slug"] = "second"
+            author.base = None
+            assert not (await author.apply(second)).failed
+            copied = (await author.form("second")).data
+            assert {**copied, "app": copied["app"] | {"slug": slug}} == exported
+            assert [*copied["tools"]] == [*exported["tools"]]
+            # any app becomes any other, and only --prune deletes
+            other["app"] |= {"slug": "second", "template": "blank"}
+            kept = await author.apply(copy.deepcopy(other))
+            assert not any(result.step.verb == "delete" for result in kept.results)
+            if not kept.failed:
+                assert not kept.left
+            await author.editor.client.aclose()
+
+    check()
