@@ -66,7 +66,7 @@ async def carry_out(
         if as_json:
             echo_json({"app": opened.id} | as_dict(view))
         else:
-            _print_plan(view)
+            print_plan(view)
         return
     if not steps:
         if as_json:
@@ -75,7 +75,7 @@ async def carry_out(
             info("Nothing to change.")
         return
     if not yes:
-        _print_plan(view, err=True)
+        print_plan(view, err=True)
         ask_before(f"Make {count_of(len(steps), 'change')}?", yes=yes)
     session = await _kept_plan(opened, steps)
     executor = session.executor(opened.saver) if session else Executor(opened.saver, opened.id, [*steps])
@@ -185,7 +185,8 @@ def _named(
     return tuple(FieldChange(field.path, shown(field, field.before), shown(field, field.after)) for field in fields)
 
 
-def _print_plan(view: PlanView, *, err: bool = False) -> None:
+def print_plan(view: PlanView, *, err: bool = False) -> None:
+    """Print a plan line by line, the totals last."""
     for line in plan_lines(view):
         echo(*_styled(line), err=err)
 
