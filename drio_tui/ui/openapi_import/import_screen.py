@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -177,21 +178,29 @@ class ImportScreen(DrioScreen[bool]):
     def _load(self, where: str) -> None:
         self.progress = "looking"
 
+        async def read() -> Message:
+            if where.strip() == "-":
+                raise ImportFailed("Standard input is the keyboard here: give a file or an address.")
+            document = await open_document(where, lambda text: self.post_message(self.ProgressChanged(text)))
+            if self._unmounted:  # Textual cancels a screen's workers after its `on_unmount`
+                await document.close()
+            else:
+                self._loaded_document = document
+            return self.DocumentLoaded(document)
+
+        self._run("read", read)
+
+    def _run(self, group: str, call: Callable[[], Awaitable[Message]]) -> None:
+        """Post the message that `call` returns, or `LoadFailed`. A newer call of the group cancels an older one."""
+
         async def work() -> None:
             try:
-                if where.strip() == "-":
-                    raise ImportFailed("Standard input is the keyboard here: give a file or an address.")
-                document = await open_document(where, lambda text: self.post_message(self.ProgressChanged(text)))
+                message = await call()
             except DrioError as error:
-                self.post_message(self.LoadFailed(error))
-            else:
-                if self._unmounted:  # Textual cancels a screen's workers after its `on_unmount`
-                    await document.close()
-                    return
-                self._loaded_document = document
-                self.post_message(self.DocumentLoaded(document))
+                message = self.LoadFailed(error)
+            self.post_message(message)
 
-        self.run_worker(work(), name="read", group="read", exclusive=True)
+        self.run_worker(work(), name=group, group=group, exclusive=True)
 
     def on_import_screen_progress_changed(self, message: ProgressChanged) -> None:
         if self.progress:
@@ -282,15 +291,10 @@ class ImportScreen(DrioScreen[bool]):
         if document is None or id is None:
             return
 
-        async def work() -> None:
-            try:
-                details = await document.details([id])
-            except ImportFailed as error:
-                self.post_message(self.LoadFailed(error))
-            else:
-                self.post_message(self.DetailLoaded(details[id]))
+        async def describe() -> Message:
+            return self.DetailLoaded((await document.details([id]))[id])
 
-        self.run_worker(work(), name="describe", group="describe", exclusive=True)
+        self._run("describe", describe)
 
     def on_import_screen_detail_loaded(self, message: DetailLoaded) -> None:
         detail, document = message.detail, self.document
@@ -318,8 +322,6 @@ class ImportScreen(DrioScreen[bool]):
     def _selection_changed(self) -> None:
         self.settings.show_selection(self.picker.selection.chosen)
         self.refresh_bindings()
-
-    # -- settings ---------------------------------------------------------------------------------
 
     @on(ImportSettings.Changed)
     def _mark_existing(self) -> None:
@@ -383,21 +385,17 @@ class ImportScreen(DrioScreen[bool]):
         self.progress = "planning"
         chosen, tools, integration, auth, url, again = options
 
-        async def work() -> None:
-            try:
-                snapshot = await self.read_app()
-                target: ExistingIntegration | str = ExistingIntegration(integration, url) if integration else ""
-                plan = await document.plan(
-                    chosen, base_url=url, integration=target, auth=auth, tools=tools,
-                    present=existing_resources(snapshot), again=again,
-                )  # fmt: skip
-                checked = () if self._checked else (await document.check(chosen)).problems
-            except DrioError as error:
-                self.post_message(self.LoadFailed(error))
-            else:
-                self.post_message(self.PlanReady(plan, checked, snapshot))
+        async def make_plan() -> Message:
+            snapshot = await self.read_app()
+            target: ExistingIntegration | str = ExistingIntegration(integration, url) if integration else ""
+            plan = await document.plan(
+                chosen, base_url=url, integration=target, auth=auth, tools=tools,
+                present=existing_resources(snapshot), again=again,
+            )  # fmt: skip
+            checked = () if self._checked else (await document.check(chosen)).problems
+            return self.PlanReady(plan, checked, snapshot)
 
-        self.run_worker(work(), name="plan", group="plan", exclusive=True)
+        self._run("plan", make_plan)
 
     async def read_app(self) -> Snapshot:
         """Read the app, so that resources that others created meanwhile are not created again. Raises `DrioError`."""
