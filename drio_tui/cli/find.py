@@ -15,6 +15,7 @@ from drio_tui.cli.read import find_app
 from drio_tui.kinds import KINDS, OPERATION, Kind
 from drio_tui.session import Session, command_session
 from drio_tui.text import one_line
+from drio_tui.workspace.model.search import named
 from drio_tui.workspace.model.snapshot import KIND_ORDER, Resource, Snapshot
 
 if TYPE_CHECKING:
@@ -106,10 +107,9 @@ def reference_name(resource: Resource) -> str:
 
 def _exact_matches(snapshot: Snapshot, kind: Kind[Any], resources: Sequence[Resource], name: str) -> list[Resource]:
     """Return the resources with this id, else with this key, slug or name: those of the first that any has."""
-    for getter in ("id", "key", "slug", "name"):
-        matches = [resource for resource in resources if (resource.text(getter) or None) == name]
-        if matches:
-            return matches
+    matches = named(resources, name, lambda resource, property_name: resource.text(property_name))
+    if matches:
+        return matches
     integration, slash, operation = name.partition("/")
     if kind is not OPERATION or not slash:
         return []

@@ -22,6 +22,7 @@ from drio_tui.cli.render import format_value, table
 from drio_tui.kinds import APP, KINDS, Kind, kind_named
 from drio_tui.session import command_session
 from drio_tui.text import did_you_mean, one_line
+from drio_tui.workspace.model.search import named
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -207,15 +208,15 @@ async def find_app(client: DrioClient, identifier: str) -> str:
     Raises `NotFound`, or `UsageError` if several apps have the name.
     """
     listing = await client.list(APP)
-    for name in ("id", "slug", "name"):
-        ids = [app["id"] for app in listing.items if app.get(name) == identifier and isinstance(app.get("id"), str)]
-        if len(ids) == 1:
-            return str(ids[0])
-        if ids:
-            raise UsageError(
-                f"{len(ids)} apps have the {name} {one_line(identifier, 80)}",
-                hint=f"Name it by id: `{command_hint('apps')}`.",
-            )
+    matches = named(listing.items, identifier, lambda app, name: app.get(name))
+    ids = [app["id"] for app in matches if isinstance(app.get("id"), str)]
+    if len(ids) == 1:
+        return str(ids[0])
+    if ids:
+        raise UsageError(
+            f"{len(ids)} apps are called {one_line(identifier, 80)}: {', '.join(one_line(id, 80) for id in ids)}",
+            hint=f"Name it by id: `{command_hint('apps')}`.",
+        )
     known = (app.get(name) for app in listing.items for name in ("slug", "name"))
     raise not_found_error(
         "app has the id or slug", identifier, known, otherwise=f"`{command_hint('apps')}` lists what is there."

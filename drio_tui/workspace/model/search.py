@@ -1,6 +1,24 @@
-"""Ranking of search results: how well a query matches a name, as a number to sort by."""
+"""Finding resources: by exactly what the user calls them, and by how well a query matches a name."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+NAMING = ("id", "key", "slug", "name")
+"""The properties by which a user names a resource, those that are unique first."""
+
+
+def named(resources: Iterable[T], name: str, get: Callable[[T, str], Any]) -> list[T]:
+    """Return the resources with this id, else with this key, else slug, else name; `get` returns their properties."""
+    resources = list(resources)
+    for property_name in NAMING:
+        matches = [resource for resource in resources if name and get(resource, property_name) == name]
+        if matches:
+            return matches
+    return []
 
 
 def rank(query: str, name: str, rest: str = "") -> int | None:
