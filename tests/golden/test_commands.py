@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import pytest
@@ -20,33 +21,52 @@ from tests.sandbox_fixtures import SandboxProcess, kill_process, start_sandbox
 
 APP = "acme-support"
 COPY = "golden-app"
-TRANSCRIPTS: dict[str, list[str]] = {
-    "general": ["--version", "", "--nope", "--sandbox --base-url https://getdrio.com apps", "--data x apps", "nosuch"],
-    "templates": ["templates", "templates support", "templates suport", "templates support --json"],
-    "me": ["me", "me --json"],
-    "create": [
+class Transcript(NamedTuple):
+    """Commands in the order in which they run. `on_server`: they get the sandbox's URL and token."""
+
+    commands: tuple[str, ...]
+    on_server: bool
+
+
+def on_server(*commands: str) -> Transcript:
+    return Transcript(commands, on_server=True)
+
+
+def without_server(*commands: str) -> Transcript:
+    return Transcript(commands, on_server=False)
+
+
+TRANSCRIPTS: dict[str, Transcript] = {
+    "general": without_server(
+        "--version", "", "--nope", "--sandbox --base-url https://getdrio.com apps", "--data x apps", "nosuch",
+    ),
+    "templates": on_server("templates", "templates support", "templates suport", "templates support --json"),
+    "me": on_server("me", "me --json"),
+    "create": on_server(
         f"create --template blank --name 'Golden App' --slug {COPY}",
         f"create --template blank --name 'Golden App' --slug {COPY}",
         "create --template blankk --name X",
         "create --template blank --name X --slug 'Not A Slug' --json",
         "--read-only create --template blank --name X",
-    ],
-    "apps": ["apps", "apps --json", "-q apps"],
-    "inspect": [
+    ),
+    "apps": on_server("apps", "apps --json", "-q apps"),
+    "inspect": on_server(
         f"inspect {APP}", f"inspect {APP} --kind tools", f"inspect {APP} --kind gadgets", "inspect no-such-app",
         f"inspect {COPY}", f"inspect {COPY} --json",
-    ],
-    "get": [
+    ),
+    "get": on_server(
         f"get {APP} tools", f"get {APP} tools -o name", f"get {APP} tool search-tickets", f"get {APP} auth -o yaml",
         f"get {APP} tools 'show-*' --json", f"get {APP} tools serch-tickets", f"get {APP} gadgets",
-    ],
-    "api": [
+    ),
+    "api": on_server(
         "api GET /me", "api GET /me --include", "api GET /nowhere", "api GET https://example.com/me",
         f"api PATCH /apps/{APP} -f description=x", f"api PATCH /apps/{APP} -f name=x -f isEnabled:=true --dry-run",
         "--read-only api DELETE /apps/x --yes", "api FETCH /me", "token", "token --json",
-    ],
-    "check": [f"check {APP}", f"check {COPY}", f"check {COPY} --strict", f"check {COPY} --json", "check no-such-app"],
-    "import": [
+    ),
+    "check": on_server(
+        f"check {APP}", f"check {COPY}", f"check {COPY} --strict", f"check {COPY} --json", "check no-such-app",
+    ),
+    "import": on_server(
         f"import {COPY} pets.json",
         f"import {COPY} pets.json --operation GET:/pets --tag admin --dry-run",
         f"import {COPY} pets.json --operation GET:/pets --tag admin --dry-run --json",
@@ -55,25 +75,25 @@ TRANSCRIPTS: dict[str, list[str]] = {
         f"import {COPY} pets.json --operation GET:/nowhere",
         f"import {COPY} missing.json --all",
         f"--read-only import {COPY} pets.json --all",
-    ],
-    "call": [
+    ),
+    "call": on_server(
         f"call {APP} no-such-tool",
         f"call {APP} search-tickets --args 'not json'",
         f"call {APP} search-tickets --args '{{}}'",
         f"call {COPY} list-pets",
         f"call {COPY} list-pets --json",
-    ],
-    "connect-before": [f"connect {APP}"],
-    "deploy": [
+    ),
+    "connect-before": on_server(f"connect {APP}"),
+    "deploy": on_server(
         f"--read-only deploy {APP}", f"deploy {APP}", f"deploy {APP} --if-changed", f"deploy {APP} --json",
         f"deploy {COPY}", "deploy no-such-app",
-    ],
-    "connect": [
+    ),
+    "connect": on_server(
         f"connect {APP}", f"connect {APP} --json", f"connect {APP} --client claude-code",
         f"connect {APP} --client nope",
         f"connect {APP} --endpoint string",
-    ],
-    "set": [
+    ),
+    "set": on_server(
         f"set {COPY} tools 'list-*' description='Lists all of them. Call it first, and without arguments.' --dry-run",
         f"set {COPY} tools 'list-*' description='Lists all of them. Call it first, and without arguments.'",
         f"set {COPY} tools 'list-*' description='Lists all of them. Call it first, and without arguments.' --yes",
@@ -84,22 +104,24 @@ TRANSCRIPTS: dict[str, list[str]] = {
         f"set {COPY} app slug='Not A Slug' --yes",
         f"--read-only set {COPY} tools '*' description=x --yes", f"set {APP} auth helpdesk-key config.apiKey=x --yes",
         f"disable {COPY} tools '*' --yes", f"enable {COPY} tools list-pets --yes", f"enable {COPY} widgets '*' --yes",
-    ],
-    "add": [
+    ),
+    "add": on_server(
         f"add {COPY} tools name='Get a pet' description='Shows one pet.' --yes",
         f"add {COPY} tools name='Get a pet' --json",
         f"add {COPY} operations name=X method=GET path=/x --yes", f"add {COPY} app name=X --yes",
         f"bind {COPY} get-a-pet nowhere/get --yes", f"chain {COPY} list-pets get-a-pet --yes",
         f"chain {COPY} list-pets", f"delete {COPY} tools get-a-pet", f"delete {COPY} tools get-a-pet --detach --yes",
         f"rebind {COPY} --stale --yes", f"rebind {COPY} get-a-pet --yes",
-    ],
-    "undo": [
+    ),
+    "undo": on_server(
         f"undo {COPY} --dry-run", f"undo {COPY}", f"undo {COPY} --yes", f"undo {COPY} --yes --json",
         f"undo {COPY} --id ffff --yes", f"--read-only undo {COPY} --yes",
-    ],
-    "status": ["status", "status --json", "status --profile nope"],
-    "sign-in": ["logout", "logout --all --json", "login --timeout 0", "login --base-url http://127.0.0.1:1"],
-    "sandbox": [
+    ),
+    "status": without_server("status", "status --json", "status --profile nope"),
+    "sign-in": without_server(
+        "logout", "logout --all --json", "login --timeout 0", "login --base-url http://127.0.0.1:1",
+    ),
+    "sandbox": without_server(
         "sandbox status --data {data}", "sandbox path --data {data}", "sandbox path --data {data} --json",
         "sandbox token --data {data}", f"sandbox deployments {APP} --data {{data}}",
         f"sandbox deployments {APP} --data {{data}} --json", f"sandbox restore {APP} --data {{data}}",
@@ -108,30 +130,9 @@ TRANSCRIPTS: dict[str, list[str]] = {
         "sandbox allow 'not a host' --data {data}", "sandbox reset --data {data}", "sandbox stop --data {data}",
         "sandbox status --data {data}", "sandbox stop --data {data}", "sandbox reset --data {data}",
         "sandbox reset --data {data} --yes",
-    ],
+    ),
 }  # fmt: skip
-"""The commands of each transcript, in the order in which they run; `{data}` is the sandbox's folder."""
-ON_SERVER = frozenset(
-    {
-        "templates",
-        "me",
-        "create",
-        "apps",
-        "inspect",
-        "get",
-        "api",
-        "check",
-        "import",
-        "call",
-        "connect-before",
-        "deploy",
-        "connect",
-        "set",
-        "add",
-        "undo",
-    }
-)
-"""Transcripts whose commands get the sandbox's URL and token."""
+"""The transcripts by name, in the order in which they run; `{data}` is the sandbox's folder."""
 _VARYING = (
     (r"\b\d+(\.\d+)? ?(ms|s)\b", "0 s"),
     (r"(?<=^process)      *\d+", "      9"),
@@ -161,11 +162,11 @@ async def test_every_command_prints_what_is_recorded(
 
 def _transcripts(process: SandboxProcess, home: Path) -> Iterator[tuple[str, str]]:
     """Run the commands; yield the name and the text of each transcript, without what differs from run to run."""
-    for name, commands in TRANSCRIPTS.items():
-        server = ("--base-url", process.base_url) if name in ON_SERVER else ()
+    for name, transcript in TRANSCRIPTS.items():
+        server = ("--base-url", process.base_url) if transcript.on_server else ()
         env = {"COLUMNS": "100"} | ({"DRIO_TOKEN": process.token} if server else {})
         parts = []
-        for command in commands:
+        for command in transcript.commands:
             arguments = shlex.split(command.format(data=process.data_dir) if name == "sandbox" else command)
             result = preloaded.run(*arguments, *server, env=env, encoding="utf-8")
             parts.append(
