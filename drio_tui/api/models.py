@@ -45,6 +45,16 @@ class ApiModel(BaseModel):
         field_title_generator=lambda name, _info: name.replace("_", " ").capitalize(),
     )
 
+    def __init_subclass__(cls, described_by: type[ApiModel] | None = None, **kwargs: Any) -> None:
+        """Give each optional field the description and examples of the same field of `described_by`."""
+        super().__init_subclass__(**kwargs)
+        if described_by is None:
+            return
+        for name in cls.__annotations__:
+            field = described_by.model_fields.get(name)
+            if field is not None and cls.__dict__.get(name, ...) is None:
+                setattr(cls, name, Field(None, description=field.description, examples=field.examples))
+
     @model_validator(mode="wrap")
     @classmethod
     def _unset_fields_not_in_json(cls, raw: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -231,7 +241,7 @@ class AppCreate(ApiModel):
     branding: BrandingInput | None = None
 
 
-class AppPatch(ApiModel):
+class AppPatch(ApiModel, described_by=AppCreate):
     """PATCH /apps/{appId} (inferred: metadata and branding, branding merged per key)."""
 
     name: Name | None = None
@@ -296,7 +306,7 @@ class AuthConnectionCreate(ApiModel):
     grants: list[str] | None = Field(None, description="What the connection is allowed.")
 
 
-class AuthConnectionPatch(ApiModel):
+class AuthConnectionPatch(ApiModel, described_by=AuthConnectionCreate):
     """PATCH /apps/{appId}/auth/{authId} (inferred)."""
 
     name: Name | None = None
@@ -340,7 +350,7 @@ class IntegrationCreate(ApiModel):
     config: IntegrationConfigInput | None = Field(None, description="`headers`: sent with every call.")
 
 
-class IntegrationPatch(ApiModel):
+class IntegrationPatch(ApiModel, described_by=IntegrationCreate):
     """PATCH /apps/{appId}/integrations/{integrationId} (inferred)."""
 
     name: Name | None = None
@@ -379,7 +389,7 @@ class OperationCreate(ApiModel):
     output_schema: JsonSchema | None = Field(None, description="JSON Schema of the answer.")
 
 
-class OperationPatch(ApiModel):
+class OperationPatch(ApiModel, described_by=OperationCreate):
     """PATCH /apps/{appId}/operations/{operationId} (inferred)."""
 
     name: Name | None = None
@@ -460,7 +470,7 @@ class ToolCreate(ApiModel):
     widget_id: str | None = Field(None, description="The widget that shows its result.")
 
 
-class ToolPatch(ApiModel):
+class ToolPatch(ApiModel, described_by=ToolCreate):
     """PATCH /apps/{appId}/tools/{toolId} (inferred; binding and chain have separate routes)."""
 
     name: Name | None = None
@@ -535,7 +545,7 @@ class WidgetCreate(ApiModel):
     actions: list[WidgetActionInput] | None = None
 
 
-class WidgetPatch(ApiModel):
+class WidgetPatch(ApiModel, described_by=WidgetCreate):
     """PATCH /apps/{appId}/widgets/{widgetId} (inferred; actions have a separate route)."""
 
     tool_id: Annotated[str, StringConstraints(min_length=1)] | None = None

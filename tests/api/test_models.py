@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from drio_tui.api import json_codec, models
 from drio_tui.api.models import ApiModel, changes, same_json
+from drio_tui.kinds import KINDS, Kind
 from tests.api.strategies import json_values, texts, wire_objects
 
 READ: list[type[ApiModel]] = [
@@ -26,6 +27,28 @@ WRITTEN: list[type[ApiModel]] = [
     models.BindingInput, models.ToolCreate, models.ToolPatch, models.ChainInput, models.WidgetActionInput,
     models.WidgetCreate, models.WidgetPatch, models.ActionsInput,
 ]  # fmt: skip
+
+
+CREATE_ONLY: dict[str, set[str]] = {
+    "app": {"template_id"},
+    "auth": {"provider_key"},
+    "tool": {"binding", "next_tool_ids"},  # have routes of their own
+    "widget": {"actions"},  # has a route of its own
+}
+"""The fields of each kind that POST takes and PATCH does not."""
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_what_can_be_created_can_be_changed_and_has_the_same_help(kind: Kind[Any]) -> None:
+    assert kind.create_model is not None
+    assert kind.patch_model is not None
+    created, changed = kind.create_model.model_fields, kind.patch_model.model_fields
+    assert created.keys() - changed.keys() == CREATE_ONLY.get(kind.name, set())
+    for name in created.keys() & changed.keys():
+        assert (changed[name].description, changed[name].examples) == (
+            created[name].description,
+            created[name].examples,
+        )
 
 
 def test_every_model_is_tested() -> None:
