@@ -65,10 +65,9 @@ def check(app: str, strict: bool, profile: str | None, base_url: str | None, san
 
 
 async def _read_app(session: Session, app_id: str) -> Snapshot:
-    from drio_tui.workspace.deploy.deployer import read_app
-    from drio_tui.workspace.saving.saver import Saver
+    from drio_tui.workspace.model.loader import read_app
 
-    return await read_app(Saver(session.client), app_id)
+    return await read_app(session.client, app_id, required=["app"])
 
 
 async def _run_preflight(session: Session, snapshot: Snapshot) -> Preflight:

@@ -44,14 +44,10 @@ async def opened_app(app: str, options: dict[str, Any], kinds: Container[str] = 
 
     Raises the error of a part of `kinds` that cannot be read: nothing may be changed by a partial view of an app.
     """
-    from drio_tui.workspace.model.loader import load_app
+    from drio_tui.workspace.model.loader import read_app
 
     async with command_session(**connection_of(options), notice=info) as session:
-        snapshot = Snapshot(await find_app(session.client, app))
-        await load_app(session.client, snapshot.app_id, snapshot.apply)
-        for kind, part in snapshot.parts.items():
-            if kind in kinds and part.failures:
-                raise next(iter(part.failures.values()))
+        snapshot = await read_app(session.client, await find_app(session.client, app), required=kinds)
         yield OpenedApp(session, snapshot, saver_of(session))
 
 

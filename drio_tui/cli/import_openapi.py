@@ -141,16 +141,13 @@ class _Import:
         from drio_tui.openapi_import.planning import NewConnection
         from drio_tui.openapi_import.security import existing_connection_id
         from drio_tui.session import command_session
-        from drio_tui.workspace.deploy.deployer import read_app
-        from drio_tui.workspace.saving.saver import Saver
+        from drio_tui.workspace.model.loader import read_app
 
         options = self._options
         where = effective_options(options["profile"], options["base_url"], options["sandbox"])
         async with command_session(**where, notice=info) as session:
-            snapshot = await read_app(Saver(session.client), await find_app(session.client, self._app))
-            for part in snapshot.parts.values():  # a resource that could not be read would be created again
-                if part.error is not None:
-                    raise part.error
+            # All of it: a resource that could not be read would be created again.
+            snapshot = await read_app(session.client, await find_app(session.client, self._app))
             connections = [resource.raw for resource in snapshot.resources("auth") if isinstance(resource.raw, dict)]
             auth: str | NewConnection = ""
             if options["auth"]:

@@ -99,11 +99,10 @@ async def _read_form(app: str, where: dict[str, Any]) -> DocumentForm:
     from drio_tui.cli.read import find_app
     from drio_tui.manifest.form import to_document
     from drio_tui.session import command_session
-    from drio_tui.workspace.deploy.deployer import read_app
-    from drio_tui.workspace.saving.saver import Saver
+    from drio_tui.workspace.model.loader import read_app
 
     async with command_session(**where, notice=info) as session:
-        return to_document(await read_app(Saver(session.client), await find_app(session.client, app)))
+        return to_document(await read_app(session.client, await find_app(session.client, app), required=["app"]))
 
 
 @click.command(epilog="Exit codes: 0 no errors (with --strict: and no warnings), 1 errors found, 2 usage.")

@@ -18,7 +18,7 @@ from drio_tui.wizard.draft import Draft, Object, StepState
 from drio_tui.wizard.plan import Step, plan, resolve_refs
 from drio_tui.wizard.template_parts import ids_by_ref, template_resources
 from drio_tui.wizard.validation import app_body
-from drio_tui.workspace.model.loader import load_app
+from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.save_result import (
     CreateOutcome,
@@ -196,11 +196,10 @@ class Executor:
         return added.body.get(parent[0]) if parent and added else ""
 
     async def _read(self, state: StepState) -> bool:
-        snapshot = Snapshot(self.draft.app)
-        await load_app(self.saver.client, self.draft.app, snapshot.apply)
-        failure = next((error for part in snapshot.parts.values() for error in part.failures.values()), None)
-        if failure is not None:
-            state.state, state.why = "failed", str(failure)
+        try:
+            snapshot = await read_app(self.saver.client, self.draft.app)
+        except DrioError as error:
+            state.state, state.why = "failed", str(error)
             return False
         if self.draft.brought is None:
             self.draft.brought = template_resources(self.draft, snapshot)

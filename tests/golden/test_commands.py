@@ -21,6 +21,8 @@ from tests.sandbox_fixtures import SandboxProcess, kill_process, start_sandbox
 
 APP = "acme-support"
 COPY = "golden-app"
+
+
 class Transcript(NamedTuple):
     """Commands in the order in which they run. `on_server`: they get the sandbox's URL and token."""
 

@@ -17,8 +17,8 @@ from drio_tui.openapi_import.import_batch import import_batch
 from drio_tui.openapi_import.planning import ExistingIntegration, NewConnection, Plan
 from drio_tui.openapi_import.security import connection_body, existing_connection_id
 from drio_tui.plan.undo import undo_last
-from drio_tui.workspace.deploy.deployer import read_app
 from drio_tui.workspace.lint.import_source import MEMBER, wanted_sign_in
+from drio_tui.workspace.model.loader import read_app
 from tests.openapi_import.documents import PETS, parser_of
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
@@ -37,7 +37,7 @@ async def pets(folder: Path, value: Any = PETS) -> Document:
 
 async def plan_now(editor: Editor, app: str, document: Document, *chosen: str, **options: Any) -> Plan:
     """Return the plan for the current state of the app."""
-    present = existing_resources(await read_app(editor.saver, app))
+    present = existing_resources(await read_app(editor.client, app))
     return await document.plan(chosen or ALL, present=present, **options)
 
 
@@ -78,7 +78,7 @@ async def test_a_second_import_creates_nothing_and_lists_the_existing_operations
         assert second.skipped[0].key == "list-pets"
         assert second.tokens == 0
         assert await config_of(world.editor, world.app) == before
-        existing = document.existing_operations(existing_resources(await read_app(world.editor.saver, world.app)))
+        existing = document.existing_operations(existing_resources(await read_app(world.editor.client, world.app)))
         assert sorted(existing) == sorted(ALL)
 
 

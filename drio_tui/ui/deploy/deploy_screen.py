@@ -52,10 +52,11 @@ from drio_tui.ui.widgets.copy_field import CopyField
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.deploy.deploy_record import Change, DeployRecordStore, Record, changes_since, resources_of
-from drio_tui.workspace.deploy.deployer import Deployed, deploy, read_app
+from drio_tui.workspace.deploy.deployer import Deployed, deploy
 from drio_tui.workspace.deploy.model_view import differences
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
 from drio_tui.workspace.lint.preflight import Preflight, preflight
+from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of_app
 from drio_tui.workspace.saving.save_result import Failed, Refused, Unknown
@@ -191,7 +192,7 @@ class DeployScreen(DrioScreen[str | None]):
         records, base_url = self.records, self.connection.base_url or ""
 
         async def check(client: DrioClient) -> DeployScreen.PreflightFinished:
-            snapshot = await read_app(get_saver(self.connection, client), self.app_id)
+            snapshot = await read_app(client, self.app_id, required=["app"])
             allowed = await allowed_hosts(client)
             report = await asyncio.to_thread(preflight, snapshot, base_url=base_url, allowed=allowed)
             endpoint = ""

@@ -41,7 +41,7 @@ from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-from drio_tui.workspace.model.loader import load_app
+from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.saver import Saver
 
@@ -399,12 +399,7 @@ class ImportScreen(DrioScreen[bool]):
 
     async def read_app(self) -> Snapshot:
         """Read the app, so that resources that others created meanwhile are not created again. Raises `DrioError`."""
-        snapshot = Snapshot(self._app_id)
-        await load_app(await self.connection.ready(), self._app_id, snapshot.apply)
-        for part in snapshot.parts.values():
-            if part.error is not None:
-                raise part.error
-        return snapshot
+        return await read_app(await self.connection.ready(), self._app_id)
 
     def on_import_screen_plan_ready(self, message: PlanReady) -> None:
         self.progress = ""

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from drio_tui.api.client import DeployAnswerIncomplete
 from drio_tui.api.errors import DrioError
-from drio_tui.kinds import APP
 from drio_tui.workspace.deploy.deploy_record import (
     Change,
     DeployRecordStore,
@@ -19,7 +18,7 @@ from drio_tui.workspace.deploy.deploy_record import (
     resources_of,
     revision_of,
 )
-from drio_tui.workspace.model.loader import load_app
+from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.save_result import Failed, Refused, Unknown
 from drio_tui.workspace.saving.saver import Saver
@@ -71,7 +70,7 @@ async def deploy(
 
     async def read_again() -> None:
         report("Reading it back" if snapshots else "Reading what is to go live")
-        snapshots.append(await read_app(saver, app))
+        snapshots.append(await read_app(saver.client, app, required=["app"]))
         if len(snapshots) == 1:
             report("Deploying")
 
@@ -109,16 +108,6 @@ async def deploy(
         request_id=None if isinstance(outcome, Unknown) else outcome.request_id,
         notices=tuple(records.notices),
     )
-
-
-async def read_app(saver: Saver, app: str) -> Snapshot:
-    """Return the app as it is. Raises the `DrioError` that kept the app itself from being read."""
-    snapshot = Snapshot(app)
-    await load_app(saver.client, app, snapshot.apply)
-    error = snapshot.parts[APP.name].error
-    if error is not None:
-        raise error
-    return snapshot
 
 
 def refusal_lines(error: DrioError) -> list[str]:

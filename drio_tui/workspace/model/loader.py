@@ -9,7 +9,7 @@ the app, and the operations of each integration, concurrently.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,7 +17,16 @@ from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, NotDrio
 from drio_tui.api.resource_type import Listing, validation_error
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
-from drio_tui.workspace.model.snapshot import PartFailed, PartLoaded, Resource, UnknownProperties, Update, resources_of
+from drio_tui.workspace.model.snapshot import (
+    KIND_ORDER,
+    PartFailed,
+    PartLoaded,
+    Resource,
+    Snapshot,
+    UnknownProperties,
+    Update,
+    resources_of,
+)
 
 Deliver = Callable[[Update], object]
 T = TypeVar("T")
@@ -64,6 +73,19 @@ async def load_app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
                 case _:
                     request = tasks.create_task(_result_or_error(partial(client.list, kind, app=app_id)))
                     tasks.create_task(_deliver_listing(kind, request, deliver))
+
+
+async def read_app(client: DrioClient, app_id: str, *, required: Container[str] = KIND_ORDER) -> Snapshot:
+    """Return the app, read as a whole.
+
+    Raises the `DrioError` of a part that cannot be read and is of a `required` kind; `Snapshot.parts` has the others.
+    """
+    snapshot = Snapshot(app_id)
+    await load_app(client, app_id, snapshot.apply)
+    for kind, part in snapshot.parts.items():
+        if kind in required and part.failures:
+            raise next(iter(part.failures.values()))
+    return snapshot
 
 
 async def _deliver_config(config: dict[str, Any], deliver: Deliver) -> set[str]:

@@ -17,7 +17,8 @@ from drio_tui.api.errors import Conflict
 from drio_tui.kinds import APP, AUTH, TOOL
 from drio_tui.workspace.deploy import deploy_record
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, changes_since, record_of, resources_of
-from drio_tui.workspace.deploy.deployer import Deployed, deploy, read_app, refusal_lines
+from drio_tui.workspace.deploy.deployer import Deployed, deploy, refusal_lines
+from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.saving.save_result import Failed, Refused, Saved, Unknown
 from tests.sandbox_fixtures import InProcessSandbox
 from tests.workspace.saving_world import Editor
@@ -179,7 +180,7 @@ async def test_the_record_has_no_secrets_and_is_private(editor: Editor) -> None:
     await editor.client.create(
         AUTH, {"name": "Key", "providerKey": "bearer", "config": {"type": "bearer", "token": "s3cret-1234"}}, app=app
     )
-    snapshot = await read_app(editor.saver, app)
+    snapshot = await read_app(editor.client, app)
     auth = next(resource for resource in snapshot.resources("auth") if resource.name == "Key")
     assert isinstance(auth.raw, dict)
     auth.raw["config"] = {"type": "bearer", "token": "s3cret-1234"}  # a server that returns secrets

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from drio_tui.workspace.model.loader import load_app
-from drio_tui.workspace.model.snapshot import Snapshot, Update
+from drio_tui.api.errors import DrioError
+from drio_tui.workspace.model.loader import load_app, read_app
+from drio_tui.workspace.model.snapshot import KIND_ORDER, Snapshot, Update
 from tests.workspace.small_app import RoundTripServer, client_of, list_routes, small_config
 
 
@@ -87,6 +88,21 @@ async def test_failed_operations_of_one_integration_do_not_hide_the_others() -> 
     assert list(part.failures) == ["integration_2"]
     assert names(snapshot, "operation") == ["Search tickets"]
     assert snapshot.complete
+
+
+@pytest.mark.parametrize(
+    ("failing", "kind"),
+    [("integrations/integration_2/operations", "operation"), ("tools", "tool"), ("widgets", "widget")],
+)
+async def test_a_required_part_that_cannot_be_read_is_an_error(failing: str, kind: str) -> None:
+    config = small_config()
+    config["integrations"].append({"id": "integration_2", "name": "Billing"})
+    async with client_of(RoundTripServer({**list_routes(config), f"/apps/app_1/{failing}": 403})) as client:
+        for required in (KIND_ORDER, [kind]):
+            with pytest.raises(DrioError, match=failing):
+                await read_app(client, "app_1", required=required)
+        snapshot = await read_app(client, "app_1", required={*KIND_ORDER} - {kind})
+    assert names(snapshot, "integration") == ["Helpdesk", "Billing"]
 
 
 async def test_missing_app_fails_after_one_round_trip_and_one_probe() -> None:
