@@ -1,4 +1,4 @@
-"""Slugs and keys from names, and unused names: one rule for the program, the import and the sandbox."""
+"""Slugs, keys, unused names and titles: one rule for the program, the import and the sandbox."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ NAME_MAX = 200
 """The most characters of a name that drio accepts."""
 
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_TITLE_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]+")
+_ACRONYMS = {"url": "URL", "uri": "URI", "id": "ID", "ids": "IDs", "api": "API", "mcp": "MCP", "json": "JSON"}
 _NOT_KEY = re.compile(r"[^a-z0-9]+")
 _MOST_READ = 400
 
@@ -33,6 +35,13 @@ def kebab(name: str, fallback: str = "", *, most: int = KEY_MAX) -> str:
 def spaced(identifier: str) -> str:
     """Return an identifier as words: `listPetsByOwner` as `list Pets By Owner`."""
     return _WORD_BOUNDARY.sub(" ", identifier[:_MOST_READ])
+
+
+def title_of(property_name: str) -> str:
+    """Return the title of a property: `primaryColor` → `Primary color`, `baseUrl` → `Base URL`."""
+    words = _TITLE_BOUNDARY.sub(" ", property_name).lower().split()
+    text = " ".join(_ACRONYMS.get(word, word) for word in words)
+    return text[:1].upper() + text[1:]
 
 
 def unused(name: str, taken: Container[str], *, most: int = KEY_MAX, mark: str = "-") -> str:

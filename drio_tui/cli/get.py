@@ -14,7 +14,7 @@ from drio_tui.cli.common import completer, connection_options, handle_errors, ru
 from drio_tui.cli.find import find_resources, opened_app, reference_name
 from drio_tui.cli.output import echo, echo_json, info, style
 from drio_tui.cli.read import find_kind
-from drio_tui.cli.render import format_value, table
+from drio_tui.cli.render import format_value, resource_table
 from drio_tui.kinds import Kind
 from drio_tui.text import one_line
 
@@ -71,9 +71,7 @@ def _print_table(kind: Kind[Any], resources: Sequence[Resource], *, is_single: b
     elif is_single:
         _print_properties(resources[0])
     else:
-        columns = (*kind.columns, "id")
-        rows = ([format_value(resource.get(column)) for column in columns] for resource in resources)
-        for line in table(columns, rows):
+        for line in resource_table(kind, resources):
             echo(*line)
     for resource in resources:
         if resource.reason:

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from drio_tui.api.client import DrioClient
-from drio_tui.api.errors import DrioError
 from drio_tui.cli.output import Line, Styled, style
-from drio_tui.cli.render import Branch, ascii_only, format_value, table, tree
+from drio_tui.cli.render import Branch, ascii_only, format_value, resource_table, tree
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.text import one_line
 from drio_tui.workspace.lint.resource_checks import ResourceDiagnostic, check_resources
-from drio_tui.workspace.model.loader import load_app
+from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot
 
@@ -20,21 +19,13 @@ from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot
 async def app_tree(client: DrioClient, app_id: str, only: Kind[Any] | None) -> list[Line]:
     """Read an app and return the lines to print: its tree, or a table of the resources of one kind.
 
-    Raises the `DrioError` of the request for the app itself; other failures are shown in the tree.
+    Raises the `DrioError` of the app itself, and of the one kind; the tree shows that of others.
     """
-    snapshot = Snapshot(app_id)
-    await load_app(client, app_id, snapshot.apply)
-    error: DrioError | None = snapshot.parts["app"].error
-    if error:
-        raise error
+    snapshot = await read_app(client, app_id, required=["app", only.name] if only else ["app"])
+    if only:
+        return list(resource_table(only, snapshot.resources(only.name)))
     links = Links(snapshot)
     problems = check_resources(snapshot, links)
-    if only:
-        rows = [
-            [format_value(resource.get(column)) for column in (*only.columns, "id")]
-            for resource in snapshot.resources(only.name)
-        ]
-        return list(table((*only.columns, "id"), rows))
     return [*tree(_TreeBuilder(snapshot, links, problems).root()), *_problem_lines(problems, snapshot)]
 
 

@@ -7,10 +7,15 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drio_tui.cli.output import Line, Styled, style
+from drio_tui.naming import title_of
 from drio_tui.text import count_of, one_line
+
+if TYPE_CHECKING:
+    from drio_tui.kinds import Kind
+    from drio_tui.workspace.model.snapshot import Resource
 
 _MAX_WIDTH = 60
 _MAX_WIDTH_PIPED = 1_000
@@ -75,6 +80,13 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Lin
     yield (style(line([header.upper() for header in headers]), bold=True),)
     for row in body:
         yield (line(row),)
+
+
+def resource_table(kind: Kind[Any], resources: Iterable[Resource]) -> Iterator[Line]:
+    """Yield the lines of a table of resources: the columns of their kind under the titles of the fields, and the id."""
+    columns = (*kind.columns, "id")
+    rows = ([format_value(resource.get(column)) for column in columns] for resource in resources)
+    return table([title_of(column) for column in columns], rows)
 
 
 @dataclass(slots=True)

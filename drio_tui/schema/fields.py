@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from drio_tui.api.json_codec import dumps
 from drio_tui.api.models import same_json
+from drio_tui.naming import title_of
 from drio_tui.schema.resolve import Flat, Json, Schemas, UnsupportedSchema, json_types, merge, own
 
 FieldKind = Literal[
@@ -289,7 +290,7 @@ class SchemaReader:
             reader=self,
             kind="json",
             name=name,
-            title=humanise(name) if not isinstance(title, str) or _is_redundant(title, name) else title,
+            title=title_of(name) if not isinstance(title, str) or _is_redundant(title, name) else title,
             pattern=pattern,
             flat={},
             required=required,
@@ -441,16 +442,6 @@ def any_json() -> dict[str, Any]:
     }
 
 
-_ACRONYMS = {"url": "URL", "uri": "URI", "id": "ID", "ids": "IDs", "api": "API", "mcp": "MCP", "json": "JSON"}
-
-
-def humanise(name: str) -> str:
-    """Return the label of a property name: `primaryColor` → `Primary color`, `baseUrl` → `Base URL`."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]+", " ", name).lower().split()
-    text = " ".join(_ACRONYMS.get(word, word) for word in words)
-    return text[:1].upper() + text[1:]
-
-
 def _is_redundant(title: str, name: str) -> bool:
     """Return whether a title is empty, or only the name as generators write it (`Base Url`, `Baseurl`)."""
     if not title.strip():
@@ -478,7 +469,7 @@ def _variant_title(schema: Json, variant: Field, number: int) -> str:
         return title
     ref = own(schema, "$ref")
     if isinstance(ref, str):
-        return humanise(ref.rpartition("/")[2]) or ref
+        return title_of(ref.rpartition("/")[2]) or ref
     words = {"string": "Text", "boolean": "Yes or no", "map": "Names and values", "json": "JSON", "const": "Fixed"}
     if variant.kind == "choice":
         return f"Alternative {number + 1}"

@@ -19,6 +19,12 @@ def test_all_resources_of_a_kind_are_listed(on_sandbox: Runner, app: AppOnSandbo
     assert on_sandbox("get", app.slug, "Tool", "-o", "name").out.split() == list(tools)
 
 
+@pytest.mark.parametrize("command", [["get", "SLUG", "integrations"], ["inspect", "SLUG", "--kind", "integrations"]])
+def test_the_columns_of_a_table_have_readable_titles(on_sandbox: Runner, app: AppOnSandbox, command: list[str]) -> None:
+    header = on_sandbox(*[app.slug if part == "SLUG" else part for part in command]).out.splitlines()[0]
+    assert re.split(r" {2,}", header) == ["NAME", "KEY", "KIND", "BASE URL", "STATUS", "ID"]
+
+
 def test_one_resource_is_printed_with_all_its_properties(on_sandbox: Runner, app: AppOnSandbox) -> None:
     tool = app.list("tools")["search-tickets"]
     printed = on_sandbox("get", app.slug, "tool", "search-tickets").out
