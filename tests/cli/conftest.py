@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -83,3 +85,32 @@ def app(sandbox_process: SandboxProcess) -> Iterator[AppOnSandbox]:
         body = {"templateId": "support", "name": "Scripted", "slug": slug}
         created = client.post("/api/v1/apps", json=body).raise_for_status().json()["app"]
         yield AppOnSandbox(created["id"], slug, client)
+
+
+def on_terminal(
+    process: SandboxProcess, arguments: tuple[str, ...], before_yes: Callable[[], object] = lambda: None
+) -> tuple[int, str]:
+    """Run a command on a terminal, call `before_yes` when it asks, answer yes; return its exit code and its output."""
+    ours, theirs = pty.openpty()
+    env = {"DRIO_TOKEN": process.token, "TERM": "dumb"}
+    command = preloaded.popen(
+        *arguments, "--base-url", process.base_url, env=env, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    output = b""
+    answered = False
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # the command has closed the terminal
+            break
+        output += part
+        if not part:
+            break
+        if not answered and b"[y/N]" in output:
+            before_yes()
+            os.write(ours, b"y\n")
+            answered = True
+    code = command.wait(60)
+    os.close(ours)
+    return code, output.decode()

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import pty
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ import pytest
 from drio_tui.cli.values import Inputs, parse_assignment
 from tests import preloaded
 from tests.auth.httpd import HttpServer, Reply, Request
-from tests.cli.conftest import AppOnSandbox, CommandResult, Runner
+from tests.cli.conftest import AppOnSandbox, CommandResult, Runner, on_terminal
 from tests.sandbox_fixtures import SandboxProcess
 
 SECRET = "s3cr3t-value-of-the-upstream"
@@ -173,33 +170,6 @@ async def test_a_change_by_others_to_the_same_property_is_kept(
     now = app.list("tools")
     assert now["add-note"]["description"] == "theirs"
     assert (now["open-ticket"]["description"], now["open-ticket"]["name"]) == ("mine", "Theirs")
-
-
-def on_terminal(process: SandboxProcess, arguments: tuple[str, ...], before_yes: Callable[[], None]) -> tuple[int, str]:
-    """Run a command on a terminal, call `before_yes` when it asks, answer yes; return its exit code and its output."""
-    ours, theirs = pty.openpty()
-    env = {"DRIO_TOKEN": process.token, "TERM": "dumb"}
-    command = preloaded.popen(
-        *arguments, "--base-url", process.base_url, env=env, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    output = b""
-    answered = False
-    while True:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:  # the command has closed the terminal
-            break
-        output += part
-        if not part:
-            break
-        if not answered and b"[y/N]" in output:
-            before_yes()
-            os.write(ours, b"y\n")
-            answered = True
-    code = command.wait(60)
-    os.close(ours)
-    return code, output.decode()
 
 
 def test_hostile_text_is_harmless_in_the_plan_and_the_results(on_sandbox: Runner, app: AppOnSandbox) -> None:

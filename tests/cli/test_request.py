@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.auth.httpd import HttpServer, Reply, Request, json_reply
-from tests.cli.conftest import AppOnSandbox, Runner
+from tests.cli.conftest import AppOnSandbox, Runner, on_terminal
 from tests.sandbox_fixtures import SandboxProcess
 
 
@@ -104,6 +104,27 @@ def test_the_token_is_printed_only_with_show(on_sandbox: Runner, sandbox_process
     assert "token" not in facts.json
     assert on_sandbox("token", "--show").out.strip() == sandbox_process.token
     assert on_sandbox("token", "--show", "--json").json["token"] == sandbox_process.token
+
+
+def test_secrets_are_hidden_on_a_terminal_and_not_in_a_pipe(
+    on_sandbox: Runner, app: AppOnSandbox, sandbox_process: SandboxProcess
+) -> None:
+    tool = app.list("tools")["add-note"]["id"]
+    app.patch(f"tools/{tool}", {"description": "Sent with Bearer c2VjcmV0LXNlY3JldC1zZWNyZXQ"})
+    command = ("api", "GET", f"/apps/{app.id}/tools/{tool}", "--include")
+    assert "c2VjcmV0LXNlY3JldC1zZWNyZXQ" in on_sandbox(*command).out
+    code, shown = on_terminal(sandbox_process, command)
+    assert code == 0
+    assert "Sent with Bearer" in shown
+    assert "c2VjcmV0LXNlY3JldC1zZWNyZXQ" not in shown
+    _, shown = on_terminal(sandbox_process, ("token",))
+    assert sandbox_process.token not in shown
+
+
+def test_a_change_is_asked_for_on_a_terminal(app: AppOnSandbox, sandbox_process: SandboxProcess) -> None:
+    code, shown = on_terminal(sandbox_process, ("api", "PATCH", f"/apps/{app.id}", "-f", "description=asked"))
+    assert (code, "[y/N]" in shown) == (0, True)
+    assert app.client.get(f"/api/v1/apps/{app.id}").json()["app"]["description"] == "asked"
 
 
 def test_without_a_sign_in_there_is_no_token(drio: Runner, sandbox_process: SandboxProcess) -> None:
