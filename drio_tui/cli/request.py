@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_BODY_ON_STDIN = "Give a body that holds it on standard input, with --input -."
 _MOST_PAGES = 10_000
 
 
@@ -68,7 +69,7 @@ def api(
     if paginate and method != "GET":
         raise UsageError("--paginate needs GET")
     inputs = Inputs()
-    values = [parse_assignment(text, inputs) for text in fields]
+    values = [parse_assignment(text, inputs, secret_hint=_BODY_ON_STDIN) for text in fields]
     body = _read_body(input_path, inputs)
     if method in _READING:
         if input_path:

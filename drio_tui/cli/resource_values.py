@@ -27,6 +27,8 @@ def read_values(
     body = read_object(file, inputs) if file is not None else {}
     if len(body) == 1 and isinstance(inner := body.get(kind.item_key), dict):  # as `get --json` prints it
         body = inner
+    elif isinstance(body.get(kind.list_key), list):
+        raise UsageError(f"{one_line(str(file), 200)} holds a list, and the properties of one {kind.name} are needed")
     assignments = [parse_assignment(argument, inputs) for argument in arguments]
     assignments += read_secrets(secrets, inputs)
     for assignment in assignments:

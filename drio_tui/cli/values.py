@@ -94,8 +94,11 @@ def parse_path(text: str) -> PropertyPath:
     return path
 
 
-def parse_assignment(argument: str, inputs: Inputs) -> Assignment:
-    """Return the value that an argument gives to a property. Raises `UsageError`."""
+def parse_assignment(argument: str, inputs: Inputs, *, secret_hint: str = "") -> Assignment:
+    """Return the value that an argument gives to a property. Raises `UsageError`.
+
+    `secret_hint` says how a secret is given instead, where there is no option `--secret`.
+    """
     name, _, text = argument.partition("=")
     typed = name.endswith(":")
     path = parse_path(name.removesuffix(":"))
@@ -114,7 +117,7 @@ def parse_assignment(argument: str, inputs: Inputs) -> Assignment:
                 f"the value of {dotted} is not JSON: {error}", hint=f"{dotted}=TEXT, without the colon, takes text."
             ) from None
     if not from_stdin:
-        refuse_secret(path, value)
+        refuse_secret(path, value, secret_hint)
     return Assignment(path, value, typed)
 
 
@@ -133,7 +136,7 @@ def read_object(path: str, inputs: Inputs) -> dict[str, Any]:
     return shown
 
 
-def refuse_secret(path: PropertyPath, value: Any) -> None:
+def refuse_secret(path: PropertyPath, value: Any, hint: str = "") -> None:
     """Raise `UsageError` if a value contains a secret: arguments are visible to all processes, files are kept."""
     outer: Any = value
     for name in reversed(path):
@@ -141,15 +144,16 @@ def refuse_secret(path: PropertyPath, value: Any) -> None:
     where = _first_difference(outer, redact(outer), ())
     if where is None:
         return
-    raise secret_error(".".join(where))
+    raise secret_error(".".join(where), hint)
 
 
-def secret_error(dotted: str) -> UsageError:
+def secret_error(dotted: str, hint: str = "") -> UsageError:
     """Return the error for a secret that was given as an argument or in a file."""
     dotted = one_line(dotted, 80)
     return UsageError(
         f"{dotted} is a secret, and neither an argument nor a file may hold one",
-        hint=f"Use --secret {dotted}, which reads it from {CREDENTIAL}, a prompt or standard input, or "
+        hint=hint
+        or f"Use --secret {dotted}, which reads it from {CREDENTIAL}, a prompt or standard input, or "
         f"--secret {dotted}=VARIABLE, which reads it from that environment variable.",
     )
 

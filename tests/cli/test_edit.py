@@ -112,6 +112,8 @@ def test_what_get_prints_can_be_edited_and_given_back(on_sandbox: Runner, app: A
     edited = printed.replace("Add Note", "Add a note")
     assert on_sandbox("set", app.slug, "tool", "add-note", "--file", "-", "--yes", stdin=edited).code == 0
     assert app.list("tools")["add-note"]["name"] == "Add a note"
+    listed = on_sandbox("get", app.slug, "tools", "--json").out
+    assert on_sandbox("set", app.slug, "tool", "add-note", "--file", "-", "--yes", stdin=listed).code == 2
     moved = json.dumps({"tool": {"appId": "app_other"}})
     assert on_sandbox("set", app.slug, "tool", "add-note", "--file", "-", "--yes", stdin=moved).code == 2
 

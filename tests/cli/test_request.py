@@ -38,6 +38,13 @@ def test_a_body_is_made_of_fields_and_input(on_sandbox: Runner, app: AppOnSandbo
     assert from_stdin.json["app"]["description"] == "from stdin"
 
 
+def test_a_secret_is_not_taken_from_an_argument(on_sandbox: Runner, app: AppOnSandbox) -> None:
+    result = on_sandbox("api", "PATCH", f"/apps/{app.id}/auth/x", "-f", "config.apiKey=s3cr3t", "--yes")
+    assert result.code == 2
+    assert "--input -" in result.err
+    assert "s3cr3t" not in result.err
+
+
 def test_a_change_needs_yes_where_nobody_can_be_asked(on_sandbox: Runner, app: AppOnSandbox) -> None:
     path = f"/apps/{app.id}"
     refused = on_sandbox("api", "PATCH", path, "-f", "description=x")
