@@ -1,31 +1,16 @@
-"""The tree of an app: a flat list of the visible nodes, of which only the lines on the screen are drawn.
-
-Thousands of nodes therefore cost no more than dozens. Opening a node or typing in the filter makes a new list of
-visible nodes (`TreeModel.rows`) and repaints.
-"""
+"""The tree of an app: opening a node or typing in the filter makes a new list of visible nodes (`TreeModel.rows`)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import ClassVar
+from collections.abc import Iterable
 
-from rich.cells import cell_len, set_cell_size
-from rich.segment import Segment
-from rich.style import Style as RichStyle
 from textual import events
-from textual.binding import BindingType
-from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from drio_tui.kinds import KINDS
-from drio_tui.text import visible
-from drio_tui.ui.base import keymap
-from drio_tui.ui.base.keymap import Key as Binding
-from drio_tui.ui.widgets.rich_text import set_virtual_size
+from drio_tui.ui.widgets.tree_lines import Part, TreeLines, cells_of, clip, highlighted, words_pattern
 from drio_tui.ui.widgets.values import TONES
 from drio_tui.workspace.model.snapshot import ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
@@ -52,51 +37,8 @@ _STRIPS_MAX = 2000
 """Maximum number of cached lines: some dozens of screens."""
 
 
-class ConfigTree(ScrollView, can_focus=True):
+class ConfigTree(TreeLines):
     """Shows a `TreeModel`. Cursor, open nodes and filter are kept by key when a new model is shown."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "config-tree--cursor",
-        "config-tree--cursor-blurred",
-        "config-tree--hover",
-    }
-    DEFAULT_CSS = """
-    ConfigTree {
-        background: $background;
-        color: $foreground;
-        overflow-x: hidden;
-        overflow-y: scroll;  /* a scrollbar that comes and goes would cause a new layout of the screen */
-        scrollbar-size-vertical: 1;
-        & > .config-tree--cursor { color: $block-cursor-foreground; background: $block-cursor-background; }
-        & > .config-tree--cursor-blurred {
-            color: $block-cursor-blurred-foreground;
-            background: $block-cursor-blurred-background;
-        }
-        & > .config-tree--hover { background: $block-hover-background; }
-    }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "tree",
-        "The app's tree",
-        Binding("tree.down", "down,j", "cursor(1)", "Down", show=False, palette=False),
-        Binding("tree.up", "up,k", "cursor(-1)", "Up", show=False, palette=False),
-        Binding("tree.page_down", "pagedown,ctrl+f", "page(1)", "Page down", show=False, palette=False),
-        Binding("tree.page_up", "pageup,ctrl+b", "page(-1)", "Page up", show=False, palette=False),
-        Binding("tree.first", "home,g", "first", "First", show=False, palette=False),
-        Binding("tree.last", "end,G", "last", "Last", show=False, palette=False),
-        Binding("tree.close", "left,h", "close", "Close", "Close it, or go to its parent", show=False, palette=False),
-        Binding("tree.open", "right,l", "open", "Open", "Open it, or go to its first child", show=False, palette=False),
-        Binding("tree.enter", "enter", "enter", "Open", "Open or close; follow a link", show=False, palette=False),
-        Binding("tree.toggle", "space", "toggle_node", "Open or close", show=False, palette=False),
-        Binding("tree.open_all", "plus", "open_all", "Open all", "Open every node of the tree", show=False),
-        Binding("tree.close_all", "minus", "close_all", "Close all", "Close every node but the groups", show=False),
-    )  # fmt: skip
-
-    cursor: reactive[int] = reactive(0)
-    """The index of the selected line."""
-
-    hover: reactive[int] = reactive(-1)
-    """The index of the line under the mouse."""
 
     class Moved(Message):
         """Another node was selected."""
@@ -136,7 +78,6 @@ class ConfigTree(ScrollView, can_focus=True):
         self._visible_keys: set[ResourceKey] | None = None
         self._cursor_key: ResourceKey | None = None
         self._strips: dict[tuple[ResourceKey, str, bool, str], Strip] = {}
-        self._rich_styles: dict[tuple[str, str], RichStyle] = {}
 
     # -- content ----------------------------------------------------------------------------------
 
@@ -168,12 +109,11 @@ class ConfigTree(ScrollView, can_focus=True):
         """Show only nodes that contain every word of the query, and their ancestors; an empty query shows all."""
         narrowed = self._query_pattern is not None and query.startswith(self._query)
         self._query = query
-        words = [re.escape(word) for word in query.split()]
-        self._query_pattern = re.compile("|".join(words), re.IGNORECASE) if words else None
+        self._query_pattern = words_pattern(query)
         self._update_hits(narrowed)
         if self.hits and self._cursor_key not in self._hit_set:
             self._cursor_key = self.hits[0]
-        if not words and self.outline is not None and self._cursor_key in self.outline.by_key:
+        if self._query_pattern is None and self.outline is not None and self._cursor_key in self.outline.by_key:
             # The selected hit stays selected, also in a branch that is closed.
             self.opened.update(above.key for above in self.outline.by_key[self._cursor_key].ancestors())
         self._update_rows()
@@ -225,104 +165,37 @@ class ConfigTree(ScrollView, can_focus=True):
     def _update_rows(self) -> None:
         if self.outline is None:
             return
-        above = self.cursor - self.scroll_offset.y
         self.rows = self.outline.rows(self.opened, self._visible_keys)
-        set_virtual_size(self, Size(self.scrollable_content_region.width, len(self.rows)))
         index = next((at for at, node in enumerate(self.rows) if node.key == self._cursor_key), None)
-        if index is None:
-            index = max(0, min(self.cursor, len(self.rows) - 1))
-        height = self.scrollable_content_region.height
-        top = self.scroll_offset.y
-        if index != self.cursor and not top <= index < top + height:
-            self.scroll_to(y=max(0, index - min(max(above, 0), height // 2)), animate=False, immediate=True)
-        self.set_reactive(ConfigTree.cursor, index)
-        self._scroll_to_cursor()
-        self._post_moved()
-        self.refresh()
+        self.lines_changed(max(0, min(self.cursor, len(self.rows) - 1)) if index is None else index)
 
-    def _post_moved(self) -> None:
+    @property
+    def line_count(self) -> int:
+        return len(self.rows)
+
+    def cursor_moved(self) -> None:
         node = self.node
-        if node is not None and node.key != self._cursor_key:
-            self._cursor_key = node.key
         if node is not None:
+            self._cursor_key = node.key
             self.post_message(self.Moved(self, node.key))
 
-    def _scroll_to_cursor(self) -> None:
-        height = self.scrollable_content_region.height
-        top = self.scroll_offset.y
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False, immediate=True)
-        elif height and self.cursor >= top + height:
-            self.scroll_to(y=self.cursor - height + 1, animate=False, immediate=True)
-
-    def validate_cursor(self, cursor: int) -> int:
-        return max(0, min(cursor, len(self.rows) - 1))
-
-    def watch_cursor(self, old: int, new: int) -> None:
-        self._scroll_to_cursor()
-        self._post_moved()
-        self._repaint(old, new)
-
-    def watch_hover(self, old: int, new: int) -> None:
-        self._repaint(old, new)
-
-    def _repaint(self, *indexes: int) -> None:
-        """Refresh only these lines."""
-        for index in indexes:
-            if index >= 0:
-                self.refresh_line(index)
-
-    def notify_style_update(self) -> None:
-        """Drop the cached lines: the theme or the focus changed."""
+    def styles_changed(self) -> None:
         self._strips.clear()
-        self._rich_styles.clear()
-        super().notify_style_update()
-
-    def on_resize(self, event: events.Resize) -> None:
-        set_virtual_size(self, Size(self.scrollable_content_region.width, len(self.rows)))
-        self._scroll_to_cursor()
 
     # -- drawing ----------------------------------------------------------------------------------
 
-    def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        index = y + self.scroll_offset.y
-        if index >= len(self.rows):
-            return Strip.blank(width, self.visual_style.rich_style)
-        name = ""
-        if index == self.cursor:
-            name = "config-tree--cursor" if self.has_focus else "config-tree--cursor-blurred"
-        elif index == self.hover:
-            name = "config-tree--hover"
+    def draw_line(self, index: int, width: int, highlight: str) -> Strip:
         node = self.rows[index]
         query = self._query if node.key in self._hit_set else ""
-        cache_key = (node.key, name, self._is_open(node), query)
+        cache_key = (node.key, highlight, self._is_open(node), query)
         strip = self._strips.get(cache_key)
         if strip is None or strip.cell_length != width or node.kind == "pending":
             if len(self._strips) > _STRIPS_MAX:
                 self._strips.clear()
-            style_of = self._style_lookup(name)
-            parts = self.line_of(node, index, width)
-            strip = Strip([Segment(text, style_of(style)) for text, style in parts]).adjust_cell_length(
-                width, style_of("")
-            )
-            self._strips[cache_key] = strip
+            strip = self._strips[cache_key] = self.strip_of(self.line_of(node, index, width), width, highlight)
         return strip
 
-    def _style_lookup(self, name: str) -> Callable[[str], RichStyle]:
-        """Return a function that resolves a style with theme colours, on top of a component class if `name` is one."""
-        base = self.get_visual_style(name) if name else self.visual_style
-
-        def style_of(style: str) -> RichStyle:
-            rich_style = self._rich_styles.get((name, style))
-            if rich_style is None:
-                rich_style = (base + self.app.stylesheet.parse_style(style)).rich_style if style else base.rich_style
-                self._rich_styles[(name, style)] = rich_style
-            return rich_style
-
-        return style_of
-
-    def line_of(self, node: TreeNode, index: int, width: int) -> list[tuple[str, str]]:
+    def line_of(self, node: TreeNode, index: int, width: int) -> list[Part]:
         """Return a node's line of `width` cells as sanitized texts with styles. The title is shortened last."""
         indent = " " * (1 + _INDENT * min(node.depth, 12))
         if node.kind == "pending":
@@ -337,31 +210,23 @@ class ConfigTree(ScrollView, can_focus=True):
             (f"{symbol} " if symbol else "", _SYMBOL_STYLES.get(node.kind, _QUIET)),
         ]
         signs = [(f" {text}", style) for text, style in _problem_signs(node)]
-        state = [(f" {_clip(node.badge, 16)[0]}", TONES[node.tone])] if node.badge else []
-        width_left = width - _cells(prefix) - _cells(signs) - 1
-        if width_left - _cells(state) >= 8:  # the state is dropped before the title gets short; the signs always stay
-            width_left -= _cells(state)
+        state = [(f" {clip(node.badge, 16)[0]}", TONES[node.tone])] if node.badge else []
+        width_left = width - cells_of(prefix) - cells_of(signs) - 1
+        if width_left - cells_of(state) >= 8:  # the state is dropped before the title gets short; the signs always stay
+            width_left -= cells_of(state)
         else:
             state = []
-        title, used = _clip(node.title or "(no name)", max(1, width_left))
+        title, used = clip(node.title or "(no name)", max(1, width_left))
         middle = self._highlighted(node, title, _title_style(node))
         if width_left - used > 4 and node.note:
-            note, note_cells = _clip(node.note, width_left - used - 2)
+            note, note_cells = clip(node.note, width_left - used - 2)
             middle += [("  ", ""), *self._highlighted(node, note, _QUIET)]
             used += note_cells + 2
         return [*prefix, *middle, (" " * max(0, width_left - used), ""), *state, *signs, (" ", "")]
 
-    def _highlighted(self, node: TreeNode, text: str, style: str) -> list[tuple[str, str]]:
+    def _highlighted(self, node: TreeNode, text: str, style: str) -> list[Part]:
         """Return a text with the words of the filter highlighted, if the node is a hit."""
-        if self._query_pattern is None or node.key not in self._hit_set:
-            return [(text, style)]
-        parts: list[tuple[str, str]] = []
-        at = 0
-        for match in self._query_pattern.finditer(text):
-            start, end = match.span()
-            parts += [(text[at:start], style), (text[start:end], "bold underline $text-warning")]
-            at = end
-        return [*parts, (text[at:], style)]
+        return highlighted(text, style, self._query_pattern if node.key in self._hit_set else None)
 
     def _is_open(self, node: TreeNode) -> bool:
         if self._visible_keys is None:
@@ -369,18 +234,6 @@ class ConfigTree(ScrollView, can_focus=True):
         return node.key in self.opened or any(child.key in self._visible_keys for child in node.children)
 
     # -- actions ----------------------------------------------------------------------------------
-
-    def action_cursor(self, step: int) -> None:
-        self.cursor += step
-
-    def action_page(self, pages: int) -> None:
-        self.cursor += pages * max(1, self.size.height - 1)
-
-    def action_first(self) -> None:
-        self.cursor = 0
-
-    def action_last(self) -> None:
-        self.cursor = len(self.rows) - 1
 
     def action_open(self) -> None:
         node = self.node
@@ -433,12 +286,6 @@ class ConfigTree(ScrollView, can_focus=True):
         (self.opened.add if opened else self.opened.discard)(node.key)
         self._update_rows()
 
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        self.hover = event.y + self.scroll_offset.y
-
-    def on_leave(self, event: events.Leave) -> None:
-        self.hover = -1
-
     def on_click(self, event: events.Click) -> None:
         index = event.y + self.scroll_offset.y
         if index >= len(self.rows):
@@ -472,9 +319,9 @@ def _title_style(node: TreeNode) -> str:
     return "bold" if node.depth == 0 or node.kind == "group" else ""
 
 
-def _problem_signs(node: TreeNode) -> list[tuple[str, str]]:
+def _problem_signs(node: TreeNode) -> list[Part]:
     """Return signs for the problems of a node, and the number of problems below it."""
-    parts: list[tuple[str, str]] = []
+    parts: list[Part] = []
     if node.errors:
         parts.append(("✗", "bold $text-error"))
     elif node.errors_below:
@@ -484,19 +331,6 @@ def _problem_signs(node: TreeNode) -> list[tuple[str, str]]:
     elif node.warnings_below:
         parts.append((f"▲{node.warnings_below}", "$text-warning"))
     return parts
-
-
-def _clip(text: str, width: int) -> tuple[str, int]:
-    """Return `text` sanitized, as one line of at most `width` cells, and its width."""
-    shown = visible(text)
-    cells = cell_len(shown)
-    if cells <= width:
-        return shown, cells
-    return set_cell_size(shown, width - 1) + "…", width
-
-
-def _cells(parts: list[tuple[str, str]]) -> int:
-    return sum(cell_len(text) for text, _ in parts)
 
 
 def _keys_below(node: TreeNode) -> set[ResourceKey]:
