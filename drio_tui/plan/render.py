@@ -30,8 +30,10 @@ Tone = Literal["create", "update", "rename", "delete", "conflict", "plain", "dim
 
 LONG = 60
 """Values of more characters are shown as a line diff below the property."""
-_WRAP = 96
-_MOST_LINES = 40
+_WRAPPER = textwrap.TextWrapper(
+    96, break_on_hyphens=False, drop_whitespace=False, expand_tabs=False, replace_whitespace=False
+)
+MOST_LINES = 40
 """The most lines that are shown of one value."""
 COMMENT_LIMIT = 60_000
 """The most characters of the Markdown; GitHub accepts 65,536 in a comment."""
@@ -105,10 +107,10 @@ def _value_lines(label: str, value: Any, tone: Tone, indent: int) -> Iterator[Pl
         return
     yield PlanLine(label.rstrip(), tone, indent)
     lines = text_lines(value)
-    for line in lines[:_MOST_LINES]:
+    for line in lines[:MOST_LINES]:
         yield PlanLine(line, tone, indent + 1)
-    if len(lines) > _MOST_LINES:
-        yield PlanLine(f"… {len(lines) - _MOST_LINES:,} more lines", "dim", indent + 1)
+    if len(lines) > MOST_LINES:
+        yield PlanLine(f"… {len(lines) - MOST_LINES:,} more lines", "dim", indent + 1)
 
 
 def inline(value: Any) -> str | None:
@@ -138,11 +140,7 @@ def text_lines(value: Any) -> list[str]:
         return []
     if not isinstance(value, str):
         return json_codec.for_display(json_codec.dumps(value, indent=2)).split("\n")
-    return [
-        part
-        for line in value.split("\n")
-        for part in (textwrap.wrap(line, _WRAP, break_on_hyphens=False, drop_whitespace=False) or [""])
-    ]
+    return [part for line in value.split("\n") for part in (_WRAPPER.wrap(line) or [""])]
 
 
 def line_diff(before: Any, after: Any) -> Iterator[PlanLine]:
@@ -150,11 +148,11 @@ def line_diff(before: Any, after: Any) -> Iterator[PlanLine]:
     old, new = text_lines(before), text_lines(after)
     lines = [*difflib.unified_diff(old, new, n=1, lineterm="")][2:]
     tones: dict[str, Tone] = {"+": "new", "-": "old", " ": "dim", "@": "dim"}
-    for line in lines[:_MOST_LINES]:
+    for line in lines[:MOST_LINES]:
         mark = line[:1]
         yield PlanLine("…" if mark == "@" else line[1:], tones[mark], 2, "" if mark == "@" else mark)
-    if len(lines) > _MOST_LINES:
-        yield PlanLine(f"… {len(lines) - _MOST_LINES:,} more lines", "dim", 2)
+    if len(lines) > MOST_LINES:
+        yield PlanLine(f"… {len(lines) - MOST_LINES:,} more lines", "dim", 2)
 
 
 # --- Markdown --------------------------------------------------------------------------------------

@@ -213,6 +213,10 @@ def _split(keys: str) -> Iterator[str]:
 _NAMES = {
     "question_mark": "?",
     "slash": "/",
+    "asterisk": "*",
+    "exclamation_mark": "!",
+    "plus": "+",
+    "minus": "-",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "escape": "Esc",
