@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from drio_tui.api.errors import DrioError, UsageError
 from drio_tui.cli.common import (
-    CREDENTIAL,
     completer,
     connection_options,
     effective_options,
     handle_errors,
-    not_found_error,
     refuse_read_only,
     run,
 )
-from drio_tui.cli.output import echo, echo_json, info, prompt_secret, style, warn
+from drio_tui.cli.output import echo, echo_json, info, style, warn
 from drio_tui.cli.render import format_value, table
-from drio_tui.cli.streams import can_prompt
+from drio_tui.cli.values import Inputs, read_secret
 from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
     from drio_tui.session import Session
     from drio_tui.workspace.model.snapshot import Snapshot
 
-_MAX_SECRET = 64 << 10
-
 
 @click.command("import")
 @click.argument("app", metavar="APP", shell_complete=completer("apps"))
@@ -42,9 +38,9 @@ _MAX_SECRET = 64 << 10
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="Take all with this tag; may be repeated.")
 @click.option("--all", "take_all", is_flag=True, help="Take all that can be taken.")
 @click.option("--server", metavar="URL", help="Where the API is, instead of what the document says.")
-@click.option("--into", metavar="INTEGRATION", help="Add to this integration (id or key) instead of a new one.")
+@click.option("--into", metavar="INTEGRATION", help="Add to this integration (key, name or id) instead of a new one.")
 @click.option("--name", metavar="NAME", help="The new integration's name; the document's title unless given.")
-@click.option("--auth", metavar="CONNECTION", help="The auth connection (id or key) that the integration uses.")
+@click.option("--auth", metavar="CONNECTION", help="The auth connection (key, name or id) that the integration uses.")
 @click.option(
     "--auth-secret",
     "auth_secret",
@@ -111,7 +107,10 @@ class _Import:
         if options["dry_run"]:
             return connection_body(scheme, document.title, user=options["auth_user"] or "")
         label = f"{fields.secret_label} for {one_line(document.title, 60)} ({one_line(scheme.about, 80)})"
-        secret = _read_secret(label, document_on_stdin=self._source.strip() == "-")
+        inputs = Inputs()
+        if self._source.strip() == "-":
+            inputs.claim_stdin("the document")
+        secret = read_secret(label, inputs)
         return connection_body(scheme, document.title, secret=secret, user=options["auth_user"] or "")
 
     def _scheme(self, document: Document, chosen: list[str]) -> Scheme:
@@ -136,7 +135,9 @@ class _Import:
 
         `checked` are the errors of the document itself, `connection` the body of a connection to create, or empty.
         """
+        from drio_tui.cli.find import find_resource
         from drio_tui.cli.read import find_app
+        from drio_tui.kinds import AUTH, INTEGRATION
         from drio_tui.openapi_import.existing import existing_resources
         from drio_tui.openapi_import.planning import NewConnection
         from drio_tui.openapi_import.security import existing_connection_id
@@ -151,16 +152,14 @@ class _Import:
             connections = [resource.raw for resource in snapshot.resources("auth") if isinstance(resource.raw, dict)]
             auth: str | NewConnection = ""
             if options["auth"]:
-                auth = str(_find_by_id_or_key(connections, options["auth"], "auth connection")["id"])
+                auth = find_resource(snapshot, AUTH, options["auth"]).id
             elif connection:
                 providers = [provider.text("key") for provider in snapshot.resources("provider")]
                 if connection["providerKey"] not in providers:
                     raise UsageError(f"this drio has no provider {connection['providerKey']}", hint="Use --auth.")
                 auth = NewConnection(connection, existing_connection_id(connections, connection))
             present = existing_resources(snapshot)
-            into = (
-                _find_by_id_or_key([*present.integrations], options["into"], "integration") if options["into"] else None
-            )
+            into = find_resource(snapshot, INTEGRATION, options["into"]).raw if options["into"] else None
             plan = await self._make_plan(document, chosen, present, auth, into)
             if options["dry_run"]:
                 self._print_plan(plan, checked)
@@ -353,26 +352,6 @@ class _Import:
             )
 
 
-def _read_secret(label: str, *, document_on_stdin: bool) -> str:
-    """Return the secret: from the environment, a prompt, or a line of standard input. Raises `UsageError`."""
-    import os
-    import sys
-
-    secret = os.environ.get(CREDENTIAL, "")
-    if not secret and can_prompt():
-        secret = prompt_secret(label)
-    elif not secret and not document_on_stdin:
-        try:
-            secret = sys.stdin.readline(_MAX_SECRET + 1).strip("\r\n")
-        except (OSError, UnicodeDecodeError):
-            raise UsageError(f"the {label} cannot be read from standard input") from None
-    if len(secret) > _MAX_SECRET:
-        raise UsageError(f"the {label} is longer than {_MAX_SECRET:,} characters")
-    if not secret:
-        raise UsageError(f"the {label} is needed", hint=f"Set {CREDENTIAL}, or give it on standard input.")
-    return secret
-
-
 def _print_skipped(plan: Plan) -> None:
     if plan.skipped:
         info(f"{count_of(len(plan.skipped), 'operation')} of these the app has already:")
@@ -382,17 +361,6 @@ def _print_skipped(plan: Plan) -> None:
             info(f"  and {len(plan.skipped) - 20} more (--json has all)")
     if not plan.resources:
         info("There is nothing to create.")
-
-
-def _find_by_id_or_key(resources: Sequence[Mapping[str, Any]], id_or_key: str, kind: str) -> Mapping[str, Any]:
-    """Return the resource with that id, else the one with that key. Raises `NotFound`, which names the `kind`."""
-    for name in ("id", "key"):
-        for resource in resources:
-            if resource.get(name) == id_or_key:
-                return resource
-    known = [str(resource.get("key")) for resource in resources]
-    existing = f"There are: {', '.join(one_line(key, 40) for key in known[:20]) or 'none'}."
-    raise not_found_error(f"{kind} has the id or key", id_or_key, known, otherwise=existing)
 
 
 def _print_problems(problems: tuple[DocumentProblem, ...]) -> None:

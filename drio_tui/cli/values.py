@@ -27,7 +27,7 @@ PropertyPath = tuple[str, ...]
 
 MAX_INPUT = 8 << 20
 """Characters that one file, or standard input, may hold."""
-_MAX_SECRET = 16 << 10
+_MAX_SECRET = 64 << 10
 _UNESCAPED_DOT = re.compile(r"(?<!\\)\.")
 
 
@@ -172,7 +172,7 @@ def read_secrets(options: Iterable[str], inputs: Inputs) -> list[Assignment]:
                     hint=f"--secret {one_line(path_text, 80)}=VARIABLE takes the name of a variable, not the secret.",
                 )
         else:
-            secret = read_secret(one_line(path_text, 80), inputs)
+            secret = read_secret(f"secret {one_line(path_text, 80)}", inputs)
         secrets.append(Assignment(path, secret, secret=True))
     return secrets
 
@@ -187,11 +187,11 @@ def read_secret(label: str, inputs: Inputs) -> str:
         try:
             secret = sys.stdin.readline(_MAX_SECRET + 1).strip("\r\n")
         except (OSError, UnicodeDecodeError):
-            raise UsageError(f"the secret {label} cannot be read from standard input") from None
+            raise UsageError(f"the {label} cannot be read from standard input") from None
     if len(secret) > _MAX_SECRET:
-        raise UsageError(f"the secret {label} is longer than {_MAX_SECRET:,} characters")
+        raise UsageError(f"the {label} is longer than {_MAX_SECRET:,} characters")
     if not secret:
-        raise UsageError(f"the secret {label} is needed", hint=f"Set {CREDENTIAL}, or give it on standard input.")
+        raise UsageError(f"the {label} is needed", hint=f"Set {CREDENTIAL}, or give it on standard input.")
     return secret
 
 

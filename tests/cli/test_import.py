@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from drio_tui.api.errors import UsageError
-from drio_tui.cli.import_openapi import _read_secret
+from drio_tui.cli.values import Inputs, read_secret
 from tests.cli.conftest import Runner
 from tests.openapi_import.documents import PETS
 from tests.sandbox_fixtures import SandboxProcess
@@ -77,7 +77,7 @@ def test_dry_run_lists_what_the_import_then_creates(on_sandbox: Runner, app: str
     [
         (["--operation", "GET:/nowhere"], "usage_error", "the document has no operation GET /nowhere"),
         (["--tag", "none"], "usage_error", "no operation has the tag none"),
-        (["--all", "--into", "nothing", "--no-check"], "not_found", "no integration has the id or key nothing"),
+        (["--all", "--into", "nothing", "--no-check"], "not_found", "no integration has the key, name or id nothing"),
         (["--all", "--server", "ftp://x", "--no-check"], "import_failed", "There is no base URL"),
     ],
 )
@@ -233,4 +233,4 @@ def test_an_unreadable_or_too_long_secret_on_stdin_is_refused(
     for data, error in ((b"\xff\n", "cannot be read"), (b"x" * 65_537, "is longer than 65,536"), (b"\n", "is needed")):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
         with pytest.raises(UsageError, match=error):
-            _read_secret("API key", document_on_stdin=False)
+            read_secret("API key", Inputs())
