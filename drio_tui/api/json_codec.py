@@ -17,6 +17,9 @@ from typing import Any
 
 from drio_tui.text import visible
 
+Document = dict[str, Any]
+"""A JSON object."""
+
 MAX_DEPTH = 128
 SANDBOX_SERVER = "drio-sandbox"
 """The product in the `Server` header of the local sandbox: `drio-sandbox/VERSION (id=ID)`."""

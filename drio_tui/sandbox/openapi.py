@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.routing import Route
 
+from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.catalogue import catalogue
 from drio_tui.sandbox.core import JSON, json_bytes
 from drio_tui.sandbox.oauth.settings import AUTH_PREFIX, SCOPES
@@ -72,8 +72,6 @@ _APP_LINKS = (
     "getApp", "updateApp", "getAppConfig", "deployApp", "listAuthConnections", "createAuthConnection",
     "listIntegrations", "createIntegration", "listTools", "createTool", "listWidgets", "createWidget",
 )  # fmt: skip
-
-Document = dict[str, Any]
 
 
 def install(app: FastAPI, settings: Settings) -> None:

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from drio_tui.api.json_codec import Document
 from drio_tui.api.models import same_json
 from drio_tui.sandbox.misplaced import misplaced_secrets
 from drio_tui.sandbox.problems import FieldError, invalid
-
-Document = dict[str, Any]
 
 _ADVICE = "secrets belong in the config of an auth connection"
 

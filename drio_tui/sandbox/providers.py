@@ -11,11 +11,9 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
+from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.problems import FieldError
-
-Document = dict[str, Any]
 
 
 @cache

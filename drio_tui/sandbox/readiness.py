@@ -17,9 +17,8 @@ An auth connection without credentials does not prevent a deploy: the calls that
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-Document = dict[str, Any]
+from drio_tui.api.json_codec import Document
 
 _BINDING_PROBLEMS = {
     "stale": ("stale_binding", "the operation has changed since the tool was bound; bind it again"),

@@ -17,13 +17,11 @@ is not documented.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.problems import Problem
 from drio_tui.sandbox.serialization import action_targets, bound_operation_id
 from drio_tui.sandbox.store import LABELS, Store
-
-Document = dict[str, Any]
 
 
 def references(kind: str, document: Document) -> Iterator[tuple[str, str]]:

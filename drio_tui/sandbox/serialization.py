@@ -11,9 +11,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-Document = dict[str, Any]
+from drio_tui.api.json_codec import Document
 
 SHOWN_AS_STORED = frozenset({"auth", "operation"})
 """The kinds whose view is the stored document."""

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from drio_tui.api.json_codec import dumps, loads
+from drio_tui.api.json_codec import Document, dumps, loads
 from drio_tui.sandbox.naming import could_be_id
 from drio_tui.sandbox.problems import not_found, unknown_reference
 from drio_tui.sandbox.serialization import SHOWN_AS_STORED, related_ids, view
 from drio_tui.sandbox.settings import Settings
 from drio_tui.sandbox.tables import AppRow, ResourceRow
-
-Document = dict[str, Any]
 
 LABELS = {
     "auth": "auth connection",

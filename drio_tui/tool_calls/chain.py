@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from drio_tui.api.json_codec import Document
 from drio_tui.tool_calls import tools
 
-Document = dict[str, Any]
 Fits = Callable[[Any, Any], bool]
 """Returns whether a value (second parameter) is valid under the schema of an argument (first parameter)."""
 

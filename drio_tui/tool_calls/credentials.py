@@ -18,17 +18,14 @@ import base64
 import re
 import time
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 from drio_tui.api.http import httpx
-from drio_tui.api.json_codec import MalformedJson, loads
+from drio_tui.api.json_codec import Document, MalformedJson, loads
 from drio_tui.text import one_line
 from drio_tui.tool_calls.egress import EgressPolicy, Origin
 from drio_tui.tool_calls.fetch import NO_CREDENTIALS, Answer, Credentials, FetchFailed, fetch
 from drio_tui.tool_calls.requests import OWN_HEADERS, PreparedRequest
-
-Document = dict[str, Any]
 
 _RENEW_BEFORE_SECONDS = 30.0
 _DEFAULT_LIFETIME = 300.0

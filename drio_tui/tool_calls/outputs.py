@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from drio_tui.api.json_codec import Document
 from drio_tui.text import count_of, one_line
 from drio_tui.tool_calls.response import as_text
 from drio_tui.tool_calls.schemas import DEFS, NOTES, all_within, map_subschemas
@@ -20,7 +21,6 @@ from drio_tui.tool_calls.token_count import size
 if TYPE_CHECKING:
     from drio_tui.tool_calls.fetch import Answer
 
-Document = dict[str, Any]
 
 LARGEST = 8_000
 """The most bytes of JSON of an output schema: some 2,000 tokens, for every tool, in every conversation."""

@@ -29,10 +29,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
-from drio_tui.api.json_codec import dumps
+from drio_tui.api.json_codec import Document, dumps
 from drio_tui.tool_calls import styles
-
-Document = dict[str, Any]
 
 PLACES = ("path", "query", "header", "body")
 IN_QUERY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})

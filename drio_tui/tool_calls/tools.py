@@ -6,9 +6,8 @@ import hashlib
 import re
 from typing import Any
 
+from drio_tui.api.json_codec import Document
 from drio_tui.tool_calls.requests import HINTS, ROOT_HINTS, SAFE, path_names, place_of
-
-Document = dict[str, Any]
 
 LONGEST_NAME = 64
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_-]+")

@@ -11,9 +11,8 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
-Document = dict[str, Any]
+from drio_tui.api.json_codec import Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,11 @@ from urllib.parse import quote
 
 from drio_tui.api.errors import NotFound, api_error
 from drio_tui.api.http import httpx
-from drio_tui.api.json_codec import MalformedJson, loads
+from drio_tui.api.json_codec import Document, MalformedJson, loads
 from drio_tui.sandbox.app import create_app
 from drio_tui.sandbox.datadir import AlreadyRunning, DataDir, SandboxError
 from drio_tui.sandbox.serve import HOST, ensure_local_token
 from drio_tui.sandbox.settings import API_PREFIX, Settings
-
-Document = dict[str, Any]
 
 
 def deployments(data_dir: Path, app: str, *, database_url: str | None = None) -> list[Document]:

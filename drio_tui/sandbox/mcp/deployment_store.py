@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from drio_tui.api.json_codec import dumps, loads
+from drio_tui.api.json_codec import Document, dumps, loads
 from drio_tui.sandbox.db import Base
 from drio_tui.sandbox.naming import could_be_id
 from drio_tui.sandbox.problems import Problem, not_found
 from drio_tui.sandbox.secrets import SecretCipher, is_sealed
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import AppRow, DeploymentRow, MetaRow, ResourceRow, SecretRow
-
-Document = dict[str, Any]
 
 
 class DeployedSecretRow(Base):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
-from drio_tui.api.json_codec import dumps, loads
+from drio_tui.api.json_codec import Document, dumps, loads
 from drio_tui.api.redact import HIDDEN, encoded_forms
 from drio_tui.sandbox.mcp.deployment_store import unseal_secrets
 from drio_tui.sandbox.problems import Problem, not_found
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from drio_tui.sandbox.core import Sandbox
     from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
 
-Document = dict[str, Any]
 
 _MIN_SECRET_LENGTH = 4
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.mcp.arguments import SchemaValidator, ValidationAborted
 from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
 from drio_tui.text import duration, visible
@@ -26,8 +27,6 @@ from drio_tui.tool_calls.outputs import result_of
 from drio_tui.tool_calls.requests import SAFE, BadArgument, PreparedRequest, build
 from drio_tui.tool_calls.response import as_text, read
 from drio_tui.widget_data.field_mappings import fill
-
-Document = dict[str, Any]
 
 MAX_STEPS = 8
 CHAIN_SECONDS = 30.0

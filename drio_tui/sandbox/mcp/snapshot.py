@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
+from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.mcp.arguments import SchemaValidator, is_schema
 from drio_tui.tool_calls.outputs import published
 from drio_tui.tool_calls.tools import input_schema, only_reads, properties, required, tool_name, without_hints
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

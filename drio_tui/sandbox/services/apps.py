@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from drio_tui.api.json_codec import dumps, loads
+from drio_tui.api.json_codec import Document, dumps, loads
 from drio_tui.naming import kebab, unused
 from drio_tui.sandbox.catalogue import Template, find_template
 from drio_tui.sandbox.mcp.deployment_store import copy_secrets, restore
@@ -18,8 +18,6 @@ from drio_tui.sandbox.readiness import deploy_problems
 from drio_tui.sandbox.services import auth, integrations, operations, tools, widgets
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import DeploymentRow
-
-Document = dict[str, Any]
 
 FIRST_VERSION = "1.0.0"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import delete, insert, select
 
+from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.mcp.deployment_store import seal_secrets, unseal_secrets
 from drio_tui.sandbox.misplaced import misplaced_secrets
 from drio_tui.sandbox.naming import new_id
@@ -17,8 +17,6 @@ from drio_tui.sandbox.references import refuse_if_referenced
 from drio_tui.sandbox.services.common import assign_key
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import SecretRow
-
-Document = dict[str, Any]
 
 RULES = Rules(
     order=(

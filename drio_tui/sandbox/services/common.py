@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from drio_tui.api.json_codec import Document
 from drio_tui.naming import kebab, unused
 from drio_tui.sandbox.problems import conflict
 from drio_tui.sandbox.store import Store
-
-Document = dict[str, Any]
 
 
 async def assign_key(store: Store, kind: str, document: Document, old_key: str | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.misplaced import misplaced_secrets
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
@@ -12,8 +13,6 @@ from drio_tui.sandbox.problems import FieldError, invalid
 from drio_tui.sandbox.references import refuse_if_referenced
 from drio_tui.sandbox.services.common import assign_key
 from drio_tui.sandbox.store import Store
-
-Document = dict[str, Any]
 
 RULES = Rules(
     order=("id", "appId", "key", "name", "kind", "baseUrl", "authId", "status", "config"),

@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from typing import Any
 
-from drio_tui.api.json_codec import dumps, loads
+from drio_tui.api.json_codec import Document, dumps, loads
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
 from drio_tui.sandbox.problems import FieldError, invalid
@@ -14,8 +14,6 @@ from drio_tui.sandbox.references import refuse_if_referenced
 from drio_tui.sandbox.services.common import assign_key
 from drio_tui.sandbox.store import Store
 from drio_tui.tool_calls.requests import mapping_errors
-
-Document = dict[str, Any]
 
 _HASHED_PROPERTIES = ("method", "path", "inputSchema", "outputSchema")
 _MAX_MESSAGE = 300

@@ -6,11 +6,8 @@ reference of a former partner becomes null.
 
 from __future__ import annotations
 
-from typing import Any
-
+from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.store import Store
-
-Document = dict[str, Any]
 
 
 async def update_widgets(store: Store, tool: Document, old_widget_id: str | None) -> Document:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
 from drio_tui.sandbox.references import refuse_if_referenced
@@ -11,8 +10,6 @@ from drio_tui.sandbox.serialization import action_targets
 from drio_tui.sandbox.services import pairing
 from drio_tui.sandbox.services.common import assign_key
 from drio_tui.sandbox.store import Store
-
-Document = dict[str, Any]
 
 RULES = Rules(
     order=("id", "appId", "toolId", "key", "name", "primitive", "displayMode", "visibility", "config", "actions"),

@@ -9,14 +9,13 @@ from itertools import islice
 from typing import Any
 
 from drio_tui.api.errors import DrioError
+from drio_tui.api.json_codec import Document
 from drio_tui.api.redact import is_secret
 from drio_tui.schema import check
 from drio_tui.schema.fields import Field, SchemaReader
 from drio_tui.tool_calls import tools
 from drio_tui.urls import url_error_with_address
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
-
-Document = dict[str, Any]
 
 _METHOD = re.compile(r"[A-Za-z]{1,20}")
 _OAUTH = ("oauth", "oauth2")

@@ -6,11 +6,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from drio_tui.api.json_codec import Document
 from drio_tui.tool_calls.chain import chain_arguments
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.bound_tool import BoundTool, NotRunnable, bound_of, fits
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

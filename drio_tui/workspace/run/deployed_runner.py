@@ -12,10 +12,11 @@ from urllib.parse import quote, urlsplit
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
+from drio_tui.api.json_codec import Document
 from drio_tui.endpoint import connect
 from drio_tui.tool_calls.outputs import NOTE_META
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
-from drio_tui.workspace.run.bound_tool import BoundTool, Document
+from drio_tui.workspace.run.bound_tool import BoundTool
 from drio_tui.workspace.run.tool_run import Request, Run, inner_value, redacted_arguments
 
 if TYPE_CHECKING:

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.api import json_codec
+from drio_tui.api.json_codec import Document
 from drio_tui.api.redact import redact
 from drio_tui.server_id import file_prefix, migrate_old_files
 from drio_tui.storage import paths
 from drio_tui.storage.files import os_error_text, private_dir, read_private, write_private
 from drio_tui.storage.lock import FileLock, LockBusy
-from drio_tui.workspace.run.tool_run import Document, Run, redacted_for_storage, run_from
+from drio_tui.workspace.run.tool_run import Run, redacted_for_storage, run_from
 
 VERSION = 1
 RUNS_PER_TOOL = 20

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.errors import NotDrio
+from drio_tui.api.json_codec import Document
 from drio_tui.api.resource_type import path_of
 from drio_tui.tool_calls.egress import parse_origin
 from drio_tui.tool_calls.fetch import Answer
-from drio_tui.workspace.run.bound_tool import BoundTool, Document
+from drio_tui.workspace.run.bound_tool import BoundTool
 from drio_tui.workspace.run.local_runner import prepare
 from drio_tui.workspace.run.tool_run import Run, apply_answer, redacted_request, secret_texts
 

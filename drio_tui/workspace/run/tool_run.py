@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
 
 from drio_tui.api import json_codec
+from drio_tui.api.json_codec import Document
 from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret, redact, redact_headers
 from drio_tui.tool_calls import response as upstream_response
 from drio_tui.tool_calls.fetch import Answer
@@ -21,7 +22,6 @@ from drio_tui.widget_data import field_mappings
 from drio_tui.workspace.run import mapping
 from drio_tui.workspace.run.bound_tool import BoundTool
 
-Document = dict[str, Any]
 Target = Literal["here", "sandbox", "deployed"]
 
 TARGETS: dict[str, str] = {

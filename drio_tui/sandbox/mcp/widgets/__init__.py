@@ -16,11 +16,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
 from drio_tui.sandbox.mcp.widgets.css_variables import variables
 from drio_tui.widget_data import template
-
-Document = dict[str, Any]
 
 APPS_EXTENSION = "io.modelcontextprotocol/ui"
 """The MCP Apps extension (SEP-1865)."""
