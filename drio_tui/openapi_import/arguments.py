@@ -16,8 +16,9 @@ from drio_tui.naming import unused
 from drio_tui.openapi_import.names import ARGUMENT_MAX, argument_of, shortened
 from drio_tui.openapi_import.normalising import fitting, kinds_of
 from drio_tui.openapi_import.references import References, UnresolvedReference
-from drio_tui.openapi_import.schemas import Converter, Schema
+from drio_tui.openapi_import.schemas import Converter
 from drio_tui.tool_calls.requests import JSON, OWN_HEADERS, PLACES, content_kind, is_media_type, path_mistakes
+from drio_tui.tool_calls.schemas import Schema
 from drio_tui.tool_calls.styles import STYLES
 from drio_tui.tool_calls.token_count import compact
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from drio_tui.tool_calls.requests import HINTS
-from drio_tui.tool_calls.schemas import DEFS, IN_PLACE, NOTES, map_subschemas
+from drio_tui.tool_calls.schemas import DEFS, IN_PLACE, NOTES, Json, Schema, map_subschemas
 from drio_tui.tool_calls.token_count import compact
 
 if TYPE_CHECKING:
     from drio_tui.openapi_import.schemas import Definition
 
-Json = Any
-Schema = dict[str, Any]
 
 _MAX_DEPTH = 60
 _MAX_INLINE_DEPTH = 24

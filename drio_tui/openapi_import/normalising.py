@@ -21,10 +21,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from drio_tui.tool_calls.schemas import IN_PLACE
+from drio_tui.tool_calls.schemas import IN_PLACE, Schema
 from drio_tui.tool_calls.token_count import compact
-
-Schema = dict[str, Any]
 
 _RANGES = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"),
            ("minProperties", "maxProperties"))  # fmt: skip

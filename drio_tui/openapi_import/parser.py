@@ -14,9 +14,10 @@ from drio_tui.openapi_import.errors import BadDocument, DocumentProblem
 from drio_tui.openapi_import.model import DocumentInfo, OperationDetail, OperationSummary, Server
 from drio_tui.openapi_import.names import key_of, shortened, title_of, words_of
 from drio_tui.openapi_import.references import References, UnresolvedReference
-from drio_tui.openapi_import.schemas import Converter, Definitions, Schema
+from drio_tui.openapi_import.schemas import Converter, Definitions
 from drio_tui.tool_calls.outputs import LARGEST, bounded, published
 from drio_tui.tool_calls.requests import JSON, SAFE, content_kind
+from drio_tui.tool_calls.schemas import Schema
 from drio_tui.tool_calls.token_count import compact, size, tokens
 from drio_tui.tool_calls.tools import tool_list_entry, tool_name, without_hints
 

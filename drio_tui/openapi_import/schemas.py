@@ -18,11 +18,8 @@ from drio_tui.naming import unused
 from drio_tui.openapi_import.inline_defs import inline_definitions, names_in
 from drio_tui.openapi_import.normalising import normalise
 from drio_tui.openapi_import.references import References, UnresolvedReference, steps_of
-from drio_tui.tool_calls.schemas import DEFS, IN_PLACE, LISTS, NOTES, SINGLE_SCHEMA_KEYWORDS
+from drio_tui.tool_calls.schemas import DEFS, IN_PLACE, LISTS, NOTES, SINGLE_SCHEMA_KEYWORDS, Json, Schema
 from drio_tui.tool_calls.token_count import compact
-
-Json = Any
-Schema = dict[str, Any]
 
 TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _SIZE_KEYWORDS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains",
