@@ -57,8 +57,6 @@ PROSE = re.compile(
 
 ALLOWED = {
     "drio_tui/launcher.py": {"tell"},  # a method of files
-    "drio_tui/wizard/draft.py": {"said"},  # the key in draft files
-    "drio_tui/wizard/executor.py": {"said"},
     "tests/old_state/make.py": {"person"},  # a text in the files of version 0.1
     "tests/old_state/test_old_state.py": {"person"},
 }

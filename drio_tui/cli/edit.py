@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.api.errors import UsageError, top_property
+from drio_tui.api.errors import UsageError
 from drio_tui.cli.common import (
     completer,
     connection_options,
@@ -19,7 +19,7 @@ from drio_tui.cli.common import (
 from drio_tui.cli.find import OpenedApp, find_resources, opened_app
 from drio_tui.cli.read import find_kind
 from drio_tui.cli.values import Assignment, is_assignment
-from drio_tui.kinds import APP, KINDS, Kind
+from drio_tui.kinds import APP, Kind
 from drio_tui.text import one_line
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
@@ -209,7 +209,6 @@ def _chosen(snapshot: Snapshot, kind: Kind[Any], names: Sequence[str]) -> list[R
 def _deletion(opened: OpenedApp, resources: Sequence[Resource], dependents: str | None) -> list[Step]:
     """Return the steps that delete resources. Raises `UsageError` if that takes a choice that was not made."""
     from drio_tui.plan.deletion import plan_delete
-    from drio_tui.plan.steps import Step
     from drio_tui.workspace.model.references import Links
 
     links = Links(opened.snapshot)
@@ -224,27 +223,4 @@ def _deletion(opened: OpenedApp, resources: Sequence[Resource], dependents: str 
             f"others refer to {'it' if len(resources) == 1 else 'them'}. Deleting would also: {names}{more}",
             hint="--detach does that; --cascade deletes everything that refers to them. --dry-run shows it.",
         )
-    ids = [f"{step.verb}/{'/'.join(step.key)}/{step.property_name}" for step in plan.steps]
-    places = {resource.key: place for place, resource in enumerate(opened.snapshot)}
-    steps = []
-    for id, step in zip(ids, plan.steps, strict=True):
-        resource = opened.snapshot.at(step.key)
-        is_delete = step.verb == "delete"
-        references = KINDS[step.key[0]].references
-        steps.append(
-            Step(
-                id,
-                step.verb,
-                step.key[0],
-                step.about,
-                ref=step.key[1],
-                after=tuple(ids[index] for index in step.after),
-                property_name=step.property_name,
-                targets=step.targets,
-                base=resource.raw if is_delete and resource is not None else None,
-                links=plan.links_to(step.key) if is_delete else (),
-                ignoring=frozenset(top_property(reference.path) for reference in references),
-                place=places.get(step.key) if is_delete else None,
-            )
-        )
-    return steps
+    return [*plan.steps]

@@ -303,19 +303,18 @@ class _Import:
 
     async def _apply_plan(self, session: Session, app: str, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:
         """Create the resources of the plan and print the results. Raises `DrioError` if any of them failed."""
-        from drio_tui.openapi_import.import_batch import import_batch
-        from drio_tui.plan.bulk import Result
-        from drio_tui.plan.duplicate import id_of_created
+        from drio_tui.openapi_import.import_steps import import_steps
+        from drio_tui.plan.executor import Executor, Result
         from drio_tui.workspace.saving.journal import Journal
         from drio_tui.workspace.saving.saver import Saver
 
         saver = Saver(session.client, lambda app_id: Journal(session.profile, session.server_id, app_id))
-        creates = import_batch(saver, app, plan)
+        creates = Executor(saver, app, import_steps(plan))
 
         def print_result(result: Result) -> None:
             if not self._json:
                 mark = style("✓", fg="green") if result.ok else style("✗", fg="red")
-                echo(mark, f" {format_value(result.task.label, 160)}")
+                echo(mark, f" {format_value(result.step.about, 160)}")
                 if not result.ok:
                     warn(f"  {result.problem}")
 
@@ -332,7 +331,7 @@ class _Import:
                             "kind": resource.kind,
                             "key": resource.body.get("key"),
                             "source": resource.source,
-                            "id": id_of_created(result.outcome) if result and result.outcome else "",  # type: ignore[arg-type] # a create's
+                            "id": (resource.changes or creates.ids[result.step.ref]) if result and result.ok else "",
                             "problem": result.problem if result else "",
                         }
                         for resource, result in results

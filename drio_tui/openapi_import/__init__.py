@@ -2,7 +2,8 @@
 
 - `document.open_document(where)` returns a `Document` with its operations, servers and security schemes.
 - `Document.plan(chosen, …)` returns a `Plan`: the bodies of integration, operations and tools, in order.
-- `import_batch.batch(saver, app, plan)` carries it out; the wizard adds `Plan.resources` to its draft instead.
+- `import_steps.import_steps(plan)` returns the steps that carry it out; the wizard adds `Plan.resources` to its draft
+  instead.
 
 Importing this package imports none of its modules.
 """

@@ -15,7 +15,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from drio_tui.asyncio_wait import wait_until_done
@@ -209,11 +209,12 @@ class Document:
         details = await self.details(id for id in ids if not self._by_id[id].obstacle)
         operations = [self._by_id[id] for id in ids]
         base_url = base_url.strip().rstrip("/") or self.base_url
-        return make_plan(
+        plan = make_plan(
             self.head, self.source.url, operations, details,
             base_url=base_url, integration=integration, auth=auth, tools=tools, present=present or ExistingResources(),
             again=again,
         )  # fmt: skip
+        return plan if present is None else replace(plan, first_order=present.next_tool_order)
 
     def existing_operations(
         self, present: ExistingResources, base_url: str = "", integration: str = ""

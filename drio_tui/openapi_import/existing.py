@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from drio_tui.plan.steps import next_order
 from drio_tui.text import text_of
 from drio_tui.workspace.lint.import_source import title_of
 
@@ -36,6 +37,11 @@ class ExistingResources:
         """Return the keys of the resources of these kinds."""
         lists = {"integration": self.integrations, "operation": self.operations, "tool": self.tools}
         return {str(raw.get("key")) for kind in kinds for raw in lists.get(kind, ())}
+
+    @property
+    def next_tool_order(self) -> int:
+        """The `order` that puts a tool after all others."""
+        return next_order(self.tools)
 
     def integration(self, base_url: str, title: str, name: str = "") -> Raw | None:
         """Return an integration with this base URL, and with this name if one is given, or None.

@@ -77,7 +77,8 @@ class Plan:
 
     `tokens` estimates what its tools add to a model's context, `bytes` is their size in the list of tools. `problems`
     say what is left out and what the user should know; none prevents carrying out the plan. `skipped` are the chosen
-    operations that already exist, `used` the ids of the existing integrations.
+    operations that already exist, `used` the ids of the existing integrations. `first_order` is the `order` of the
+    first tool, None if the app was not read.
     """
 
     resources: tuple[PlannedResource, ...]
@@ -86,6 +87,7 @@ class Plan:
     problems: tuple[DocumentProblem, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     used: tuple[str, ...] = ()
+    first_order: int | None = None
 
     def of(self, kind: str) -> tuple[PlannedResource, ...]:
         """Return the resources of one kind."""

@@ -14,17 +14,15 @@ only those that cannot exist without the reference are deleted.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from drio_tui.api.errors import UsageError, top_property
 from drio_tui.kinds import KINDS, Kind, Reference
-from drio_tui.plan.bulk import Batch, Task
+from drio_tui.plan.steps import Step
 from drio_tui.workspace.model.references import Link, Links
 from drio_tui.workspace.model.snapshot import ResourceKey, Snapshot
-from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.saver import Saver
 
 Rule = Literal["deleted", "cleared", "detached"]
 """What happens to a dependent; see the table above."""
@@ -44,80 +42,31 @@ class Dependent:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanStep:
-    """One request of a plan.
+class DeletePlan:
+    """The steps: detaches, and deletes after those they need. A resource that others changed meanwhile is not deleted.
 
-    A detach removes the references to `targets` from the property `property_name`. `after` are the indexes of the steps
-    that must be done before this one.
+    `wanted` are the resources that the user chose; `unread` are the kinds that were not read: there may be more
+    dependents.
     """
 
-    verb: Literal["delete", "detach"]
-    key: ResourceKey
-    name: str
-    property_name: str = ""
-    targets: frozenset[str] = frozenset()
-    target_names: tuple[str, ...] = ()
-    after: tuple[int, ...] = ()
-
-    @property
-    def about(self) -> str:
-        """What the step does, to show to the user; not sanitized."""
-        title = KINDS[self.key[0]].title.lower()
-        if self.verb == "delete":
-            return f"Delete the {title} {self.name}"
-        property_label = _PROPERTY_LABELS.get(self.property_name, self.property_name)
-        return f"Take {', '.join(self.target_names)} out of the {property_label} of the {title} {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class DeletePlan:
-    """The steps in order. `unread` are the kinds that were not read: there may be more dependents."""
-
-    steps: tuple[PlanStep, ...]
+    steps: tuple[Step, ...]
     wanted: tuple[ResourceKey, ...]
     unread: tuple[str, ...] = ()
-    _links: dict[ResourceKey, tuple[tuple[str, str, str], ...]] = field(default_factory=dict, repr=False)
-    _raws: dict[ResourceKey, dict[str, Any]] = field(default_factory=dict, repr=False)
-    _positions: dict[ResourceKey, int] = field(default_factory=dict, repr=False)
 
     @property
-    def deleted(self) -> list[PlanStep]:
+    def deleted(self) -> list[Step]:
         """The deletes, including those of the wanted resources."""
         return [step for step in self.steps if step.verb == "delete"]
 
     @property
-    def also_deleted(self) -> list[PlanStep]:
+    def also_deleted(self) -> list[Step]:
         """The deletes of dependents."""
         return [step for step in self.deleted if step.key not in self.wanted]
 
     @property
-    def detached(self) -> list[PlanStep]:
+    def detached(self) -> list[Step]:
         """The steps that remove references from dependents."""
         return [step for step in self.steps if step.verb == "detach"]
-
-    def links_to(self, key: ResourceKey) -> tuple[tuple[str, str, str], ...]:
-        """Return the single references to a deleted resource that the server clears."""
-        return self._links.get(key, ())
-
-    def batch(self, saver: Saver, app: str) -> Batch:
-        """Return the plan as a batch; one undo reverts all of it. A resource changed by others is not deleted."""
-        group = journals.new_id()
-        return Batch(Task(step.about, self._request_of(saver, app, step, group), step.after) for step in self.steps)
-
-    def _request_of(self, saver: Saver, app: str, step: PlanStep, group: str) -> Any:
-        kind, id = KINDS[step.key[0]], step.key[1]
-        if step.verb == "delete":
-            # Earlier steps may have removed references from this resource: that is no change by others.
-            ignoring = {top_property(reference.path) for reference in kind.references}
-            links = self._links.get(step.key, ())
-            return lambda: saver.delete(
-                kind, app, id, base=self._raws.get(step.key), ignoring=ignoring, links=links,
-                place=self._positions.get(step.key), group=group,
-            )  # fmt: skip
-        return lambda: saver.change(
-            kind, app, id, lambda raw: without_references(kind, raw, step.property_name, step.targets),
-            group=group,
-        )  # fmt: skip
 
 
 def rule_of(kind: Kind[Any], reference: Reference) -> Rule:
@@ -163,7 +112,7 @@ def plan_delete(snapshot: Snapshot, links: Links, keys: Iterable[ResourceKey], *
         if resource is None or resource.made_up:
             raise UsageError("it has no id, so drio cannot delete it")
     to_delete = _keys_to_delete(links, wanted, cascade)
-    steps = _StepBuilder(snapshot)
+    steps = _StepBuilder(snapshot, links)
     for key in to_delete:
         for link in links.used_by(key):
             if link.source not in to_delete and _rule_of_link(link) == "detached":
@@ -184,35 +133,8 @@ def plan_delete(snapshot: Snapshot, links: Links, keys: Iterable[ResourceKey], *
                 if link.source in dependents and link.source != next_key:
                     steps.detach(link)
         steps.delete(next_key, dependents.pop(next_key))
-    cleared = {
-        key: tuple(
-            (link.source[0], link.source[1], link.path)
-            for link in links.used_by(key)
-            if _rule_of_link(link) == "cleared"
-        )
-        for key in to_delete
-    }
-    raws = {key: resource.raw for key in to_delete if (resource := snapshot.at(key)) and isinstance(resource.raw, dict)}
     unread = tuple(kind for kind in KINDS if snapshot.parts[kind].state != "ready")
-    positions = {resource.key: position for position, resource in enumerate(snapshot)}
-    return DeletePlan(steps.build(), wanted, unread, cleared, raws, positions)
-
-
-def without_references(
-    kind: Kind[Any], raw: dict[str, Any], property_name: str, targets: frozenset[str]
-) -> dict[str, Any]:
-    """Return a copy of `raw` without the references to `targets` in one property."""
-    result = dict(raw)
-    for reference in kind.references:
-        steps = reference.path.split(".")
-        if steps[0].removesuffix("[]") != property_name:
-            continue
-        value = result.get(property_name)
-        if steps[0].endswith("[]") and isinstance(value, list):
-            result[property_name] = [item for item in value if not any(id in targets for id in _ids(item, steps[1:]))]
-        elif any(id in targets for _, id in reference.ids(result)):
-            result[property_name] = None
-    return result
+    return DeletePlan(steps.build(), wanted, unread)
 
 
 _PROPERTY_LABELS = {"nextToolIds": "chain", "authId": "sign-in"}
@@ -221,8 +143,8 @@ _PROPERTY_LABELS = {"nextToolIds": "chain", "authId": "sign-in"}
 class _StepBuilder:
     """Collects steps. The detaches from one property become one step, before the deletes of their targets."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, snapshot: Snapshot, links: Links) -> None:
+        self._snapshot, self._links = snapshot, links
         self._detaches: dict[tuple[ResourceKey, str], dict[str, None]] = {}
         self._deletes: list[tuple[ResourceKey, set[ResourceKey]]] = []
 
@@ -233,19 +155,42 @@ class _StepBuilder:
     def delete(self, key: ResourceKey, after: set[ResourceKey]) -> None:
         self._deletes.append((key, after))
 
-    def build(self) -> tuple[PlanStep, ...]:
-        steps: list[PlanStep] = []
+    def build(self) -> tuple[Step, ...]:
         deleted_by_id = {key[1]: key for key, _ in self._deletes}
-        for (key, property_name), targets in self._detaches.items():
-            names = tuple(_name(self._snapshot, deleted_by_id.get(id, ("", id))) for id in targets)
-            steps.append(PlanStep("detach", key, _name(self._snapshot, key), property_name, frozenset(targets), names))
-        delete_indexes: dict[ResourceKey, int] = {}
+        positions = {resource.key: position for position, resource in enumerate(self._snapshot)}
+        detaches = [
+            self._detach_step(key, property_name, [*targets], deleted_by_id)
+            for (key, property_name), targets in self._detaches.items()
+        ]
+        deletes: dict[ResourceKey, Step] = {}
         for key, after in self._deletes:
-            needed = [index for index, step in enumerate(steps) if step.verb == "detach" and key[1] in step.targets]
-            needed += sorted(delete_indexes[dependent] for dependent in after if dependent in delete_indexes)
-            delete_indexes[key] = len(steps)
-            steps.append(PlanStep("delete", key, _name(self._snapshot, key), after=tuple(needed)))
-        return tuple(steps)
+            needed = [step.id for step in detaches if key[1] in step.targets]
+            needed += [step.id for dependent, step in deletes.items() if dependent in after]
+            deletes[key] = self._delete_step(key, tuple(needed), positions.get(key))
+        return (*detaches, *deletes.values())
+
+    def _detach_step(
+        self, key: ResourceKey, property_name: str, targets: list[str], deleted_by_id: dict[str, ResourceKey]
+    ) -> Step:
+        names = ", ".join(_name(self._snapshot, deleted_by_id.get(id, ("", id))) for id in targets)
+        label = _PROPERTY_LABELS.get(property_name, property_name)
+        about = f"Take {names} out of the {label} of the {KINDS[key[0]].title.lower()} {_name(self._snapshot, key)}"
+        return Step(
+            f"detach:{key[0]}:{key[1]}:{property_name}", "detach", key[0], about, key[1],
+            property_name=property_name, targets=frozenset(targets),
+        )  # fmt: skip
+
+    def _delete_step(self, key: ResourceKey, after: tuple[str, ...], place: int | None) -> Step:
+        resource, kind = self._snapshot.at(key), KINDS[key[0]]
+        cleared = (link for link in self._links.used_by(key) if _rule_of_link(link) == "cleared")
+        return Step(
+            f"delete:{key[0]}:{key[1]}", "delete", kind.name,
+            f"Delete the {kind.title.lower()} {_name(self._snapshot, key)}", key[1], after=after, place=place,
+            base=resource.raw if resource and isinstance(resource.raw, dict) else None,
+            links=tuple((link.source[0], link.source[1], link.path) for link in cleared),
+            # Earlier steps may have removed references from this resource: that is no change by others.
+            ignoring=frozenset(top_property(reference.path) for reference in kind.references),
+        )  # fmt: skip
 
 
 def _keys_to_delete(links: Links, wanted: tuple[ResourceKey, ...], cascade: bool) -> dict[ResourceKey, None]:
@@ -276,14 +221,6 @@ def _required(kind: Kind[Any], reference: Reference) -> bool:
     return model is not None and any(
         field.alias == reference.path and field.is_required() for field in model.model_fields.values()
     )
-
-
-def _ids(value: Any, steps: list[str]) -> Iterator[str]:
-    """Yield the id at a path below `value`, if there is one."""
-    for step in steps:
-        value = value.get(step) if isinstance(value, dict) else None
-    if isinstance(value, str):
-        yield value
 
 
 def _name(snapshot: Snapshot, key: ResourceKey) -> str:

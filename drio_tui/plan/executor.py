@@ -22,7 +22,17 @@ from drio_tui.plan.state import PlanState, StepState, collection
 from drio_tui.plan.steps import IDENTIFYING, Step, replace_refs, with_changes, without_references
 from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.merge import FieldChange, Object
-from drio_tui.workspace.saving.save_result import Edit, Failed, Outcome, Refused, Saved, Unknown, problem, succeeded
+from drio_tui.workspace.saving.save_result import (
+    Deleted,
+    Edit,
+    Failed,
+    Outcome,
+    Refused,
+    Saved,
+    Unknown,
+    problem,
+    succeeded,
+)
 from drio_tui.workspace.saving.saver import Saver
 
 PARALLEL = 6
@@ -57,8 +67,9 @@ class Executor:
     `app` is its id, empty for a plan that creates it. `state` is how far the plan got earlier; `save` stores it, and
     is awaited before each request (calls at the same time share one save). `on_change` is called after each change of a
     step. `ids` are the ids of refs that the plan does not create; an empty one means that the resource does not exist.
-    `group` is the undo group of the changes, and must be the same when a plan goes on. `pause` is the number of seconds
-    after which a missing resource is looked up again if its request was sent less than `LATE` seconds ago.
+    `group` is the undo group of the changes, and must be the same when a plan goes on. `parallel` is how many steps run
+    at the same time, by default `PARALLEL`. `pause` is the number of seconds after which a missing resource is looked
+    up again if its request was sent less than `LATE` seconds ago.
     """
 
     def __init__(
@@ -71,7 +82,7 @@ class Executor:
         save: Callable[[], Awaitable[None]] | None = None,
         on_change: Callable[[], object] = lambda: None,
         ids: Mapping[str, str] | None = None,
-        parallel: int = PARALLEL,
+        parallel: int = 0,
         group: str = "",
         pause: float = 1.5,
     ) -> None:
@@ -82,12 +93,13 @@ class Executor:
         self.group = group or journals.new_id()
         self.running = False
         self.backoff = SharedBackoff(on_change)
-        self._ids = dict(ids or {})
+        self.given_ids = dict(ids or {})
+        """The ids of refs that the plan does not create."""
         self._ref_ids: dict[str, str] = {}
         if not app:  # created by this plan earlier
             made = [self.state(step).made for step in self.steps if (step.verb, step.kind) == ("create", APP.name)]
             self.app = next(filter(None, made), "")
-        self._parallel = parallel
+        self._parallel = parallel or PARALLEL
         self._pause = pause
         self._on_change = on_change
         self._save = _SharedSave(save)
@@ -159,10 +171,14 @@ class Executor:
     def ids(self) -> dict[str, str]:
         """The ids by ref: those of the created resources, and those given; empty for one that does not exist yet."""
         made = {step.ref: self.state(step).made for step in self.steps if step.verb == "create" and step.ref}
-        return {**self._ids, **made}
+        return {**self.given_ids, **made}
 
     def _is_finished(self, step: Step) -> bool:
         return self.state(step).state in ("done", "skipped")
+
+    def store_with(self, save: Callable[[], Awaitable[None]]) -> None:
+        """Store the state with `save` from now on."""
+        self._save = _SharedSave(save)
 
     # -- the user's decisions ---------------------------------------------------------------------
 
@@ -192,7 +208,7 @@ class Executor:
         """Carry out these steps from now on, for a plan that was derived again; steps that are running stay."""
         self.steps = [*steps]
         if ids is not None:
-            self._ids = dict(ids)
+            self.given_ids = dict(ids)
         self._ref_ids = self.ids
         if self.running:
             self._schedule.replace(self.steps)
@@ -455,6 +471,8 @@ class Executor:
             id = self.app if kind is APP else replace_refs(step.ref, self._ref_ids)
             changes = tuple(replace(change, after=replace_refs(change.after, self._ref_ids)) for change in step.changes)
         except KeyError as error:
+            if step.verb in ("delete", "detach"):
+                return self._record(step, state, Deleted(step.ref, already=True))
             return self._fail(step, f"What it refers to is not there: {error.args[0]}")
         if step.lost and step.verb == "update":
             return self._fail(step, f"Its secret is not kept, so it has to be given again: {', '.join(step.lost)}")

@@ -147,13 +147,32 @@ class PlanSession:
                 raise ValueError("the plan was made by a newer version of the program")
             return cls(record, stack.pop_all())
 
+    @classmethod
+    def keep(cls, executor: Executor, profile: str, server: str, title: str) -> PlanSession | None:
+        """Begin the record of a plan that `executor` carries out; None if the state folder cannot be used."""
+        record = PlanRecord(
+            profile, server, executor.app, title, tuple(executor.steps), executor.plan_state, executor.given_ids,
+            executor.group,
+        )  # fmt: skip
+        try:
+            session = cls.begin(record)
+        except OSError:
+            return None
+        session._attach(executor)
+        return session
+
     def executor(self, saver: Saver, **options: Any) -> Executor:
         """Return the executor of the plan, which saves its state here; the options are those of `Executor`."""
         record = self.record
-        self._executor = Executor(
-            saver, record.app, record.steps, record.state, save=self.save, ids=record.ids, group=record.group, **options
+        executor = Executor(
+            saver, record.app, record.steps, record.state, ids=record.ids, group=record.group, **options
         )
-        return self._executor
+        self._attach(executor)
+        return executor
+
+    def _attach(self, executor: Executor) -> None:
+        self._executor = executor
+        executor.store_with(self.save)
 
     async def save(self) -> None:
         """Write what has changed since the last call, off the event loop."""

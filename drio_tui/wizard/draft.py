@@ -9,12 +9,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import UsageError
 from drio_tui.kinds import KINDS
 from drio_tui.naming import NAME_MAX
+from drio_tui.plan.state import StepState, known_from_json, state_from_json, state_to_json
 from drio_tui.text import visible
 from drio_tui.workspace.saving.journal import without_paths, without_secrets
 from drio_tui.workspace.saving.merge import dotted
@@ -25,8 +26,6 @@ BASICS = ("name", "slug", "companyUrl", "description", "serverInstructions")
 """The properties of the app that the user types on the basics page."""
 
 Object = dict[str, Any]
-Progress = Literal["todo", "sent", "done", "failed", "skipped"]
-_PROGRESS = frozenset({"todo", "sent", "done", "failed", "skipped"})
 
 
 @dataclass(slots=True)
@@ -92,28 +91,6 @@ class TemplateResource:
 
 
 @dataclass(slots=True)
-class StepState:
-    """How far one request got.
-
-    `known` are the ids of the resources before it was sent, `made` is the id of the created resource, `mark` a digest
-    of what was sent, `said` the slug, key and name sent. `why` is the reason why it failed or was skipped (not yet
-    sanitized), `fields` the error messages by property path. `maybe`: the outcome is unknown, it may have been carried
-    out. `own`: the user skipped it. `at` is when it was sent, in seconds since the epoch.
-    """
-
-    state: Progress = "todo"
-    made: str = ""
-    known: tuple[str, ...] = ()
-    mark: str = ""
-    said: dict[str, str] = field(default_factory=dict)
-    why: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
-    maybe: bool = False
-    own: bool = False
-    at: float = 0.0
-
-
-@dataclass(slots=True)
 class Draft:
     """The state of an app that is being created.
 
@@ -121,8 +98,8 @@ class Draft:
     the slug, so it no longer follows the name. `branding` is the complete branding as edited, None while it is the
     template's. By ref: `auth` the filled-in configs, `names` the new names, `dropped` the resources left out. `app`
     (its id) and `brought` (the template's resources in it) are set once the app exists; `sent` is the body it was
-    created with. `page` is the page last shown, `group` the undo group of the changes. `ended`: the app is complete
-    and the draft is no longer offered.
+    created with. `steps` and `known` are the state of the plan (`PlanState`). `page` is the page last shown, `group`
+    the undo group of the changes. `ended`: the app is complete and the draft is no longer offered.
     """
 
     profile: str
@@ -143,6 +120,7 @@ class Draft:
     sent: Object | None = field(default=None, repr=False)
     brought: list[TemplateResource] | None = None
     steps: dict[str, StepState] = field(default_factory=dict)
+    known: dict[str, list[str]] = field(default_factory=dict)
     group: str = field(default_factory=lambda: secrets.token_hex(8))
     ended: bool = False
 
@@ -257,9 +235,8 @@ def to_json(draft: Draft) -> Object:
         "brought": None
         if draft.brought is None
         else [[getattr(resource, name) for name in _BROUGHT] for resource in draft.brought],
-        "steps": {
-            id: {name: _json_value(getattr(state, name)) for name in _STATE} for id, state in draft.steps.items()
-        },
+        "steps": {id: state_to_json(state) for id, state in draft.steps.items()},
+        "known": {key: [*ids] for key, ids in draft.known.items()},
     }
 
 
@@ -283,12 +260,8 @@ def from_json(value: Any) -> Draft | None:
     draft.added = [AddedResource(_text(item["ref"]), _kind(item["kind"]), _form_value(item)) for item in value["added"]]
     if value["brought"] is not None:
         draft.brought = [TemplateResource(*(_text(field) for field in fields)) for fields in value["brought"]]
-    for id, item in value["steps"].items():
-        state = StepState(**{name: item[name] for name in _STATE})
-        state.known = tuple(_text(known_id) for known_id in state.known)
-        if state.state not in _PROGRESS or not isinstance(state.fields, dict) or not isinstance(state.said, dict):
-            raise ValueError("it is not a draft")
-        draft.steps[str(id)] = state
+    draft.steps = {str(id): state_from_json(item) for id, item in value["steps"].items()}
+    draft.known = known_from_json(value.get("known", {}))  # drafts of earlier versions have none
     return draft
 
 
@@ -296,7 +269,6 @@ _PLAIN = (
     "profile", "server", "id", "at", "page", "template", "basics", "own_slug", "branding", "names", "dropped",
     "count", "app", "sent", "group", "ended",
 )  # fmt: skip
-_STATE = ("state", "made", "known", "mark", "said", "why", "fields", "maybe", "own", "at")
 _BROUGHT = ("ref", "kind", "id", "key", "name", "parent")
 _TYPES: dict[str, Any] = {
     "profile": str, "server": str, "id": str, "at": int | float, "page": str, "template": dict | None,
@@ -308,10 +280,6 @@ _TYPES: dict[str, Any] = {
 def _file_key(name: str) -> str:
     """Return the key in the file; `server` is stored as `base_url`, as in files of earlier versions."""
     return "base_url" if name == "server" else name
-
-
-def _json_value(value: Any) -> Any:
-    return [*value] if isinstance(value, tuple) else value
 
 
 def _text(value: Any) -> str:

@@ -12,61 +12,50 @@ A step has the same id in every plan, so that its state is found again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from drio_tui.api import json_codec
 from drio_tui.kinds import KINDS
-from drio_tui.plan.deletion import DeletePlan as DeletePlan
 from drio_tui.plan.deletion import plan_delete
+from drio_tui.plan.steps import Step, changes_of, in_order, next_order
 from drio_tui.wizard.draft import AddedResource, Draft, Object, refs_in
-from drio_tui.wizard.template_parts import Part, by_ref, parts, replace_strings
+from drio_tui.wizard.template_parts import Part, by_ref, parts
 from drio_tui.wizard.validation import PAGE_OF, app_body
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.journal import digest
 from drio_tui.workspace.saving.save_result import Outcome
-from drio_tui.workspace.saving.saver import Saver
-
-Verb = Literal["app", "read", "change", "delete", "detach", "create"]
-Run = Callable[[], Awaitable[Outcome]]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One request (a change of a tool's binding or a widget's actions may take two).
-
-    `about` describes it (not yet sanitized), `after` holds the ids of the steps it depends on, `page` is the page where
-    it is edited. `body` holds refs instead of ids; `mark` is a digest of it without secrets, which shows whether it was
-    edited since the step was done. `run` sends a detach or a delete.
-    """
-
-    id: str
-    verb: Verb
-    kind: str
-    ref: str
-    about: str
-    page: str
-    body: Object = field(default_factory=dict, repr=False)
-    after: tuple[str, ...] = ()
-    mark: str = ""
-    run: Run | None = field(default=None, repr=False, compare=False)
+def page_of(step: Step) -> str:
+    """Return the page of the wizard on which what a step sends is edited."""
+    return {"app": "basics", "read": "template", "change:app": "basics"}.get(step.id) or PAGE_OF[step.kind]
 
 
-def plan(draft: Draft, app_snapshot: Snapshot | None = None, saver: Saver | None = None) -> list[Step]:
-    """Return all steps, including those that are done.
+def plan(
+    draft: Draft, app_snapshot: Snapshot | None = None, read: Callable[[], Awaitable[Outcome]] | None = None
+) -> list[Step]:
+    """Return all steps, including those that are done; `read` reads the app after it was created.
 
-    With `app_snapshot` and `saver`, the deletes are derived from the app as it is.
+    With `app_snapshot` the deletes are derived from the app as it is. Refs are those of the draft.
     """
     return [
-        Step("app", "app", "app", "", f"Create the app {draft.name}", "basics", app_body(draft)),
-        Step("read", "read", "app", "", "See what the template brought", "template", after=("app",)),
+        Step("app", "create", "app", f"Create the app {draft.name}", body=app_body(draft)),
+        Step("read", "read", "app", "See what the template brought", after=("app",), run=read),
         *_app_changes(draft),
-        *_deletes(draft, app_snapshot, saver),
+        *_deletes(draft, app_snapshot),
         *_changes(draft),
-        *_creates(draft),
+        *in_order(_creates(draft), _first_order(draft, app_snapshot)),
     ]
+
+
+def _first_order(draft: Draft, app_snapshot: Snapshot | None) -> int:
+    """Return the `order` of the first added tool: after those of the template."""
+    added = {part.id for part in parts(draft, "tool") if part.added}
+    tools = app_snapshot.resources("tool") if app_snapshot is not None else ()
+    return next_order(tool.raw for tool in tools if isinstance(tool.raw, dict) and tool.id not in added)
 
 
 def _app_changes(draft: Draft) -> Iterator[Step]:
@@ -76,13 +65,13 @@ def _app_changes(draft: Draft) -> Iterator[Step]:
     current = app_body(draft)
     changed = {name: value for name, value in current.items() if draft.sent.get(name) != value and name != "templateId"}
     if changed or draft.is_done("change:app"):
-        yield Step("change:app", "change", "app", "", f"Change the app's {', '.join(changed) or 'texts'}", "basics",
-                   changed, ("read",), _digest(changed))  # fmt: skip
+        yield Step("change:app", "update", "app", f"Change the app's {', '.join(changed) or 'texts'}",
+                   changes=changes_of(changed), after=("read",), mark=_digest(changed))  # fmt: skip
 
 
-def _deletes(draft: Draft, app_snapshot: Snapshot | None, saver: Saver | None) -> Iterator[Step]:
+def _deletes(draft: Draft, app_snapshot: Snapshot | None) -> Iterator[Step]:
     dropped = [part for part in parts(draft) if not part.added and not part.kept]
-    if app_snapshot is None or saver is None or draft.brought is None:
+    if app_snapshot is None or draft.brought is None:
         for part in dropped:
             yield _delete(part.ref, part.kind, part.template_name)
         return
@@ -94,25 +83,22 @@ def _deletes(draft: Draft, app_snapshot: Snapshot | None, saver: Saver | None) -
         refs: dict[tuple[str, ...], str] = {(resource.kind, resource.id): resource.ref for resource in draft.brought}
         refs |= {(part.kind, part.id): part.ref for part in parts(draft) if part.added and part.id}
         delete_plan = plan_delete(app_snapshot, Links(app_snapshot), [(part.kind, part.id) for part in existing])
-        yield from _app_deletes(draft, delete_plan, refs, saver)
+        yield from _app_deletes(delete_plan.steps, refs)
 
 
-def _app_deletes(
-    draft: Draft, delete_plan: DeletePlan, refs: Mapping[tuple[str, ...], str], saver: Saver
-) -> Iterator[Step]:
-    runs = [task.run for task in delete_plan.batch(saver, draft.app).tasks]
-    ids: list[str] = []
-    for step, run in zip(delete_plan.steps, runs, strict=True):
-        kind = step.key[0]
-        ref = refs.get(step.key, f"draft:{kind}:#{step.key[1]}")
-        after = ("read", *(ids[index] for index in step.after))
-        ids.append(f"detach:{ref}:{step.property_name}" if step.verb == "detach" else f"delete:{ref}")
-        yield Step(ids[-1], step.verb, kind, ref, step.about, PAGE_OF[kind], after=after, run=run)
+def _app_deletes(steps: Sequence[Step], refs: Mapping[tuple[str, ...], str]) -> Iterator[Step]:
+    """Yield the steps of a delete plan with the refs of the draft."""
+    ids: dict[str, str] = {}
+    for step in steps:
+        ref = refs.get(step.key, f"draft:{step.kind}:#{step.ref}")
+        ids[step.id] = f"detach:{ref}:{step.property_name}" if step.verb == "detach" else f"delete:{ref}"
+        after = ("read", *(ids[id] for id in step.after))
+        yield replace(step, id=ids[step.id], ref=refs.get(step.key, step.ref), after=after)
 
 
 def _delete(ref: str, kind: str, name: str) -> Step:
     about = f"Delete the {KINDS[kind].title.lower()} {name}"
-    return Step(f"delete:{ref}", "delete", kind, ref, about, PAGE_OF[kind], after=("read",))
+    return Step(f"delete:{ref}", "delete", kind, about, ref, after=("read",))
 
 
 def _changes(draft: Draft) -> Iterator[Step]:
@@ -131,8 +117,8 @@ def _changes(draft: Draft) -> Iterator[Step]:
         if body:
             mark = _digest(body.get("name"), filled.fingerprint("auth") if filled else "")
             about = ", ".join(phrases)
-            yield Step(f"change:{part.ref}", "change", part.kind, part.ref, about, PAGE_OF[part.kind], body,
-                       ("read",), mark)  # fmt: skip
+            yield Step(f"change:{part.ref}", "update", part.kind, about, part.ref, changes=changes_of(body),
+                       after=("read",), mark=mark)  # fmt: skip
 
 
 def _creates(draft: Draft) -> Iterator[Step]:
@@ -146,17 +132,18 @@ def _creates(draft: Draft) -> Iterator[Step]:
         body, chain = _create_body(added, parts_by_ref)
         created = draft.is_done(f"create:{part.ref}")
         mark = _digest(added.filled.fingerprint(part.kind))
-        step = Step(f"create:{part.ref}", "create", part.kind, part.ref, _create_text(part), PAGE_OF[part.kind], body,
-                    ("read", *_dependencies(body, parts_by_ref, part)), mark)  # fmt: skip
+        after = ("read", *_dependencies(body, parts_by_ref, part))
+        step = Step(f"create:{part.ref}", "create", part.kind, _create_text(part), part.ref, part.parent, body,
+                    after=after, mark=mark)  # fmt: skip
         yield step
         if created and draft.step(step.id).mark != step.mark:
-            yield Step(f"change:{part.ref}", "change", part.kind, part.ref, f"Change {part.name}", PAGE_OF[part.kind],
-                       _changeable(part, body), (step.id,), mark)  # fmt: skip
+            yield Step(f"change:{part.ref}", "update", part.kind, f"Change {part.name}", part.ref,
+                       changes=changes_of(_changeable(part, body)), after=(step.id,), mark=mark)  # fmt: skip
         if chain:
             after = ("read", step.id, *_chain_dependencies(chain, parts_by_ref))
             chained.append(
-                Step(f"chain:{part.ref}", "change", "tool", part.ref, f"Chain {part.name}", "tools",
-                     {"nextToolIds": chain}, after, _digest(chain))
+                Step(f"chain:{part.ref}", "update", "tool", f"Chain {part.name}", part.ref,
+                     changes=changes_of({"nextToolIds": chain}), after=after, mark=_digest(chain))
             )  # fmt: skip
     yield from chained
 
@@ -211,12 +198,3 @@ def _digest(*values: Any) -> str:
 def _changeable(part: Part, body: Object) -> Object:
     kind = KINDS[part.kind]
     return {name: value for name, value in body.items() if name not in kind.fixed}
-
-
-def resolve_refs(step: Step, ids: Mapping[str, str]) -> Object:
-    """Return the step's body with ids instead of refs. Raises `KeyError` for a ref without an id."""
-    missing = refs_in(step.body) - ids.keys()
-    if missing:
-        raise KeyError(min(missing))
-    body: Object = replace_strings(step.body, ids)
-    return body

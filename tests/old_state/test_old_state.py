@@ -40,7 +40,7 @@ from drio_tui.ui.playground.playground_screen import PlaygroundScreen
 from drio_tui.ui.wizard.wizard_screen import WizardScreen
 from drio_tui.wizard import draft_store
 from drio_tui.wizard.draft_store import DraftSession
-from drio_tui.wizard.executor import Executor
+from drio_tui.wizard.executor import DraftExecutor
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
 from drio_tui.workspace.model.schema_history import SchemaHistory
 from drio_tui.workspace.run.run_history import RunHistory
@@ -192,7 +192,7 @@ async def test_wizard_draft_is_resumed(world: World) -> None:
     assert (draft.page, draft.dropped, draft.basics["companyUrl"]) == (
         "tools", ["draft:tool:show-contact"], "https://acme.example",
     )  # fmt: skip
-    executor = Executor(world.saver(), draft, draft_session.save, pause=0)
+    executor = DraftExecutor(world.saver(), draft, draft_session.save, pause=0)
     await executor.run()
     assert (executor.failed, executor.done) == ([], True)
     tools = await world.names(TOOL, draft.app)
@@ -206,7 +206,7 @@ async def test_interrupted_app_creation_is_finished_without_duplicates(world: Wo
     draft_session = DraftSession.resume(day.id, world.server)
     assert draft_session.draft.app
     assert await world.names(TOOL, draft_session.draft.app) & Counter(("First", "Second")) == Counter(["First"])
-    executor = Executor(world.saver(), draft_session.draft, draft_session.save, pause=0)
+    executor = DraftExecutor(world.saver(), draft_session.draft, draft_session.save, pause=0)
     await executor.run()
     assert (executor.failed, executor.done) == ([], True)
     tools = await world.names(TOOL, draft_session.draft.app)

@@ -13,9 +13,10 @@ import pytest
 from drio_tui.kinds import AUTH, INTEGRATION, OPERATION, TOOL
 from drio_tui.openapi_import.document import Document, open_document
 from drio_tui.openapi_import.existing import ExistingResources, existing_resources
-from drio_tui.openapi_import.import_batch import import_batch
+from drio_tui.openapi_import.import_steps import import_steps
 from drio_tui.openapi_import.planning import ExistingIntegration, NewConnection, Plan
 from drio_tui.openapi_import.security import connection_body, existing_connection_id
+from drio_tui.plan.executor import Executor
 from drio_tui.plan.undo import undo_last
 from drio_tui.workspace.lint.import_source import MEMBER, wanted_sign_in
 from drio_tui.workspace.model.loader import read_app
@@ -43,7 +44,7 @@ async def plan_now(editor: Editor, app: str, document: Document, *chosen: str, *
 
 async def run(editor: Editor, app: str, document: Document, *chosen: str, **options: Any) -> Plan:
     plan = await plan_now(editor, app, document, *chosen, **options)
-    await import_batch(editor.saver, app, plan).run()
+    await Executor(editor.saver, app, import_steps(plan)).run()
     return plan
 
 

@@ -54,8 +54,15 @@ class _Killing(httpx.AsyncBaseTransport):
         await self.inner.aclose()
 
 
+def _finished_marker() -> Path:
+    """Return the file that exists when the plan is done: a process started then must not begin another one."""
+    return Path(os.environ["HOME"]) / "finished"
+
+
 async def carry_out(base_url: str, token: str, app: str, at: int, when: str) -> bool:
     """Carry out the interrupted plan if there is one, else a new one; return whether it is done."""
+    if _finished_marker().exists():
+        return True
     transport = Transport(f"{base_url}/api/v1", auth=Token(token), http=_Killing(at, when))
     client = DrioClient(transport)
     saver = Saver(client, lambda app_id: Journal("me", base_url, app_id))
@@ -67,6 +74,8 @@ async def carry_out(base_url: str, token: str, app: str, at: int, when: str) -> 
         session = PlanSession.begin(PlanRecord("me", base_url, app, "Create everything", steps))
     executor = session.executor(saver)
     await executor.run()
+    if executor.done:
+        _finished_marker().touch()
     session.close(forget=executor.done)
     await client.aclose()
     for result in executor.failed:

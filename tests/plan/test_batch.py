@@ -1,5 +1,3 @@
-"""Delete plans, copies, enabling and batches, against the sandbox."""
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -8,9 +6,10 @@ import pytest
 
 from drio_tui.api.errors import UsageError
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET
-from drio_tui.plan.bulk import Choice, Result, can_be_switched, enable_all
+from drio_tui.plan.bulk import can_be_switched, enable_all
 from drio_tui.plan.deletion import find_dependents, plan_delete, rule_of
 from drio_tui.plan.duplicate import copy_name, duplicate, id_of_created, required_changes, why_not_copied
+from drio_tui.plan.executor import Choice, Executor, Result
 from drio_tui.plan.undo import undo_last
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
@@ -69,9 +68,9 @@ async def test_every_resource_can_be_deleted_and_restored_by_one_undo(world: Wor
     snapshot, links = await loaded(world)
     before = len(await existing_ids(world))
     plan = plan_delete(snapshot, links, [key], cascade=cascade)
-    batch = plan.batch(world.editor.saver, world.app)
+    batch = Executor(world.editor.saver, world.app, plan.steps)
     await batch.run()
-    assert batch.done, [(result.task.label, result.problem) for result in batch.failed]
+    assert batch.done, [(result.step.about, result.problem) for result in batch.failed]
     assert not {step.key[1] for step in plan.deleted} & await existing_ids(world)
     assert len(await existing_ids(world)) == before - len(plan.deleted)
     if not cascade:
@@ -106,7 +105,7 @@ async def test_detach_keeps_concurrent_changes_of_the_dependent(world: World) ->
     widget = await world.editor.raw(WIDGET, world.app, world.ids["widget"])
     await world.editor.client.set_actions(world.app, widget["id"], [*widget["actions"], link])
     await world.editor.client.set_chain(world.app, world.ids["tool a"], [world.ids["tool c"], world.ids["tool b"]])
-    batch = plan.batch(world.editor.saver, world.app)
+    batch = Executor(world.editor.saver, world.app, plan.steps)
     await batch.run()
     assert batch.done
     assert (await world.editor.raw(TOOL, world.app, world.ids["tool a"]))["nextToolIds"] == [world.ids["tool c"]]
@@ -116,7 +115,8 @@ async def test_detach_keeps_concurrent_changes_of_the_dependent(world: World) ->
 
 async def test_resource_changed_since_the_plan_was_shown_is_not_deleted(world: World) -> None:
     snapshot, links = await loaded(world)
-    batch = plan_delete(snapshot, links, [("tool", world.ids["tool b"])]).batch(world.editor.saver, world.app)
+    plan = plan_delete(snapshot, links, [("tool", world.ids["tool b"])])
+    batch = Executor(world.editor.saver, world.app, plan.steps)
     await world.editor.client.update(TOOL, world.ids["tool b"], {"description": "precious"}, app=world.app)
     await batch.run()
     (failed,) = batch.failed
@@ -157,7 +157,7 @@ async def test_only_the_failed_task_of_a_batch_is_retried(world: World) -> None:
         await world.editor.client.create(TOOL, {"name": f"many {number}"}, app=world.app)
     snapshot, _ = await loaded(world)
     resources = [resource for resource in snapshot.resources("tool") if resource.name.startswith("many")]
-    batch = enable_all(world.editor.saver, world.app, resources, False)
+    batch = Executor(world.editor.saver, world.app, enable_all(resources, False), parallel=1)
     results: list[Result] = []
 
     def lose_next_request(result: Result) -> None:
@@ -166,7 +166,7 @@ async def test_only_the_failed_task_of_a_batch_is_retried(world: World) -> None:
             world.editor.network.lose = {"PATCH": "request"}
 
     await batch.run(on_result=lose_next_request)
-    assert [result.task.label for result in batch.failed] == [f"Disable {resources[6].name}"]
+    assert [result.step.about for result in batch.failed] == [f"Disable {resources[6].name}"]
     assert batch.failed[0].problem
     assert len(results) == 20
     sent = len(world.editor.sent)
@@ -186,7 +186,7 @@ async def test_only_the_failed_task_of_a_batch_is_retried(world: World) -> None:
 async def test_batch_stopped_after_a_failure_leaves_the_rest_untried(world: World) -> None:
     snapshot, _ = await loaded(world)
     resources = [resource for resource in snapshot.resources("tool") if resource.name.startswith("tool ")]
-    batch = enable_all(world.editor.saver, world.app, resources, False)
+    batch = Executor(world.editor.saver, world.app, enable_all(resources, False), parallel=1)
     world.editor.network.lose = {"PATCH": "request"}
 
     async def stop(result: Result) -> Choice:
@@ -200,9 +200,8 @@ async def test_batch_stopped_after_a_failure_leaves_the_rest_untried(world: Worl
 
 async def test_task_is_skipped_if_a_task_it_depends_on_failed(world: World) -> None:
     snapshot, links = await loaded(world)
-    batch = plan_delete(snapshot, links, [("auth", world.ids["auth"])], cascade=True).batch(
-        world.editor.saver, world.app
-    )
+    plan = plan_delete(snapshot, links, [("auth", world.ids["auth"])], cascade=True)
+    batch = Executor(world.editor.saver, world.app, plan.steps)
     world.editor.network.lose = {"DELETE": "request"}
     await batch.run()
     assert [result.problem.partition(":")[0] for result in batch.failed[1:]] == ["It needs this first"] * 4
@@ -283,7 +282,8 @@ async def test_delete_fails_if_another_user_added_a_reference_meanwhile(
     world: World, sandbox: InProcessSandbox
 ) -> None:
     snapshot, links = await loaded(world)
-    batch = plan_delete(snapshot, links, [("tool", world.ids["tool c"])]).batch(world.editor.saver, world.app)
+    plan = plan_delete(snapshot, links, [("tool", world.ids["tool c"])])
+    batch = Executor(world.editor.saver, world.app, plan.steps)
     other_editor = Editor(sandbox, "other")
     await other_editor.client.set_chain(world.app, world.ids["tool a"], [world.ids["tool c"]])
     await batch.run()

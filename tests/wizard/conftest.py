@@ -8,7 +8,7 @@ from drio_tui.api.http import httpx
 from drio_tui.kinds import APP
 from drio_tui.wizard.draft import Draft, FormValue
 from drio_tui.wizard.draft_store import DraftSession
-from drio_tui.wizard.executor import Executor
+from drio_tui.wizard.executor import DraftExecutor
 from tests.workspace.saving_world import Editor
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Creation:
         base_url = sandbox.base_url
         self.session = DraftSession.resume(draft) if draft else DraftSession.begin("me", base_url)
         self.draft: Draft = self.session.draft
-        self.executor = Executor(self.editor.saver, self.draft, self.session.save, pause=0)
+        self.executor = DraftExecutor(self.editor.saver, self.draft, self.session.save, pause=0)
 
     async def choose(self, template: str, **basics: str) -> None:
         self.draft.choose((await self.editor.client.template(template)).raw)

@@ -12,6 +12,7 @@ from drio_tui.api.errors import Forbidden, UsageError
 from drio_tui.kinds import AUTH, KINDS
 from drio_tui.plan.bulk import can_be_switched, enable_all
 from drio_tui.plan.duplicate import CopyResult, copy_body, duplicate, why_not_copied
+from drio_tui.plan.executor import Executor
 from drio_tui.plan.undo import UndoStep, undo_last
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
@@ -353,12 +354,17 @@ class AppActions:
         on = not all(resource.get("isEnabled") is not False for resource in resources)
         word = "Enable" if on else "Disable"
         app = self._screen.app_id
-        steps = [f"{word} {resource.name}" for resource in resources]
+        steps = enable_all(resources, on)
         title = (
             f"{word} {resources[0].name}?" if len(resources) == 1 else f"{word} {count_of(len(resources), 'resource')}?"
         )
         screen = BatchDialog(
-            title, "", steps, lambda saver: enable_all(saver, app, resources, on), agree=word, danger=False
+            title,
+            "",
+            [step.about for step in steps],
+            lambda saver: Executor(saver, app, steps),
+            agree=word,
+            danger=False,
         )
         self._confirm_batch(screen, "switch_resources")
 

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Static
 
-from drio_tui.plan.bulk import Batch, Choice, Result
+from drio_tui.plan.executor import Choice, Executor, Result
 from drio_tui.text import one_line
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -71,7 +71,7 @@ class BatchDialog(Requests, Dialog[bool]):
         title: str,
         body: str,
         steps: Sequence[str],
-        make: Callable[[Saver], Batch],
+        make: Callable[[Saver], Executor],
         *,
         agree: str,
         name: str | None = None,
@@ -80,7 +80,7 @@ class BatchDialog(Requests, Dialog[bool]):
         super().__init__()
         self._title, self._body, self._steps, self._make_batch = title, body, list(steps), make
         self._agree, self._confirm_name, self._danger = agree, name, danger
-        self.work: Batch | None = None
+        self.work: Executor | None = None
         self._batch_running = False
         self._pending_answer: asyncio.Future[Choice] | None = None
 
@@ -179,7 +179,7 @@ class BatchDialog(Requests, Dialog[bool]):
             work = self.work
 
             async def ask(result: Result) -> Choice:
-                left = work.after(result)
+                left = work.left
                 if not left:
                     return "continue"
                 answer: asyncio.Future[Choice] = asyncio.get_running_loop().create_future()
@@ -199,7 +199,7 @@ class BatchDialog(Requests, Dialog[bool]):
         others = "the other one" if message.left == 1 else f"the other {message.left}"
         result = message.result
         self._show_question(
-            f"{one_line(result.task.label, 60)} failed: {one_line(result.problem, 120)} – Go on with {others}?"
+            f"{one_line(result.step.about, 60)} failed: {one_line(result.problem, 120)} – Go on with {others}?"
         )
         self.query_one("#stop").focus()
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from drio_tui.kinds import KINDS
 from drio_tui.plan.deletion import find_dependents, plan_delete
+from drio_tui.plan.executor import Executor
 from drio_tui.text import count_of
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.workspace.model.references import Links
@@ -48,7 +49,7 @@ def delete_dialog(snapshot: Snapshot, keys: Sequence[ResourceKey], *, cascade: b
     name = single.name if single else f"delete {len(resources)}"
     return BatchDialog(
         title, "\n".join(lines), [step.about for step in plan.steps],
-        lambda saver: plan.batch(saver, snapshot.app_id), agree="Delete", name=name,
+        lambda saver: Executor(saver, snapshot.app_id, plan.steps), agree="Delete", name=name,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from textual.widgets import Button, Static
 
 from drio_tui.openapi_import.errors import DocumentProblem
 from drio_tui.openapi_import.planning import Plan
-from drio_tui.plan.bulk import Batch
+from drio_tui.plan.executor import Executor
 from drio_tui.text import count_of
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.widgets.sanitize import sanitize
@@ -25,7 +25,7 @@ class ImportDialog(BatchDialog):
     `problems` are those of the document and of the plan; only those of resources in the plan should be given.
     """
 
-    def __init__(self, plan: Plan, problems: Iterable[DocumentProblem], create: Callable[[Saver], Batch]) -> None:
+    def __init__(self, plan: Plan, problems: Iterable[DocumentProblem], create: Callable[[Saver], Executor]) -> None:
         lines = problem_lines(problems, "▲ ")
         if plan.skipped:
             sources = ", ".join(skipped.source for skipped in plan.skipped[:3])
@@ -54,7 +54,7 @@ class ImportDialog(BatchDialog):
         """Show the complete error messages, which do not fit into the lines of the list."""
         failed = self.work.failed if self.work is not None else []
         if failed:
-            lines = [f"✗ {result.task.label}: {result.problem}" for result in failed[:_MAX_PROBLEMS]]
+            lines = [f"✗ {result.step.about}: {result.problem}" for result in failed[:_MAX_PROBLEMS]]
             self.query_one("#body", Static).update(sanitize("\n".join(lines), multiline=True))
 
 

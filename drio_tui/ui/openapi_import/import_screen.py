@@ -19,11 +19,11 @@ from drio_tui.api.errors import DrioError
 from drio_tui.openapi_import.document import Document, open_document
 from drio_tui.openapi_import.errors import DocumentProblem, ImportFailed
 from drio_tui.openapi_import.existing import existing_resources
-from drio_tui.openapi_import.import_batch import import_batch
+from drio_tui.openapi_import.import_steps import import_steps
 from drio_tui.openapi_import.model import OperationDetail, Scheme
 from drio_tui.openapi_import.planning import ExistingIntegration, Plan
 from drio_tui.openapi_import.security import connection_body, secret_of
-from drio_tui.plan.bulk import Batch
+from drio_tui.plan.executor import Executor
 from drio_tui.text import count_of
 from drio_tui.tool_calls.token_count import kilobytes
 from drio_tui.ui.base import keymap
@@ -125,7 +125,7 @@ class ImportScreen(DrioScreen[bool]):
         self._checking = False
         self._plan: Plan | None = None
         self._plan_options: ImportOptions | None = None
-        self._batch: Batch | None = None
+        self._batch: Executor | None = None
         self._any_created = False
 
     def compose_body(self) -> ComposeResult:
@@ -419,8 +419,8 @@ class ImportScreen(DrioScreen[bool]):
         screen.work = self._batch
         self.app.push_screen(screen, self._dialog_closed)
 
-    def _create_batch(self, saver: Saver, plan: Plan) -> Batch:
-        self._batch = import_batch(saver, self._app_id, plan)
+    def _create_batch(self, saver: Saver, plan: Plan) -> Executor:
+        self._batch = Executor(saver, self._app_id, import_steps(plan))
         return self._batch
 
     def _dialog_closed(self, started: bool | None) -> None:

@@ -12,12 +12,13 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Static
 
+from drio_tui.plan.steps import Step
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.wizard.page import Page
-from drio_tui.wizard.plan import Step
+from drio_tui.wizard.plan import page_of
 
 _MARKS = {
     "todo": ("·", "$foreground-muted"),
@@ -167,7 +168,7 @@ class CreatePage(Page):
         match action:
             case "retry" if self.wizard.finished:
                 return "Everything is done."
-            case "skip" if step is None or step.verb in ("app", "read") or state == "done":
+            case "skip" if step is None or step.id in ("app", "read") or state == "done":
                 return "This step cannot be skipped."
             case "edit_step" if step is None or step.verb == "read":
                 return "There is nothing to edit about this step."
@@ -189,7 +190,7 @@ class CreatePage(Page):
 
     def action_edit_step(self) -> None:
         if self.chosen is not None:
-            self.wizard.go_to(self.chosen.page, self.chosen.ref)
+            self.wizard.go_to(page_of(self.chosen), self.chosen.ref)
 
     def action_deploy(self) -> None:
         self.wizard.deploy()

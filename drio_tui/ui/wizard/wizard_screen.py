@@ -17,6 +17,7 @@ from textual.widgets import Button, Static
 
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import APP, AUTH
+from drio_tui.plan.steps import Step
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import get_saver
@@ -30,8 +31,8 @@ from drio_tui.ui.wizard.resource_screens import ConfigScreen, WizardResourceScre
 from drio_tui.ui.wizard.step_strip import StepStrip
 from drio_tui.wizard.draft import Draft
 from drio_tui.wizard.draft_store import DraftSession
-from drio_tui.wizard.executor import Executor
-from drio_tui.wizard.plan import Step, plan
+from drio_tui.wizard.executor import DraftExecutor
+from drio_tui.wizard.plan import plan
 from drio_tui.wizard.validation import PAGES, diagnostics, errors
 from drio_tui.workspace.model.snapshot import Resource, Snapshot, resources_of
 
@@ -96,7 +97,7 @@ class WizardScreen(DrioScreen[None]):
         self.draft_session = draft_session
         self.taken: dict[str, str] | None = None
         self.providers: tuple[Resource, ...] = ()
-        self.executor: Executor | None = None
+        self.executor: DraftExecutor | None = None
         self.stopping = False
         self._edited = not fresh
         self._page: Page | None = None
@@ -424,7 +425,7 @@ class WizardScreen(DrioScreen[None]):
         async def work(client: DrioClient) -> WizardScreen.RunFinished:
             if self.executor is None:
                 on_change = lambda: self.post_message(self.Progress())  # noqa: E731 - short enough
-                self.executor = Executor(
+                self.executor = DraftExecutor(
                     get_saver(self.connection, client), self.draft, self.draft_session.save, on_change
                 )
             self.executor.replan()

@@ -11,7 +11,8 @@ import pytest
 from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Transport
 from drio_tui.openapi_import.document import open_document
-from drio_tui.openapi_import.import_batch import import_batch
+from drio_tui.openapi_import.import_steps import import_steps
+from drio_tui.plan.executor import Executor
 from drio_tui.workspace.saving.saver import Saver
 from tests.openapi_import.documents import PETS
 from tests.openapi_import.oracle import expected_request, most_complex_first, operation_count
@@ -43,7 +44,7 @@ async def import_and_call(lax: ServedSandbox, upstream: Upstream, path: Path, do
             pairs = pairs[:most]
             ids = [f"{method.upper()} {route}" for route, method in pairs]
             plan = await source.plan(ids, base_url=f"{upstream.base_url}/base")
-        work = import_batch(Saver(client), app, plan)
+        work = Executor(Saver(client), app, import_steps(plan))
         await work.run()
         assert work.done, work.failed
     finally:

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button
 
 from drio_tui.kinds import TOOL
-from drio_tui.plan.bulk import Batch
+from drio_tui.plan.executor import Executor
 from drio_tui.schema.fields import MISSING
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
@@ -27,7 +27,9 @@ CHANGE = FieldChange(("name",), "Old", "New")
 
 
 def _batch(*, danger: bool, name: str | None = None) -> BatchDialog:
-    return BatchDialog("Do it?", "", ["one", "two"], lambda saver: Batch([]), agree="Do it", danger=danger, name=name)
+    return BatchDialog(
+        "Do it?", "", ["one", "two"], lambda saver: Executor(saver, "", []), agree="Do it", danger=danger, name=name
+    )
 
 
 DIALOGS: dict[str, tuple[Callable[[], Dialog[Any]], str]] = {

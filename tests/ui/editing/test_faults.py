@@ -10,7 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
-from drio_tui.plan.bulk import Batch
+from drio_tui.plan import executor
+from drio_tui.plan.executor import Executor
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
@@ -321,6 +322,7 @@ async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfi
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """F34 F38: each step has a result, and only unfinished steps are retried, however often the button is pressed."""
+    monkeypatch.setattr(executor, "PARALLEL", 1)
     config = small_config()
     tools = [{"id": f"tool_{n:02}", "name": f"Tool {n:02}", "isEnabled": True, "order": n} for n in range(20)]
     config["tools"], config["widgets"] = tools, []
@@ -421,7 +423,7 @@ async def test_hostile_text_in_the_editing_dialogs_is_inert(monkeypatch: pytest.
         ReviewDialog(hostile, TOOL, [FieldChange(path, hostile, [hostile])], [FieldChange(path, 1, 2)],
                      [OverwrittenList(path, (hostile,), (hostile,))]),
         ConflictDialog(hostile, [FieldConflict(path, hostile, [hostile], {hostile: hostile}, hostile, hostile)]),
-        BatchDialog(hostile, hostile, [hostile], lambda saver: Batch([]), agree="Yes", name=hostile),
+        BatchDialog(hostile, hostile, [hostile], lambda saver: Executor(saver, "", []), agree="Yes", name=hostile),
         RecoveryDialog([edit]),
         SelectDialog(hostile, [Choice(1, hostile, hostile)]),
         ConfirmDialog(hostile, hostile, name=hostile),

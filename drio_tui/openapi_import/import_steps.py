@@ -1,0 +1,25 @@
+"""The steps that carry out an import plan."""
+
+from __future__ import annotations
+
+from drio_tui.openapi_import.planning import Plan
+from drio_tui.plan.steps import Step, changes_of, in_order
+
+
+def import_steps(plan: Plan) -> tuple[Step, ...]:
+    """Return one step for each resource of the plan, in its order; each needs those of the resources it refers to."""
+    refs = {resource.local: f"import/{resource.local}" for resource in plan.resources}
+    steps: list[Step] = []
+    for resource in plan.resources:
+        body, parent = resource.resolved(refs)
+        after = tuple(refs[name] for name in resource.needs if name in refs)
+        id = refs[resource.local]
+        about = f"{resource.about[:1].lower()}{resource.about[1:]}"
+        if resource.changes:
+            changes = changes_of(body)
+            steps.append(
+                Step(id, "update", resource.kind, f"Change {about}", resource.changes, changes=changes, after=after)
+            )
+        else:
+            steps.append(Step(id, "create", resource.kind, f"Create {about}", id, parent, body, after=after))
+    return tuple(steps if plan.first_order is None else in_order(steps, plan.first_order))
