@@ -126,32 +126,40 @@ def deploy(
     async def work() -> None:
         async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             app_id = await find_app(session.client, app)
-            snapshot = await _read_app(session, app_id)
-            unchanged = _unchanged_deploy(session, snapshot) if if_changed else None
-            if unchanged is not None:
-                _print_unchanged(app_id, unchanged, as_json=as_json)
-                return
-            report = await _run_preflight(session, snapshot)
-            if report.diagnostics and not as_json:
-                _print_preflight(report, err=True)
-            if report.errors and not force:
-                raise NotReady(report)
-            result = await _deploy(session, app_id)
-            model_view = {} if no_verify or not result.endpoint else await _read_model_view(result)
-        if as_json:
-            echo_json(
-                {
-                    "app": app_id,
-                    "deployed": True,
-                    **result.as_dict(),
-                    "preflight": report.as_dict(),
-                    "seen": model_view or None,
-                }
+            result = await deploy_app(
+                session, app_id, force=force, if_changed=if_changed, verify=not no_verify, quiet=as_json
             )
-        else:
-            _print_deploy(result, model_view)
+        if as_json:
+            echo_json(result)
 
     run(work())
+
+
+async def deploy_app(
+    session: Session, app_id: str, *, force: bool = False, if_changed: bool = False, verify: bool = True, quiet: bool
+) -> dict[str, Any]:
+    """Deploy an app after a preflight, and print what happens unless `quiet`; return the JSON of it.
+
+    Raises `NotReady` if the preflight finds errors (unless `force`), and the `DrioError` that refused the deploy.
+    """
+    snapshot = await _read_app(session, app_id)
+    last = _unchanged_deploy(session, snapshot) if if_changed else None
+    if last is not None:
+        if not quiet:
+            _print_unchanged(last)
+        unchanged = {"version": last.version, "endpoint": last.endpoint or None, "revision": last.revision}
+        return {"app": app_id, "deployed": False, **unchanged, "changes": []}
+    report = await _run_preflight(session, snapshot)
+    if report.diagnostics and not quiet:
+        _print_preflight(report, err=True)
+    if report.errors and not force:
+        raise NotReady(report)
+    result = await _deploy(session, app_id)
+    model_view = await _read_model_view(result) if verify and result.endpoint else {}
+    if not quiet:
+        _print_deploy(result, model_view)
+    preflight = report.as_dict()
+    return {"app": app_id, "deployed": True, **result.as_dict(), "preflight": preflight, "seen": model_view or None}
 
 
 def _unchanged_deploy(session: Session, snapshot: Snapshot) -> Record | None:
@@ -171,11 +179,7 @@ def _unchanged_deploy(session: Session, snapshot: Snapshot) -> Record | None:
     return last if is_whole and not changes_since(last, resources_of(snapshot)) else None
 
 
-def _print_unchanged(app_id: str, last: Record, *, as_json: bool) -> None:
-    if as_json:
-        deploy = {"version": last.version, "endpoint": last.endpoint or None, "revision": last.revision}
-        echo_json({"app": app_id, "deployed": False, **deploy, "changes": []})
-        return
+def _print_unchanged(last: Record) -> None:
     echo(one_line(last.endpoint) or "(the endpoint is not known)")
     info(f"Nothing changed since version {format_value(last.version)}; not deployed.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from drio_tui.manifest.form import DocumentForm, to_document
 from drio_tui.manifest.layout import WAS, entry_at, place
 from drio_tui.manifest.lock import Base
 from drio_tui.manifest.new_base import base_after
+from drio_tui.manifest.secret import with_values
 from drio_tui.manifest.steps import needed_secrets, plan_steps
 from drio_tui.plan.executor import PARALLEL, Executor, Result
 from drio_tui.plan.state import PlanState
@@ -53,6 +54,18 @@ class DocumentPlan:
     @property
     def changes(self) -> tuple[Change, ...]:
         return self.comparison.changes
+
+    def with_secrets(self, secrets: Mapping[str, str]) -> DocumentPlan:
+        """Return the plan with the values of secrets by name."""
+        changes = tuple(
+            replace(
+                change, entry=with_values(change.entry, secrets),
+                fields=tuple(replace(item, after=with_values(item.after, secrets)) for item in change.fields),
+            )
+            for change in self.changes
+        )  # fmt: skip
+        comparison = replace(self.comparison, changes=changes)
+        return replace(self, desired=with_values(self.desired, secrets), comparison=comparison)
 
     def require_applicable(self) -> None:
         """Raise `NotApplicable` if there are problems or conflicts."""
@@ -97,13 +110,18 @@ async def read_snapshot(client: DrioClient, app: str) -> Snapshot:
 
 
 async def plan_document(
-    client: DrioClient, desired: Object, *, base: Base | None = None, options: Options | None = None, app: str = ""
+    client: DrioClient,
+    desired: Object,
+    *,
+    base: Base | None = None,
+    options: Options | None = None,
+    app: str | None = None,
 ) -> DocumentPlan:
-    """Read the app of a document and return the plan; `app` is its id, if it is known.
+    """Read the app of a document and return the plan; `app` is its id, empty if there is none, None if not known.
 
     Raises `IncompleteRead` and other `DrioError`s.
     """
-    app = app or await find_app_id(client, desired)
+    app = await find_app_id(client, desired) if app is None else app
     if app:
         snapshot = await read_snapshot(client, app)
         form = to_document(snapshot)

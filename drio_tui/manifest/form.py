@@ -16,7 +16,6 @@ from drio_tui.kinds import KINDS
 from drio_tui.manifest.layout import (
     BINDING_TYPE,
     OPERATIONS,
-    PLACEHOLDERS,
     PROPERTIES,
     SECTIONS,
     WAS,
@@ -196,10 +195,6 @@ class _Export:
         for name in sorted(raw.keys() - PROPERTIES[kind].keys()):
             if self._is_portable(kind, key, name, raw[name]):
                 entry[name] = raw[name]
-        for name in [*entry]:
-            if _has_placeholder(entry[name]):
-                self._omit(kind, key, (name,), "a name in it means something else in a document: $env, $secret, $file")
-                del entry[name]
         return normalized(kind, entry)
 
     def _from_api(self, kind: str, api_name: str, raw: Object, resource: Resource) -> Any:
@@ -241,7 +236,7 @@ class _Export:
         """Return whether an unknown property can be in a document; report what is left out for another reason."""
         if name in KINDS[kind].fixed or (kind, name) in _WRITTEN_ELSEWHERE or _is_set_by_server(name, value):
             return False
-        if name in {*PROPERTIES[kind].values(), WAS, OPERATIONS, *PLACEHOLDERS}:
+        if name in {*PROPERTIES[kind].values(), WAS, OPERATIONS}:
             self._omit(kind, key, (name,), "the name means something else in a document")
             return False
         ids = [value] if isinstance(value, str) else _list(value)
@@ -351,12 +346,6 @@ def mask_paths(value: Object, path: Path) -> Iterator[Path]:
             yield from mask_paths(item, (*path, name))
         elif any(_MASK.fullmatch(text) for text in [*_list(item), item] if isinstance(text, str)):
             yield (*path, name)
-
-
-def _has_placeholder(value: Any) -> bool:
-    if isinstance(value, dict):
-        return bool(PLACEHOLDERS & value.keys()) or any(map(_has_placeholder, value.values()))
-    return isinstance(value, list) and any(map(_has_placeholder, value))
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -59,9 +59,6 @@ WHOLE = frozenset({"inputSchema", "outputSchema"})
 CREATE_ONLY = frozenset({"template", "provider"})
 """Properties that are only sent when the resource is created."""
 
-PLACEHOLDERS = frozenset({"$env", "$secret", "$file"})
-"""An object with one of these names stands for a value."""
-
 BINDING_TYPE = "integration_operation"
 
 

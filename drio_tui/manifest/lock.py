@@ -26,7 +26,7 @@ from typing import Any
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
 from drio_tui.manifest.layout import ResourceName, entry_at, place
-from drio_tui.storage.files import os_error_text
+from drio_tui.storage.files import os_error_text, write_public
 from drio_tui.workspace.saving.merge import Object
 
 FILE_NAME = "drio.lock.json"
@@ -72,7 +72,7 @@ def read_base(folder: Path, target: str) -> Base | None:
     if value is None:
         return None
     try:
-        ids = {_name(text): str(id) for text, id in value["ids"].items()}
+        ids = {name_of(text): str(id) for text, id in value["ids"].items()}
         secrets = {str(where): str(hashed) for where, hashed in value.get("secrets", {}).items()}
         applied = value["applied"]
         if not isinstance(applied, dict):
@@ -96,10 +96,8 @@ def write_base(folder: Path, target: str, base: Base) -> None:
     }
     content["targets"] = dict(sorted(content["targets"].items()))
     text = json_codec.dumps(content, indent=2) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_public(path, text.encode("ascii"))
     except OSError as error:
         raise InvalidLock(f"{path}: {os_error_text(error)}") from error
 
@@ -144,7 +142,7 @@ def _read(path: Path) -> Object:
 _KINDS = {"auth": "auth", "integrations": "integration", "tools": "tool", "widgets": "widget"}
 
 
-def _name(text: str) -> ResourceName:
+def name_of(text: str) -> ResourceName:
     """Return the kind and key of a place. Raises `ValueError`."""
     section, _, key = text.partition("/")
     if section not in _KINDS or not key:

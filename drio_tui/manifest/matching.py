@@ -108,7 +108,7 @@ class Matching:
         for path, to, key in references(kind, entry):
             mine = self.document_key(to, key)
             if mine != key:
-                result = _with_item(result, path, mine)
+                result = with_item(result, path, mine)
         return result
 
     def applied(self, kind: str, id: str) -> Object | None:
@@ -125,7 +125,7 @@ class Matching:
         for path, to, key in references(kind, entry):
             target = self._key_of_id.get((to, self.base.ids.get((to, key), "")))
             if target is not None:
-                entry = _with_item(entry, path, self.document_key(to, target))
+                entry = with_item(entry, path, self.document_key(to, target))
         return entry
 
     def id_of(self, kind: str, key: str) -> str | None:
@@ -142,11 +142,11 @@ class Matching:
                 yield kind, key, self.translated(kind, self.form.entry(kind, key) or {})
 
 
-def _with_item(value: Any, path: tuple[str, ...], new: Any) -> Any:
+def with_item(value: Any, path: tuple[str, ...], new: Any) -> Any:
     """Return a copy of a JSON value with `new` at the path; list indexes are texts."""
     if not path:
         return new
     name, rest = path[0], path[1:]
     if isinstance(value, list):
-        return [_with_item(item, rest, new) if str(index) == name else item for index, item in enumerate(value)]
-    return {**value, name: _with_item(value[name], rest, new)}
+        return [with_item(item, rest, new) if str(index) == name else item for index, item in enumerate(value)]
+    return {**value, name: with_item(value[name], rest, new)}

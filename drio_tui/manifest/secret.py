@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,15 @@ def secrets_in(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from secrets_in(item, (*path, str(index)))
+
+
+def with_values(value: Any, secrets: Mapping[str, str]) -> Any:
+    """Return a value in which the secrets have the values that `secrets` has for their names."""
+    if isinstance(value, Secret):
+        return Secret(value.name, secrets.get(value.name) or value.value)
+    if isinstance(value, dict):
+        return {name: with_values(item, secrets) for name, item in value.items()}
+    return [with_values(item, secrets) for item in value] if isinstance(value, list) else value
 
 
 def with_placeholders(value: Any) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from drio_tui.api.redact import redact
@@ -63,6 +64,10 @@ class PlanView:
     scope: str = ""
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+
+    def with_notes(self, notes: Iterable[str]) -> PlanView:
+        """Return the plan with more remarks."""
+        return replace(self, notes=(*self.notes, *notes))
 
     @property
     def conflicts(self) -> tuple[ResourceChange, ...]:

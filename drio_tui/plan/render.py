@@ -22,7 +22,7 @@ from typing import Any, Literal
 from drio_tui.api import json_codec
 from drio_tui.plan.changes import PlanView, ResourceChange, redacted
 from drio_tui.schema.fields import MISSING
-from drio_tui.text import visible
+from drio_tui.text import count_of, visible
 from drio_tui.workspace.saving.merge import dotted
 
 Tone = Literal["create", "update", "rename", "delete", "conflict", "plain", "dim", "old", "new", "heading"]
@@ -85,7 +85,7 @@ def _change_lines(change: ResourceChange, values: bool) -> Iterator[PlanLine]:
             continue
         before, after = redacted(field.path, field.before), redacted(field.path, field.after)
         if change.action == "create":
-            yield from _value_lines(f"{name}: ", after, "plain", 1)
+            yield from _value_lines(f"{name}: ", after if inline(after) else _summary(after), "plain", 1)
         else:
             yield from _field_lines(name, before, after)
 
@@ -111,6 +111,14 @@ def _value_lines(label: str, value: Any, tone: Tone, indent: int) -> Iterator[Pl
         yield PlanLine(line, tone, indent + 1)
     if len(lines) > MOST_LINES:
         yield PlanLine(f"… {len(lines) - MOST_LINES:,} more lines", "dim", indent + 1)
+
+
+def _summary(value: Any) -> Any:
+    """Return a text as it is, and the names in a long object, or the length of a long list, in its place."""
+    if isinstance(value, dict):
+        names = [*value][:6]
+        return f"{{ {', '.join(names)}{', …' if len(value) > len(names) else ''} }}"
+    return f"[ {count_of(len(value), 'element')} ]" if isinstance(value, list) else value
 
 
 def inline(value: Any) -> str | None:
@@ -207,4 +215,4 @@ def _escaped(text: str) -> str:
     result = visible(text)
     for character in r"\`*_{}[]<>#|~":
         result = result.replace(character, f"\\{character}")
-    return result.replace("@", "@\u200b") if "@" in result else result
+    return result.replace("@", "@<!-- -->")

@@ -100,7 +100,7 @@ def test_sandbox_path_prints_the_folder_and_the_base_url(drio: Runner, sandbox_p
     ("arguments", "suggestion"),
     [
         (["depoly"], "Did you mean deploy?"),
-        (["APPS"], "Did you mean apps?"),
+        (["APPS"], "Did you mean apps or apply?"),
         (["logn"], "Did you mean login or logout?"),
         (["sandbox", "rest"], "Did you mean reset or restore?"),
         (["apps", "--jsn"], "--json"),

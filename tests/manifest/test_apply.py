@@ -56,7 +56,7 @@ class Author:
         self.editor.exchanges.clear()
         return list(dict.fromkeys(requests))
 
-    async def by_hand(self, kind: Any, slug: str, key: str, **properties: Any) -> None:
+    async def by_hand(self, kind: Any, slug: str, key: str, /, **properties: Any) -> None:
         """Change a resource as someone in drio does."""
         form = await self.form(slug)
         app = next(id for (name, _), id in form.ids.items() if name == "app")

@@ -140,11 +140,11 @@ def test_keys_that_are_missing_invalid_or_not_unique_are_replaced():
 
 def test_names_with_another_meaning_in_a_document_are_left_out():
     config = small_config()
-    config["tools"][0] |= {"next": 1, "was": "x", "limits": {"$env": "HOME"}}
+    config["tools"][0] |= {"next": 1, "was": "x"}
     form = to_document(small_snapshot(config))
-    assert {"was", "limits"}.isdisjoint(form.data["tools"]["search-tickets"])
+    assert "was" not in form.data["tools"]["search-tickets"]
     assert form.data["tools"]["search-tickets"]["next"] == ["summarize"]
-    assert {omission.path for omission in form.not_exported} == {("next",), ("was",), ("limits",)}
+    assert {omission.path for omission in form.not_exported} == {("next",), ("was",)}
 
 
 @pytest.mark.parametrize("kind", ["auth", "tool", "operation", "provider"])

@@ -99,7 +99,7 @@ def test_a_text_cannot_leave_the_block_or_mention_anyone():
     markdown = as_markdown(PlanView((change,), notes=("see @octocat <img> [x](y)",)))
     assert "\n````diff\n" in markdown
     assert markdown.count("\n````") == 2
-    assert "@octocat" not in markdown
+    assert "@<!-- -->octocat" in markdown
     assert "\\<img\\>" in markdown
 
 
@@ -133,3 +133,20 @@ def test_long_values_are_cut_with_a_notice():
     lines = [line.text for line in plan_lines(PlanView((change,)))]
     assert len(lines) < 60
     assert any("more lines" in line for line in lines)
+
+
+def test_a_new_resource_shows_the_names_in_its_long_objects_and_all_of_its_texts():
+    schema = {"type": "object", "properties": {"q": {"type": "string", "description": "x" * 60}}}
+    actions = [{"trigger": "row.select", "type": "callTool", "target": "a"}] * 3
+    values = {"inputSchema": schema, "actions": actions, "description": LONG_TEXT}
+    fields = tuple(FieldChange((name,), MISSING, value) for name, value in values.items())
+    assert text(PlanView((ResourceChange("create", "operation", "i/o", fields),))) == (
+        "+ operation i/o\n"
+        "    inputSchema: { type, properties }\n"
+        "    actions: [ 3 elements ]\n"
+        "    description:\n"
+        "        Finds contacts by name.\n"
+        "        Use it first.\n"
+        "        Never twice.\n"
+        "1 to create."
+    )

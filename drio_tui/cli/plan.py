@@ -1,0 +1,454 @@
+"""`plan`, `apply`, `drift`: compare the document of an app with drio, and make the changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from drio_tui.api.errors import DrioError, UsageError
+from drio_tui.cli import streams
+from drio_tui.cli.common import (
+    ask_before,
+    command_hint,
+    connection_options,
+    handle_errors,
+    refuse_read_only,
+    run,
+)
+from drio_tui.cli.find import connection_of, saver_of
+from drio_tui.cli.manifest import document_argument
+from drio_tui.cli.output import echo, echo_json, info, prompt_secret, style, warn
+from drio_tui.cli.render import ascii_only
+from drio_tui.cli.review import NotAllDone, print_plan
+from drio_tui.session import Session, command_session
+from drio_tui.text import count_of, one_line
+
+if TYPE_CHECKING:
+    from drio_tui.manifest.apply import Applied, DocumentPlan
+    from drio_tui.manifest.compare import Options
+    from drio_tui.manifest.lock import Base
+    from drio_tui.manifest.saved_plan import PlanFile
+    from drio_tui.plan.executor import Result
+    from drio_tui.workspace.saving.merge import Object
+
+CHANGES = 3
+"""The exit code of `drift`, and of `plan --detailed-exitcode`, when something differs."""
+_FAILED = 1
+
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+_prune_option = click.option(
+    "--prune", is_flag=True, help="Delete what the document lacks, in collections that it has."
+)  # fmt: skip
+_secrets_option = click.option(
+    "--secrets", "secrets_file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+    help="A file with NAME=VALUE lines for { $secret: NAME }; else the environment is used.",
+)  # fmt: skip
+_conflict_option = click.option(
+    "--on-conflict", type=click.Choice(["document", "drio"]), default=None,
+    help="Which side counts where drio was changed since the last apply.",
+)  # fmt: skip
+_write_secret_option = click.option(
+    "--write-secret", "write_secrets", metavar="PLACE|all", multiple=True,
+    help="Send a secret that drio has already, such as auth/KEY#apiKey.",
+)  # fmt: skip
+
+
+@click.command(
+    epilog="Exit codes: 0 planned, 1 it could not be applied as it is or the app could not be read, 2 usage, "
+    "3 with --detailed-exitcode: there are changes, 4 sign-in needed."
+)
+@document_argument
+@_prune_option
+@click.option("--out", "-o", metavar="FILE", type=click.Path(path_type=Path), help="Save the plan for `apply FILE`.")
+@click.option("--from", "source", metavar="APP[@PROFILE]", help="Take this app instead of a document.")
+@click.option("--to", "target", metavar="APP[@PROFILE]", help="With --from: the slug of the app to change.")
+@_conflict_option
+@_write_secret_option
+@_secrets_option
+@click.option("--markdown", is_flag=True, help="Print Markdown, for a pull-request comment.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 if there are changes.")
+@connection_options
+@handle_errors
+def plan(
+    path: Path, prune: bool, out: Path | None, source: str | None, target: str | None, on_conflict: str | None,
+    write_secrets: tuple[str, ...], secrets_file: Path | None, markdown: bool, detailed_exitcode: bool, as_json: bool,
+    **connection: Any,
+) -> None:  # fmt: skip
+    """Show what `apply` would change in drio for it to be as the document in DIR says. Changes nothing.
+
+    With --from APP --to APP the plan makes the second app like the first: PROFILE is a profile, `sandbox`, or
+    `sandbox:DIR` for a sandbox with its data in DIR.
+    """
+    from drio_tui.plan.changes import as_dict
+    from drio_tui.plan.render import as_markdown
+
+    if bool(source) != bool(target):
+        raise UsageError("--from and --to belong together")
+    options = _options(prune, on_conflict, write_secrets, exact=source is not None)
+
+    async def work() -> DocumentPlan:
+        if source and target:
+            document, notes = await _read_app_form(source, target, connection)
+            async with _session_of(target, connection) as session:
+                return await finish(session, await _plan(session, document, None, options), notes)
+        document = _read_document(path, secrets_file)
+        async with command_session(**connection_of(connection), notice=info) as session:
+            return await finish(session, await _plan(session, document, path, options), ())
+
+    async def finish(session: Session, result: DocumentPlan, notes: tuple[str, ...]) -> DocumentPlan:
+        view = result.comparison.view(_target_text(session, result))
+        view = view.with_notes(notes)
+        if as_json:
+            echo_json(as_dict(view))
+        elif markdown:
+            echo(as_markdown(view))
+        else:
+            print_plan(view)
+        if out is not None:
+            _save(session, result, path if source is None else None, out)
+        return result
+
+    result = run(work())
+    if result.comparison.problems or result.comparison.conflicts:
+        raise SystemExit(_FAILED)
+    if detailed_exitcode and result.changes:
+        raise SystemExit(CHANGES)
+
+
+@click.command(
+    epilog="Exit codes: 0 applied (or nothing to change), 1 not or not all of it applied, 2 usage, 4 sign-in needed."
+)
+@click.argument("path", metavar="[DIR|FILE|PLAN]", default=".", type=click.Path(path_type=Path))
+@_prune_option
+@_conflict_option
+@_write_secret_option
+@_secrets_option
+@click.option("--deploy", is_flag=True, help="Deploy the app afterwards, if the preflight finds no errors.")
+@click.option("--parallel", metavar="N", type=click.IntRange(1, 32), default=6, show_default=True,
+              help="How many requests are sent at the same time.")  # fmt: skip
+@click.option("--no-lock", is_flag=True, help="Do not write drio.lock.json.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask; needed where stdin is no terminal.")
+@connection_options
+@handle_errors
+def apply(
+    path: Path, prune: bool, on_conflict: str | None, write_secrets: tuple[str, ...], secrets_file: Path | None,
+    deploy: bool, parallel: int, no_lock: bool, yes: bool, as_json: bool, **connection: Any,
+) -> None:  # fmt: skip
+    """Make drio as the document in DIR says, or carry out a saved PLAN. Shows the plan and asks first.
+
+    Only what the document declares is written, and nothing is deleted without --prune. An app that does not exist is
+    created from app.template. What was applied is recorded in drio.lock.json beside the document.
+    """
+    from drio_tui.manifest.saved_plan import is_plan, read_plan
+
+    refuse_read_only("--read-only applies nothing; `drio-tui plan` shows what would be changed")
+    saved = read_plan(path) if path.is_file() and is_plan(path) else None
+    if saved and (prune or on_conflict or write_secrets):
+        raise UsageError("a saved plan has its options already", hint="Make a new plan with other options.")
+    options = _options(prune, on_conflict, write_secrets)
+    document = None if saved else _read_document(path, secrets_file)
+
+    async def work() -> None:
+        async with command_session(**connection_of(connection), notice=info) as session:
+            if saved:
+                folder = (saved.path.parent / saved.plan.folder) if saved.plan.folder else None
+                folder = folder if folder is not None and folder.is_dir() else None
+                if saved.plan.finished:
+                    info("This plan was applied already.")
+                    return
+                planned = await _plan_of_file(session, saved, folder)
+            else:
+                folder = _folder_of(path)
+                planned = await _plan(session, document or {}, path, options)
+            application = _Application(session, planned, saved, secrets_file, parallel, as_json)
+            result = await application.run(yes=yes)
+            if folder is not None and not no_lock and result.base is not None:
+                _write_lock(session, planned, result.base, folder)
+            result_json = application.as_dict(result)
+            if result.failed:
+                if as_json:
+                    echo_json(result_json)
+                application.raise_failure(result)
+            if deploy:
+                from drio_tui.cli.deploy import deploy_app
+
+                result_json["deploy"] = await deploy_app(session, result.app, if_changed=True, quiet=as_json)
+            if as_json:
+                echo_json(result_json)
+
+    run(work())
+
+
+@click.command(
+    epilog="Exit codes: 0 no drift, 1 the app could not be read, 2 usage, 3 something differs, 4 sign-in needed."
+)
+@document_argument
+@_secrets_option
+@click.option("--markdown", is_flag=True, help="Print Markdown, for an issue or a comment.")
+@connection_options
+@handle_errors
+def drift(path: Path, secrets_file: Path | None, markdown: bool, as_json: bool, **connection: Any) -> None:
+    """Show what was changed in drio since the document in DIR was applied. Changes nothing.
+
+    Without drio.lock.json it shows how drio differs from the document.
+    """
+    from drio_tui.manifest.apply import find_app_id, read_snapshot
+    from drio_tui.manifest.drift import find_drift
+    from drio_tui.manifest.form import to_document
+    from drio_tui.plan.changes import as_dict
+    from drio_tui.plan.render import as_markdown
+
+    document = _read_document(path, secrets_file)
+
+    async def work() -> bool:
+        async with command_session(**connection_of(connection), notice=info) as session:
+            app = await find_app_id(session.client, document)
+            slug = one_line(str(document["app"]["slug"]), 80)
+            if not app:
+                raise DrioError(f"there is no app {slug} in this drio", title="Nothing to compare with")
+            form = to_document(await read_snapshot(session.client, app))
+            found = find_drift(document, form, _read_lock(session, document, path))
+            view = found.view(f"{slug} on {session.host}")
+        if as_json:
+            echo_json(as_dict(view))
+        elif markdown:
+            echo(as_markdown(view))
+        elif found.changes:
+            print_plan(view)
+        else:
+            echo(f"No drift: {slug} is as {found.compared_with} says.")
+            for note in view.notes:
+                info(note)
+        return bool(found.changes)
+
+    if run(work()):
+        raise SystemExit(CHANGES)
+
+
+# --- reading ---------------------------------------------------------------------------------------
+
+
+def _options(prune: bool, on_conflict: str | None, write_secrets: tuple[str, ...], *, exact: bool = False) -> Options:
+    from drio_tui.manifest.compare import Options
+
+    side = on_conflict or ""
+    return Options(prune, side, write_secrets, exact)  # type: ignore[arg-type] # click has checked the choice
+
+
+def _folder_of(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def _read_document(path: Path, secrets_file: Path | None) -> Object:
+    """Return the document with its values; secrets without a value have none. Raises `BadDocument`."""
+    from drio_tui.manifest.document import read_document
+
+    document = read_document(path)
+    return document.resolve(os.environ, _secret_values(document.secret_names(), secrets_file))
+
+
+def _secret_values(names: list[str], secrets_file: Path | None) -> dict[str, str]:
+    """Return the values of secrets by name, `NOT_GIVEN` for those that are not in the file or the environment."""
+    from drio_tui.manifest.secret import NOT_GIVEN
+    from drio_tui.manifest.substitutions import read_dotenv
+
+    values: dict[str, str] = {}
+    if secrets_file is not None:
+        try:
+            text = secrets_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{secrets_file} cannot be read: {error}") from error
+        values = read_dotenv(text, str(secrets_file))
+    return {name: values.get(name) or os.environ.get(name) or NOT_GIVEN for name in names}
+
+
+async def _plan(session: Session, document: Object, path: Path | None, options: Options) -> DocumentPlan:
+    from drio_tui.manifest.apply import find_app_id, plan_document
+
+    app = await find_app_id(session.client, document)
+    base = None if path is None else _read_lock(session, document, path)
+    return await plan_document(session.client, document, base=base, options=options, app=app)
+
+
+def _read_lock(session: Session, document: Object, path: Path) -> Base | None:
+    """Return what the lock file has about this app on this drio; after the first request, when its id is known."""
+    from drio_tui.manifest.apply import slug_of
+    from drio_tui.manifest.lock import read_base, target_of
+
+    return read_base(_folder_of(path), target_of(session.server_id, slug_of(document)))
+
+
+def _write_lock(session: Session, planned: DocumentPlan, base: Base, folder: Path) -> None:
+    from drio_tui.manifest.lock import FILE_NAME, target_of, write_base
+
+    is_new = not (folder / FILE_NAME).exists()
+    if base != planned.base:
+        write_base(folder, target_of(session.server_id, planned.slug), base)
+        if is_new:
+            info(f"{folder / FILE_NAME} records what was applied: keep it in git.")
+
+
+def _target_text(session: Session, planned: DocumentPlan) -> str:
+    return f"{planned.slug} on {session.host}"
+
+
+# --- other apps ------------------------------------------------------------------------------------
+
+
+def _session_of(text: str, connection: dict[str, Any]) -> AbstractAsyncContextManager[Session]:
+    """Return the session of `APP@PROFILE`, of the connection options without a profile."""
+    _, at, profile = text.rpartition("@")
+    if not at:
+        return command_session(**connection_of(connection), notice=info)
+    if profile == "sandbox" or profile.startswith("sandbox:"):
+        return command_session(sandbox=True, data_dir=profile.partition(":")[2] or None, notice=info)
+    return command_session(profile=profile, notice=info)
+
+
+async def _read_app_form(source: str, target: str, connection: dict[str, Any]) -> tuple[Object, tuple[str, ...]]:
+    """Return the app `source` as a document for the app `target`, and notes about what cannot travel."""
+    from drio_tui.cli.read import find_app
+    from drio_tui.manifest.apply import read_snapshot
+    from drio_tui.manifest.form import to_document
+
+    name = source.rpartition("@")[0] or source
+    async with _session_of(source, connection) as session:
+        form = to_document(await read_snapshot(session.client, await find_app(session.client, name)))
+    slug = target.rpartition("@")[0] or target
+    notes = tuple(f"It cannot travel: {omission}" for omission in form.not_exported)
+    return {**form.data, "app": form.data["app"] | {"slug": slug}}, notes
+
+
+# --- saved plans -----------------------------------------------------------------------------------
+
+
+def _save(session: Session, planned: DocumentPlan, path: Path | None, out: Path) -> None:
+    from drio_tui.manifest.saved_plan import PlanFile, relative_folder, save_plan
+
+    folder = "" if path is None else relative_folder(_folder_of(path), out)
+    target = _target_text(session, planned)
+    saved = save_plan(planned, server=session.server_id, host=session.base_url, folder=folder, target=target)
+    PlanFile(out, saved).store()
+    info(f"Saved: `{command_hint(f'apply {one_line(str(out), 200)}')}` carries it out.")
+
+
+async def _plan_of_file(session: Session, file: PlanFile, folder: Path | None) -> DocumentPlan:
+    """Return a saved plan, checked against the app as it is now. Raises `NotApplicable` and `BadPlan`."""
+    from drio_tui.manifest.apply import NotApplicable, find_app_id, read_snapshot
+    from drio_tui.manifest.form import DocumentForm, to_document
+    from drio_tui.manifest.lock import read_base, target_of
+    from drio_tui.workspace.model.snapshot import Snapshot
+
+    saved = file.plan
+    app = await find_app_id(session.client, saved.desired)
+    if session.server_id != saved.server:
+        raise NotApplicable(
+            f"the plan is for {saved.host}, and this is {session.base_url}", hint="Name the drio with --profile."
+        )
+    if saved.app and app != saved.app:
+        raise NotApplicable(f"the app {saved.slug} is another one now", hint="Make a new plan.")
+    snapshot, form = Snapshot(""), DocumentForm({})
+    if app:
+        snapshot = await read_snapshot(session.client, app)
+        form = to_document(snapshot)
+    base = read_base(folder, target_of(session.server_id, saved.slug)) if folder is not None else None
+    return saved.plan(snapshot, form, base)
+
+
+# --- applying --------------------------------------------------------------------------------------
+
+
+class _Application:
+    """The plan of one `apply`, shown, confirmed, carried out and reported."""
+
+    def __init__(
+        self, session: Session, planned: DocumentPlan, file: PlanFile | None, secrets_file: Path | None, parallel: int,
+        as_json: bool,
+    ) -> None:  # fmt: skip
+        self.session, self.file, self.secrets_file = session, file, secrets_file
+        self.planned, self.parallel, self.as_json = planned, parallel, as_json
+        self.done = 0
+        self.count = 0
+
+    async def run(self, *, yes: bool) -> Applied:
+        """Carry out the plan. Raises `NotApplicable`, `UsageError` and what keeps the app from being read."""
+        from drio_tui.manifest.apply import Applier
+
+        planned = self.planned
+        view = planned.comparison.view(_target_text(self.session, planned))
+        if not self.as_json or planned.comparison.problems or planned.comparison.conflicts:
+            print_plan(view, err=True)
+        planned.require_applicable()
+        planned = self.planned = planned.with_secrets(self._ask_secrets())
+        if planned.changes:
+            ask_before(f"Make these changes in {one_line(view.target, 120)}?", yes=yes)
+        saved = self.file.plan if self.file else None
+        applier = Applier(
+            saver_of(self.session), planned, parallel=self.parallel, group=saved.group if saved else "",
+            state=saved.state if saved else None, save=self.file.save if self.file else None,
+            on_result=self._print_result, on_steps=self._begin,
+        )  # fmt: skip
+        result = await applier.run()
+        if self.file and not result.failed:
+            self.file.plan.finished = True
+            await self.file.save()
+        if not self.as_json and result.results and not result.failed:
+            info(f"Applied. `{command_hint(f'undo {one_line(planned.slug, 80)}')}` takes it back.")
+        return result
+
+    def _ask_secrets(self) -> dict[str, str]:
+        """Return the values of the secrets that are sent: of the file or the environment, else asked for."""
+        from drio_tui.manifest.secret import NOT_GIVEN
+        from drio_tui.manifest.steps import needed_secrets
+
+        names = needed_secrets(self.planned.changes)
+        if not names:
+            return {}
+        values = {name: value for name, value in _secret_values(names, self.secrets_file).items() if value != NOT_GIVEN}
+        for name in names:
+            if name not in values and streams.can_prompt():
+                values[name] = prompt_secret(f"The secret {one_line(name, 80)}")
+        return values
+
+    def _begin(self, count: int) -> None:
+        self.count += count
+
+    def _print_result(self, result: Result) -> None:
+        self.done += 1
+        if self.as_json:
+            return
+        number = f"[{self.done}/{self.count}]"
+        about = one_line(result.step.about, 200)
+        if result.ok:
+            echo(style("ok" if ascii_only() else "✓", fg="green"), f" {number} {about}")
+            return
+        warn(style("x" if ascii_only() else "✗", fg="red"), f" {number} {about}")
+        warn(f"  {one_line(result.problem, 400)}")
+
+    def as_dict(self, result: Applied) -> dict[str, Any]:
+        """Return the JSON of `--json`."""
+        from drio_tui.plan.changes import as_dict
+
+        results = [
+            {
+                "about": item.step.about, "verb": item.step.verb, "kind": item.step.kind, "done": item.ok,
+                "problem": item.problem or None,
+            }
+            for item in result.results
+        ]  # fmt: skip
+        plan = as_dict(self.planned.comparison.view(_target_text(self.session, self.planned)))
+        return {"app": result.app, "group": result.group, "plan": plan, "results": results, "deploy": None}
+
+    def raise_failure(self, result: Applied) -> None:
+        """Raise `NotAllDone` with the first problem."""
+        first = next(item for item in result.failed)
+        raise NotAllDone(
+            f"{len(result.failed):,} of {count_of(len(result.results), 'step')} failed or were skipped. "
+            f"The first: {one_line(first.step.about, 120)}: {one_line(first.problem, 300)}",
+            hint="What was done stays; applying again does the rest.",
+        )

@@ -1,0 +1,77 @@
+"""Drift: what is different in drio from what was applied last, or from the document where that is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from drio_tui.manifest.compare import Change, Options, compare
+from drio_tui.manifest.form import DocumentForm
+from drio_tui.manifest.layout import OPERATIONS, SECTIONS
+from drio_tui.manifest.lock import Base
+from drio_tui.plan.changes import PlanView, ResourceChange
+from drio_tui.text import count_of
+from drio_tui.workspace.saving.merge import FieldChange, Object
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What was changed in drio: `changes` go from what was applied to what is there.
+
+    `not_applied` is the number of resources that were changed in the document since the last apply.
+    """
+
+    changes: tuple[ResourceChange, ...]
+    compared_with: str
+    not_applied: int = 0
+
+    def view(self, target: str = "") -> PlanView:
+        """Return the drift for the user."""
+        notes: tuple[str, ...] = ()
+        if self.not_applied:
+            count = count_of(self.not_applied, "resource")
+            notes = (f"The document itself has changes of {count} that are not applied: drio-tui plan",)
+        return PlanView(self.changes, target, f"Compared with {self.compared_with}.", notes)
+
+
+def find_drift(desired: Object, form: DocumentForm, base: Base | None) -> Drift:
+    """Return what was changed in the app since the last apply; without a `base` of it, how it differs from `desired`.
+
+    Resources that were made in drio count in the collections that the document has.
+    """
+    app_id = next((id for (kind, _), id in form.ids.items() if kind == "app"), "")
+    known = base if base is not None and base.app == app_id else None
+    reference = _with_sections(known.applied, desired) if known is not None else desired
+    without_values = replace(known, applied={}, order=(), secrets={}) if known is not None else None
+    options = Options(prune=True, on_conflict="document")
+    comparison = compare(reference, form, base=without_values, options=options)
+    changes = tuple(_reversed(change) for change in comparison.changes)
+    if known is None:
+        return Drift(changes, "the document")
+    planned = {change.name for change in compare(desired, form, base=known).changes if change.action != "conflict"}
+    drifted = {change.name for change in comparison.changes}
+    return Drift(changes, "what was applied last, in drio.lock.json", len(planned - drifted))
+
+
+def _with_sections(applied: Object, desired: Object) -> Object:
+    """Return what was applied, with empty collections for those that the document has."""
+    result: Object = {section: {} for section in SECTIONS.values() if section in desired}
+    result |= applied
+    integrations = desired.get("integrations")
+    for key, entry in (integrations if isinstance(integrations, dict) else {}).items():
+        if isinstance(entry, dict) and OPERATIONS in entry and key in result["integrations"]:
+            integration = {OPERATIONS: {}} | result["integrations"][key]
+            result["integrations"] = result["integrations"] | {key: integration}
+    return result
+
+
+def _reversed(change: Change) -> ResourceChange:
+    """Return what someone did in drio from the change that would take it back."""
+    shown = change.shown()
+    match change.action:
+        case "create":
+            return ResourceChange("delete", change.kind, change.key, note="It is not in drio any more.")
+        case "delete":
+            return ResourceChange("create", change.kind, change.key, note="It was made in drio.")
+        case _:
+            fields = tuple(FieldChange(field.path, field.after, field.before) for field in shown.fields)
+            return ResourceChange("update", change.kind, change.key, fields)

@@ -1,0 +1,217 @@
+"""`plan`, `apply` and `drift`: exit codes, output and JSON."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import AppOnSandbox, CommandResult, Runner
+
+SECRET = "k-very-secret-123"
+
+
+class Project:
+    """A folder with a document in git, and the commands in it."""
+
+    def __init__(self, folder: Path, run: Runner) -> None:
+        self.folder, self._run = folder, run
+        self.path = folder / "drio.json"
+
+    def run(self, command: str, *arguments: str, **options: Any) -> CommandResult:
+        return self._run(command, str(self.folder), *arguments, **options)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text())
+
+    def write(self, document: dict[str, Any]) -> None:
+        self.path.write_text(json.dumps(document, indent=2))
+
+    def edit(self, section: str, key: str, **values: Any) -> None:
+        document = self.document
+        document[section][key] |= values
+        self.write(document)
+
+
+@pytest.fixture
+def project(tmp_path: Path, on_sandbox: Runner, app: AppOnSandbox) -> Project:
+    """The exported document of an app of the template `support`."""
+    project = Project(tmp_path / "app", on_sandbox)
+    exported = on_sandbox("export", app.slug, "-o", str(project.folder), "--format", "json")
+    assert exported.code == 0, exported.err
+    return project
+
+
+def test_an_exported_app_has_an_empty_plan(project: Project) -> None:
+    result = project.run("plan", "--detailed-exitcode")
+    assert (result.code, result.out.splitlines()[-1]) == (0, "Nothing to change.")
+    assert project.run("apply").code == 0  # nothing to ask about
+
+
+def test_a_change_is_planned_applied_and_recorded(project: Project, app: AppOnSandbox) -> None:
+    project.edit("tools", "search-tickets", name="Find tickets", description="Line 1\nLine 2")
+    planned = project.run("plan", "--detailed-exitcode")
+    assert planned.code == 3
+    assert "~ tool search-tickets\n    name: Search Tickets → Find tickets\n    description:\n" in planned.out
+    assert planned.out.endswith("1 to change.\n")
+    assert project.run("plan").code == 0
+    refused = project.run("apply")
+    assert (refused.code, app.list("tools")["search-tickets"]["name"]) == (2, "Search Tickets")
+    assert "--yes" in refused.err
+    applied = project.run("apply", "--yes")
+    assert applied.code == 0, applied.err
+    assert applied.out == "✓ [1/1] Change name, description of the tool search-tickets\n"
+    assert "drio.lock.json records what was applied: keep it in git." in applied.err
+    assert app.list("tools")["search-tickets"]["name"] == "Find tickets"
+    assert project.run("plan", "--detailed-exitcode").code == 0
+    assert project.run("drift").code == 0
+    undone = project._run("undo", app.slug, "--yes")
+    assert undone.code == 0, undone.err
+    assert app.list("tools")["search-tickets"]["name"] == "Search Tickets"
+
+
+def test_what_was_changed_in_drio_is_drift_and_a_conflict(project: Project, app: AppOnSandbox) -> None:
+    assert project.run("apply", "--yes").code == 0
+    tool = app.list("tools")["search-tickets"]
+    app.patch(f"tools/{tool['id']}", {"name": "By hand"})
+    drift = project.run("drift")
+    assert drift.code == 3
+    assert "~ tool search-tickets\n    name: Search Tickets → By hand\n1 to change.\n" in drift.out
+    assert project.run("drift", "--json").json["changes"][0]["fields"][0]["after"] == "By hand"
+    planned = project.run("plan")
+    assert planned.code == 1
+    assert "! tool search-tickets" in planned.out
+    refused = project.run("apply", "--yes")
+    assert refused.code == 1
+    assert "drio was changed since the last apply: tools/search-tickets" in refused.err
+    assert app.list("tools")["search-tickets"]["name"] == "By hand"
+    assert project.run("apply", "--yes", "--on-conflict", "document").code == 0
+    assert app.list("tools")["search-tickets"]["name"] == "Search Tickets"
+
+
+def test_only_prune_deletes(project: Project, app: AppOnSandbox) -> None:
+    document = project.document
+    del document["widgets"]["ticket-list"]
+    project.write(document)
+    kept = project.run("plan")
+    assert "left as it is: widgets/ticket-list" in kept.out
+    assert project.run("apply", "--yes").code == 0
+    assert "ticket-list" in app.list("widgets")
+    pruned = project.run("apply", "--yes", "--prune", "--json")
+    assert pruned.code == 0, pruned.err
+    assert [result["about"] for result in pruned.json["results"]] == ["Delete the widget ticket-list"]
+    assert pruned.json["plan"]["totals"]["delete"] == 1
+    assert "ticket-list" not in app.list("widgets")
+
+
+def test_a_saved_plan_is_applied_once_and_refused_when_the_app_moved_on(
+    project: Project, app: AppOnSandbox, on_sandbox: Runner, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    project.edit("tools", "search-tickets", name="Find tickets")
+    saved = project.run("plan", "--out", str(plan))
+    assert saved.code == 0, saved.err
+    assert f"apply {plan}` carries it out" in saved.err
+    app.patch(f"tools/{app.list('tools')['search-tickets']['id']}", {"description": "By hand"})
+    refused = on_sandbox("apply", str(plan), "--yes")
+    assert (refused.code, app.list("tools")["search-tickets"]["name"]) == (1, "Search Tickets")
+    assert "tools/search-tickets was changed" in refused.err
+    document = project.document
+    document["tools"]["search-tickets"]["description"] = "By hand"
+    project.write(document)
+    assert project.run("plan", "--out", str(plan)).code == 0
+    applied = on_sandbox("apply", str(plan), "--yes")
+    assert (applied.code, app.list("tools")["search-tickets"]["name"]) == (0, "Find tickets")
+    assert (project.folder / "drio.lock.json").exists()
+    again = on_sandbox("apply", str(plan), "--yes")
+    assert (again.code, again.out) == (0, "")
+    assert "applied already" in again.err
+
+
+def test_markdown_and_json_have_the_plan(project: Project) -> None:
+    project.edit("tools", "search-tickets", name="Find tickets")
+    markdown = project.run("plan", "--markdown").out
+    assert "**1 to change.**" in markdown
+    assert "```diff\n~ tool search-tickets\n    name: Search Tickets → Find tickets\n```" in markdown
+    value = project.run("plan", "--json").json
+    assert value["totals"]["update"] == 1
+    assert value["changes"][0] == {
+        "action": "update", "kind": "tool", "name": "search-tickets",
+        "fields": [{"path": ["name"], "before": "Search Tickets", "after": "Find tickets"}],
+    }  # fmt: skip
+
+
+def test_a_new_app_with_its_secret_is_created_and_deployed(
+    tmp_path: Path, on_sandbox: Runner, project: Project
+) -> None:
+    slug = f"made-{uuid.uuid4().hex[:8]}"
+    document = project.document
+    document["app"] |= {"slug": slug, "template": "blank"}
+    document["auth"]["helpdesk-key"]["config"]["apiKey"] = {"$secret": "HELPDESK_KEY"}
+    project.write(document)
+    planned = project.run("plan")  # needs no secret
+    assert planned.code == 0, planned.err
+    missing = project.run("apply", "--yes")
+    assert (missing.code, missing.err.count("these secrets have no value: HELPDESK_KEY")) == (2, 1)
+    secrets = tmp_path / "secrets"
+    secrets.write_text(f"HELPDESK_KEY={SECRET}\n")
+    applied = project.run("apply", "--yes", "--deploy", "--secrets", str(secrets), "--json")
+    assert applied.code == 0, applied.err
+    value = applied.json
+    assert all(result["done"] for result in value["results"])
+    assert value["deploy"]["deployed"]
+    assert value["deploy"]["endpoint"]
+    lock = (project.folder / "drio.lock.json").read_text()
+    for text in (planned.out, planned.err, applied.out, applied.err, lock):
+        assert SECRET not in text
+    assert project.run("plan", "--detailed-exitcode").code == 0
+    again = project.run("apply", "--yes", "--deploy", env={"HELPDESK_KEY": SECRET})
+    assert again.code == 0, again.err
+    changed = project.run("plan", env={"HELPDESK_KEY": "another"})
+    assert "auth/helpdesk-key: config.apiKey was changed since it was sent" in changed.out
+
+
+def test_deploy_only_after_a_clean_preflight(project: Project, app: AppOnSandbox) -> None:
+    project.edit("tools", "search-tickets", binding=None)
+    applied = project.run("apply", "--yes", "--deploy")
+    assert applied.code == 1
+    assert "Not deployed" in applied.err
+    assert app.list("tools")["search-tickets"]["binding"] is None
+
+
+def test_one_app_is_promoted_to_another(on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path) -> None:
+    slug = f"production-{uuid.uuid4().hex[:8]}"
+    plan = tmp_path / "plan.json"
+    planned = on_sandbox("plan", "--from", app.slug, "--to", slug, "--out", str(plan))
+    assert planned.code == 0, planned.err
+    assert f"+ app {slug}" in planned.out
+    assert "It cannot travel: auth/helpdesk-key#config.apiKey" in planned.out
+    assert on_sandbox("apply", str(plan), "--yes").code == 0
+    tool = app.list("tools")["search-tickets"]
+    app.patch(f"tools/{tool['id']}", {"name": "Find tickets", "description": None})
+    planned = on_sandbox("plan", "--from", app.slug, "--to", slug, "--out", str(plan), "--json")
+    assert [[field["path"] for field in change["fields"]] for change in planned.json["changes"]] == [
+        [["name"], ["description"]]
+    ]
+    assert on_sandbox("apply", str(plan), "--yes").code == 0
+    assert on_sandbox("plan", "--from", app.slug, "--to", slug, "--detailed-exitcode").code == 0
+
+
+def test_what_is_wrong_is_said_in_one_sentence(project: Project, on_sandbox: Runner, tmp_path: Path) -> None:
+    assert on_sandbox("plan", "--from", "a").code == 2
+    assert on_sandbox("apply", str(tmp_path / "nothing")).code == 1
+    project.edit("tools", "search-tickets", binding="helpdesk/nothing")
+    planned = project.run("plan")
+    assert planned.code == 1
+    assert "! tools/search-tickets#binding: there is no operation helpdesk/nothing" in planned.out
+    assert project.run("apply", "--yes").code == 1
+    refused = project.run("apply", "--read-only", "--yes")
+    assert (refused.code, "--read-only applies nothing" in refused.err) == (2, True)
+    document = project.document
+    document["app"]["slug"] = "nothing-there"
+    project.write(document)
+    assert "there is no app nothing-there" in project.run("drift").err
