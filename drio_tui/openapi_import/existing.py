@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from drio_tui.plan.steps import next_order
+from drio_tui.plan.tool_order import next_order
 from drio_tui.text import text_of
 from drio_tui.workspace.lint.import_source import title_of
 

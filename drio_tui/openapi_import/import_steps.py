@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from drio_tui.openapi_import.planning import Plan
-from drio_tui.plan.steps import Step, changes_of, in_order
+from drio_tui.plan.steps import Step, changes_of
+from drio_tui.plan.tool_order import in_order
 
 
 def import_steps(plan: Plan) -> tuple[Step, ...]:

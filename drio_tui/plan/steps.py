@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from drio_tui.kinds import Kind
@@ -119,21 +119,3 @@ def _ids(value: Any, path: list[str]) -> Iterator[str]:
         value = value.get(name) if isinstance(value, dict) else None
     if isinstance(value, str):
         yield value
-
-
-def next_order(tools: Iterable[Mapping[str, Any]]) -> int:
-    """Return the `order` that puts a tool after all of these."""
-    orders = (tool.get("order") for tool in tools)
-    return 1 + max((order for order in orders if isinstance(order, int) and order < 1 << 31), default=-1)
-
-
-def in_order(steps: Iterable[Step], first: int) -> Iterator[Step]:
-    """Yield the steps, with increasing values of `order` in the creates of tools, from `first`.
-
-    Without an order a tool is put last when drio creates it, and concurrent creates arrive in any order.
-    """
-    for step in steps:
-        if (step.verb, step.kind) == ("create", "tool") and "order" not in step.body:
-            step = replace(step, body={**step.body, "order": first})
-            first += 1
-        yield step

@@ -19,7 +19,8 @@ from typing import Any
 from drio_tui.api import json_codec
 from drio_tui.kinds import KINDS
 from drio_tui.plan.deletion import plan_delete
-from drio_tui.plan.steps import Step, changes_of, in_order, next_order
+from drio_tui.plan.steps import Step, changes_of
+from drio_tui.plan.tool_order import in_order, next_order
 from drio_tui.wizard.draft import AddedResource, Draft, Object, refs_in
 from drio_tui.wizard.template_parts import Part, by_ref, parts
 from drio_tui.wizard.validation import PAGE_OF, app_body
