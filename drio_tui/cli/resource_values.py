@@ -152,7 +152,7 @@ def _refuse_write_only(snapshot: Snapshot, connection: Object, assignments: Iter
                 raise secret_error(assignment.dotted)
 
 
-def settable(kind: Kind[Any]) -> set[str]:
+def _settable(kind: Kind[Any]) -> set[str]:
     """Return the known properties that can be set in a resource of this kind."""
     models = [model for model in (kind.patch_model, kind.model, kind.create_model) if model is not None]
     return {str(field.alias) for model in models for field in model.model_fields.values()} - {*kind.fixed}
@@ -172,11 +172,11 @@ def _check_path(kind: Kind[Any], assignment: Assignment, new: bool) -> None:
 
 def _check_names(kind: Kind[Any], assignments: Iterable[Assignment], raw: Object) -> None:
     """Raise `UsageError` for a property that neither this program nor the resource knows: it is likely mistyped."""
-    known = settable(kind) | _create_only(kind) | raw.keys()
+    known = _settable(kind) | _create_only(kind) | raw.keys()
     for assignment in assignments:
         top = assignment.path[0]
         if top not in known:
-            existing = f"The properties are: {', '.join(sorted(settable(kind)))}. --file takes others too."
+            existing = f"The properties are: {', '.join(sorted(_settable(kind)))}. --file takes others too."
             raise UsageError(
                 f"{kind.plural.lower()} have no property {one_line(top, 80)}",
                 hint=f"{did_you_mean(top, known)} {existing}".strip(),
