@@ -17,7 +17,7 @@ from textual.widgets import Input
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import UNREACHABLE, RequestFailed, Status
-from drio_tui.ui.base.textual_internals import IgnoresStaleSizes, PageBindings, forget_watchers
+from drio_tui.ui.base.textual_internals import IgnoresStaleSizes, PageBindings, forget_watchers, is_first_of_its_area
 from drio_tui.ui.base.type_ahead import LoadsContent
 from drio_tui.ui.widgets.footer import KeyFooter
 from drio_tui.ui.widgets.status_line import StatusLine
@@ -166,6 +166,8 @@ class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
         Key("screen.back", "escape", "back", "Back", "Cancel what is under way, or go back one screen", show=False),
     )
 
+    _opened_by: tuple[str, str | None] | None = None
+
     def compose(self) -> ComposeResult:
         yield StatusLine(self.AREA)
         yield from self.compose_body()
@@ -176,6 +178,7 @@ class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
         yield from ()
 
     def on_mount(self) -> None:
+        self._opened_by = self.account_key
         self.watch(self.app, "session_count", self._session_changed, init=False)
         self.watch(self.app, "status", self._status_changed, init=False)
 
@@ -194,7 +197,17 @@ class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
         self.session_changed()
 
     def session_changed(self) -> None:
-        """Handle that another session (or none) is in use: the data shown belong to the old one. Override to reload."""
+        """Handle that another session, or none, is in use.
+
+        By default the screen is refreshed if account and server are the same, else closed, since its data are the old
+        account's. The first screen of an area cannot close: it is refreshed. Override it in a screen that shows
+        nothing of an account, or that has something to lose.
+        """
+        if self.account_key == self._opened_by or is_first_of_its_area(self):
+            self.reconnected()
+        else:
+            self.cancel_requests()
+            self.dismiss()
 
     def _status_changed(self, before: Status, current: Status) -> None:
         is_back = before.phase in UNREACHABLE and current.phase in ("online", "signed-out")

@@ -39,6 +39,9 @@ class FailedScreen(DrioScreen[None]):
             steps.append(("Esc", "go back"))
         yield EmptyState("This screen failed and was closed.", "\n".join(body), *steps)
 
+    def session_changed(self) -> None:
+        """Stay: it shows nothing of the account."""
+
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action == "again" and self._reopen is None:
             return "It cannot be opened again from here: go back (Esc) and open it from there."

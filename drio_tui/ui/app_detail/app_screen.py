@@ -129,7 +129,6 @@ class AppScreen(DrioScreen[None]):
     def on_mount(self) -> None:
         super().on_mount()
         self.watch(self.app, "status", self._update_note)
-        self._opened_by = self.account_key
         self.outline = TreeModel(self.snapshot)
         self.tree_view.focus()
         self.action_refresh()
@@ -150,13 +149,8 @@ class AppScreen(DrioScreen[None]):
         return self.tree_view.node
 
     def session_changed(self) -> None:
-        """Read the app again if account and server are the same; else close, since the data is the old account's."""
-        if self.account_key == self._opened_by:
-            self.actions.forbidden.clear()  # a new sign-in may allow more
-            self.action_refresh()
-            return
-        self.cancel_requests()
-        self.dismiss()
+        self.actions.forbidden.clear()  # a new sign-in may allow more
+        super().session_changed()
 
     def on_screen_resume(self) -> None:
         if self.snapshot.added:

@@ -354,6 +354,11 @@ def mode_of(app: App[Any], screen: Screen[Any]) -> str:
     return next(mode for mode, stack in app._screen_stacks.items() if screen in stack)
 
 
+def is_first_of_its_area(screen: Screen[Any]) -> bool:
+    """Return whether `screen` is the first of its mode's stack, which Textual does not remove."""
+    return any(stack[:1] == [screen] for stack in screen.app._screen_stacks.values())
+
+
 def forget_watchers(watched: DOMNode, *leaving: DOMNode) -> None:
     """Remove the watchers of `watched`'s reactives that have ended or are in `leaving`.
 

@@ -355,9 +355,9 @@ class DeployScreen(DrioScreen[str | None]):
             self._update_status(Failed(DrioError("You stopped the reading.", title="Not checked")))
 
     def session_changed(self) -> None:
-        """Run the preflight again, because what is shown belongs to the previous account or server."""
+        """Run the preflight again, or close, but do not leave a deploy that is running."""
         if not self.deploying:
-            self.action_refresh()
+            super().session_changed()
 
     # -- display ----------------------------------------------------------------------------------
 

@@ -162,7 +162,6 @@ class PlaygroundScreen(DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._opened_by = self.account_key
         self.show_status(Content.styled("◌ reading…", "$text-warning"))
         self._load()
 
@@ -196,14 +195,6 @@ class PlaygroundScreen(DrioScreen[None]):
 
     def action_refresh(self) -> None:
         self._load()
-
-    def session_changed(self) -> None:
-        """Read the app again if account and server are the same; else close, since the data is the old account's."""
-        if self.account_key == self._opened_by:
-            self._load()
-            return
-        self.cancel_requests()
-        self.dismiss()
 
     async def on_playground_screen_ready(self, message: Ready) -> None:
         first = self.snapshot is None

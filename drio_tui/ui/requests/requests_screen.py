@@ -110,6 +110,9 @@ class RequestsScreen(DrioScreen[None]):
     def on_screen_resume(self) -> None:
         self._refresh_rows()
 
+    def session_changed(self) -> None:
+        """Stay: these are the requests of the program, whoever was signed in."""
+
     def watch_filter_text(self) -> None:
         self._refresh_rows()
 

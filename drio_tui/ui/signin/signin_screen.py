@@ -135,6 +135,9 @@ class SignInScreen(DrioScreen[SignInResult]):
         self.set_interval(1.0, self._show_steps)
         self._start_attempt()
 
+    def session_changed(self) -> None:
+        """Stay: it is this sign-in that changes the session."""
+
     def _start_attempt(self, *, register_again: bool = False) -> None:
         """Start a new attempt; messages of older ones are ignored."""
         self._attempt += 1

@@ -188,6 +188,9 @@ class ConfigScreen(DrioScreen[FormResult | None]):
         super().on_mount()
         self.call_after_refresh(self.editor.focus_first)
 
+    def session_changed(self) -> None:
+        """Stay open: what is typed belongs to the draft, which the wizard keeps."""
+
     @property
     def editor(self) -> AuthEditor:
         """The editor of the connection."""

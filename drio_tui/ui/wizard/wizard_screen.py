@@ -136,7 +136,6 @@ class WizardScreen(DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._opened_account = self.account_key
         if self.draft.page not in PAGES:
             self.draft.page = PAGES[0]
         self.query_one(StepStrip).reached = PAGES.index(self.draft.page)
@@ -206,7 +205,7 @@ class WizardScreen(DrioScreen[None]):
         """Continue with the same account and server; with another one, keep the draft and close the wizard."""
         if not self.running:
             self.executor = None
-        if self.account_key == self._opened_account:
+        if self.account_key == self._opened_by:
             self._load_context()
             return
         self.cancel_requests()
