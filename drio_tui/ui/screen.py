@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from textual import events, on
+from textual import actions, events, on
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
@@ -167,6 +168,8 @@ class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
     )
 
     _opened_by: tuple[str, str | None] | None = None
+    _enabled: tuple[bool | None, ...] | None = None
+    """Whether each of `_footer_actions` is enabled in the footer as it is."""
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self.AREA)
@@ -182,6 +185,21 @@ class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
         self.watch(self.app, "session_count", self._session_changed, init=False)
         self.watch(self.app, "status", self._status_changed, init=False)
 
+    def on_idle(self) -> None:
+        """Refresh the footer if a key was enabled or disabled by the messages that were handled, or by an action."""
+        if self.is_mounted and self.is_current:
+            enabled = tuple(self.check_action(*action) for action in self._footer_actions)
+            if enabled != self._enabled:
+                self._enabled = enabled
+                self.refresh_bindings()
+
+    @cached_property
+    def _footer_actions(self) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+        """The names and parameters of this screen's actions that the footer shows."""
+        shown = [binding.action for _, binding in self._bindings if binding.show]
+        parsed = [actions.parse(action) for action in dict.fromkeys(shown)]
+        return tuple((name, parameters) for namespace, name, parameters in parsed if not namespace)
+
     @on(events.Unmount)
     def _stop_watching(self) -> None:
         """Remove this screen from the app's watchers: Textual keeps them until the next change of the reactive."""
@@ -195,6 +213,7 @@ class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
 
     def _session_changed(self) -> None:
         self.session_changed()
+        self.check_idle()
 
     def session_changed(self) -> None:
         """Handle that another session, or none, is in use.

@@ -340,9 +340,17 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         if isinstance(target, DisablesActions) and (reason := target.disabled_reason(name, parameters)):
             self.notify(sanitize(reason).plain, title="Not now", severity="warning", markup=False)
             return True
-        with self.failures.reported():
-            return await super().run_action(action, default_namespace, namespaces)
-        return True
+        try:
+            with self.failures.reported():
+                return await super().run_action(action, default_namespace, namespaces)
+            return True
+        finally:
+            self._refresh_footer()
+
+    def _refresh_footer(self) -> None:
+        """Let the screen look whether the action enabled or disabled keys: `DrioScreen.on_idle`."""
+        if self._screen_stack:
+            self.screen.check_idle()
 
     def action_go(self, area: str) -> None:
         """Switch to an area; each area keeps its screens."""

@@ -171,7 +171,6 @@ class AppActions:
         ]
         if errors and len(errors) == len(attempted):
             self.forbidden[action, resource.key] = forbidden_reason(errors[0], "Ask the owner of the app, then press r")
-            self._screen.refresh_bindings()
 
     def disabled_reason(self, action: str) -> str | None:
         """Return why one of these actions is not available now, None if it is (or is not one of these)."""
@@ -205,11 +204,6 @@ class AppActions:
             article = "an" if title[0] in "aeiou" else "a"
             return f"A heading cannot be edited: press a to add {article} {title}, or choose one."
         return "Choose a resource of the app to edit it."
-
-    def available_actions(self) -> frozenset[str]:
-        """Return the names of those of these actions that are available for the marked or selected resources."""
-        names = ("edit_resource", "mark", "duplicate_resource", "delete_resources", "switch_resources")
-        return frozenset(name for name in names if self.disabled_reason(name) is None)
 
     # -- editing and adding -----------------------------------------------------------------------
 

@@ -109,8 +109,6 @@ class AppScreen(DrioScreen[None]):
         self.snapshot = Snapshot(app_id)
         self._load_number = 0
         self._needs_redraw = False
-        self._without_problems: bool | None = None
-        self._available: frozenset[str] = frozenset()
         self._jumps: list[ResourceKey] = []
         self._loaded_at: datetime | None = None
         self._schema_history: SchemaHistory | None = None
@@ -237,10 +235,6 @@ class AppScreen(DrioScreen[None]):
         if outline is not None:
             self.tree_view.show(outline)
         self._update_note(self.drio.status)
-        without_problems = outline is None or not outline.problems
-        if without_problems != self._without_problems:  # the footer is costly to draw
-            self._without_problems = without_problems
-            self.refresh_bindings()
 
     def watch_loading_app(self) -> None:
         self._update_note(self.drio.status)
@@ -254,10 +248,6 @@ class AppScreen(DrioScreen[None]):
         node, outline = self.selected_node, self.outline
         if node is not None and outline is not None:
             self.detail.show(node, outline)
-        available = self.actions.available_actions()
-        if available != self._available:  # the footer must not offer an unavailable action to a click
-            self._available = available
-            self.refresh_bindings()
 
     def _update_note(self, status: Status) -> None:
         """Update the line below the tree: hits of the filter, problems, whether the tree is up to date."""
@@ -354,7 +344,6 @@ class AppScreen(DrioScreen[None]):
             self._jumps = [*self._jumps[-99:], current.key]
         self.tree_view.reveal(key)
         self._clear_filter_if_left()
-        self.refresh_bindings()
         return True
 
     def _clear_filter_if_left(self) -> None:
@@ -370,7 +359,6 @@ class AppScreen(DrioScreen[None]):
             if self.tree_view.reveal(self._jumps.pop()):
                 break
         self._clear_filter_if_left()
-        self.refresh_bindings()
 
     def _runnable_tool(self) -> str | None:
         """Return the id of the selected tool, or of the tool of the selected widget or operation."""
@@ -400,7 +388,6 @@ class AppScreen(DrioScreen[None]):
             self.tree_view.reveal(key)
             self._clear_filter_if_left()
             self.tree_view.focus()
-            self.refresh_bindings()
 
     def action_back(self) -> None:
         """Leave the details, else clear the filter, else stop a change, else stop loading, else close the app."""

@@ -111,7 +111,6 @@ class AppsScreen(ResourceListScreen):
         self._facts.clear()
         self.set_reactive(AppsScreen.resources, None)
         self.start_loading()
-        self.refresh_bindings()
 
     def on_screen_resume(self) -> None:
         if self.resources is not None or self.failure is not None:

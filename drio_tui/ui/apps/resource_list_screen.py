@@ -176,7 +176,6 @@ class ResourceListScreen(DrioScreen[None]):
             empty.show_message("Nothing matches", text, ("Esc", "show all"))
         self.update_note(self.drio.status)
         self.show_details()
-        self.refresh_bindings()
 
     def update_note(self, status: Status) -> None:
         """Update the line below the list: the summary, and whether the list is stale."""

@@ -91,7 +91,6 @@ class TemplatesScreen(ResourceListScreen):
         return self._complete.get(listed.id, listed) if listed else None
 
     def session_changed(self) -> None:
-        self.refresh_bindings()
         self._complete.clear()
         self.action_refresh()
 
@@ -140,7 +139,6 @@ class TemplatesScreen(ResourceListScreen):
                     group="template",
                     failed=partial(self._TemplateFailed, resource),
                 )
-        self.refresh_bindings()
 
     # -- actions ----------------------------------------------------------------------------------
 

@@ -108,7 +108,6 @@ class ConnectScreen(DrioScreen[None]):
         note.display = bool(text)
         self.guides = client_instructions(endpoint, slug) if endpoint and not error else ()
         self.watch_chosen()
-        self.refresh_bindings()
 
     def watch_chosen(self) -> None:
         self.query_one(TabStrip).chosen = self.chosen

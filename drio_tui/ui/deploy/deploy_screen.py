@@ -215,7 +215,6 @@ class DeployScreen(DrioScreen[str | None]):
         self.report = message.report
         self._show_endpoint(self.endpoint)
         self._show_details()
-        self.refresh_bindings()
 
     def _show_rows(self, selector: str, rows: list[Row]) -> None:
         """Show rows; an empty list is hidden, so that the details have the space."""
@@ -334,7 +333,6 @@ class DeployScreen(DrioScreen[str | None]):
             self.action_look()
         else:
             self._update_status(outcome)
-        self.refresh_bindings()
 
     def running_task(self) -> str:
         return "The deploy" if self.deploying else ""
@@ -366,7 +364,6 @@ class DeployScreen(DrioScreen[str | None]):
 
     def watch_deploying(self) -> None:
         self.set_class(self.deploying, "-deploying")
-        self.refresh_bindings()
         self._update_status()
 
     def watch_page(self) -> None:

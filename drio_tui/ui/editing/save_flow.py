@@ -206,7 +206,6 @@ class SaveScreen(DrioScreen[str | None]):
     def _allow_save(self) -> None:
         if self._save_forbidden:
             self._save_forbidden = ""
-            self.refresh_bindings()
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action == "write" and not self.is_filled:
@@ -441,7 +440,6 @@ class SaveScreen(DrioScreen[str | None]):
     def _forbid_save(self, error: ApiError) -> None:
         """Disable saving: the same request would be refused again."""
         self._save_forbidden = forbidden_reason(error, "Change something, or sign in as someone else")
-        self.refresh_bindings()
 
     def _show_rejection(self, error: ApiError, written: list[str]) -> None:
         left = list(error.field_errors)

@@ -267,7 +267,6 @@ class ImportScreen(DrioScreen[bool]):
         self.query_one("#empty").display = not loaded
         for id in ("#panes", "#settings"):
             self.query_one(id).display = loaded
-        self.refresh_bindings()
 
     def _update_note(self) -> None:
         document = self.document
@@ -321,7 +320,6 @@ class ImportScreen(DrioScreen[bool]):
     @on(OperationPicker.Changed)
     def _selection_changed(self) -> None:
         self.settings.show_selection(self.picker.selection.chosen)
-        self.refresh_bindings()
 
     @on(ImportSettings.Changed)
     def _mark_existing(self) -> None:

@@ -89,7 +89,6 @@ class ChainSteps:
         screen, step = self._screen, self._next_step()
         if self._chain is not None:
             screen.show_chain()
-        screen.refresh_bindings()
         if not go or step is None:
             return
         await screen.set_tool(step.bound, arguments=step.arguments)

@@ -235,7 +235,6 @@ class PlaygroundScreen(DrioScreen[None]):
             if not self.has_class("-results"):
                 self.call_after_refresh(self.form.focus_first)
         self._update_heading()
-        self.refresh_bindings()
         if self.run_shown is None:
             self._show_before_run(bound)
 
@@ -268,7 +267,6 @@ class PlaygroundScreen(DrioScreen[None]):
         self._update_heading()
         if self.bound is not None and not self.busy:
             self.show_status(self._idle_status())
-        self.refresh_bindings()
 
     def _update_heading(self) -> None:
         bound = self.bound
@@ -376,7 +374,6 @@ class PlaygroundScreen(DrioScreen[None]):
             self.query_one(f"#{name}", Document).show(blocks)
         self.show_chain()
         self.show_status(self._idle_status())
-        self.refresh_bindings()
 
     def show_chain(self) -> None:
         """Show the chain as far as it was run, and its next step."""

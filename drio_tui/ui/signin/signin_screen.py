@@ -243,7 +243,6 @@ class SignInScreen(DrioScreen[SignInResult]):
         self.query_one("#address").display = bool(url)
         if url and self.focused is None:
             address.focus()
-        self.refresh_bindings()
 
     def watch_deadline(self, deadline: float) -> None:
         self.query_one("#answer").display = bool(deadline)
@@ -258,7 +257,6 @@ class SignInScreen(DrioScreen[SignInResult]):
             self.query_one("#why", Static).update(Content("\n").join(parts))
             button = "#register" if getattr(failure, "register_again", False) else "#retry"
             self.query_one(button).focus()
-        self.refresh_bindings()
 
     # -- actions ----------------------------------------------------------------------------------
 

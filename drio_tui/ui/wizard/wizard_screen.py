@@ -455,7 +455,6 @@ class WizardScreen(DrioScreen[None]):
             self.draft.ended = True
             self._save_soon()
         self._update_page()
-        self.refresh_bindings()
         self.call_after_refresh(self.focus_page)
 
     def skip(self, step: Step) -> None:

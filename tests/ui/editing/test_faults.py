@@ -120,17 +120,19 @@ async def test_a_forbidden_action_is_disabled_for_that_resource_with_a_reason(
         await until(pilot, lambda: "Retry the failed" in text_of(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen and not screen.loading_app)
-        assert not {"duplicate_resource", "switch_resources"} & screen.actions.available_actions()
-        assert "delete_resources" in screen.actions.available_actions()
+        assert "does not allow this" in screen.actions.disabled_reason("duplicate_resource")
+        assert "does not allow this" in screen.actions.disabled_reason("switch_resources")
+        assert screen.actions.disabled_reason("delete_resources") is None
         assert server.asked("POST", "/apps/app_1/tools") == 1
         await pilot.press("r")  # for a user who was given the permission meanwhile
-        await until(pilot, lambda: "duplicate_resource" in screen.actions.available_actions())
+        await until(pilot, lambda: screen.actions.disabled_reason("duplicate_resource") is None)
         await pilot.press("c")
         await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools") == 2 and not screen.has_request("change"))
-        await until(pilot, lambda: "duplicate_resource" not in screen.actions.available_actions())
+        await until(pilot, lambda: screen.actions.disabled_reason("duplicate_resource") is not None)
         screen.tree_view.reveal(("tool", "tool_2"))
         await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_2"))
-        assert {"duplicate_resource", "switch_resources"} <= screen.actions.available_actions()
+        assert screen.actions.disabled_reason("duplicate_resource") is None
+        assert screen.actions.disabled_reason("switch_resources") is None
 
 
 async def test_an_invalid_field_is_focused_and_a_rejected_change_is_not_in_the_history(

@@ -1,0 +1,59 @@
+"""The footer shows which keys can be used, without help of the screen."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widgets._footer import FooterKey
+
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.screen import DrioScreen
+from tests.ui.driving import running, until
+from tests.ui.table_server import TableServer, drio_of, serving
+
+
+class Finished(Message):
+    """Something in the background has finished."""
+
+
+def disabled_keys(screen: DrioScreen[Any]) -> set[str]:
+    return {key.key for key in screen.query(FooterKey) if key.has_class("-disabled")}
+
+
+class ConditionScreen(DrioScreen[None]):
+    """Has two actions, of which one can be done at a time."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Key("footer_test.begin", "a", "begin", "Begin").binding,
+        Key("footer_test.end", "b", "end", "End").binding,
+    ]
+    begun = False
+
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        return "Not now." if action == ("begin" if self.begun else "end") else None
+
+    def action_begin(self) -> None:
+        self.begun = True
+
+    def action_end(self) -> None:
+        self.begun = False
+
+    def on_finished(self) -> None:
+        self.begun = False
+
+
+async def test_the_footer_follows_what_an_action_or_a_message_enables(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = ConditionScreen()
+        pilot.app.push_screen(screen)
+        await until(pilot, lambda: disabled_keys(screen) == {"b"})
+        await pilot.press("a")
+        await until(pilot, lambda: disabled_keys(screen) == {"a"})
+        await pilot.press("b")
+        await until(pilot, lambda: disabled_keys(screen) == {"b"})
+        await pilot.press("a")
+        screen.post_message(Finished())
+        await until(pilot, lambda: disabled_keys(screen) == {"b"})
