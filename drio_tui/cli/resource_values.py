@@ -7,8 +7,9 @@ from typing import Any
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import UsageError
+from drio_tui.api.redact import redact
 from drio_tui.cli.find import find_resource, reference_name
-from drio_tui.cli.values import Assignment, Inputs, parse_assignment, read_object, read_secrets, secret_error
+from drio_tui.cli.values import Assignment, Inputs, parse_assignment, read_object, read_secrets, restored, secret_error
 from drio_tui.kinds import AUTH, KINDS, Kind
 from drio_tui.plan.duplicate import create_body
 from drio_tui.plan.steps import Step
@@ -55,7 +56,8 @@ class Values:
         if not isinstance(raw, dict) or resource.made_up:
             raise UsageError(f"{one_line(resource.name, 80)} is not as documented, so it cannot be changed")
         _check_names(kind, self.assignments, raw)
-        body = {name: value for name, value in self.body.items() if name not in kind.fixed or raw.get(name) != value}
+        body = restored(self.body, redact(raw), raw)
+        body = {name: value for name, value in body.items() if name not in kind.fixed or raw.get(name) != value}
         if fixed := next((name for name in body if name in kind.fixed), None):
             raise UsageError(f"{one_line(fixed, 80)} in the file differs, and only drio sets it", hint="Leave it out.")
         wanted = _resolved(snapshot, kind, raw, self._applied(merge_patch(raw, body)))
@@ -72,7 +74,7 @@ class Values:
     def create_of(self, snapshot: Snapshot, kind: Kind[Any]) -> Step:
         """Return the step that creates a resource with the values. Raises `UsageError`."""
         _check_names(kind, self.assignments, {})
-        given = self._applied(merge_patch({}, self.body))
+        given = self._applied(merge_patch({}, restored(self.body, {}, {})))
         wanted = _resolved(snapshot, kind, {}, given)
         _refuse_write_only(snapshot, wanted, self.assignments)
         parent = ""

@@ -28,6 +28,7 @@ PropertyPath = tuple[str, ...]
 MAX_INPUT = 8 << 20
 """Characters that one file, or standard input, may hold."""
 _MAX_SECRET = 64 << 10
+_ABSENT: Any = object()
 _UNESCAPED_DOT = re.compile(r"(?<!\\)\.")
 
 
@@ -130,10 +131,9 @@ def read_object(path: str, inputs: Inputs) -> dict[str, Any]:
         raise UsageError(f"{_input_name(path)} is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise UsageError(f"{_input_name(path)} does not hold a JSON object")
-    shown: dict[str, Any] = without_hidden(value)
     if path != "-":
-        refuse_secret((), shown)
-    return shown
+        refuse_secret((), value)
+    return value
 
 
 def refuse_secret(path: PropertyPath, value: Any, hint: str = "") -> None:
@@ -195,19 +195,31 @@ def read_secret(label: str, inputs: Inputs) -> str:
     return secret
 
 
-def without_hidden(value: Any) -> Any:
-    """Return a copy without the properties whose values `get` has hidden: they are not values to write."""
+def restored(value: Any, redacted: Any, raw: Any, path: PropertyPath = ()) -> Any:
+    """Return a copy in which what is as in `redacted`, as `get` printed it, is as in `raw` again.
+
+    Raises `UsageError` for another value in which a secret is hidden: the dots must not be written.
+    """
+    if value == redacted:
+        return raw
     if isinstance(value, dict):
-        return {name: without_hidden(item) for name, item in value.items() if item != HIDDEN}
-    if isinstance(value, list) and _contains_hidden(value):
-        raise UsageError("a list holds a hidden secret, so it cannot be written as it is")
+        redacted, raw = (side if isinstance(side, dict) else {} for side in (redacted, raw))
+        return {
+            name: restored(item, redacted.get(name, _ABSENT), raw.get(name), (*path, name))
+            for name, item in value.items()
+        }
+    if _contains_hidden(value):
+        dotted = one_line(".".join(path), 80)
+        raise UsageError(
+            f"a secret is hidden in {dotted}, so it cannot be written", hint="Leave it out, or replace it."
+        )
     return value
 
 
 def _contains_hidden(value: Any) -> bool:
     if isinstance(value, dict | list):
         return any(map(_contains_hidden, value.values() if isinstance(value, dict) else value))
-    return bool(value == HIDDEN)
+    return isinstance(value, str) and HIDDEN in value
 
 
 def _first_difference(value: Any, redacted: Any, path: PropertyPath) -> PropertyPath | None:

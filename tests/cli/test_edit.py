@@ -118,6 +118,21 @@ def test_what_get_prints_can_be_edited_and_given_back(on_sandbox: Runner, app: A
     assert on_sandbox("set", app.slug, "tool", "add-note", "--file", "-", "--yes", stdin=moved).code == 2
 
 
+def test_hidden_secrets_are_never_written_back(on_sandbox: Runner, app: AppOnSandbox) -> None:
+    tool = app.list("tools")["add-note"]
+    text = "Sent with Bearer c2VjcmV0LXNlY3JldC1zZWNyZXQ"
+    app.patch(f"tools/{tool['id']}", {"description": text})
+    printed = on_sandbox("get", app.slug, "tool", "add-note", "--json").out
+    assert text not in printed
+    renamed = printed.replace("Add Note", "Add a note")
+    assert on_sandbox("set", app.slug, "tool", "add-note", "--file", "-", "--yes", stdin=renamed).code == 0
+    assert app.list("tools")["add-note"]["description"] == text
+    for command in (("set", app.slug, "tool", "open-ticket"), ("add", app.slug, "tool")):
+        refused = on_sandbox(*command, "--file", "-", "--yes", stdin=printed.replace('"add-note"', '"other"'))
+        assert refused.code == 2
+    assert "••" not in str(app.list("tools"))
+
+
 def test_a_file_is_a_merge_patch(on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path) -> None:
     file = tmp_path / "branding.json"
     file.write_text('{"branding": {"primaryColor": "#123456", "fontFamily": null}}')
