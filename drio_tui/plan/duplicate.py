@@ -9,7 +9,8 @@ from typing import Any
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET, Kind
 from drio_tui.naming import NAME_MAX, slug_of
-from drio_tui.workspace.saving import journal as journals
+from drio_tui.plan.executor import Executor, Result
+from drio_tui.plan.steps import Step
 from drio_tui.workspace.saving.merge import Object
 from drio_tui.workspace.saving.save_requests import comparable
 from drio_tui.workspace.saving.save_result import CreateOutcome, Failed, Refused, Saved, Unknown, succeeded
@@ -17,9 +18,6 @@ from drio_tui.workspace.saving.saver import Saver
 
 _CREATE_ONLY = {AUTH.name: ("providerKey",)}
 """Read-only properties that have to be set in the create request."""
-
-_OPTIONAL_REFERENCES = frozenset({"secretRef", "widgetId", "authId", "binding", "nextToolIds", "actions"})
-"""Properties that can be left out if their target does not exist, or can be referred to only once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,105 +100,43 @@ async def duplicate(
     `changed` overrides properties of the body: a name chosen by the user, the tool of a widget's copy (else the copy
     would replace the original widget of its tool). Secrets are never copied.
     """
-    group = journals.new_id()
     parent = str(raw.get(kind.parent[0], "")) if kind.parent else ""
     siblings = await saver.list_resources(kind, app, parent)
     if isinstance(siblings, DrioError):
         return CopyResult(Failed(siblings))
+    is_integration = kind.name == INTEGRATION.name
+    operations = await saver.list_resources(OPERATION, app, str(raw.get("id"))) if is_integration else []
+    if isinstance(operations, DrioError):
+        return CopyResult(Failed(operations))
     body = copy_body(kind, raw, siblings) | dict(changed or {})
-    known = {str(sibling.get("id")) for sibling in siblings}
-    outcome, left_out = await create_without_rejected_references(
-        saver, kind, app, body, parent=parent, group=group, known=known
-    )
+    name = kind.label(body)
+    copy = Step("copy", "create", kind.name, f"Create {name}", _COPY, parent, body, drops_rejected=True)
+    inside: list[Step] = []
+    for number, operation in enumerate(operations):
+        operation_body = create_body(OPERATION, operation)
+        operation_body.pop("key", None)  # keys are unique in the app; the server makes one from the name
+        inside.append(
+            Step(f"copy:{number}", "create", OPERATION.name, f"Create {OPERATION.label(operation)}", "", _COPY,
+                 operation_body, after=("copy",), drops_rejected=True)
+        )  # fmt: skip
+    executor = Executor(saver, app, [copy, *inside])
+    executor.set_known(kind.name, parent, (str(sibling.get("id")) for sibling in siblings))
+    await executor.run()
+    first, *others = (_copy_result(executor.result(step)) for step in executor.steps)
+    if first is None:
+        return CopyResult(Failed(DrioError("it was stopped")))
+    left_out = first.left_out
     if kind.name == AUTH.name and raw.get("secretRef"):
         left_out = tuple(dict.fromkeys((*left_out, "the secret")))
-    copy_id = id_of_created(outcome)
-    inside: list[CopyResult] = []
-    if kind.name == INTEGRATION.name and copy_id:
-        operations = await saver.list_resources(OPERATION, app, str(raw.get("id")))
-        if isinstance(operations, DrioError):
-            return CopyResult(outcome, left_out, (CopyResult(Failed(operations)),))
-        for operation in operations:
-            operation_body = create_body(OPERATION, operation)
-            operation_body.pop("key", None)  # keys are unique in the app; the server makes one from the name
-            operation_outcome, not_copied = await create_without_rejected_references(
-                saver, OPERATION, app, operation_body, parent=copy_id, group=group
-            )
-            inside.append(CopyResult(operation_outcome, not_copied))
-    return CopyResult(outcome, left_out, tuple(inside))
+    return CopyResult(first.outcome, left_out, tuple(copy for copy in others if copy is not None))
 
 
-async def create_without_rejected_references(
-    saver: Saver,
-    kind: Kind[Any],
-    app: str,
-    body: Object,
-    *,
-    parent: str = "",
-    group: str = "",
-    undoes: str = "",
-    known: Iterable[str] | None = None,
-) -> tuple[CreateOutcome, tuple[str, ...]]:
-    """Create a resource, without the references that the server rejects; return also the labels of what was left out.
-
-    After a response that rejects only optional references, the request is sent again without them.
-    """
-    left_out: list[str] = []
-    ids = None if known is None else set(known)
-    while True:
-        outcome = await saver.create(kind, app, body, parent=parent, group=group, undoes=undoes, known=ids)
-        if not isinstance(outcome, Refused) or not outcome.fields:
-            return outcome, tuple(left_out)
-        reduced = _without_references(body, [error.path for error in outcome.fields])
-        if reduced is None:
-            return outcome, tuple(left_out)
-        body, labels = reduced
-        left_out += [label for label in labels if label not in left_out]
+_COPY = "duplicate:copy"
+"""The ref of the copy."""
 
 
-def id_of_created(outcome: CreateOutcome) -> str:
-    """Return the id of the created resource; empty if none was created."""
-    if isinstance(outcome, Saved):
-        return outcome.id
-    if isinstance(outcome, Unknown) and outcome.read_back == "applied" and outcome.raw:
-        return str(outcome.raw.get("id", ""))
-    return ""
-
-
-def _without_references(body: Object, paths: list[str]) -> tuple[Object, list[str]] | None:
-    """Return the body without the references at `paths`, and their labels; None if a path is no optional reference."""
-    result = dict(body)
-    labels: list[str] = []
-    chain: set[int] = set()
-    actions: set[int] = set()
-    for path in paths:
-        head, _, rest = path.replace("[", ".").replace("]", "").partition(".")
-        if head not in _OPTIONAL_REFERENCES or head not in result:
-            return None
-        index = rest.partition(".")[0]
-        if head in ("nextToolIds", "actions") and index.isdecimal():
-            (chain if head == "nextToolIds" else actions).add(int(index))
-        else:
-            del result[head]
-            labels.append(_REFERENCE_LABELS.get(head, head))
-    if chain and isinstance(result.get("nextToolIds"), list):
-        result["nextToolIds"] = [id for index, id in enumerate(result["nextToolIds"]) if index not in chain]
-        labels.append("a tool of the chain")
-    if actions and isinstance(result.get("actions"), list):
-        result["actions"] = [
-            {name: value for name, value in action.items() if name not in ("targetToolId", "targetToolName")}
-            if index in actions
-            else action
-            for index, action in enumerate(result["actions"])
-            if index not in actions or (isinstance(action, dict) and "targetToolId" in action)
-        ]
-        labels.append("the target of an action")
-    return result, labels
-
-
-_REFERENCE_LABELS = {
-    "secretRef": "the secret",
-    "widgetId": "the widget",
-    "authId": "the auth connection",
-    "binding": "the binding",
-}
+def _copy_result(result: Result | None) -> CopyResult | None:
+    """Return the result of a step; None if nothing was sent."""
+    if result is None or not isinstance(result.outcome, Saved | Refused | Failed | Unknown):
+        return None
+    return CopyResult(result.outcome, result.left_out)

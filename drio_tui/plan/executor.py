@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from drio_tui.api.backoff import SharedBackoff
 from drio_tui.api.errors import ApiError, Conflict, DrioError, RateLimited, ServerError
 from drio_tui.kinds import APP, INTEGRATION, KINDS, Kind
+from drio_tui.plan.rejected_references import without_rejected
 from drio_tui.plan.schedule import Schedule
 from drio_tui.plan.state import PlanState, StepState, collection
 from drio_tui.plan.steps import IDENTIFYING, Step, replace_refs, with_changes, without_references
@@ -49,11 +50,15 @@ Choice = Literal["continue", "stop"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a step. `outcome` is None if nothing was sent; `problem` is why it is not done, else empty."""
+    """The result of a step. `outcome` is None if nothing was sent; `problem` is why it is not done, else empty.
+
+    `left_out` are the labels of the references that drio rejected, and that were left out.
+    """
 
     step: Step
     outcome: Outcome | None
     problem: str = ""
+    left_out: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -106,6 +111,7 @@ class Executor:
         self._known: dict[str, set[str]] = {}
         self._listing: dict[str, asyncio.Lock] = {}
         self._outcomes: dict[str, Outcome | None] = {}
+        self._left_out: dict[str, dict[str, None]] = {}
         self._read: set[str] = set()
         self._schedule = Schedule((), self.state)
         self._stop_requested = False
@@ -126,7 +132,8 @@ class Executor:
         state = self.state(step)
         if state.state in ("todo", "sent"):
             return None
-        return Result(step, self._outcomes.get(step.id), "" if state.state == "done" else state.why)
+        problem_text = "" if state.state == "done" else state.why
+        return Result(step, self._outcomes.get(step.id), problem_text, tuple(self._left_out.get(step.id, ())))
 
     @property
     def results(self) -> list[Result | None]:
@@ -179,6 +186,12 @@ class Executor:
     def store_with(self, save: Callable[[], Awaitable[None]]) -> None:
         """Store the state with `save` from now on."""
         self._save = _SharedSave(save)
+
+    def set_known(self, kind: str, parent: str, ids: Iterable[str]) -> None:
+        """Set which resources exist in a collection, if they were listed just now."""
+        key = collection(kind, parent)
+        self.plan_state.known[key] = [*ids]
+        self._known[key] = set(self.plan_state.known[key])
 
     # -- the user's decisions ---------------------------------------------------------------------
 
@@ -330,6 +343,8 @@ class Executor:
         state.state, state.mark = "sent", step.mark
         self._on_change()
         outcome = await step.run()
+        if isinstance(outcome, str):
+            return self._fail(step, outcome)
         if succeeded(outcome):
             self._read.add(step.id)
         return self._record(step, state, outcome)
@@ -361,7 +376,8 @@ class Executor:
         state.sent_names = {name: body[name] for name in IDENTIFYING if isinstance(body.get(name), str)}
         state.maybe = True
         self._will_create(step, body)
-        for attempts_left in reversed(range(_MAX_UNAVAILABLE)):
+        attempts_left = _MAX_UNAVAILABLE
+        while True:
             await self._begin(step, state)
             if self._cancelled:
                 state.maybe = again
@@ -381,6 +397,13 @@ class Executor:
                 if created is not None:
                     await self.saver.note_created(kind, app, created, parent=parent, group=self.group)
                     return self._created(step, state, created, outcome)
+            attempts_left -= 1
+            if step.drops_rejected and isinstance(outcome, Refused) and outcome.fields:
+                reduced = without_rejected(body, outcome.fields)
+                if reduced is not None:
+                    body = reduced[0]
+                    self._left_out.setdefault(step.id, {}).update(dict.fromkeys(reduced[1]))
+                    continue
             if not (unavailable and attempts_left) or self._stop_requested:
                 break
         return self._record_create(step, state, outcome)

@@ -344,13 +344,14 @@ def _without_secrets(kind: str, value: Object, secret: Iterable[str]) -> tuple[O
 
 _TEXTS = ("id", "profile", "server", "app", "title", "group")
 _STEP_TEXTS = ("id", "verb", "kind", "about", "ref", "parent", "mark", "property_name")
-_STEP_LISTS = ("after", "again", "lost", "targets", "ignoring")
+_STEP_LISTS = ("after", "follows", "again", "lost", "targets", "ignoring")
 
 
 def _step_to_json(step: Step) -> Object:
     value: Object = {name: getattr(step, name) for name in _STEP_TEXTS}
     value |= {name: sorted(getattr(step, name)) for name in ("targets", "ignoring")}
-    value |= {name: [*getattr(step, name)] for name in ("after", "again", "lost")}
+    value |= {name: [*getattr(step, name)] for name in ("after", "follows", "again", "lost")}
+    value |= {"drops_rejected": step.drops_rejected or None}
     value |= {"body": step.body, "base": step.base, "place": step.place, "links": [[*link] for link in step.links]}
     value["changes"] = [
         {"path": [*change.path]}
@@ -371,7 +372,7 @@ def _step_from_json(value: Mapping[str, Any]) -> Step:
     return make(
         **{name: _text(value.get(name, "")) for name in _STEP_TEXTS},
         **lists | {"targets": frozenset(lists["targets"]), "ignoring": frozenset(lists["ignoring"])},
-        body=body, base=base, place=place,
+        body=body, base=base, place=place, drops_rejected=value.get("drops_rejected") is True,
         links=tuple((_text(kind), _text(id), _text(name)) for kind, id, name in value.get("links", ())),
         changes=tuple(_change_from_json(change) for change in value.get("changes", ())),
     )  # fmt: skip

@@ -38,7 +38,7 @@ class Schedule:
                 if (earlier := last_of_name.get(name)) is not None:
                     self._namesakes[step.id].append(earlier)
                 last_of_name[name] = step.id
-            needed = {id for id in (*step.after, *self._namesakes[step.id]) if id in self._by_id and id != step.id}
+            needed = {*step.after, *step.follows, *self._namesakes[step.id]} & self._by_id.keys() - {step.id}
             for id in needed:
                 self._dependents[id].append(step.id)
             self._waiting_for[step.id] = {id for id in needed if not self._is_final(self._by_id[id])}

@@ -32,6 +32,10 @@ class Step:
     | `read`   | what `run` does; in each process once                                                                |
     | `run`    | what `run` does; such a step is not kept in a file                                                   |
 
+    With `drops_rejected` a create is sent again without the optional references that drio rejects. `run` returns the
+    outcome, or why nothing was sent, as a sentence. `follows` are the ids of steps that must have ended before, done or
+    not.
+
     `ref` of the others is the id of their resource, or the ref of a created one; of an app's own update it is empty or
     its id. Refs in `parent`, `body` and the `after` of `changes` are replaced by ids. `mark` is a digest, without
     secrets, of what is sent: an update that is done is sent again if its mark differs. `again` are properties that are
@@ -49,6 +53,7 @@ class Step:
     changes: tuple[FieldChange, ...] = ()
     base: Object | None = field(default=None, repr=False)
     after: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
     mark: str = ""
     again: tuple[str, ...] = ()
     property_name: str = ""
@@ -56,9 +61,10 @@ class Step:
     links: tuple[tuple[str, str, str], ...] = ()
     ignoring: frozenset[str] = frozenset()
     place: int | None = None
+    drops_rejected: bool = False
     secret: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
-    run: Callable[[], Awaitable[Outcome]] | None = field(default=None, repr=False, compare=False)
+    run: Callable[[], Awaitable[Outcome | str]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -9,20 +9,24 @@ Each undo is a separate change in the journal, and can be undone too.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 from drio_tui.api.errors import DrioError, NotFound
 from drio_tui.kinds import APP, KINDS, Kind
-from drio_tui.plan.duplicate import create_body, create_without_rejected_references, id_of_created
+from drio_tui.plan.duplicate import create_body
+from drio_tui.plan.executor import Executor
+from drio_tui.plan.rejected_references import create_without_rejected_references, id_of_created
+from drio_tui.plan.steps import Step
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.journal import Entry, History, Journal, without_paths
 from drio_tui.workspace.saving.merge import Object, dotted, equal_at_depth, value_at, with_value
 from drio_tui.workspace.saving.reconcile import ended_entry
-from drio_tui.workspace.saving.save_result import Edit, Failed, Outcome, Saved, Unknown, problem, succeeded
+from drio_tui.workspace.saving.save_result import Deleted, Edit, Failed, Outcome, Saved, Unknown, problem, succeeded
 from drio_tui.workspace.saving.saver import Saver
 
 
@@ -140,33 +144,84 @@ async def undo(saver: Saver, app: str, entry: Entry, *, alone: bool = False, for
 
 
 async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, force: bool = False) -> list[UndoStep]:
-    """Undo the entries that can be undone, newest first. Stops when drio does not respond.
+    """Undo the entries that can be undone, newest first; those of unrelated resources at the same time.
 
-    If a created resource cannot be deleted, the resources it refers to are not deleted either.
+    No further one is begun when drio does not respond. If a created resource cannot be deleted, the resources it refers
+    to are not deleted either.
     """
-    steps: list[UndoStep] = []
-    needed: set[str] = set()
-    group = journals.new_id()
-    for entry in _undo_order(entries):
-        history = await asyncio.to_thread(journal.read)
-        if entry.state == "failed" or history.is_undone(entry):
-            continue
+    history = await asyncio.to_thread(journal.read)
+    order = [
+        entry for entry in _undo_order(entries) if not (entry.state == "failed" or history.is_undone(entry))
+    ]  # fmt: skip
+    undoing = _Undoing(saver, journal, history, journals.new_id(), force)
+    steps = [
+        Step(entry.id, "run", entry.kind, f"Undo {entry.name}", follows=follows, run=partial(undoing.run, entry))
+        for entry, follows in _with_predecessors(order, history)
+    ]
+    await Executor(saver, entries[0].app if entries else "", steps, group=undoing.group).run()
+    return [undoing.steps[entry.id] for entry in order if entry.id in undoing.steps]
+
+
+@dataclass(slots=True)
+class _Undoing:
+    """An undo of several changes. `steps` are the results by id of the change, `needed` the ids of what has to stay."""
+
+    saver: Saver
+    journal: Journal
+    history: History
+    group: str
+    force: bool
+    steps: dict[str, UndoStep] = field(default_factory=dict)
+    needed: set[str] = field(default_factory=set)
+
+    async def run(self, entry: Entry) -> Outcome | str:
+        """Undo one change; return the outcome, or why nothing was sent."""
+        history = self.history
         why_not = why_not_undoable(history, entry)
-        if why_not is None and entry.what == "create" and history.current(entry.resource) in needed:
+        if why_not is None and entry.what == "create" and history.current(entry.resource) in self.needed:
             why_not = "Something that stays needs it"
-        step = UndoStep(entry, None, why_not) if why_not else await _undo(saver, journal, history, entry, group, force)
-        steps.append(step)
-        if not step.ok and entry.what == "create":
-            needed |= {history.current(id) for id in _referenced_ids(entry)}
-        if isinstance(step.outcome, Failed | Unknown) and not step.ok:
-            break
-    return steps
+        if why_not:
+            step = UndoStep(entry, None, why_not)
+        else:
+            step = await _undo(self.saver, self.journal, history, entry, self.group, self.force)
+        self.steps[entry.id] = step
+        if step.ok:
+            history.note_undone(entry)
+        elif entry.what == "create":
+            self.needed |= {history.current(id) for id in _referenced_ids(entry)}
+        return step.why_not if step.outcome is None else step.outcome
+
+
+def _with_predecessors(entries: list[Entry], history: History) -> Iterator[tuple[Entry, tuple[str, ...]]]:
+    """Yield the entries, in the order in which they are undone, each with the ids of those that are undone before it.
+
+    These are the ones about the same resource, one that it refers to, or one that refers to it. Deleted resources of
+    a kind are created again one after the other, since drio lists them in the order of their creation.
+    """
+    last: dict[str, str] = {}  # by id of a resource, the entry about it
+    referring: dict[str, list[str]] = {}  # since then, the entries that refer to it
+    last_of_kind: dict[str, str] = {}
+    for entry in entries:
+        resource = history.current(entry.resource)
+        referenced = {history.current(id) for id in _referenced_ids(entry)} - {resource}
+        before = [last[id] for id in (resource, *referenced) if id in last]
+        before += referring.pop(resource, [])
+        if entry.what == "delete":
+            before += [last_of_kind[entry.kind]] if entry.kind in last_of_kind else []
+            last_of_kind[entry.kind] = entry.id
+        last[resource] = entry.id
+        for id in referenced:
+            referring.setdefault(id, []).append(entry.id)
+        yield entry, tuple(dict.fromkeys(before))
 
 
 def _referenced_ids(entry: Entry) -> set[str]:
-    """Return the ids that a created resource refers to, its parent included, as far as the entry has them."""
+    """Return the ids that a resource refers to before and after a change, its parent included, as far as known."""
     kind = KINDS.get(entry.kind)
-    ids = {id for reference in kind.references for _, id in reference.ids(entry.after or {})} if kind else set()
+    references = kind.references if kind else ()
+    sides = (entry.before or {}, entry.after or {})
+    ids = {id for side in sides for reference in references for _, id in reference.ids(side)}
+    ids |= {id for _, id, _ in entry.links}
     return ids | ({entry.parent} if entry.parent else set())
 
 
@@ -271,7 +326,7 @@ async def _undo(saver: Saver, journal: Journal, history: History, entry: Entry, 
             outcome: Outcome = await saver.delete(
                 kind, entry.app, id, base=base, ignoring=entry.lost, group=group, undoes=entry.id
             )
-            if succeeded(outcome):
+            if isinstance(outcome, Deleted) and outcome.already:
                 await _mark_undone(journal, entry, group)
             return UndoStep(entry, outcome)
         case "delete":
@@ -319,7 +374,9 @@ async def _create_again(saver: Saver, journal: Journal, history: History, entry:
     created_id = id_of_created(outcome)
     if not created_id:
         return UndoStep(entry, outcome, notes=tuple(sentences))
-    await asyncio.to_thread(journal.alias, history.current(entry.resource), created_id)
+    old_id = history.current(entry.resource)
+    await asyncio.to_thread(journal.alias, old_id, created_id)
+    history.aliases[old_id] = created_id
     raw = getattr(outcome, "raw", None) or {}
     # A server may ignore some properties in a POST: those are saved through their separate routes.
     wanted = {name: value for name, value in body.items() if name in raw and not left_out}
@@ -353,9 +410,6 @@ async def _restore_link(
 
 async def _mark_undone(journal: Journal, entry: Entry, group: str) -> None:
     """Record that a change is undone if undoing it took no request."""
-    history = await asyncio.to_thread(journal.read)
-    if history.is_undone(entry):
-        return
     marker = journals.new_entry(
         "update", entry.app, entry.kind, entry.resource, entry.name, group=group, undoes=entry.id, before={}, after={}
     )

@@ -97,12 +97,14 @@ def run_process(sandbox: SandboxProcess, app: str, home: Path, at: int, when: st
 def new_app(sandbox: SandboxProcess, name: str) -> str:
     """Create an app and return its id."""
     with sandbox.client() as client:
+        client.timeout = httpx.Timeout(60)
         return str(client.post("/api/v1/apps", json={"templateId": "support", "name": name}).json()["app"]["id"])
 
 
 def check_plan(sandbox: SandboxProcess, app: str, home: Path) -> None:
     """Check that the plan was carried out completely and nothing twice, and that no plan is left."""
     with sandbox.client() as client:
+        client.timeout = httpx.Timeout(60)
         config: dict[str, Any] = client.get(f"/api/v1/apps/{app}/config").json()["config"]
     counted = Counter(tool["name"] for tool in config["tools"])
     for name in (*WHOLE_PLAN["tools"], *(f"tool {number}" for number in range(EXTRA))):

@@ -11,13 +11,16 @@ from drio_tui.api import json_codec
 from drio_tui.api.resource_type import Item
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
 from drio_tui.plan.deletion import plan_delete
+from drio_tui.plan.executor import Executor
 from drio_tui.plan.undo import undo, undo_last, undo_notes, why_not_undoable
 from drio_tui.ui.editing.history_dialog import undo_report
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
+from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.save_result import ChangedMeanwhile, Conflicted, Deleted, Edit, Saved
 from drio_tui.workspace.saving.saver import Saver
+from tests.plan.conftest import Counting, tool_steps
 from tests.workspace.saving_world import Editor, World
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
@@ -407,7 +410,7 @@ async def test_undo_of_a_delete_restores_the_order_of_all_resources(world: World
     await load_app(client, app, snapshot.apply)
     keys = [resource.key for name in KINDS for resource in snapshot.resources(name) if kind in (name, "everything")]
     keys = [key for key in keys if KINDS[key[0]].deletable][::-1]  # as if selected from bottom to top
-    batch = plan_delete(snapshot, Links(snapshot), keys, cascade=cascade).batch(world.editor.saver, app)
+    batch = Executor(world.editor.saver, app, plan_delete(snapshot, Links(snapshot), keys, cascade=cascade).steps)
     assert all(result.ok for result in await batch.run())
     assert order_of(await config_of(world.editor, app)) != before
     steps = await undo_last(restarted(world), app)
@@ -428,3 +431,18 @@ async def test_update_without_end_line_is_undone(world: World) -> None:
     (step,) = await undo_last(restarted(world), app)
     assert isinstance(step.outcome, Saved)
     assert step.outcome.raw["description"] == "first"
+
+
+async def test_many_creates_are_undone_at_a_time_with_few_reads_of_the_journal(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = Executor(world.editor.saver, world.app, tool_steps(30))
+    await executor.run()
+    network = world.editor.network.inner = Counting(world.editor.network.inner, together=6)
+    reads: list[Journal] = []
+    read = Journal.read
+    monkeypatch.setattr(Journal, "read", lambda journal: (reads.append(journal), read(journal))[1])
+    steps = await undo_last(world.editor.saver, world.app)
+    assert [step.ok for step in steps] == [True] * 30
+    assert (network.counts["DELETE"], network.most) == (30, 6)
+    assert len(reads) <= 3

@@ -146,6 +146,12 @@ class History:
             if other.id != entry.id
         )
 
+    def note_undone(self, entry: Entry) -> None:
+        """Add that a change was undone, without reading the journal again."""
+        if not self.is_undone(entry):
+            marker = new_entry("update", entry.app, entry.kind, entry.resource, entry.name, undoes=entry.id)
+            self.entries.append(replace(marker, state="done"))
+
     def group(self, entry: Entry) -> list[Entry]:
         """Return the entries of the same group, oldest first."""
         return [other for other in self.entries if other.group == entry.group]

@@ -1,3 +1,5 @@
+"""Delete plans, copies, and enabling, against the sandbox."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -8,8 +10,9 @@ from drio_tui.api.errors import UsageError
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET
 from drio_tui.plan.bulk import can_be_switched, enable_all
 from drio_tui.plan.deletion import find_dependents, plan_delete, rule_of
-from drio_tui.plan.duplicate import copy_name, duplicate, id_of_created, required_changes, why_not_copied
+from drio_tui.plan.duplicate import copy_name, duplicate, required_changes, why_not_copied
 from drio_tui.plan.executor import Choice, Executor, Result
+from drio_tui.plan.rejected_references import id_of_created
 from drio_tui.plan.undo import undo_last
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
