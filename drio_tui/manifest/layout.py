@@ -93,9 +93,17 @@ def entry_at(data: Object, kind: str, key: str) -> Object | None:
         return app if isinstance(app, dict) else None
     if kind == "operation":
         integration_key, _, key = key.partition("/")
-        integration = objects_of(data.get("integrations")).get(integration_key, {})
-        return objects_of(integration.get(OPERATIONS)).get(key)
-    return objects_of(data.get(SECTIONS[kind])).get(key)
+        integration = _entry_of(data.get("integrations"), integration_key)
+        return None if integration is None else _entry_of(integration.get(OPERATIONS), key)
+    return _entry_of(data.get(SECTIONS[kind]), key)
+
+
+def _entry_of(section: Any, key: str) -> Object | None:
+    """Return one of `objects_of(section)`."""
+    if not isinstance(section, dict) or key not in section:
+        return None
+    entry = section[key]
+    return {} if entry is None else entry if isinstance(entry, dict) else None
 
 
 def normalized(kind: str, entry: Object) -> Object:

@@ -20,6 +20,7 @@ from drio_tui.manifest.fields import split_secrets
 from drio_tui.manifest.layout import PROPERTIES, ResourceName, create_body, place, ref_of, to_api
 from drio_tui.manifest.secret import revealed, secrets_in, with_placeholders
 from drio_tui.plan.steps import Step
+from drio_tui.plan.tool_order import in_order, next_order
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.journal import digest
@@ -82,6 +83,8 @@ class _Planner:
                 self._create(change)
             elif change.action in ("update", "rename"):
                 self._update(change)
+        tools = [tool.raw for tool in self.snapshot.resources("tool") if isinstance(tool.raw, dict)]
+        self.steps = [*in_order(self.steps, next_order(tools))]
         self._order_renames()
         self._order_chains()
         deletes = [change for change in self.changes if change.action == "delete"]

@@ -1,0 +1,101 @@
+"""No secret is in anything that is kept, shown or logged, with the secrets of every provider."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drio_tui.manifest.lock import FILE_NAME, read_base, write_base
+from drio_tui.manifest.saved_plan import PlanFile, save_plan
+from drio_tui.manifest.secret import NOT_GIVEN, Secret
+from drio_tui.plan.changes import as_dict
+from drio_tui.plan.render import as_markdown, plan_lines
+from tests.manifest.test_apply import Author, author, new_app
+
+__all__ = ["author"]
+PROVIDERS: dict[str, dict[str, Any]] = {
+    "custom-oauth": {
+        "authorizationEndpoint": "https://a.example.com/authorize", "tokenEndpoint": "https://a.example.com/token",
+        "clientId": "client", "clientSecret": Secret("OAUTH", "oauth-VERY-secret-1"),
+    },
+    "workos": {
+        "authorizationEndpoint": "https://w.example.com/authorize", "tokenEndpoint": "https://w.example.com/token",
+        "clientId": "client", "clientSecret": Secret("WORKOS", "workos-VERY-secret-2"),
+    },
+    "clerk": {
+        "authorizationEndpoint": "https://c.example.com/authorize", "tokenEndpoint": "https://c.example.com/token",
+        "clientId": "client", "clientSecret": Secret("CLERK", "clerk-VERY-secret-3"),
+    },
+    "api-key": {"name": "X-Key", "apiKey": Secret("KEY", "apikey-VERY-secret-4")},
+    "bearer": {"token": Secret("TOKEN", "bearer-VERY-secret-5")},
+    "basic": {"username": "me", "password": Secret("PASSWORD", "basic-VERY-secret-6")},
+    "none": {},
+}  # fmt: skip
+
+
+def document() -> dict[str, Any]:
+    auth = {
+        provider: {"name": provider, "provider": provider, "config": copy.deepcopy(config)}
+        for provider, config in PROVIDERS.items()
+    }
+    return new_app(auth=auth, integrations={}, tools={}, widgets={})
+
+
+def files_below(folder: Path) -> str:
+    return "".join(path.read_text("utf-8", "replace") for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("write", [False, True])
+async def test_no_secret_is_kept_shown_or_logged(author: Author, tmp_path: Path, write: bool) -> None:
+    if write:
+        await author.apply(document())
+    plan = await author.plan(document(), write_secrets=("all",) if write else ())
+    assert len(plan.changes) == (6 if write else 8)
+    PlanFile(tmp_path / "plan.json", save_plan(plan, server="s", host="h")).store()
+    applied = await author.apply(document(), write_secrets=("all",) if write else ())
+    assert not applied.failed
+    assert applied.base is not None
+    write_base(tmp_path, "target", applied.base)
+    form = await author.form("acme")
+    view = plan.comparison.view("acme")
+    texts = [
+        json.dumps(form.data), as_markdown(view), json.dumps(as_dict(view)), repr(plan), repr(applied), repr(form),
+        "".join(line.text for line in plan_lines(view)), repr(author.editor.exchanges),
+        (tmp_path / "plan.json").read_text(), (tmp_path / FILE_NAME).read_text(),
+        files_below(Path(os.environ["DRIO_STATE_DIR"])),
+    ]  # fmt: skip
+    for number, text in enumerate(texts):
+        assert "VERY-secret" not in text, number
+    base = read_base(tmp_path, "target")
+    assert base is not None
+    assert len(base.secrets) == 6
+    assert len(form.write_only) == 6
+    again = document()
+    for entry in again["auth"].values():
+        for name, value in entry["config"].items():
+            if isinstance(value, Secret):
+                entry["config"][name] = Secret(value.name, NOT_GIVEN)
+    assert not (await author.plan(again)).changes
+
+
+async def test_a_changed_secret_is_noted_for_every_provider(author: Author) -> None:
+    await author.apply(document())
+    other = document()
+    expected = []
+    for provider, entry in other["auth"].items():
+        for name, value in entry["config"].items():
+            if isinstance(value, Secret):
+                entry["config"][name] = Secret(value.name, "another-secret")
+                where = f"auth/{provider}#config.{name}"
+                expected.append(
+                    f"auth/{provider}: config.{name} was changed since it was sent; --write-secret {where} sends it."
+                )
+    plan = await author.plan(other)
+    assert not plan.changes
+    assert list(plan.comparison.notes) == expected
+    assert len(expected) == 6
