@@ -79,8 +79,22 @@ class Recovery:
                 self._app.switch_mode("apps")
                 self._app.push_screen(make_screen("edit", target_for(edit)))
 
+        await self._offer_plans()
         if edits:
             self._app.push_screen(RecoveryDialog(edits), open_edit)
+
+    async def _offer_plans(self) -> None:
+        """Offer the plans that earlier runs did not finish, unless nothing may be changed."""
+        from drio_tui.plan.record import load_records
+        from drio_tui.ui.editing.batch_dialog import InterruptedPlanDialog
+
+        if self._connection.status.read_only:
+            return
+        loaded = await asyncio.to_thread(load_records, self._connection.status.profile, self._connection.server)
+        for problem in loaded.problems[:3]:
+            self._app.notify(sanitize(problem).plain, severity="warning", markup=False)
+        for record in loaded.records[:3]:
+            self._app.push_screen(InterruptedPlanDialog(record))
 
     async def _is_of_this_server(self, edit: UnsavedEdit) -> bool:
         """Return whether an edit belongs to the drio in use.

@@ -1,4 +1,4 @@
-"""The dialog for a batch: its steps, a confirmation, the result of each step, and a retry of the failed ones."""
+"""The dialogs for a batch: its steps, a confirmation, the result of each step, and a retry of the failed ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Static
 
+from drio_tui.api.errors import DrioError
 from drio_tui.plan.executor import Choice, Executor, Result
+from drio_tui.plan.record import PlanRecord, PlanSession, discard
+from drio_tui.storage.files import os_error_text
 from drio_tui.text import one_line
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -35,7 +38,8 @@ class BatchDialog(Requests, Dialog[bool]):
 
     `steps` describe the tasks of the batch, which `make` returns for a saver. `agree` is the label of the button
     that starts it; with `name`, that has to be typed before the button is enabled. `danger` marks a destructive
-    batch. When a step fails and others are left, the user decides whether to go on.
+    batch. When a step fails and others are left, the user decides whether to go on. Until the dialog is closed, the
+    batch is kept in a file, so that it can go on if the program is killed.
     """
 
     CSS_PATH = stylesheet("editing")
@@ -82,6 +86,8 @@ class BatchDialog(Requests, Dialog[bool]):
         self._agree, self._confirm_name, self._danger = agree, name, danger
         self.work: Executor | None = None
         self._batch_running = False
+        self._plan_session: PlanSession | None = None
+        self._fill_scheduled = False
         self._pending_answer: asyncio.Future[Choice] | None = None
 
     def compose(self) -> ComposeResult:
@@ -122,10 +128,14 @@ class BatchDialog(Requests, Dialog[bool]):
             self.query_one(f"#{name}").display = bool(text)
         self.query_one("#answers").display = not text
 
+    @property
+    def _results(self) -> Sequence[Result | None]:
+        """The results of the steps, None for those that have none yet."""
+        return self.work.results if self.work is not None else [None] * len(self._steps)
+
     def _fill(self) -> None:
         rows = []
-        results = self.work.results if self.work else [None] * len(self._steps)
-        for number, (step, result) in enumerate(zip(self._steps, results, strict=True)):
+        for number, (step, result) in enumerate(zip(self._steps, self._results, strict=True)):
             mark = (
                 Content("·")
                 if result is None
@@ -142,7 +152,7 @@ class BatchDialog(Requests, Dialog[bool]):
 
     def _show_result(self, key: str | None) -> None:
         """Show the full error of a step, for which its column is too narrow."""
-        result = self.work.results[int(key)] if self.work and key else None
+        result = self._results[int(key)] if key else None
         about = self.query_one("#about", Static)
         about.display = bool(result and result.problem)
         about.update(sanitize(result.problem) if result else "")
@@ -177,6 +187,7 @@ class BatchDialog(Requests, Dialog[bool]):
             if self.work is None:
                 self.work = self._make_batch(get_saver(self.connection, client))
             work = self.work
+            await self._keep_batch(work, client)
 
             async def ask(result: Result) -> Choice:
                 left = work.left
@@ -187,11 +198,34 @@ class BatchDialog(Requests, Dialog[bool]):
                 return await answer
 
             await work.run(on_result=lambda result: self.post_message(self.Progress(result)), on_failure=ask)
+            if work.done:
+                await asyncio.to_thread(self._end_session, forget=True)
             return self.Ended()
 
         self.run_request(run, lambda ended: ended, group="batch", once=True)
 
+    async def _keep_batch(self, work: Executor, client: DrioClient) -> None:
+        """Keep a batch of several steps in a file while it runs; one that cannot be kept runs without."""
+        if self._plan_session is None and len(work.steps) > 1:
+            profile, server = self.connection.status.profile, client.transport.server_id
+            title = self._title.rstrip("?")
+            self._plan_session = await asyncio.to_thread(PlanSession.keep, work, profile, server, title)
+
+    def _end_session(self, *, forget: bool) -> None:
+        if self._plan_session is not None:
+            self._plan_session.close(forget=forget)
+            self._plan_session = None
+
+    def on_unmount(self) -> None:
+        self._end_session(forget=False)
+
     def on_batch_dialog_progress(self, message: Progress) -> None:
+        if not self._fill_scheduled:  # many results may come before the next refresh
+            self._fill_scheduled = True
+            self.call_after_refresh(self._fill_once)
+
+    def _fill_once(self) -> None:
+        self._fill_scheduled = False
         self._fill()
 
     def on_batch_dialog_failed(self, message: Failed) -> None:
@@ -234,4 +268,54 @@ class BatchDialog(Requests, Dialog[bool]):
     def action_close(self) -> None:
         if self.work is not None:
             self.work.stop()
+        self._end_session(forget=True)
         self.dismiss(self.work is not None)
+
+
+class InterruptedPlanDialog(BatchDialog):
+    """Offers a plan that an earlier run of the program did not finish: to go on with, to forget, or to keep."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "interrupted_plan",
+        "Interrupted changes",
+        Key("interrupted_plan.forget", "D", "forget", "Forget", "Leave the other steps undone, for good"),
+    )
+
+    def __init__(self, record: PlanRecord) -> None:
+        done, total = record.counts
+        lines = [f"{done} of {total} steps were done when the program ended. The others can be done now."]
+        if record.lost:
+            lines.append(f"Secrets are not kept; these cannot go on: {', '.join(record.lost[:12])}")
+        self._record = record
+        super().__init__(
+            f"{record.title}: go on?", "\n".join(lines), [step.about for step in record.steps], self._resume,
+            agree="Go on", danger=False,
+        )  # fmt: skip
+
+    @property
+    def _results(self) -> Sequence[Result | None]:
+        if self.work is not None:
+            return self.work.results
+        states = [(step, self._record.state.step(step.id)) for step in self._record.steps]
+        return [
+            None if state.state in ("todo", "sent") else Result(step, None, "" if state.state == "done" else state.why)
+            for step, state in states
+        ]
+
+    def _resume(self, saver: Saver) -> Executor:
+        """Return the executor of the stored plan. Raises `DrioError` if it is used elsewhere or cannot be read."""
+        try:
+            self._plan_session = PlanSession.resume(self._record.id)
+        except (OSError, ValueError) as error:
+            raise DrioError(os_error_text(error), title="It cannot go on") from error
+        return self._plan_session.executor(saver)
+
+    def action_forget(self) -> None:
+        """Delete the plan, without doing the rest of it."""
+        if self.work is None:
+            try:
+                discard(self._record.id)
+            except OSError as error:
+                self.notify(sanitize_line(os_error_text(error), 200).plain, severity="error", markup=False)
+                return
+        self.action_close()

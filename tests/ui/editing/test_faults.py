@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from textual.pilot import Pilot
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
 from drio_tui.plan import executor
 from drio_tui.plan.executor import Executor
+from drio_tui.storage import paths
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
@@ -320,6 +322,11 @@ async def test_a_stale_chain_is_reviewed_before_it_is_replaced(
         assert now["nextToolIds"] == [ids["three"]]
 
 
+def plan_files() -> list[Path]:
+    """Return the files of the plans in progress."""
+    return [*(paths.state_dir() / "plans").glob("*.json")]
+
+
 async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfinished_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -352,6 +359,7 @@ async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfi
         await pilot.press("enter")
         await until(pilot, lambda: "Retry and go on" in text_of(pilot.app))
         assert (len(batch.work.failed), len(batch.work.untried)) == (1, 13)
+        assert len(plan_files()) == 1  # it would go on after a kill
         await click_button(pilot, "#go")
         await until(pilot, lambda: "Go on with the other 13?" in text_of(pilot.app))
         await pilot.press("g")
@@ -361,6 +369,7 @@ async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfi
         await until(pilot, lambda: "conflicts with what is there: refused with 409" in text_of(pilot.app))
         await click_button(pilot, "#go")
         await until(pilot, lambda: pilot.app.screen is screen)
+        assert not plan_files()
         sent = [path for method, path, _ in server.requests if method == "PATCH"]
         assert sorted(sent) == sorted([f"/apps/app_1/tools/{tool['id']}" for tool in tools] + [failing[6:]] * 2)
 
