@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +25,14 @@ from drio_tui.cli.common import (
 )
 from drio_tui.cli.find import connection_of, saver_of
 from drio_tui.cli.manifest import document_argument
-from drio_tui.cli.output import echo, echo_json, info, prompt_secret, style, warn
+from drio_tui.cli.output import echo, echo_json, info, is_quiet, prompt_secret, style, warn
 from drio_tui.cli.render import ascii_only
 from drio_tui.cli.review import NotAllDone, print_plan
 from drio_tui.session import Session, command_session
 from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
-    from drio_tui.manifest.apply import Applied, DocumentPlan
+    from drio_tui.manifest.apply import Applied, Applier, DocumentPlan
     from drio_tui.manifest.compare import Options
     from drio_tui.manifest.lock import Base
     from drio_tui.manifest.saved_plan import PlanFile
@@ -278,9 +281,14 @@ async def _plan(session: Session, document: Object, path: Path | None, options: 
 def _read_lock(session: Session, document: Object, path: Path) -> Base | None:
     """Return what the lock file has about this app on this drio; after the first request, when its id is known."""
     from drio_tui.manifest.apply import slug_of
+    from drio_tui.manifest.layout import WAS
     from drio_tui.manifest.lock import read_base, target_of
 
-    return read_base(_folder_of(path), target_of(session.server_id, slug_of(document)))
+    for slug in (slug_of(document), document["app"].get(WAS)):
+        base = read_base(_folder_of(path), target_of(session.server_id, slug)) if isinstance(slug, str) else None
+        if base is not None:
+            return base
+    return None
 
 
 def _write_lock(session: Session, planned: DocumentPlan, base: Base, folder: Path) -> None:
@@ -363,6 +371,25 @@ async def _plan_of_file(session: Session, file: PlanFile, folder: Path | None) -
 # --- applying --------------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def _stopping(applier: Applier) -> Iterator[None]:
+    """Let the first Ctrl+C finish the requests that are under way, so that they are recorded; the second ends all."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        warn("Stopping: what is under way is finished. Ctrl+C again ends it at once.")
+        loop.remove_signal_handler(signal.SIGINT)
+        applier.stop()
+
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or another thread
+        loop.add_signal_handler(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.remove_signal_handler(signal.SIGINT)
+
+
 class _Application:
     """The plan of one `apply`, shown, confirmed, carried out and reported."""
 
@@ -381,7 +408,8 @@ class _Application:
 
         planned = self.planned
         view = planned.comparison.view(_target_text(self.session, planned))
-        if not self.as_json or planned.comparison.problems or planned.comparison.conflicts:
+        applicable = not (planned.comparison.problems or planned.comparison.conflicts)
+        if not (applicable and (self.as_json or (yes and is_quiet()))):
             print_plan(view, err=True)
         planned.require_applicable()
         planned = self.planned = planned.with_secrets(self._ask_secrets())
@@ -393,7 +421,8 @@ class _Application:
             state=saved.state if saved else None, save=self.file.save if self.file else None,
             on_result=self._print_result, on_steps=self._begin,
         )  # fmt: skip
-        result = await applier.run()
+        with _stopping(applier):
+            result = await applier.run()
         if self.file and not result.failed:
             self.file.plan.finished = True
             await self.file.save()

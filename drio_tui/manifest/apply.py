@@ -199,6 +199,7 @@ class Applier:
         self.group = group or journals.new_id()
         self.state = state or PlanState()
         self.executor: Executor | None = None
+        self._stopped = False
         self._options: dict[str, Any] = {"parallel": parallel, "group": self.group, "save": save, "pause": pause}
         self._on_result, self._on_steps = on_result, on_steps
 
@@ -213,7 +214,7 @@ class Applier:
         if not app:
             results += await self._carry_out("", [change for change in plan.changes if change.kind == "app"], plan)
             app = self.executor.app if self.executor is not None else ""
-            if not app or any(not result.ok for result in results):
+            if not app or self._stopped or any(not result.ok for result in results):
                 return Applied(app, tuple(results), self.group)
             sent += [change for change in plan.changes if change.kind == "app"]
             # the app may have what its template brings
@@ -232,6 +233,7 @@ class Applier:
 
     def stop(self) -> None:
         """Start no further step; the running ones are finished."""
+        self._stopped = True
         if self.executor is not None:
             self.executor.stop()
 
@@ -241,7 +243,8 @@ class Applier:
             raise NotApplicable("\n  ".join(planned.problems))
         self.executor = Executor(self.saver, app, planned.steps, self.state, **self._options)
         self._on_steps(len(planned.steps))
-        await self.executor.run(on_result=self._on_result)
+        if not self._stopped:
+            await self.executor.run(on_result=self._on_result)
         return [self.executor.result(step) or Result(step, None, "It was not started.") for step in self.executor.steps]
 
 

@@ -352,3 +352,32 @@ def test_any_app_arrives_whole_and_travels_on(tmp_path: Path, example_data: Path
             await author.editor.client.aclose()
 
     check()
+
+
+async def test_an_apply_can_be_stopped_and_goes_on(author):
+    plan = await author.plan(new_app())
+    applier = Applier(author.editor.saver, plan, pause=0, parallel=1, on_result=lambda result: stop(result))
+
+    def stop(result: Any) -> None:
+        if result.step.kind == "operation":
+            applier.stop()
+
+    applied = await applier.run()
+    assert {result.problem for result in applied.failed} == {"It was not started."}
+    assert applied.base is not None
+    assert ("operation", "helpdesk/search") in applied.base.ids
+    assert not any(kind == "tool" for kind, _ in applied.base.ids)
+    author.base = applied.base
+    assert not (await author.apply(new_app())).failed
+    assert not (await author.plan(new_app())).changes
+
+
+async def test_the_app_itself_is_renamed(author):
+    await author.apply(new_app())
+    document = new_app()
+    document["app"] |= {"slug": "acme-2", "was": "acme"}
+    plan = await author.plan(document)
+    assert [(change.action, change.was, change.key) for change in plan.changes] == [("rename", "acme", "acme-2")]
+    assert not (await author.apply(document)).failed
+    assert not (await author.plan(document)).changes
+    assert (await author.form("acme-2")).data["app"]["name"] == "Acme"

@@ -64,6 +64,7 @@ def changed() -> Object:
 
 
 async def test_a_plan_comes_back_from_its_file(author, tmp_path):
+    """deck#1699: what a plan was asked to do, and nothing else, is what is applied."""
     await author.apply(new_app())
     path = tmp_path / "plan.json"
     plan = await author.plan(changed(), prune=True)
