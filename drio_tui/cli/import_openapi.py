@@ -303,6 +303,7 @@ class _Import:
 
     async def _apply_plan(self, session: Session, app: str, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:
         """Create the resources of the plan and print the results. Raises `DrioError` if any of them failed."""
+        from drio_tui.cli.review import ResultsInOrder
         from drio_tui.openapi_import.import_steps import import_steps
         from drio_tui.plan.executor import Executor, Result
         from drio_tui.workspace.saving.journal import Journal
@@ -321,7 +322,9 @@ class _Import:
         if not self._json:
             _print_skipped(plan)
             _print_problems((*plan.problems, *checked))
-        await creates.run(on_result=print_result)
+        in_order = ResultsInOrder(creates, print_result)
+        await creates.run(on_result=in_order)
+        in_order.finish()
         if self._json:
             results = zip(plan.resources, creates.results, strict=True)
             echo_json(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.errors import DrioError
@@ -21,7 +22,7 @@ from drio_tui.text import count_of, one_line
 from drio_tui.workspace.saving.merge import FieldChange, value_at, with_value
 
 if TYPE_CHECKING:
-    from drio_tui.plan.executor import Result
+    from drio_tui.plan.executor import Executor, Result
     from drio_tui.plan.record import PlanSession
     from drio_tui.plan.state import StepState
     from drio_tui.plan.steps import Step
@@ -79,17 +80,14 @@ async def carry_out(
         ask_before(f"Make {count_of(len(steps), 'change')}?", yes=yes)
     session = await _kept_plan(opened, steps)
     executor = session.executor(opened.saver) if session else Executor(opened.saver, opened.id, [*steps])
-    unprinted = [*steps]
 
-    def print_results(_: Result) -> None:
-        """Print the results that have come, in the order of the steps."""
-        while not as_json and unprinted and (result := executor.result(unprinted[0])) is not None:
-            step = unprinted.pop(0)
-            state = executor.state(step)
-            _print_result(changes[step.id], result, state.fields, state.made if ids_only else None)
+    def print_result(result: Result) -> None:
+        state = executor.state(result.step)
+        _print_result(changes[result.step.id], result, state.fields, state.made if ids_only else None)
 
+    in_order = ResultsInOrder(executor, print_result if not as_json else lambda _: None)
     try:
-        await executor.run(on_result=print_results)
+        await executor.run(on_result=in_order)
     finally:
         if session is not None:
             session.close(forget=not any(executor.state(step).maybe for step in steps))
@@ -101,7 +99,7 @@ async def carry_out(
         ]
         echo_json({"app": opened.id, "group": executor.group, "results": results})
     else:
-        for step in unprinted:
+        for step in in_order.finish():
             warn(f"{one_line(changes[step.id].title, 200)} was not tried")
     for notice in journal.notices if (journal := opened.saver.journal(opened.id)) else ():
         info(notice)
@@ -113,6 +111,31 @@ async def carry_out(
         raise NotAllDone(f"{len(steps) - done} of {len(steps):,} changes were not made. The first: {problem}")
     if not as_json and any(step.changes or step.verb != "update" for step in steps):
         info(f"`{command_hint(f'undo {one_line(_app_name(opened.snapshot), 80)}')}` takes it back.")
+
+
+class ResultsInOrder:
+    """Calls `show` with the results of a plan in the order of its steps, whatever the order in which they come."""
+
+    def __init__(self, executor: Executor, show: Callable[[Result], None]) -> None:
+        self._executor, self._show = executor, show
+        self._waiting = deque(executor.steps)
+
+    def __call__(self, _: Result) -> None:
+        """Show the results that have come, up to the first step without one."""
+        while self._waiting and (result := self._executor.result(self._waiting[0])) is not None:
+            self._waiting.popleft()
+            self._show(result)
+
+    def finish(self) -> list[Step]:
+        """Show the results that are left, and return the steps without one."""
+        untried = []
+        for step in self._waiting:
+            result = self._executor.result(step)
+            if result is None:
+                untried.append(step)
+            else:
+                self._show(result)
+        return untried
 
 
 async def _kept_plan(opened: OpenedApp, steps: Sequence[Step]) -> PlanSession | None:

@@ -111,7 +111,7 @@ TRANSCRIPTS: dict[str, Transcript] = {
         f"add {COPY} tools name='Get a pet' description='Shows one pet.' --yes",
         f"add {COPY} tools name='Get a pet' --json",
         f"add {COPY} operations name=X method=GET path=/x --yes", f"add {COPY} app name=X --yes",
-        f"bind {COPY} get-a-pet nowhere/get --yes", f"chain {COPY} list-pets get-a-pet --yes",
+        f"bind {APP} add-note nowhere/get --yes", f"chain {COPY} list-pets get-a-pet --yes",
         f"chain {COPY} list-pets", f"delete {COPY} tools get-a-pet", f"delete {COPY} tools get-a-pet --detach --yes",
         f"rebind {COPY} --stale --yes", f"rebind {COPY} get-a-pet --yes",
     ),
@@ -142,6 +142,7 @@ _VARYING = (
     (r"(?<=\"timing\":)\{[^}]*\}", "{}"),
     (r"(?<=\"group\":\")\w+", "GROUP"),
     (r"(?<=\"id\":\")[0-9a-f]{16}(?=\")", "CHANGE"),
+    (r"\b(operation|tool)_[0-9a-z]{16}\b", r"\1_ID"),  # numbered in the order in which concurrent creates arrive
     (r"\d{8}T\d{6}-\w+", "TIME"),
     (r"^date: .*", "date: TIME"),
 )
