@@ -99,6 +99,19 @@ def test_reference_ids_are_the_values_at_their_paths(kind: Kind[Any], data: st.D
             assert id
 
 
+@KIND
+@given(data=st.data())
+def test_replaced_references_have_the_new_ids_and_the_rest_is_unchanged(kind: Kind[Any], data: st.DataObject) -> None:
+    raw = data.draw(
+        wire_objects(kind.model) | st.dictionaries(st.sampled_from(sorted(fields(kind.model))), json_values)
+    )
+    for reference in kind.references:
+        new = {id: f"new-{id}" for _, id in reference.ids(raw)}
+        replaced = reference.replaced(raw, new)
+        assert [*reference.ids(replaced)] == [(path, new[id]) for path, id in reference.ids(raw)]
+        assert reference.replaced(replaced, {value: name for name, value in new.items()}) == raw
+
+
 def test_reference_ids_ignore_other_paths_and_types() -> None:
     assert list(Reference("a.b[]", "tool", "", "").ids({"a": {"b": "not a list"}})) == []
     assert list(Reference("a", "tool", "", "").ids({"a": ["not a text"]})) == []

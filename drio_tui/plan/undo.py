@@ -430,19 +430,5 @@ def _with_current_ids(kind: Kind[Any], raw: Mapping[str, Any], current: Callable
     """Return a copy in which references to resources that were created again have the current ids."""
     result = dict(raw)
     for reference in kind.references:
-        result = _replace_ids(result, reference.path.split("."), current)
+        result = reference.replaced(result, {id: current(id) for _, id in reference.ids(result)})
     return result
-
-
-def _replace_ids(value: Any, steps: list[str], current: Callable[[str], str]) -> Any:
-    if not steps:
-        return current(value) if isinstance(value, str) else value
-    name = steps[0].removesuffix("[]")
-    if not isinstance(value, dict) or name not in value:
-        return value
-    inner = value[name]
-    if steps[0].endswith("[]"):
-        if isinstance(inner, list):
-            return {**value, name: [_replace_ids(item, steps[1:], current) for item in inner]}
-        return value
-    return {**value, name: _replace_ids(inner, steps[1:], current)}
