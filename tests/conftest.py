@@ -45,7 +45,7 @@ def _is_removed(name: str) -> bool:
     return upper in _REMOVED or upper.startswith(("DRIO_", "TEXTUAL"))
 
 
-def _private_environment(root: Path) -> dict[str, str]:
+def private_environment(root: Path) -> dict[str, str]:
     """Return the environment of a user whose home is `root` and who has no keyring."""
     return {
         "HOME": str(root),
@@ -91,7 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(folder.cleanup)
     for name in [name for name in os.environ if _is_removed(name)]:
         del os.environ[name]
-    os.environ.update(_private_environment(Path(folder.name)))
+    os.environ.update(private_environment(Path(folder.name)))
     # A shell ignores SIGINT in background processes, and nohup ignores SIGHUP; child processes would inherit that.
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -115,7 +115,7 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     home = tmp_path_factory.mktemp("home")
     for name in [name for name in os.environ if _is_removed(name)]:
         monkeypatch.delenv(name)
-    for name, value in _private_environment(home).items():
+    for name, value in private_environment(home).items():
         monkeypatch.setenv(name, value)
     yield home
     sandbox_folder = home / "data" / "sandbox"

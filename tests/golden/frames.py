@@ -15,7 +15,8 @@ from rich.cells import get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual._context import visible_screen_stack
-from textual.widgets import Input, TextArea
+from textual.strip import Strip
+from textual.widgets import Footer, Input, TextArea
 
 FOLDER = Path(__file__).parent
 _LETTERS = ".abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&*+-/:;<=>?@^_~"
@@ -28,6 +29,8 @@ def frame(app: Any) -> str:
         widget.cursor_blink = False
     visible_screen_stack.set(app._background_screens)
     strips = app.screen._compositor.render_strips()
+    for row in _footer_rows_below(app):
+        strips[row] = Strip.blank(strips[row].cell_length)
     letters: dict[str, str] = {}
     characters, styles = [], []
     for strip in strips:
@@ -42,6 +45,13 @@ def frame(app: Any) -> str:
         styles.append("".join(letter * get_character_cell_size(character) for character, letter in cells).rstrip("."))
     legend = [f"{letter} {style}" for style, letter in letters.items()]
     return "\n".join([*characters, "", *styles, "", *legend, ""])
+
+
+def _footer_rows_below(app: Any) -> set[int]:
+    """Return the rows in which the footers of screens behind a dialog are seen: their keys cannot be pressed there."""
+    rows = {footer.region.y for screen in app._background_screens for footer in screen.query(Footer)}
+    covered = {row for widget in app.screen.query("*") for row in range(widget.region.y, widget.region.bottom)}
+    return rows - covered
 
 
 def _letter(segment: Segment, letters: dict[str, str]) -> str:

@@ -1,0 +1,345 @@
+"""A walk through every screen and dialog of the program, on the sandbox: for tests of what holds on all of them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+import drio_tui.ui
+from drio_tui.kinds import AUTH, TOOL
+from drio_tui.ui.app.failed_screen import FailedScreen
+from drio_tui.ui.app.navigation import make_screen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.dialogs.name_dialog import NameDialog
+from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.editors.sample import SampleDialog
+from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
+from drio_tui.ui.playground.playground_dialogs import CredentialsDialog
+from drio_tui.workspace.run.local_runner import CredentialRequest
+from drio_tui.workspace.run.run_history import RunHistory
+from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
+from tests.openapi_import.documents import PETS
+from tests.ui.driving import text_of, until
+
+SIZES = ((120, 40), (80, 24))
+NOT_VISITED = {
+    "DrioScreen": "the base class of all screens",
+    "Dialog": "the base class of all dialogs",
+    "ResourceListScreen": "the base class of the lists of apps and templates",
+    "SaveScreen": "the base class of the edit screen",
+    "StartScreen": "closed before it is idle",
+    "ChainStepDialog": "tests/ui/playground/test_playground_screen.py",
+}
+"""Screens that the walk does not visit, and why."""
+
+
+class Walk:
+    """The running program; `seen` are the names of the screen classes that were visited. Subclasses override `look`.
+
+    `suffix` ends the texts that the walk itself shows.
+    """
+
+    def __init__(self, pilot: Pilot[Any], suffix: str = "") -> None:
+        self.suffix = suffix
+        self.pilot = pilot
+        self.app: Any = pilot.app
+        self.seen: set[str] = set()
+
+    async def visit(self, name: str, *, sizes: tuple[tuple[int, int], ...] = SIZES) -> None:
+        """Look at the top screen, under a name that is unique in the walk; `sizes` are those it can be shown in."""
+        self.seen |= {cls.__name__ for cls in type(self.app.screen).__mro__}
+        await self.look(name, sizes)
+
+    async def look(self, name: str, sizes: tuple[tuple[int, int], ...]) -> None:
+        """Look at the top screen, in one or all of the sizes."""
+
+    @property
+    def not_visited(self) -> set[str]:
+        """The names of the screens that should have been visited and were not."""
+        return all_screens() - self.seen - NOT_VISITED.keys()
+
+    async def wait_for(self, class_name: str, is_ready: Any = lambda _: True) -> Any:
+        """Return the top screen once it is of that class and ready."""
+        app = self.app
+        await until(self.pilot, lambda: type(app.screen).__name__ == class_name and app.screen.is_mounted)
+        await until(self.pilot, lambda: is_ready(app.screen))
+        return app.screen
+
+    async def close(self, screen: Screen[Any]) -> None:
+        """Close a screen, and wait until it is removed."""
+        screen.dismiss(None)
+        await until(self.pilot, lambda: screen not in self.app.screen_stack)
+
+    async def visit_dialog(self, name: str, screen: Screen[Any]) -> None:
+        """Open a dialog, visit and close it."""
+        self.app.push_screen(screen)
+        await self.wait_for(type(screen).__name__)
+        await self.visit(name)
+        await self.close(screen)
+
+
+async def visit_every_screen(walk: Walk, folder: Path) -> None:
+    """Visit every screen and dialog of the running program; `folder` gets an OpenAPI document."""
+    pilot, app = walk.pilot, walk.app
+    await until(pilot, lambda: app.current_mode != "start")
+    await visit_lists(walk)
+    await visit_wizard(walk, folder)
+    await pilot.press("2")
+    await walk.wait_for("AppsScreen", lambda screen: screen.resources)
+    await visit_app(walk, folder)
+    await pilot.press("3")
+    await walk.wait_for("RequestsScreen")
+    app.connection.log.clear()
+    await (await app.connection.ready()).me()
+    await until(pilot, lambda: "GET" in text_of(app))
+    await walk.visit("requests")
+
+
+async def visit_lists(walk: Walk) -> None:
+    """Visit the templates, the apps, and the screens that can be opened over any of them."""
+    pilot, app = walk.pilot, walk.app
+    await pilot.press("1")
+    screen = await walk.wait_for("TemplatesScreen", lambda screen: screen.resources)
+    screen.rows.choose("support")
+    await walk.visit("templates")
+    await pilot.press("slash", *"zzz")
+    await walk.visit("templates-no-match")
+    await pilot.press("escape", "escape")
+    await pilot.press("question_mark")
+    await walk.wait_for("HelpDialog")
+    await walk.visit("help")
+    await walk.close(app.screen)
+    await pilot.press("ctrl+p")
+    await walk.wait_for("Palette")
+    await walk.visit("palette")
+    await pilot.press("escape")
+    await walk.visit_dialog("welcome", make_screen("welcome"))
+    await pilot.press("L")
+    await walk.wait_for("SignInScreen")
+    await walk.visit("sign-in")
+    await walk.close(app.screen)
+    await walk.visit_dialog("confirm", ConfirmDialog("Quit?", f"You would lose your edits.{walk.suffix}", agree="Quit"))
+    await walk.visit_dialog(
+        "confirm-by-name", ConfirmDialog("Delete it?", "For good.", agree="Delete", name=f"acme{walk.suffix}")
+    )
+    await walk.visit_dialog("failed", FailedScreen(f"RuntimeError: broken{walk.suffix}", None, lambda: None, kept=True))
+    edit = UnsavedEdit(
+        "p",
+        app.connection.server,
+        "app_1",
+        "tool",
+        "tool_1",
+        f"Search{walk.suffix}",
+        local={},
+        base={},
+        at=0.0,
+        why="a test",
+    )
+    await walk.visit_dialog("recovery", RecoveryDialog([edit]))
+    await pilot.resize_terminal(30, 8)
+    await walk.wait_for("TooSmallDialog")
+    await walk.visit("too-small", sizes=((30, 8),))
+    await pilot.resize_terminal(*SIZES[0])
+    await pilot.press("2")
+    await walk.wait_for("AppsScreen", lambda screen: screen.resources)
+    await until(pilot, lambda: "counting" not in text_of(app))
+    await walk.visit("apps")
+
+
+async def visit_wizard(walk: Walk, folder: Path) -> None:
+    """Visit each page of the wizard, and the screens that it opens."""
+    pilot, app = walk.pilot, walk.app
+    app.navigator.open_wizard()
+    wizard = await walk.wait_for("WizardScreen", lambda screen: screen.taken is not None and screen._page.resources)
+    await walk.visit("wizard-template")
+    wizard._page.rows.choose("support")
+    await pilot.press("ctrl+s")
+    for page in ("basics", "branding", "auth", "api", "tools", "review"):
+        if wizard._page_name != page:
+            wizard.call_later(wizard._show, page)
+        await until(pilot, lambda page=page: wizard._page_name == page and wizard._page.is_mounted)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        await walk.visit(f"wizard-{page}")
+        if page == "auth":
+            await pilot.press("enter")
+            await walk.wait_for("ConfigScreen")
+            await walk.visit("wizard-connection")
+            await walk.close(app.screen)
+        elif page == "api":
+            await pilot.press("a")
+            await walk.wait_for("SelectDialog")
+            await pilot.press("enter")
+            await walk.wait_for("WizardResourceScreen", lambda screen: screen.is_filled)
+            await walk.visit("wizard-new-integration")
+            await walk.close(app.screen)
+            await pilot.press("i")
+            await walk.wait_for("WizardImportScreen")
+            await walk.visit("wizard-import")
+            await walk.close(app.screen)
+    await walk.visit_dialog("wizard-rename", NameDialog("Tool", f"Search{walk.suffix}"))
+    await walk.close(wizard)
+
+
+async def visit_app(walk: Walk, folder: Path) -> None:
+    """Visit the app screen with its pages, and everything that it opens."""
+    pilot, app = walk.pilot, walk.app
+    client = await app.connection.ready()
+    app_id = next(resource.id for resource in app.screen.resources if resource.get("slug") == "acme-support")
+    pending = {"providerKey": "api-key", "name": "Waiting", "config": {"name": "X-Api-Key"}}
+    await client.create(AUTH, pending, app=app_id)
+    app.navigator.open_app(app_id)
+    app_screen = await walk.wait_for("AppScreen", lambda screen: screen.outline is not None and not screen.loading_app)
+    await walk.visit("app")
+    resources = {
+        kind: list(app_screen.snapshot.resources(kind))
+        for kind in ("tool", "widget", "auth", "integration", "operation")
+    }
+    for kind in ("tool", "widget", "integration", "operation"):
+        app_screen.tree_view.reveal(resources[kind][0].key)
+        await until(pilot, lambda kind=kind: app_screen.detail._node.key == resources[kind][0].key)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        await walk.visit(f"app-{kind}")
+    for tab in ("json", "references"):
+        app_screen.detail.tabs.active = tab
+        await walk.visit(f"app-{tab}")
+    app_screen.detail.tabs.active = "fields"
+    app_screen.tree_view.focus()
+    await pilot.press("p")
+    await walk.wait_for("ProblemsDialog")
+    await walk.visit("problems")
+    await walk.close(app.screen)
+    await pilot.press("a")
+    await walk.wait_for("SelectDialog")
+    await walk.visit("select")
+    await walk.close(app.screen)
+    tool = resources["tool"][0]
+    app_screen.tree_view.reveal(tool.key)
+    await until(pilot, lambda: app_screen.selected_node.about == tool.key)
+    app_screen.action_delete_resources()
+    await walk.wait_for("BatchDialog")
+    await walk.visit("delete")
+    await walk.close(app.screen)
+    await visit_editors(walk, app_screen, resources)
+    await visit_playground(walk, app_screen)
+    await pilot.press("i")
+    import_screen = await walk.wait_for("ImportScreen")
+    await walk.visit("import-empty")
+    document = folder / "petstore.json"
+    document.write_text(json.dumps(_with_suffix(PETS, walk.suffix)))
+    import_screen.query_one(".-source").value = str(document)
+    await pilot.press("enter")
+    await until(pilot, lambda: import_screen.document is not None and import_screen.picker.current_id)
+    import_screen.query_one(".-source").value = "petstore.json"
+    await pilot.press("space")
+    await until(pilot, lambda: not import_screen._checking)
+    await walk.visit("import")
+    await pilot.press("ctrl+s")
+    await walk.wait_for("ImportDialog")
+    await walk.visit("import-steps")
+    await walk.close(app.screen)
+    await walk.close(import_screen)
+    await pilot.press("d")
+    deploy_screen = await walk.wait_for("DeployScreen", lambda screen: screen.report is not None)
+    await walk.visit("deploy")
+    await pilot.press("D")
+    await until(pilot, lambda: deploy_screen.seen is not None)
+    await walk.visit("deployed")
+    await pilot.press("C")
+    connect_screen = await walk.wait_for("ConnectScreen", lambda screen: screen.guides)
+    await walk.visit("connect")
+    await walk.close(connect_screen)
+    await walk.close(deploy_screen)
+    app_screen.action_show_history()
+    await walk.wait_for("HistoryDialog")
+    await walk.visit("history")
+    await walk.close(app.screen)
+
+
+async def visit_editors(walk: Walk, app_screen: Any, resources: dict[str, list[Any]]) -> None:
+    """Visit each page of the edit screen of each kind, a review, a conflict and the dialog for a sample."""
+    pilot, app, id = walk.pilot, walk.app, app_screen.app_id
+    targets = {kind: EditTarget(id, kind, of_kind[0].id) for kind, of_kind in resources.items()}
+    targets["pending"] = EditTarget(id, "auth", resources["auth"][-1].id, focus_path="config")
+    targets["app"] = EditTarget(id, "app", id)
+    targets["new-tool"] = EditTarget(id, "tool")
+    for name, target in targets.items():
+        app_screen.actions.open_edit(target)
+        screen = await walk.wait_for("EditScreen", lambda screen: screen.is_filled)
+        pages = len(screen._pages) if name != "pending" else 1
+        for number in range(pages):
+            if name != "pending":
+                screen.show_page(number)
+            await walk.visit(f"edit-{name}-{number}" if pages > 1 else f"edit-{name}")
+        await walk.close(screen)
+    tool = resources["tool"][0]
+    local = {**tool.raw, "name": "another_name", "description": "Changed here."}
+    for name, dialog, base in (
+        ("review", "ReviewDialog", None),
+        ("conflict", "ConflictDialog", {**tool.raw, "description": "As it was."}),
+    ):
+        screen = EditScreen(EditTarget(id, "tool", tool.id, local=local, base=base), app_screen.snapshot)
+        app.push_screen(screen)
+        await walk.wait_for("EditScreen", lambda screen: screen.is_filled)
+        screen.action_write()
+        await walk.wait_for(dialog)
+        await walk.visit(name)
+        await walk.close(app.screen)
+        await until(pilot, lambda screen=screen: app.screen is screen and not screen._saving)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        await walk.close(screen)
+    await walk.visit_dialog("sample", SampleDialog(json.dumps({"results": [walk.suffix] if walk.suffix else []})))
+
+
+async def visit_playground(walk: Walk, app_screen: Any) -> None:
+    """Visit the playground before and after a run, the run history, and the dialog for an upstream's credentials."""
+    pilot, app = walk.pilot, walk.app
+    client = await app.connection.ready()
+    tools = (await client.list(TOOL, app=app_screen.app_id)).items
+    tool = next(tool for tool in tools if tool["key"] == "search-contacts")
+    app.navigator.open_tool(app_screen.app_id, tool["id"])
+    screen = await walk.wait_for("PlaygroundScreen", lambda screen: screen.form is not None)
+    await walk.visit("playground")
+    await pilot.press(*"north")
+    await pilot.press("ctrl+r")
+    await until(pilot, lambda: not screen.busy and screen.run_shown is not None)
+    await walk.visit("playground-run")
+    for page in ("result", "request", "mappings"):
+        screen.show_page(page)
+        await walk.visit(f"playground-{page}")
+    runs = RunHistory(app.connection.server, app_screen.app_id).folder / "runs.json"
+    runs.write_text(re.sub(r'"timing":{[^}]*}', '"timing":{"answer":0.012}', runs.read_text()))
+    screen.action_history()
+    await walk.wait_for("RunHistoryDialog")
+    await walk.visit("playground-runs")
+    await walk.close(app.screen)
+    credentials = CredentialRequest(
+        ("auth", "a"), f"Helpdesk key{walk.suffix}", "help.example.com", (("apiKey", "API key"),)
+    )
+    await walk.visit_dialog(
+        "playground-sign-in", CredentialsDialog(credentials, "GET https://help.example.com/tickets")
+    )
+    await walk.close(screen)
+
+
+def _with_suffix(value: Any, suffix: str, name: str = "") -> Any:
+    """Return a copy of an OpenAPI document in which the texts for readers end in `suffix`."""
+    if isinstance(value, dict):
+        return {name: _with_suffix(item, suffix, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_suffix(item, suffix) for item in value]
+    return value + suffix if isinstance(value, str) and name in ("summary", "description", "title") else value
+
+
+def all_screens() -> set[str]:
+    """Return the names of all screen classes of the program."""
+    names = set()
+    for module in pkgutil.walk_packages(drio_tui.ui.__path__, "drio_tui.ui."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if inspect.isclass(value) and issubclass(value, Screen) and value.__module__ == module.name:
+                names.add(name)
+    return names - {"PageBindings"}
