@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 from pathlib import Path
@@ -215,16 +216,11 @@ def test_no_edit_is_lost_without_a_conflict(tmp_path: Path) -> None:
             for step in history:
                 await world.take(step)
             before = copy.deepcopy((await world.form()).data)
-            group = await world._apply("document", True, "", 0)
-            if group is not None and not group.failed and group.results:
-                await undo_last(world.author.editor.saver, group.app)
-                restored = (await world.form()).data
-                assert _comparable(restored) == _comparable(before)
+            with contextlib.suppress(NotApplicable):  # the document contradicts itself
+                applied = await world._apply("document", True, "", 0)
+                if applied is not None and not applied.failed and applied.results:
+                    await undo_last(world.author.editor.saver, applied.app)
+                    assert (await world.form()).data == before
             await world.author.editor.client.aclose()
 
     check()
-
-
-def _comparable(data: Object) -> Object:
-    """Return an app without what an undo of a delete cannot restore: ids, and with them the order of equal tools."""
-    return {name: data[name] for name in ("app", "auth", "integrations", "tools", "widgets")}
