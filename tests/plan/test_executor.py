@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drio_tui.api.http import httpx
 from drio_tui.kinds import TOOL
 from drio_tui.plan.executor import Choice, Executor, Result
 from drio_tui.plan.schedule import Schedule
@@ -342,4 +344,140 @@ async def test_step_whose_secret_was_not_kept_says_so_and_sends_nothing(world: W
     executor = executor_of(world, [step])
     await executor.run()
     assert "config.apiKey" in executor.failed[0].problem
+    assert not world.editor.sent
+
+
+async def test_create_sent_a_moment_ago_is_looked_up_twice(world: World) -> None:
+    """The server may still be carrying it out."""
+    (step,) = tool_steps(1)
+    state = PlanState({step.id: StepState("sent", sent_names={"name": "tool 0"}, maybe=True, at=time.time())})
+    other = Editor(world.editor.sandbox)
+    inner = world.editor.network.inner
+    lists = 0
+
+    class CarriedOutLate(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            nonlocal lists
+            response = await inner.handle_async_request(request)
+            lists += 1
+            if lists == 1:
+                await other.client.create(TOOL, step.body, app=world.app)
+            return response
+
+    world.editor.network.inner = CarriedOutLate()
+    executor = Executor(world.editor.saver, world.app, [step], state, pause=0.001)
+    await executor.run()
+    assert executor.complete
+    assert not world.editor.sent
+    assert await tool_names(world, "tool 0") == ["tool 0"]
+    await other.client.aclose()
+
+
+async def test_no_further_step_is_started_after_several_unknown_outcomes_in_a_row(world: World) -> None:
+    class LosingAll(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method != "GET":
+                raise httpx.ReadError("lost", request=request)
+            return await inner.handle_async_request(request)
+
+    inner = world.editor.network.inner
+    world.editor.network.inner = LosingAll()
+    executor = executor_of(world, tool_steps(30))
+    await executor.run()
+    assert len(world.editor.sent) <= 3 + 6
+    assert len(executor.untried) >= 30 - 9
+    world.editor.network.inner = inner
+    await executor.run()
+    assert executor.complete
+    assert len(await tool_names(world)) == 30 + 3
+
+
+async def test_ids_from_before_a_create_with_an_unknown_outcome_count_until_it_is_known(world: World) -> None:
+    old, new = tool_steps(2)
+    before = [tool["id"] for tool in (await world.editor.client.list(TOOL, app=world.app)).items]
+    made = await world.editor.client.create(TOOL, old.body, app=world.app)
+    state = PlanState({old.id: StepState("sent", sent_names={"name": "tool 0"}, maybe=True)}, {"tool": before})
+    executor = executor_of(world, [new, old], state, parallel=1)
+    await executor.run()
+    assert executor.state(old).made == made.raw["id"]
+    assert await tool_names(world, "tool 0") == ["tool 0"]
+
+
+async def test_operations_of_a_new_integration_are_not_listed(world: World) -> None:
+    await executor_of(world, whole_plan()).run()
+    exchanges = {exchange.number: exchange for exchange in world.editor.exchanges}
+    listed = [exchange.path.rpartition("/")[2] for exchange in exchanges.values() if exchange.method == "GET"]
+    assert "operations" not in listed
+    assert {name: listed.count(name) for name in ("auth", "integrations", "tools", "widgets")} == {
+        "auth": 1, "integrations": 1, "tools": 1, "widgets": 1,
+    }  # fmt: skip
+
+
+async def test_plan_can_create_the_app_itself_and_go_on_in_it(world: World) -> None:
+    app = Step("create:app", "create", "app", "Create it", "ref:app", body={"name": "New", "templateId": "blank"})
+    tools = [replace(step, after=("create:app",)) for step in tool_steps(2)]
+    state = PlanState()
+    first = Executor(world.editor.saver, "", [app, *tools], state, pause=0)
+    await first.run("create:app")
+    assert [first.state(step).state for step in first.steps] == ["done", "todo", "todo"]
+    second = Executor(world.editor.saver, "", [app, *tools], state, pause=0, group=first.group)
+    assert second.app == state.steps["create:app"].made
+    await second.run()
+    assert second.complete
+    names = [tool["name"] for tool in (await world.editor.client.list(TOOL, app=second.app)).items]
+    assert {"tool 0", "tool 1"} <= set(names)
+
+
+async def test_references_that_drio_rejects_are_left_out_of_a_copy(world: World) -> None:
+    step = replace(create_tool("tool x"), body={"name": "tool x", "nextToolIds": ["gone"]}, drops_rejected=True)
+    executor = executor_of(world, [step, replace(step, id="strict", ref="", drops_rejected=False)])
+    await executor.run()
+    kept, strict = executor.results
+    assert kept is not None
+    assert kept.ok
+    assert kept.left_out == ("a tool of the chain",)
+    assert strict is not None
+    assert not strict.ok
+    assert await tool_names(world, "tool x") == ["tool x"]
+
+
+async def test_step_that_follows_another_runs_after_it_whether_that_was_done_or_not(world: World) -> None:
+    first, second = tool_steps(2)
+    executor = executor_of(world, [replace(second, follows=(first.id,)), first])
+    world.editor.network.refuse = [422]
+    results = await executor.run()
+    assert [(result.step.id, result.ok) for result in results] == [(first.id, False), (second.id, True)]
+
+
+async def test_delete_of_what_does_not_exist_is_done(world: World) -> None:
+    steps = [Step("a", "delete", "tool", "Delete", "ref:gone"), Step("b", "delete", "tool", "Delete", "tool_gone")]
+    executor = executor_of(world, steps, ids={"ref:gone": ""})
+    await executor.run()
+    assert executor.complete
+    assert not world.editor.sent
+
+
+async def test_update_sends_again_what_is_unchanged_if_the_step_says_so(world: World) -> None:
+    step = Step("rebind", "update", "tool", "Rebind", world.ids["tool a"], again=("binding",))
+    executor = executor_of(world, [step])
+    await executor.run()
+    assert executor.complete
+    assert [(method, path) for method, path, _ in world.editor.sent] == [("PUT", "binding")]
+
+
+async def test_step_that_is_saved_when_the_user_stops_is_not_sent(world: World) -> None:
+    async def save() -> None:
+        executor.stop(cancel=True)
+
+    executor = executor_of(world, tool_steps(3), save=save)
+    await executor.run()
+    assert not world.editor.sent
+    assert not any(executor.state(step).maybe for step in executor.steps)
+
+
+async def test_reference_to_a_resource_that_was_not_created_fails_without_a_request(world: World) -> None:
+    step = replace(create_tool("tool x"), body={"name": "tool x", "nextToolIds": ["ref:missing"]})
+    executor = executor_of(world, [step], ids={"ref:missing": ""})
+    await executor.run()
+    assert executor.failed[0].problem == "What it refers to is not there: ref:missing"
     assert not world.editor.sent
