@@ -93,8 +93,12 @@ class Recovery:
         loaded = await asyncio.to_thread(load_records, self._connection.status.profile, self._connection.server)
         for problem in loaded.problems[:3]:
             self._app.notify(sanitize(problem).plain, severity="warning", markup=False)
+        offered = {
+            screen.record.id for screen in all_screens(self._app) if isinstance(screen, InterruptedPlanDialog)
+        }  # fmt: skip
         for record in loaded.records[:3]:
-            self._app.push_screen(InterruptedPlanDialog(record))
+            if record.id not in offered:
+                self._app.push_screen(InterruptedPlanDialog(record))
 
     async def _is_of_this_server(self, edit: UnsavedEdit) -> bool:
         """Return whether an edit belongs to the drio in use.

@@ -52,11 +52,10 @@ class BatchDialog(Requests, Dialog[bool]):
     )
 
     class Progress(Message):
-        """A task finished."""
+        """A step has a result. Several that wait are handled as one."""
 
-        def __init__(self, result: Result) -> None:
-            super().__init__()
-            self.result = result
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, BatchDialog.Progress)
 
     class Failed(Message):
         """A task failed and others are left; the batch waits for `answer`."""
@@ -87,7 +86,6 @@ class BatchDialog(Requests, Dialog[bool]):
         self.work: Executor | None = None
         self._batch_running = False
         self._plan_session: PlanSession | None = None
-        self._fill_scheduled = False
         self._pending_answer: asyncio.Future[Choice] | None = None
 
     def compose(self) -> ComposeResult:
@@ -197,7 +195,7 @@ class BatchDialog(Requests, Dialog[bool]):
                 self.post_message(self.Failed(result, left, answer))
                 return await answer
 
-            await work.run(on_result=lambda result: self.post_message(self.Progress(result)), on_failure=ask)
+            await work.run(on_result=lambda _: self.post_message(self.Progress()), on_failure=ask)
             if work.done:
                 await asyncio.to_thread(self._end_session, forget=True)
             return self.Ended()
@@ -220,12 +218,6 @@ class BatchDialog(Requests, Dialog[bool]):
         self._end_session(forget=False)
 
     def on_batch_dialog_progress(self, message: Progress) -> None:
-        if not self._fill_scheduled:  # many results may come before the next refresh
-            self._fill_scheduled = True
-            self.call_after_refresh(self._fill_once)
-
-    def _fill_once(self) -> None:
-        self._fill_scheduled = False
         self._fill()
 
     def on_batch_dialog_failed(self, message: Failed) -> None:
@@ -286,7 +278,7 @@ class InterruptedPlanDialog(BatchDialog):
         lines = [f"{done} of {total} steps were done when the program ended. The others can be done now."]
         if record.lost:
             lines.append(f"Secrets are not kept; these cannot go on: {', '.join(record.lost[:12])}")
-        self._record = record
+        self.record = record
         super().__init__(
             f"{record.title}: go on?", "\n".join(lines), [step.about for step in record.steps], self._resume,
             agree="Go on", danger=False,
@@ -296,7 +288,7 @@ class InterruptedPlanDialog(BatchDialog):
     def _results(self) -> Sequence[Result | None]:
         if self.work is not None:
             return self.work.results
-        states = [(step, self._record.state.step(step.id)) for step in self._record.steps]
+        states = [(step, self.record.state.step(step.id)) for step in self.record.steps]
         return [
             None if state.state in ("todo", "sent") else Result(step, None, "" if state.state == "done" else state.why)
             for step, state in states
@@ -305,7 +297,7 @@ class InterruptedPlanDialog(BatchDialog):
     def _resume(self, saver: Saver) -> Executor:
         """Return the executor of the stored plan. Raises `DrioError` if it is used elsewhere or cannot be read."""
         try:
-            self._plan_session = PlanSession.resume(self._record.id)
+            self._plan_session = PlanSession.resume(self.record.id)
         except (OSError, ValueError) as error:
             raise DrioError(os_error_text(error), title="It cannot go on") from error
         return self._plan_session.executor(saver)
@@ -314,7 +306,7 @@ class InterruptedPlanDialog(BatchDialog):
         """Delete the plan, without doing the rest of it."""
         if self.work is None:
             try:
-                discard(self._record.id)
+                discard(self.record.id)
             except OSError as error:
                 self.notify(sanitize_line(os_error_text(error), 200).plain, severity="error", markup=False)
                 return

@@ -82,7 +82,10 @@ class WizardScreen(DrioScreen[None]):
             self.resources = resources
 
     class Progress(Message):
-        """The state of a step of the plan changed."""
+        """The state of a step of the plan changed. Several that wait are handled as one."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, WizardScreen.Progress)
 
     class RunFinished(Message):
         """The plan's run ended, successfully or not."""

@@ -16,8 +16,14 @@ from tests.ui.driving import click_button, text_of, until
 from tests.ui.editing.test_saving import app_of
 
 
+def looking_for_plans(pilot: Any) -> bool:
+    """Return whether the program is still looking for what earlier runs have kept."""
+    return any(worker.group == "unsaved" and not worker.is_finished for worker in pilot.app.workers)
+
+
 async def interrupted(pilot: Any, app: str, tools: list[dict[str, Any]]) -> PlanRecord:
     """Store a plan that renames tools, and of which the first step is done."""
+    await until(pilot, lambda: pilot.app.recovery.offered and not looking_for_plans(pilot))
     steps = tuple(
         Step(f"rename:{tool['id']}", "update", "tool", f"Rename {tool['name']}", tool["id"],
              changes=changes_of({"description": "renamed"}))
