@@ -35,15 +35,18 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 
-class Requests(LoadsContent):
-    """Makes requests from a screen, so that no worker touches a widget. Mixed into screens and dialogs."""
+class Requests(LoadsContent, Screen[S]):
+    """A screen that makes requests, so that no worker touches a widget: a base of `DrioScreen` and of dialogs.
+
+    It is the last base of a dialog: Textual takes the styles of the first one.
+    """
 
     _first_requests: tuple[Worker[None], ...] = ()
 
     @property
     def drio(self) -> DrioContext:
         """The app, with its type."""
-        return cast("DrioContext", cast("Screen[Any]", self).app)
+        return cast("DrioContext", self.app)
 
     @property
     def connection(self) -> Connection:
@@ -66,7 +69,6 @@ class Requests(LoadsContent):
         pressed twenty times makes one request. A `DrioError` is posted as `failed(error)`, or as
         `RequestFailed`, which is shown by `show_error`. Esc cancels running requests.
         """
-        screen = cast("Screen[Any]", self)
         if once and self.has_request(group):
             return None
 
@@ -76,12 +78,12 @@ class Requests(LoadsContent):
             try:
                 result = await call(await self.connection.ready())
             except DrioError as error:
-                screen.post_message(failed(error) if failed else RequestFailed(error, group))
+                self.post_message(failed(error) if failed else RequestFailed(error, group))
             else:
-                screen.post_message(done(result))
+                self.post_message(done(result))
 
-        worker: Worker[None] = screen.run_worker(work, name=group, group=group, exclusive=not once)
-        if not screen.is_mounted:
+        worker: Worker[None] = self.run_worker(work, name=group, group=group, exclusive=not once)
+        if not self.is_mounted:
             self._first_requests = (*self._first_requests, worker)
         return worker
 
@@ -101,28 +103,12 @@ class Requests(LoadsContent):
         return bool(running)
 
     def _running_workers(self) -> list[Worker[Any]]:
-        screen = cast("Screen[Any]", self)
-        return [worker for worker in screen.workers if worker.node is screen and not worker.is_finished]
+        return [worker for worker in self.workers if worker.node is self and not worker.is_finished]
 
     def on_request_failed(self, message: RequestFailed) -> None:
         """Show the error of a request, unless the screen asked for another message with `failed`."""
         message.stop()
         self.drio.show_error(message.error)
-
-
-class GuardedActions:
-    """Disables actions, with a reason. Mixed into screens and widgets that have keys."""
-
-    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        """Return why an action cannot be done now, as a sentence for the user; None if it can. Override it."""
-        return None
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False to hide the key (of a dangerous action, under --read-only), None to dim one that is disabled."""
-        app = cast("DrioContext", cast("Screen[Any]", self).app)
-        if app.options.read_only and keymap.is_dangerous(action):
-            return False
-        return None if self.disabled_reason(action, parameters) else True
 
 
 class SafeDismiss(IgnoresStaleSizes):
@@ -152,7 +138,7 @@ class SafeDismiss(IgnoresStaleSizes):
             self.dismiss(*self._pending_result)
 
 
-class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
+class DrioScreen(SafeDismiss, PageBindings[S], Requests[S]):
     """A full screen. Subclasses override `compose_body`, set `AREA` and declare keys with `keymap.section`."""
 
     AREA: ClassVar[str] = ""
@@ -238,6 +224,18 @@ class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
         refresh = getattr(self, "action_refresh", None)
         if refresh is not None:
             refresh()
+
+    # -- which keys are active -----------------------------------------------------------------------
+
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        """Return why an action cannot be done now, as a sentence for the user; None if it can. Override it."""
+        return None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return False to hide the key (of a dangerous action, under --read-only), None to dim one that is disabled."""
+        if self.drio.options.read_only and keymap.is_dangerous(action):
+            return False
+        return None if self.disabled_reason(action, parameters) else True
 
     # -- what would be lost: a screen with something to lose overrides these -------------------------
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
 
-class BatchDialog(Requests, Dialog[bool]):
+class BatchDialog(Dialog[bool], Requests[bool]):
     """Confirms and runs a batch; the result is whether it was started.
 
     `steps` describe the tasks of the batch, which `make` returns for a saver. `agree` is the label of the button

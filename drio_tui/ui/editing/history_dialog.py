@@ -43,7 +43,7 @@ def undo_report(steps: list[UndoStep]) -> tuple[str, bool]:
     return "\n".join(dict.fromkeys(lines)), bool(attempted) and all(step.ok for step in attempted)
 
 
-class HistoryDialog(Requests, Dialog[bool]):
+class HistoryDialog(Dialog[bool], Requests[bool]):
     """Lists the changes of an app; the result is whether anything was undone."""
 
     CSS_PATH = stylesheet("editing")
