@@ -55,8 +55,8 @@ def export(
     into a document that is there. With --json the document is printed as JSON, or with -o what was written.
     """
     from drio_tui.api.errors import UsageError
+    from drio_tui.document_layout import place
     from drio_tui.manifest.export import document_files, document_text, existing_files, files_to_replace, write_files
-    from drio_tui.manifest.layout import place
 
     is_file = output is not None and not output.is_dir() and output.suffix in (".yaml", ".yml", ".json")
     if split and (output is None or is_file):

@@ -280,8 +280,8 @@ async def _plan(session: Session, document: Object, path: Path | None, options: 
 
 def _read_lock(session: Session, document: Object, path: Path) -> Base | None:
     """Return what the lock file has about this app on this drio; after the first request, when its id is known."""
+    from drio_tui.document_layout import WAS
     from drio_tui.manifest.apply import slug_of
-    from drio_tui.manifest.layout import WAS
     from drio_tui.manifest.lock import read_base, target_of
 
     for slug in (slug_of(document), document["app"].get(WAS)):

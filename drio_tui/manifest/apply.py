@@ -8,10 +8,10 @@ from typing import Any
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, UsageError
+from drio_tui.document_layout import WAS, entry_at, place
 from drio_tui.kinds import APP
 from drio_tui.manifest.compare import Change, Comparison, Options, compare
 from drio_tui.manifest.form import DocumentForm, to_document
-from drio_tui.manifest.layout import WAS, entry_at, place
 from drio_tui.manifest.lock import Base
 from drio_tui.manifest.new_base import base_after
 from drio_tui.manifest.secret import with_values

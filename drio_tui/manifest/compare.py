@@ -11,11 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from drio_tui.api.redact import HIDDEN
-from drio_tui.kinds import KINDS
-from drio_tui.manifest import tool_order
-from drio_tui.manifest.fields import changed_fields, declared, is_declared, same_value, split_secrets, with_nulls
-from drio_tui.manifest.form import DocumentForm, mask_paths
-from drio_tui.manifest.layout import (
+from drio_tui.document_layout import (
     OPERATIONS,
     PROPERTIES,
     SECTIONS,
@@ -25,6 +21,10 @@ from drio_tui.manifest.layout import (
     place,
     references,
 )
+from drio_tui.kinds import KINDS
+from drio_tui.manifest import tool_order
+from drio_tui.manifest.fields import changed_fields, declared, is_declared, same_value, split_secrets, with_nulls
+from drio_tui.manifest.form import DocumentForm, mask_paths
 from drio_tui.manifest.lock import Base, has_changed
 from drio_tui.manifest.matching import Matching
 from drio_tui.manifest.secret import Secret, with_placeholders

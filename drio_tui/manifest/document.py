@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.api.yaml_reader import Location
-from drio_tui.manifest.layout import ResourceName, entries
+from drio_tui.document_layout import ORDER, SECRET, TEMPLATE, ResourceName, entries, unescape
 from drio_tui.manifest.problems import BadDocument, DocumentProblem
-from drio_tui.manifest.secret import SECRET, Secret
+from drio_tui.manifest.secret import Secret
 from drio_tui.manifest.source import BadSource, Source, read_source
 from drio_tui.manifest.substitutions import (
-    ORDER,
     SECRETS_HINT,
     BadSubstitution,
     EnvValue,
@@ -28,7 +27,6 @@ from drio_tui.manifest.substitutions import (
     file_value,
     is_substitution,
     parse_substitution,
-    unescape,
 )
 from drio_tui.storage.files import os_error_text
 from drio_tui.text import did_you_mean
@@ -36,7 +34,7 @@ from drio_tui.workspace.lint.resource_checks import Severity
 
 COLLECTIONS = ("auth", "integrations", "tools", "widgets")
 """The properties of a document that hold resources by key."""
-TOP = ("app", *COLLECTIONS)
+TOP = ("app", TEMPLATE, *COLLECTIONS)
 MAIN_FILES = ("drio.yaml", "drio.yml", "drio.json")
 """The names of the main file of a document; a directory has one of them."""
 MOST_FILES = 10_000
@@ -302,7 +300,8 @@ class _Reader:
 
     def _check_structure(self) -> None:
         data = self._document.data
-        self._check_object(data, ("app",))
+        for name in ("app", TEMPLATE):
+            self._check_object(data, (name,))
         for collection in COLLECTIONS:
             for key in list(self._check_object(data, (collection,))):
                 resource = self._check_object(data[collection], (collection, key))

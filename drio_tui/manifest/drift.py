@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from drio_tui.document_layout import OPERATIONS, SECTIONS
 from drio_tui.manifest.compare import Change, Options, compare
 from drio_tui.manifest.form import DocumentForm
-from drio_tui.manifest.layout import OPERATIONS, SECTIONS
 from drio_tui.manifest.lock import Base
 from drio_tui.plan.changes import PlanView, ResourceChange
 from drio_tui.text import count_of

@@ -12,10 +12,9 @@ from typing import Any, Literal
 
 from drio_tui.api import json_codec, yaml_writer
 from drio_tui.api.errors import DrioError
+from drio_tui.document_layout import OPERATIONS, ORDER, escape_names
 from drio_tui.manifest.document import COLLECTIONS, MAIN_FILES, Document, load_document
-from drio_tui.manifest.layout import OPERATIONS
 from drio_tui.manifest.problems import BadDocument
-from drio_tui.manifest.substitutions import ORDER, escape_names
 from drio_tui.naming import kebab, unused
 from drio_tui.storage.files import os_error_text, write_public
 from drio_tui.workspace.saving.merge import Object

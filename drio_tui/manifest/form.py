@@ -1,4 +1,4 @@
-"""An app as drio returns it in document form, see `layout`: plain JSON with keys instead of ids.
+"""An app as drio returns it in document form, see `document_layout`: plain JSON with keys instead of ids.
 
 What only the server sets, secrets, their masks and default values are not in it; unknown properties are.
 """
@@ -12,8 +12,7 @@ from typing import Any
 
 from drio_tui.api.errors import DrioError
 from drio_tui.api.patterns import KEY
-from drio_tui.kinds import KINDS
-from drio_tui.manifest.layout import (
+from drio_tui.document_layout import (
     BINDING_TYPE,
     OPERATIONS,
     PROPERTIES,
@@ -24,6 +23,7 @@ from drio_tui.manifest.layout import (
     normalized,
     place,
 )
+from drio_tui.kinds import KINDS
 from drio_tui.naming import kebab, unused
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.model.references import Links

@@ -25,7 +25,7 @@ from typing import Any
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
-from drio_tui.manifest.layout import ResourceName, entry_at, place
+from drio_tui.document_layout import ResourceName, entry_at, place
 from drio_tui.storage.files import os_error_text, write_public
 from drio_tui.workspace.saving.merge import Object
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from drio_tui.document_layout import WAS, ResourceName, entries, place, references
 from drio_tui.manifest.form import DocumentForm
-from drio_tui.manifest.layout import WAS, ResourceName, entries, place, references
 from drio_tui.manifest.lock import Base
 from drio_tui.workspace.saving.merge import Object
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 
+from drio_tui.document_layout import OPERATIONS, SECTIONS, WAS, ResourceName, entries, place
 from drio_tui.manifest.compare import Change
 from drio_tui.manifest.fields import changed_fields, split_secrets
 from drio_tui.manifest.form import DocumentForm
-from drio_tui.manifest.layout import OPERATIONS, SECTIONS, WAS, ResourceName, entries, place
 from drio_tui.manifest.lock import Base, hash_of
 from drio_tui.manifest.matching import Matching
 from drio_tui.manifest.secret import Secret, secrets_in

@@ -16,12 +16,12 @@ from typing import Any, cast
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError, UsageError, top_property
+from drio_tui.document_layout import ResourceName, entries, place, to_api
 from drio_tui.kinds import KINDS
 from drio_tui.manifest.apply import DocumentPlan, NotApplicable, plan_for
 from drio_tui.manifest.compare import Change, Comparison, OnConflict, Options
 from drio_tui.manifest.fields import split_secrets
 from drio_tui.manifest.form import DocumentForm
-from drio_tui.manifest.layout import ResourceName, entries, place, to_api
 from drio_tui.manifest.lock import Base, name_of
 from drio_tui.manifest.matching import with_item
 from drio_tui.manifest.secret import NOT_GIVEN, Secret, secrets_in

@@ -11,8 +11,8 @@ from copy import deepcopy
 from typing import Any
 
 from drio_tui.api import patterns
+from drio_tui.document_layout import OPERATIONS, PROPERTIES, SECTIONS, WAS
 from drio_tui.kinds import KINDS
-from drio_tui.manifest.layout import OPERATIONS, PROPERTIES, SECTIONS, WAS
 from drio_tui.naming import KEY_MAX
 
 JsonSchema = dict[str, Any]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drio_tui.api.redact import HIDDEN
+from drio_tui.document_layout import SECRET
 
 NOT_GIVEN = "\0not given"
 """The value of a secret that was not looked up: a plan needs only the name."""
-SECRET = "$secret"  # noqa: S105 - the name of a property
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from typing import Any
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import top_property
+from drio_tui.document_layout import PROPERTIES, ResourceName, create_body, place, ref_of, to_api
 from drio_tui.kinds import KINDS
 from drio_tui.manifest.compare import Change
 from drio_tui.manifest.fields import split_secrets
-from drio_tui.manifest.layout import PROPERTIES, ResourceName, create_body, place, ref_of, to_api
 from drio_tui.manifest.secret import revealed, secrets_in, with_placeholders
 from drio_tui.plan.steps import Step
 from drio_tui.plan.tool_order import in_order, next_order

@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.api.yaml_reader import plain_value
+from drio_tui.document_layout import ENV, FILE, SECRET
 from drio_tui.manifest.problems import BadDocument, DocumentProblem
-from drio_tui.manifest.secret import SECRET
 from drio_tui.manifest.source import BadSource, parse_source, read_bytes
 from drio_tui.schema.fields import MISSING
 
-ENV, FILE, ORDER = "$env", "$file", "$order"
 _SUBSTITUTIONS = (ENV, SECRET, FILE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ESCAPED = re.compile(r"\$\$+(?:env|secret|file|order)")
-_TO_ESCAPE = re.compile(r"\$+(?:env|secret|file|order)")
 
 
 class BadSubstitution(ValueError):
@@ -129,23 +126,6 @@ def file_value(written: str, folder: Path, root: Path) -> FileValue:
         message = f"It is not UTF-8 text: byte {error.start} is wrong."
         raise BadSource(DocumentProblem(message, name, code="syntax")) from None
     return FileValue(path, text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r"))
-
-
-def unescape(name: str) -> str:
-    """Return the name of a property as it is written in a document: `$$env` as `$env`."""
-    return name[1:] if _ESCAPED.fullmatch(name) else name
-
-
-def escape(name: str) -> str:
-    """Return how the name of a property is written in a document: `$env` as `$$env`."""
-    return f"${name}" if _TO_ESCAPE.fullmatch(name) else name
-
-
-def escape_names(value: Any) -> Any:
-    """Return a JSON value as it is written in a document."""
-    if isinstance(value, dict):
-        return {escape(name): escape_names(item) for name, item in value.items()}
-    return [escape_names(item) for item in value] if isinstance(value, list) else value
 
 
 def read_dotenv(data: str, name: str) -> dict[str, str]:

@@ -13,9 +13,9 @@ from typing import Any
 from drio_tui.api.patterns import KEY
 from drio_tui.api.redact import is_secret
 from drio_tui.api.yaml_reader import Location
+from drio_tui.document_layout import OPERATIONS, PROPERTIES, SECTIONS, WAS, entries, entry_at, references, to_api
 from drio_tui.kinds import KINDS
 from drio_tui.manifest.document import TOP, Document, substituted
-from drio_tui.manifest.layout import OPERATIONS, PROPERTIES, SECTIONS, WAS, entries, entry_at, references, to_api
 from drio_tui.manifest.problems import DocumentProblem
 from drio_tui.manifest.schema import JsonSchema, resource_schema
 from drio_tui.manifest.substitutions import BadSubstitution, EnvValue, FileValue

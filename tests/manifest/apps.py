@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from drio_tui.document_layout import create_body, entries
 from drio_tui.kinds import KINDS
-from drio_tui.manifest.layout import create_body, entries
 from drio_tui.manifest.secret import revealed
 from drio_tui.workspace.model.snapshot import PartLoaded, Snapshot, resources_of
 
@@ -196,7 +196,7 @@ def snapshot_of(document: Object, *, seed: int = 0) -> Snapshot:
 
 def normal_form(document: Object) -> Object:
     """Return a document without default values, sorted as an export is."""
-    from drio_tui.manifest.layout import OPERATIONS, normalized
+    from drio_tui.document_layout import OPERATIONS, normalized
 
     result: Object = {"app": normalized("app", document["app"])}
     for section, kind in (("auth", "auth"), ("integrations", "integration"), ("tools", "tool"), ("widgets", "widget")):

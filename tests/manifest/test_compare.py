@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drio_tui.document_layout import SECTIONS, entry_at
 from drio_tui.manifest.compare import Comparison, Options, compare
 from drio_tui.manifest.form import DocumentForm, to_document
-from drio_tui.manifest.layout import SECTIONS, entry_at
 from drio_tui.manifest.lock import Base, has_changed, hash_of, read_base, write_base
 from drio_tui.manifest.secret import Secret
 from drio_tui.plan.changes import as_dict

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui.api import yaml_reader
+from drio_tui.document_layout import escape_names
 from drio_tui.manifest.document import Document, load_document, read_document
 from drio_tui.manifest.problems import BadDocument
 from drio_tui.manifest.secret import Secret
 from drio_tui.manifest.source import BadSource, json_nodes, parse_source
-from drio_tui.manifest.substitutions import escape_names, read_dotenv
+from drio_tui.manifest.substitutions import read_dotenv
 
 DOCUMENT = """\
 app:

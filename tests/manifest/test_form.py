@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drio_tui import document_layout as layout
 from drio_tui.api.errors import ConnectionLost
-from drio_tui.manifest import layout
 from drio_tui.manifest.form import IncompleteRead, to_document
 from drio_tui.manifest.secret import Secret, revealed, secrets_in, with_placeholders
 from drio_tui.workspace.model.snapshot import PartFailed, PartLoaded, resources_of

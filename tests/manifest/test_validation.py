@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from drio_tui.document_layout import PROPERTIES
 from drio_tui.kinds import KINDS
 from drio_tui.manifest.document import Document, load_document
-from drio_tui.manifest.layout import PROPERTIES
 from drio_tui.manifest.problems import DocumentProblem
 from drio_tui.manifest.schema import document_schema, resource_schema
 from drio_tui.manifest.validation import snapshot_of, validate

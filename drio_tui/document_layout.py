@@ -7,16 +7,22 @@
      "widgets": {key: {…}}}
 
 The resource that an entry describes is identified by its key, an operation by `integration/operation`, the app by its
-slug. Properties have the API's names (`PROPERTIES` has the exceptions). References hold keys.
+slug. Properties have the API's names (`PROPERTIES` has the exceptions). References hold keys. A document that is a
+template of the sandbox has `"template": {"id": …, "name": …, "description": …, "category": …, "tags": […]}` too.
+
+The sandbox reads its templates by these rules, so that this module imports nothing that it may not import.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from drio_tui.api.json_codec import Document as Object
 from drio_tui.api.models import same_json
-from drio_tui.workspace.saving.merge import Object, Path
+
+Path = tuple[str, ...]
 
 ResourceName = tuple[str, str]
 """A kind and a key: `("tool", "search-contacts")`, `("operation", "helpdesk/search-contacts")`."""
@@ -24,6 +30,8 @@ ResourceName = tuple[str, str]
 SECTIONS: dict[str, str] = {"auth": "auth", "integration": "integrations", "tool": "tools", "widget": "widgets"}
 """The property of the document with the entries of a kind; those of operations are in their integrations."""
 OPERATIONS = "operations"
+TEMPLATE = "template"
+"""The section of a document that says how the catalogue of the sandbox shows it."""
 WAS = "was"
 """The property of an entry with the key that the resource had before it was renamed."""
 
@@ -58,6 +66,11 @@ WHOLE = frozenset({"inputSchema", "outputSchema"})
 
 CREATE_ONLY = frozenset({"template", "provider"})
 """Properties that are only sent when the resource is created."""
+
+ENV, SECRET, FILE, ORDER = "$env", "$secret", "$file", "$order"
+"""Names that mean something else in a document: an object with one of the first three stands for a value."""
+_ESCAPED = re.compile(r"\$\$+(?:env|secret|file|order)")
+_TO_ESCAPE = re.compile(r"\$+(?:env|secret|file|order)")
 
 BINDING_TYPE = "integration_operation"
 
@@ -217,3 +230,23 @@ def objects_of(value: Any) -> dict[str, Object]:
     if not isinstance(value, dict):
         return {}
     return {key: {} if item is None else item for key, item in value.items() if item is None or isinstance(item, dict)}
+
+
+# --- names that mean something else ----------------------------------------------------------------
+
+
+def unescape(name: str) -> str:
+    """Return the name of a property as it is written in a document: `$$env` as `$env`."""
+    return name[1:] if _ESCAPED.fullmatch(name) else name
+
+
+def escape(name: str) -> str:
+    """Return how the name of a property is written in a document: `$env` as `$$env`."""
+    return f"${name}" if _TO_ESCAPE.fullmatch(name) else name
+
+
+def escape_names(value: Any) -> Any:
+    """Return a JSON value as it is written in a document."""
+    if isinstance(value, dict):
+        return {escape(name): escape_names(item) for name, item in value.items()}
+    return [escape_names(item) for item in value] if isinstance(value, list) else value
