@@ -106,5 +106,5 @@ def test_a_ratio_that_is_too_low_is_never_rounded_up() -> None:
 
 @pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.json")), ids=lambda path: path.stem)
 def test_the_colors_of_templates_are_readable(path: Path) -> None:
-    branding = json.loads(path.read_text())["branding"]
+    branding = json.loads(path.read_text())["app"]["branding"]
     assert [(pair.what, pair.ratio) for pair in contrast.pairs(branding) if pair.ratio < contrast.ENOUGH] == []

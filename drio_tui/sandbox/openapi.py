@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from functools import lru_cache
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -75,14 +76,15 @@ _APP_LINKS = (
 
 
 def install(app: FastAPI, settings: Settings) -> None:
-    """Add the document's routes. It is built on the first request, and served with an ETag."""
-    body_and_etag: list[tuple[bytes, str]] = []
+    """Add the document's routes. It is built when the templates have changed, and served with an ETag."""
+
+    @lru_cache(maxsize=1)
+    def body_and_etag(_template_ids: tuple[str, ...]) -> tuple[bytes, str]:
+        body = json_bytes(openapi_document(app, settings))
+        return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
     async def get_document(request: Request) -> Response:
-        if not body_and_etag:
-            body = json_bytes(openapi_document(app, settings))
-            body_and_etag.append((body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'))
-        body, etag = body_and_etag[0]
+        body, etag = body_and_etag(tuple(catalogue(settings.data_dir)))
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
         known_etags = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
         if etag in known_etags or "*" in known_etags:
@@ -101,7 +103,7 @@ def openapi_document(app: FastAPI, settings: Settings) -> Document:
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    schemas["AppCreate"]["properties"]["templateId"]["enum"] = list(catalogue())
+    schemas["AppCreate"]["properties"]["templateId"]["enum"] = list(catalogue(settings.data_dir))
     schemas["AuthConnectionCreate"]["properties"]["providerKey"]["enum"] = list(providers())
     for name, rules in _PATCHES.items():
         for required in rules.required & schemas[name]["properties"].keys():

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from fastapi.responses import Response
 from sqlalchemy import select
 
-from drio_tui.sandbox.catalogue import catalogue, find_template
+from drio_tui.sandbox.catalogue import catalogue_body, find_template
 from drio_tui.sandbox.core import JSON, json_bytes
 from drio_tui.sandbox.oauth import User as UserRow
 from drio_tui.sandbox.problems import not_found
@@ -18,11 +16,6 @@ from drio_tui.sandbox.store import Store
 router = common.router()
 
 
-@cache
-def _all_templates() -> bytes:
-    return json_bytes({"templates": [template.as_wire() for template in catalogue().values()]})
-
-
 @router.get(
     "/templates",
     operation_id="listTemplates",
@@ -30,9 +23,9 @@ def _all_templates() -> bytes:
     response_model=envelopes.TemplateList,
     responses=errors(),
 )
-async def list_templates() -> Response:
+async def list_templates(sandbox: SandboxDep) -> Response:
     """List the templates that apps can start from."""
-    return Response(_all_templates(), media_type=JSON)
+    return Response(catalogue_body(sandbox.settings.data_dir), media_type=JSON)
 
 
 @router.get(
@@ -42,9 +35,9 @@ async def list_templates() -> Response:
     response_model=envelopes.TemplateAnswer,
     responses=errors(404),
 )
-async def get_template(template_id: TemplateId) -> Response:
+async def get_template(sandbox: SandboxDep, template_id: TemplateId) -> Response:
     """Show one template and what it brings."""
-    template = find_template(template_id)
+    template = find_template(template_id, sandbox.settings.data_dir)
     if template is None:
         raise not_found("template")
     return Response(json_bytes({"template": template.as_wire()}), media_type=JSON)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import insert
 
 from drio_tui.api.json_codec import Document, dumps, loads
+from drio_tui.document_layout import ENV, PROPERTIES, SECRET, create_body, entries, unescape
 from drio_tui.naming import kebab, unused
 from drio_tui.sandbox.catalogue import Template, find_template
 from drio_tui.sandbox.mcp.deployment_store import copy_secrets, restore
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
-from drio_tui.sandbox.problems import Problem, conflict, invalid
+from drio_tui.sandbox.problems import Problem, conflict, invalid, unknown_reference
 from drio_tui.sandbox.readiness import deploy_problems
 from drio_tui.sandbox.services import auth, integrations, operations, tools, widgets
 from drio_tui.sandbox.store import Store
@@ -38,7 +40,7 @@ async def create(store: Store, body: Document, *, upstream_key: str) -> Document
 
     The body takes precedence over the template; branding is merged property by property.
     """
-    template = find_template(body["templateId"])
+    template = find_template(body["templateId"], store.settings.data_dir)
     if template is None:
         raise invalid([("templateId", "there is no such template")])
     document = RULES.new(
@@ -132,53 +134,58 @@ def _next_minor(version: str) -> str:
 async def _create_resources(store: Store, app_id: str, template: Template, upstream_key: str) -> None:
     """Create the resources of the template, by the same rules as the routes; its keys become ids."""
     ids: dict[tuple[str, str], str] = {}
-    values = {"{upstream}": store.settings.upstream_url, "{upstreamKey}": upstream_key}
+    values: dict[str, str] = {}
+    if not template.is_custom:
+        values = {"SANDBOX_HELPDESK_URL": store.settings.upstream_url, "SANDBOX_HELPDESK_KEY": upstream_key}
 
-    for spec in template.auth:
-        connection = await auth.create(store, app_id, _fill_placeholders(_without(spec, "description"), values))
-        ids["auth", spec["key"]] = connection["id"]
-    for spec in template.integrations:
-        body = _fill_placeholders(_without(spec, "auth", "operations", "description"), values)
-        if "auth" in spec:
-            body["authId"] = ids["auth", spec["auth"]]
-        integration = await integrations.create(store, app_id, body)
-        for operation_spec in spec["operations"]:
-            operation = await operations.create(store, app_id, integration["id"], dict(operation_spec))
-            ids["operation", operation_spec["key"]] = operation["id"]
-    created_tools: dict[str, Document] = {}
-    for spec in template.tools:
-        body = _without(spec, "operation", "next")
-        if "operation" in spec:
-            target = ids["operation", spec["operation"]]
-            body["binding"] = {"type": "integration_operation", "integrationOperationId": target}
-        created_tools[spec["key"]] = await tools.create(store, app_id, body)
-    for spec in template.tools:
-        next_ids = [created_tools[key]["id"] for key in spec.get("next", ())]
-        if next_ids:
-            created_tools[spec["key"]] = await tools.set_chain(store, created_tools[spec["key"]], next_ids)
-    for spec in template.widgets:
-        body = _without(spec, "tool", "description")
-        body["toolId"] = created_tools[spec["tool"]]["id"]
-        body["actions"] = [
-            _without(action, "tool")
-            | ({"targetToolId": created_tools[action["tool"]]["id"]} if "tool" in action else {})
-            for action in spec.get("actions", ())
-        ]
-        await widgets.create(store, app_id, body)
+    def id_of(kind: str, key: str) -> str:
+        if (kind, key) not in ids:
+            raise unknown_reference(kind, [key])
+        return ids[kind, key]
+
+    chains: dict[str, list[str]] = {}
+    for kind, key, entry in entries(template.document):
+        if kind == "app":
+            continue
+        if kind == "tool":  # it may be followed by a tool that does not exist yet
+            chains[key] = entry.get("next") or []
+            entry = _without(entry, "next")
+        if "description" not in PROPERTIES[kind]:  # it is for the catalogue only
+            entry = _without(entry, "description")
+        body = _resolved(create_body(kind, key, entry, id_of), values)
+        if kind == "operation":
+            integration_id = id_of("integration", key.partition("/")[0])
+            resource = await operations.create(store, app_id, integration_id, body)
+        else:
+            resource = await _CREATE[kind](store, app_id, body)
+        ids[kind, key] = resource["id"]
+    for key, next_keys in chains.items():
+        if next_keys:
+            tool = await store.get(app_id, "tool", ids["tool", key])
+            await tools.set_chain(store, tool, [id_of("tool", next_key) for next_key in next_keys])
+
+
+_CREATE = {"auth": auth.create, "integration": integrations.create, "tool": tools.create, "widget": widgets.create}
 
 
 def _without(spec: Document, *names: str) -> Document:
     return {name: value for name, value in spec.items() if name not in names}
 
 
-def _fill_placeholders(value: Any, replacements: dict[str, str]) -> Any:
-    """Return `value` with the placeholders in its texts replaced, at any depth."""
-    if isinstance(value, str):
-        for placeholder, text in replacements.items():
-            value = value.replace(placeholder, text)
-        return value
-    if isinstance(value, dict):
-        return {name: _fill_placeholders(inner, replacements) for name, inner in value.items()}
+def _resolved(value: Any, values: Mapping[str, str]) -> Any:
+    """Return a value of a document with its placeholders replaced; properties with an unknown secret are left out."""
     if isinstance(value, list):
-        return [_fill_placeholders(item, replacements) for item in value]
-    return value
+        return [_resolved(item, values) for item in value if not _is_unknown_secret(item, values)]
+    if not isinstance(value, dict):
+        return value
+    if SECRET in value:
+        return values[value[SECRET]]
+    if ENV in value:
+        return values.get(value[ENV], value.get("default"))
+    return {
+        unescape(name): _resolved(item, values) for name, item in value.items() if not _is_unknown_secret(item, values)
+    }
+
+
+def _is_unknown_secret(value: Any, values: Mapping[str, str]) -> bool:
+    return isinstance(value, dict) and SECRET in value and value[SECRET] not in values
