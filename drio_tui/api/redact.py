@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -28,9 +29,15 @@ _BEARER = re.compile(r"\b([Bb]earer\s+)[\w.~+/=-]{16,}")
 _USERINFO = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
+@lru_cache(maxsize=4096)
+def _letters(name: str) -> str:
+    """Return a name as its letters and digits, in lower case; cached, since the same names come again and again."""
+    return _NOT_LETTERS.sub("", name.lower())
+
+
 def is_secret(name: str, *, oauth: bool = False) -> bool:
     """Return whether a property of this name holds a secret; with `oauth`, also `code` and `state`."""
-    plain = _NOT_LETTERS.sub("", name.lower())
+    plain = _letters(name)
     return plain.endswith(_SECRET_ENDINGS) or (oauth and plain in _SECRET_NAMES)
 
 
@@ -39,9 +46,9 @@ def is_secret_property(name: str, value: Any, *, oauth: bool = False) -> bool:
 
     That includes a `secretRef` that does not look like a reference: users may have put the secret itself there.
     """
-    if is_secret(name, oauth=oauth):
+    plain = _letters(name)
+    if plain.endswith(_SECRET_ENDINGS) or (oauth and plain in _SECRET_NAMES):
         return True
-    plain = _NOT_LETTERS.sub("", name.lower())
     if plain == "secretref":
         return isinstance(value, str) and not _REFERENCE.fullmatch(value)
     return not isinstance(value, int | float) and plain.endswith(_SECRET_LISTS)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from drio_tui.api.models import same_json
 from drio_tui.api.redact import HIDDEN
 from drio_tui.document_layout import (
     OPERATIONS,
@@ -197,7 +198,10 @@ class _Comparer:
         self, kind: str, key: str, entry: Object, current: Object | None = None, was: str | None = None
     ) -> None:
         current = self.matching.entry((kind, key)) if current is None else current
+        entry, current = declared(entry), declared(current)
         was = self.matching.renamed.get((kind, key), "") if was is None else was
+        if not was and same_json(normalized(kind, entry), current):
+            return  # by far the most resources
         if self.options.exact:
             entry = with_nulls(kind, entry, current)
         public, secrets = split_secrets(entry)

@@ -80,7 +80,7 @@ def changed_fields(kind: str, public: Object, current: Object, secrets: Collecti
 
 
 def declared(entry: Object) -> Object:
-    """Return what an entry declares of a new resource."""
+    """Return the properties of the resource that an entry declares."""
     return {name: value for name, value in entry.items() if name not in (WAS, OPERATIONS, "slug")}
 
 

@@ -51,8 +51,8 @@ async def base_after(desired: Object, form: DocumentForm, old: Base | None, sent
 
 def _applied_entry(kind: str, entry: Object, current: Object, before: Object) -> Object:
     """Return an entry without secrets, with what was applied before where the app has something else."""
-    public, secrets = split_secrets(entry)
-    result = {name: value for name, value in public.items() if name not in (WAS, OPERATIONS)}
+    public, secrets = split_secrets({name: value for name, value in entry.items() if name not in (WAS, OPERATIONS)})
+    result = public
     for change in changed_fields(kind, public, current, secrets):
         result = with_value(result, change.path, value_at(before, change.path))
     return result

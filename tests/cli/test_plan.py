@@ -215,3 +215,16 @@ def test_what_is_wrong_is_said_in_one_sentence(project: Project, on_sandbox: Run
     document["app"]["slug"] = "nothing-there"
     project.write(document)
     assert "there is no app nothing-there" in project.run("drift").err
+
+
+def test_hostile_text_reaches_no_terminal_and_no_markup(project: Project) -> None:
+    hostile = "\x1b[2J\u202e<script>@everyone [x](y) ```\n# Heading"
+    project.edit("tools", "search-tickets", name="a", description=hostile)
+    document = project.document
+    document["tools"]["search-tickets"]["binding"] = hostile
+    project.write(document)
+    for arguments in ((), ("--markdown",)):
+        printed = project.run("plan", *arguments).out
+        assert "\x1b" not in printed
+        assert "\u202e" not in printed
+    assert "\n# Heading" not in project.run("plan", "--markdown").out
