@@ -388,11 +388,14 @@ class _Comparer:
             if change.action != "create" or name[0] == "app":
                 continue
             look = _look(name[0], change.entry)
-            old = next(
-                (other for other, entry in unmatched.items() if other[0] == name[0] and look & _look(name[0], entry)),
-                None,
-            )
-            if old is not None:
+            integration = name[1].rpartition("/")[0]  # an operation stays in its integration
+            alike = [
+                (kind, key)
+                for (kind, key), entry in unmatched.items()
+                if kind == name[0] and key.rpartition("/")[0] == integration and look & _look(kind, entry)
+            ]
+            if alike:
+                old = alike[0]
                 del unmatched[old]
                 was = old[1].rpartition("/")[2]
                 self.notes.append(

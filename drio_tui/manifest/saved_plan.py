@@ -113,7 +113,7 @@ class SavedPlan:
             )
 
     def _states_of(self, where: str) -> Iterator[tuple[str, Any]]:
-        names = {f"{verb}:{where}" for verb in ("create", "update", "delete", "chain", "unchain")}
+        names = {f"{verb}:{where}" for verb in ("create", "update", "delete", "chain", "unchain", "unbind")}
         return ((id, state) for id, state in self.state.steps.items() if id in names)
 
 

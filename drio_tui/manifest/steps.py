@@ -22,6 +22,7 @@ from drio_tui.manifest.secret import revealed, secrets_in, with_placeholders
 from drio_tui.plan.steps import Step
 from drio_tui.plan.tool_order import in_order, next_order
 from drio_tui.schema.fields import MISSING
+from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.journal import digest
 from drio_tui.workspace.saving.merge import FieldChange, Object, dotted
@@ -74,6 +75,7 @@ class _Planner:
         self.delete_ids = {
             change.id: f"delete:{place(*change.name)}" for change in changes if change.action == "delete"
         }
+        self.links = Links(snapshot)
         self.positions = {resource.key: position for position, resource in enumerate(snapshot)}
         self.steps: list[Step] = []
 
@@ -241,18 +243,19 @@ class _Planner:
         resource = self.snapshot.resource(kind, change.id)
         raw = resource.raw if resource is not None and isinstance(resource.raw, dict) else None
         referrers = {
-            other.id
-            for other in self.snapshot
-            if other.kind in KINDS and other.id != change.id and isinstance(other.raw, dict)
-            for reference in KINDS[other.kind].references
-            if reference.to == kind and (other.kind, reference.path) != ("tool", "widgetId")
-            for _, id in reference.ids(other.raw)
-            if id == change.id
+            link.source[1]
+            for link in self.links.used_by((kind, change.id))
+            if (link.source[0], link.path) != ("tool", "widgetId")
         }
+        delete_id = self.delete_ids[change.id]
+        waiting = self._waiting_for(self._let_wait(change, delete_id)) if kind == "operation" else set()
         after = [
-            step.id for step in self.steps if step.verb != "delete" and (step.kind == kind or step.ref in referrers)
+            step.id
+            for step in self.steps
+            if step.verb != "delete" and step.id not in waiting and (step.kind == kind or step.ref in referrers)
         ]
         after += [self.delete_ids[id] for id in referrers if id in self.delete_ids]
+        after += [self._unbind(step) for step in [*self.steps] if step.ref in referrers and step.id in waiting]
         tools = [tool.id for tool in self.snapshot.resources("tool") if tool.text("widgetId") == change.id]
         links = tuple(("tool", id, "widgetId") for id in tools)
         self.steps.append(
@@ -263,6 +266,38 @@ class _Planner:
                 after=tuple(after), mark=change.id,
             )
         )  # fmt: skip
+
+    def _let_wait(self, change: Change, delete_id: str) -> set[str]:
+        """Let the create of an operation with the key of a deleted one wait for the delete; return its step's id.
+
+        It is in another integration: keys of operations are unique in the app.
+        """
+        key = change.key.rpartition("/")[2]
+        creates: set[str] = set()
+        for index, step in enumerate(self.steps):
+            if (step.verb, step.kind) == ("create", "operation") and step.body.get("key") == key:
+                self.steps[index] = replace(step, after=(*step.after, delete_id))
+                creates.add(step.id)
+        return creates
+
+    def _waiting_for(self, ids: set[str]) -> set[str]:
+        """Return the ids with those of the steps that wait for them, directly or through others."""
+        waiting = set(ids)
+        while ids:
+            ids = {step.id for step in self.steps if step.id not in waiting and ids & {*step.after}}
+            waiting |= ids
+        return waiting
+
+    def _unbind(self, step: Step) -> str:
+        """Add a step that unbinds the tool of `step` before its operation is deleted; return its id."""
+        id = f"unbind:{step.id.partition(':')[2]}"
+        name = step.id.rpartition("/")[2]
+        cleared = (FieldChange(("binding",), MISSING, None),)
+        unbind = Step(id, "update", "tool", f"Unbind the tool {name}", step.ref, changes=cleared, mark=_mark(None))
+        index = self.steps.index(step)
+        self.steps[index] = replace(step, base=None, after=(*step.after, id))  # its base has the old binding
+        self.steps.insert(index, unbind)
+        return id
 
     def _cycles(self) -> Iterator[str]:
         """Yield a problem for steps that wait for each other: keys that are swapped."""

@@ -381,3 +381,23 @@ async def test_the_app_itself_is_renamed(author):
     assert not (await author.apply(document)).failed
     assert not (await author.plan(document)).changes
     assert (await author.form("acme-2")).data["app"]["name"] == "Acme"
+
+
+async def test_an_operation_moves_to_another_integration_with_its_tool(author):
+    """A key is freed before another operation gets it: the delete comes first, and the tool is unbound for it."""
+    await author.apply(new_app())
+    document = new_app()
+    operations = document["integrations"]["helpdesk"]["operations"]
+    document["integrations"]["crm"] = {
+        "name": "CRM", "baseUrl": "https://c.example.com", "operations": {"search": operations.pop("search")},
+    }  # fmt: skip
+    document["tools"]["search-contacts"]["binding"] = "crm/search"
+    plan = await author.plan(document, prune=True)
+    assert not plan.comparison.problems
+    applied = await author.apply(document, prune=True)
+    assert not applied.failed
+    assert not applied.left
+    form = await author.form("acme")
+    assert form.data["tools"]["search-contacts"]["binding"] == "crm/search"
+    assert [*form.data["integrations"]["helpdesk"]["operations"]] == ["show"]
+    assert not (await author.plan(document, prune=True)).changes
