@@ -37,6 +37,7 @@ NOT_VISITED = {
     "SaveScreen": "the base class of the edit screen",
     "StartScreen": "closed before it is idle",
     "ChainStepDialog": "tests/ui/playground/test_playground_screen.py",
+    "InterruptedPlanDialog": "tests/ui/editing/test_interrupted_plans.py",
 }
 """Screens that the walk does not visit, and why."""
 

@@ -47,7 +47,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         "batch",
         "Deleting, and batches",
         Key("batch.close", "escape", "close", "Close", "Close; the running step is finished, no other is started"),
-        Key("batch.go_on", "g", "decide('continue')", "Go on", "After a failure: go on with the others", show=False),
+        Key("batch.go_on", "c", "decide('continue')", "Go on", "After a failure: go on with the others", show=False),
         Key("batch.stop", "s", "decide('stop')", "Stop", "After a failure: leave the others alone", show=False),
     )
 

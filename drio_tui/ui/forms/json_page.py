@@ -17,8 +17,8 @@ from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
 
-class FormPage(VerticalScroll, can_focus=False):
-    """The content of one tab."""
+class FormPage(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """The content of one tab. Without Textual's keys for scrolling, which would hide those of the form."""
 
 
 class JsonPage(FormPage):

@@ -362,7 +362,7 @@ async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfi
         assert len(plan_files()) == 1  # it would go on after a kill
         await click_button(pilot, "#go")
         await until(pilot, lambda: "Go on with the other 13?" in text_of(pilot.app))
-        await pilot.press("g")
+        await pilot.press("c")
         await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
         batch.query_one("RowList").focus()
         await pilot.press(*["down"] * 6)

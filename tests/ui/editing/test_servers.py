@@ -182,7 +182,7 @@ async def test_a_batch_retries_only_the_failed_steps(monkeypatch: pytest.MonkeyP
         dialog: Any = pilot.app.screen
         await pilot.press("enter")
         await until(pilot, lambda: "Go on with the other one?" in text_of(pilot.app))
-        await pilot.press("g")
+        await pilot.press("c")
         await until(pilot, lambda: dialog.work is not None and all(dialog.work.results) and not dialog._batch_running)
         assert [result.ok for result in dialog.work.results] == [False, True]
         assert str(dialog.query_one("#go", Button).label) == "Retry the failed"
