@@ -69,8 +69,12 @@ class StartOptions:
         return arguments
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of the process: the current one with the database URL, without drio's token."""
-        variables = {name: value for name, value in os.environ.items() if name not in ("DRIO_TOKEN", KEY_FILE_VARIABLE)}
+        """Return the environment of the process: the current one with the database URL, without drio's tokens."""
+        variables = {
+            name: value
+            for name, value in os.environ.items()
+            if name != KEY_FILE_VARIABLE and not name.startswith("DRIO_TOKEN")
+        }
         if self.database_url is None:
             variables.pop(DATABASE_VARIABLE, None)
         else:

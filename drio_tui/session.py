@@ -142,7 +142,7 @@ async def open_session(
     callbacks: TokenCallbacks | None = None,
     or_anonymous: bool = False,
 ) -> Session:
-    """Return a session for the sandbox's local user, for `DRIO_TOKEN`, or for a profile's stored sign-in.
+    """Return a session for the sandbox's local user, for a token in the environment, or for a profile's stored sign-in.
 
     With `sandbox`, `running` is the sandbox to use; without it one is found or started. It keeps running, and is
     restarted when it has ended. Raises `SignInRequired` when the profile has no sign-in (with `or_anonymous` it returns
@@ -157,7 +157,7 @@ async def open_session(
         return _new_sandbox_session(running, on_exchange)
     profiles = await _load_profiles(notice)
     selected = _resolve_profile(profiles, profile, base_url)
-    environment_token = token_from_environment()
+    environment_token = token_from_environment(selected.name)
     signed_in = environment_token is not None
     store = TokenStore(notice=notice)
     if not signed_in and profiles.get(selected.name):  # else the keyring is not accessed

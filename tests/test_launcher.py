@@ -74,6 +74,7 @@ async def test_a_running_sandbox_is_used_and_not_stopped(tmp_path: Path) -> None
 
 async def test_the_token_is_passed_in_a_private_file_only(background: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIO_TOKEN", "the-token-of-another-drio")
+    monkeypatch.setenv("DRIO_TOKEN_STAGING", "the-token-of-staging")
     running = await launcher.ensure_sandbox(background)
     assert stat.S_IMODE(os.stat(background).st_mode) == 0o700
     for name in ("local-token", "sandbox.json", "sandbox.log"):
@@ -82,7 +83,7 @@ async def test_the_token_is_passed_in_a_private_file_only(background: Path, monk
     if sys.platform == "linux":
         arguments = Path(f"/proc/{running.pid}/cmdline").read_bytes()
         environment = Path(f"/proc/{running.pid}/environ").read_bytes()
-        for secret in (running.token, "the-token-of-another-drio"):
+        for secret in (running.token, "the-token-of-another-drio", "the-token-of-staging"):
             assert secret.encode() not in arguments + environment
     assert running.token not in (background / "sandbox.log").read_text()
 

@@ -8,14 +8,12 @@ from typing import Protocol
 
 from drio_tui.api.errors import UsageError
 from drio_tui.api.http import httpx
-from drio_tui.auth.profiles import Profile
+from drio_tui.auth.profiles import Profile, token_variable
 from drio_tui.auth.token_manager import TokenCallbacks, TokenManager
 from drio_tui.auth.token_store import TokenStorage
 from drio_tui.auth.tokens import HIDDEN
 from drio_tui.auth.urls import origin
 from drio_tui.auth.www_authenticate import bearer_challenge, parse_scopes
-
-TOKEN_VARIABLE = "DRIO_TOKEN"  # noqa: S105 - the variable's name
 
 
 class TokenSource(Protocol):
@@ -44,7 +42,7 @@ class TokenSource(Protocol):
 
 
 class StaticToken:
-    """A token from outside: `DRIO_TOKEN`, or the one of a sandbox that this program started.
+    """A token from outside: that of an environment variable, or the one of a sandbox that this program started.
 
     Never stored, never renewed, and sent only in the Authorization header.
     """
@@ -77,10 +75,13 @@ class StaticToken:
         return None
 
 
-def token_from_environment() -> StaticToken | None:
-    """Return the token in `DRIO_TOKEN`, None where it is unset or blank. Raises `UsageError` for an invalid one."""
-    value = os.environ.get(TOKEN_VARIABLE, "")
-    return StaticToken(value, TOKEN_VARIABLE) if value.strip() else None
+def token_from_environment(profile: str) -> StaticToken | None:
+    """Return the token of a profile in `DRIO_TOKEN_NAME` or `DRIO_TOKEN`, None where both are unset or blank.
+
+    Raises `UsageError` for an invalid one.
+    """
+    variable = token_variable(profile)
+    return StaticToken(os.environ[variable], variable) if variable else None
 
 
 class BearerAuth(httpx.Auth):
@@ -141,6 +142,6 @@ class BearerAuth(httpx.Auth):
 
 
 def bearer_for(profile: Profile, store: TokenStorage, *, callbacks: TokenCallbacks | None = None) -> BearerAuth:
-    """Return the auth of a profile: `DRIO_TOKEN` where it is set, else the stored sign-in, refreshed as needed."""
-    static_token = token_from_environment()
+    """Return the auth of a profile: the token of the environment, else the stored sign-in, refreshed as needed."""
+    static_token = token_from_environment(profile.name)
     return BearerAuth(static_token or TokenManager(profile, store, callbacks=callbacks), profile.base_url)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drio_tui.auth import urls
+from drio_tui.auth.profiles import TOKEN_VARIABLE
 
 _URL = re.compile(r"https?://[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")
 # These draw in the terminal, which this program uses itself.
@@ -25,7 +26,6 @@ _TERMINAL_BROWSERS = frozenset(
 )
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "env", "eval", "cmd", "cmd.exe", "powershell", "pwsh"})
 _START_SECONDS = 1.0
-_REMOVED_VARIABLES = ("DRIO_TOKEN",)
 
 
 class BrowserUnavailable(Exception):
@@ -148,7 +148,7 @@ async def open_file(path: Path, desktop: DesktopEnvironment) -> None:
 
 
 async def _start(command: list[str], desktop: DesktopEnvironment) -> None:
-    env = {k: v for k, v in desktop.env.items() if k not in _REMOVED_VARIABLES}
+    env = {k: v for k, v in desktop.env.items() if not k.startswith(TOKEN_VARIABLE)}
     loop = asyncio.get_running_loop()
     exit_code: asyncio.Future[int] = loop.create_future()
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ API_PATH = "/api/v1"
 _VERSION = 1
 _MAX_FILE_BYTES = 1 << 20
 _MAX_NAME_LENGTH = 200
+TOKEN_VARIABLE = "DRIO_TOKEN"  # noqa: S105 - the variable's name
+_URL_VARIABLE = "DRIO_URL"
 
 
 def normalize_base_url(text: str) -> str:
@@ -147,9 +151,12 @@ class Profiles:
     def resolve(self, name: str | None = None, base_url: str | None = None, *, new: bool = False) -> Profile:
         """Return the profile for `--profile` and `--base-url`; a new one, not stored yet, if the host has none.
 
-        Raises `UsageError` for a name that belongs to another host, or is unknown; with `new` or a base URL an unknown
-        name makes a new profile.
+        For the profile `staging` the variable `DRIO_URL_STAGING` has the same effect as `--base-url`. Raises
+        `UsageError` for a name that belongs to another host, or is unknown; with `new` or a base URL an unknown name
+        makes a new profile.
         """
+        if name is not None and not base_url:
+            base_url = os.environ.get(variable_of(_URL_VARIABLE, name), "").strip()
         base = normalize_base_url(base_url) if base_url else None
         if name is not None:
             profile = self._profiles.get(check_name(name))
@@ -293,6 +300,20 @@ class Profiles:
         except (OSError, ValueError) as error:
             self.in_memory = True
             self.notices.append(f"{self.path} cannot be written ({os_error_text(error)}); kept until you quit.")
+
+
+def variable_of(prefix: str, profile: str) -> str:
+    """Return the environment variable of one profile: `DRIO_TOKEN_STAGING` for `DRIO_TOKEN` and `staging`."""
+    return f"{prefix}_{re.sub('[^A-Z0-9]', '_', profile.upper())}"
+
+
+def token_variable(profile: str) -> str:
+    """Return the environment variable that has the token of a profile, `DRIO_TOKEN_NAME` before `DRIO_TOKEN`.
+
+    Empty if neither has one.
+    """
+    names = (variable_of(TOKEN_VARIABLE, profile), TOKEN_VARIABLE)
+    return next((name for name in names if os.environ.get(name, "").strip()), "")
 
 
 def check_name(name: str) -> str:

@@ -170,8 +170,8 @@ def _cached(ctx: click.Context, category: str) -> list[list[str]]:
 
 def _target(ctx: click.Context) -> Target | None:
     """Return the server and account to ask; None if nobody is signed in there, or if the sandbox does not run."""
-    from drio_tui.auth.bearer import TOKEN_VARIABLE, token_from_environment
-    from drio_tui.auth.profiles import Profiles
+    from drio_tui.auth.bearer import token_from_environment
+    from drio_tui.auth.profiles import Profiles, token_variable
 
     outer = ctx.find_root().params
     below_sandbox = ctx.parent is not None and ctx.parent.info_name == "sandbox"
@@ -183,8 +183,8 @@ def _target(ctx: click.Context) -> Target | None:
     name = ctx.params.get("profile") or outer.get("profile")
     base_url = ctx.params.get("base_url") or outer.get("base_url")
     profile = Profiles.load().resolve(name, base_url)
-    if token_from_environment() is not None:
-        token = os.environ[TOKEN_VARIABLE]
+    if token_from_environment(profile.name) is not None:
+        token = os.environ[token_variable(profile.name)]
         return Target(f"{profile.base_url} {hashlib.sha256(token.encode()).hexdigest()}", name, base_url)
     return Target(profile.entry, name, base_url) if profile.account or profile.account_id else None
 

@@ -72,9 +72,8 @@ def login(
     as_json: bool,
 ) -> None:
     """Sign in through the browser."""
-    from drio_tui.auth.bearer import TOKEN_VARIABLE
     from drio_tui.auth.flow import SignInFlow
-    from drio_tui.auth.profiles import Profiles
+    from drio_tui.auth.profiles import Profiles, token_variable
     from drio_tui.auth.token_store import TokenStore
 
     options = effective_options(profile, base_url, sandbox)
@@ -85,8 +84,8 @@ def login(
     chosen = replace(chosen, pinned_file=insecure_storage or chosen.pinned_file)
     insecure = insecure_storage or _load_settings(notify).insecure_storage
     _notify_of_profile_notices(profiles, notify)
-    if os.environ.get(TOKEN_VARIABLE):
-        notify("notice", f"{TOKEN_VARIABLE} is set and overrides this sign-in until you unset it.")
+    if variable := token_variable(chosen.name):
+        notify("notice", f"{variable} is set and overrides this sign-in until you unset it.")
 
     async def work() -> SignInResult:
         sign_in = SignInFlow(
@@ -119,10 +118,9 @@ def login(
 def logout(profile: str | None, all_profiles: bool, as_json: bool) -> None:
     """Sign out: revoke the tokens at the server and forget them here."""
     from drio_tui.api.errors import DrioError, UsageError
-    from drio_tui.auth.bearer import TOKEN_VARIABLE
     from drio_tui.auth.errors import StoreFailed
     from drio_tui.auth.logout import SignedOutResult, log_out
-    from drio_tui.auth.profiles import Profiles
+    from drio_tui.auth.profiles import TOKEN_VARIABLE, Profiles, token_variable
     from drio_tui.auth.token_store import TokenStore
     from drio_tui.cli import completing
 
@@ -163,8 +161,9 @@ def logout(profile: str | None, all_profiles: bool, as_json: bool) -> None:
             echo(f"{outcome} {one_line(result.profile.host)} (profile {result.profile.name}{revoked}).")
     if not chosen and not as_json:
         info("Nobody is signed in.")
-    if os.environ.get(TOKEN_VARIABLE):
-        notify("notice", f"{TOKEN_VARIABLE} is still set; only you can unset it.")
+    variables = {token_variable(signed_out.name) for signed_out in chosen} or {TOKEN_VARIABLE}
+    for variable in sorted(name for name in variables if os.environ.get(name)):
+        notify("notice", f"{variable} is still set; only you can unset it.")
     if as_json:
         echo_json(
             {
@@ -233,7 +232,7 @@ async def _profile_state(profile: Profile, store: TokenStore, *, is_current: boo
     from drio_tui.auth.errors import StoreFailed
 
     problem = None
-    from_environment = token_from_environment() if is_current else None
+    from_environment = token_from_environment(profile.name) if is_current else None
     try:
         if from_environment is None:
             tokens = await store.load(profile)
@@ -290,7 +289,8 @@ def _print_profile_state(state: dict[str, Any]) -> None:
         rows.append(("state", state.get("problem") or "signed out"))
         rows.append(("storage", state["store"]))
     else:
-        rows.append(("token from", "DRIO_TOKEN (overrides sign-ins)" if state["source"] != "sign-in" else "sign-in"))
+        source = state["source"]
+        rows.append(("token from", source if source == "sign-in" else f"{source} (overrides sign-ins)"))
         rows.append(("kept in", state["store"]))
         rows.append(("expires", _expiry_text(state)))
     for name, value in rows:

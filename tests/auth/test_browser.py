@@ -154,7 +154,13 @@ async def test_failing_browser_process_is_reported(tmp_path: Path) -> None:
 async def test_browser_process_does_not_inherit_the_token(tmp_path: Path) -> None:
     """B68: `DRIO_TOKEN` is not in a child's environment."""
     dump_env = write_script(tmp_path, f"env > {tmp_path}/env")
-    env = {"BROWSER": dump_env, "PATH": PATH, "DRIO_TOKEN": "very-secret", "LANG": "C"}
+    env = {
+        "BROWSER": dump_env,
+        "PATH": PATH,
+        "DRIO_TOKEN": "very-secret",
+        "DRIO_TOKEN_STAGING": "very-secret",
+        "LANG": "C",
+    }
     await open_url(URL, DesktopEnvironment(env, "linux"))
     child_environment = (tmp_path / "env").read_text()
     assert "LANG=C" in child_environment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ from drio_tui.api.errors import UsageError
 from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
 from drio_tui.auth.errors import Step, StepUnreachable, UnsafeEndpoint
 from drio_tui.auth.oauth_http import OAuthHttpClient
-from drio_tui.auth.profiles import Profile
+from drio_tui.auth.profiles import Profile, Profiles, variable_of
 from drio_tui.storage import paths
 from tests.auth.conftest import User
 from tests.auth.httpd import HttpServer, Reply, Request, json_reply
@@ -54,7 +55,35 @@ def test_invalid_environment_token_is_refused_and_not_quoted(value: str) -> None
 def test_blank_environment_token_is_ignored(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """B64: the variable is unset or blank."""
     monkeypatch.setenv("DRIO_TOKEN", value)
-    assert token_from_environment() is None
+    assert token_from_environment("default") is None
+
+
+async def test_each_profile_may_have_a_separate_token_and_url_in_the_environment(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B64: for jobs that use two drios, so that neither gets the token of the other."""
+    monkeypatch.setenv("DRIO_URL_STAGING_EU", "staging.example.com")
+    monkeypatch.setenv("DRIO_TOKEN_STAGING_EU", "of-staging")
+    profile = Profiles.load().resolve("staging-eu")
+    assert (profile.name, profile.base_url) == ("staging-eu", "https://staging.example.com/api/v1")
+    auth = bearer_for(profile, user.store)
+    assert (auth.source.source, await auth.token()) == ("DRIO_TOKEN_STAGING_EU", "of-staging")
+    assert token_from_environment("production") is None
+    monkeypatch.setenv("DRIO_TOKEN", "of-all")
+    assert await bearer_for(profile, user.store).token() == "of-staging"
+    assert await bearer_for(replace(profile, name="production"), user.store).token() == "of-all"
+    with pytest.raises(UsageError, match="no profile production"):
+        Profiles.load().resolve("production")
+
+
+async def test_the_url_in_the_environment_does_not_replace_that_of_a_sign_in(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B65: a stored token would be sent to another host."""
+    name = (await user.sign_in()).profile.name
+    monkeypatch.setenv(variable_of("DRIO_URL", name), "https://elsewhere.example.com")
+    with pytest.raises(UsageError, match="is for"):
+        Profiles.load().resolve(name)
 
 
 async def test_environment_token_is_sent_to_the_profiles_host_only(monkeypatch: pytest.MonkeyPatch) -> None:
