@@ -287,6 +287,7 @@ async def test_stop_with_cancel_ends_the_running_requests_and_a_later_run_looks_
     await world.editor.network.hung.wait()
     executor.stop(cancel=True)
     await run
+    assert "cancelled" in {exchange.error for exchange in world.editor.exchanges}
     state = executor.state(executor.steps[0])
     assert (state.state == "done") or (state.state == "failed" and state.maybe)
     assert len(executor.untried) == 2
@@ -481,3 +482,49 @@ async def test_reference_to_a_resource_that_was_not_created_fails_without_a_requ
     await executor.run()
     assert executor.failed[0].problem == "What it refers to is not there: ref:missing"
     assert not world.editor.sent
+
+
+async def test_failed_create_that_may_have_been_carried_out_is_looked_up_by_the_next_process(world: World) -> None:
+    (step,) = tool_steps(1)
+    before = [tool["id"] for tool in (await world.editor.client.list(TOOL, app=world.app)).items]
+    await world.editor.client.create(TOOL, step.body, app=world.app)
+    state = PlanState({step.id: StepState("failed", sent_names={"name": "tool 0"}, maybe=True)}, {"tool": before})
+    executor = executor_of(world, [step], state)
+    await executor.run()
+    assert executor.complete
+    assert await tool_names(world, "tool 0") == ["tool 0"]
+
+
+async def test_resource_of_a_namesake_that_was_just_created_is_not_taken_for_the_lost_one(world: World) -> None:
+    steps = [replace(create_tool("twin"), id=f"create:{number}", ref="") for number in range(2)]
+    executor = executor_of(world, steps)
+
+    async def nothing() -> None:
+        pass
+
+    async def lose() -> None:
+        world.editor.network.lose = {"POST": "request"}
+
+    world.editor.network.before = [nothing, lose]
+    await executor.run()
+    await executor.run()
+    assert executor.complete
+    assert len(await tool_names(world, "twin")) == 2
+
+
+async def test_stop_ends_a_wait_that_drio_asked_for(sandbox: InProcessSandbox, world: World) -> None:
+    """F07."""
+    editor = Editor(sandbox, retries=3)
+    network = editor.network.inner = Answering(editor.network.inner, *[429] * 9, carried_out=False, retry_after="50")
+
+    def stop_when_waiting() -> None:
+        if executor.backoff.seconds_left:
+            executor.stop()
+
+    executor = Executor(editor.saver, world.app, tool_steps(12), on_change=stop_when_waiting, pause=0)
+    await asyncio.wait_for(executor.run(), 30)
+    assert executor.failed
+    assert network.sent.count("POST") <= 6
+    assert not any(executor.state(step).maybe for step in executor.steps)
+    assert len(await tool_names(world)) == 3
+    await editor.client.aclose()
