@@ -179,7 +179,7 @@ class Applier:
     """Carries out the plan of a document; running it again, or planning again, goes on where it ended.
 
     `state` and `save` are how far a saved plan got; `save` is awaited before each request. `on_result` is called with
-    each result, `on_steps` with the number of steps once it is known.
+    each result, `on_steps` with the number of steps once it is known, `on_change` when a step begins or ends.
     """
 
     def __init__(
@@ -193,6 +193,7 @@ class Applier:
         save: Callable[[], Awaitable[None]] | None = None,
         on_result: Callable[[Result], object] = lambda _: None,
         on_steps: Callable[[int], object] = lambda _: None,
+        on_change: Callable[[], object] = lambda: None,
         pause: float = 1.5,
     ) -> None:
         self.saver, self.plan = saver, plan
@@ -200,7 +201,9 @@ class Applier:
         self.state = state or PlanState()
         self.executor: Executor | None = None
         self._stopped = False
-        self._options: dict[str, Any] = {"parallel": parallel, "group": self.group, "save": save, "pause": pause}
+        self._options: dict[str, Any] = {
+            "parallel": parallel, "group": self.group, "save": save, "on_change": on_change, "pause": pause,
+        }  # fmt: skip
         self._on_result, self._on_steps = on_result, on_steps
 
     async def run(self) -> Applied:

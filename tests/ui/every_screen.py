@@ -260,6 +260,7 @@ async def visit_app(walk: Walk, folder: Path) -> None:
     await walk.wait_for("HistoryDialog")
     await walk.visit("history")
     await walk.close(app.screen)
+    await visit_document(walk, folder, app_screen)
 
 
 async def visit_editors(walk: Walk, app_screen: Any, resources: dict[str, list[Any]]) -> None:
@@ -294,6 +295,65 @@ async def visit_editors(walk: Walk, app_screen: Any, resources: dict[str, list[A
         await until(pilot, lambda screen=screen: app.screen is screen and not screen._saving)  # type: ignore[misc] # mypy cannot infer a lambda with a default
         await walk.close(screen)
     await walk.visit_dialog("sample", SampleDialog(json.dumps({"results": [walk.suffix] if walk.suffix else []})))
+
+
+async def visit_document(walk: Walk, folder: Path, app_screen: Any) -> None:
+    """Visit the document of the app: none, exported, edited, with a conflict, and what it asks for."""
+    pilot, app = walk.pilot, walk.app
+    client = await app.connection.ready()
+
+    def tool(key: str) -> Any:
+        return next(item for item in app_screen.snapshot.resources("tool") if item.get("key") == key)
+
+    async def compare() -> None:
+        await pilot.press("r")
+        await walk.wait_for("DocumentScreen", lambda screen: screen.phase == "compared")
+
+    async def apply() -> None:
+        await pilot.press("a")
+        await walk.wait_for("ConfirmDialog")
+        await pilot.press("ctrl+s")
+
+    await pilot.press("M")
+    screen = await walk.wait_for("DocumentScreen")
+    await walk.visit("document-empty")
+    await pilot.press("x")
+    dialog = await walk.wait_for("ExportDialog")
+    await walk.visit("document-export")
+    dialog.query_one(".-path").value = str(folder / "acme")
+    dialog.query_one("#format").chosen = 1
+    await pilot.press("ctrl+s")
+    await walk.wait_for("DocumentScreen", lambda screen: screen.phase == "compared")
+    screen.path_field.value = "~/acme"
+    file = folder / "acme" / "drio.json"
+    document = json.loads(file.read_text())
+    document["integrations"]["helpdesk"]["baseUrl"] = {"$env": "HELPDESK", "default": "https://helpdesk.example.com/v1"}
+    document["tools"]["search-contacts"]["description"] = "Finds contacts by name.\n\nUse it first."
+    document["tools"]["show-contact"]["name"] = "Contact card"
+    key = {"name": "Billing", "provider": "api-key", "config": {"name": "X-Key", "apiKey": {"$secret": "BILLING_KEY"}}}
+    document["auth"]["billing"] = key
+    file.write_text(json.dumps(document, indent=2))
+    await compare()
+    await pilot.press("plus")
+    await walk.visit("document-changes")
+    await apply()
+    await walk.wait_for("SecretsDialog")
+    await walk.visit("document-secrets")
+    await pilot.press("s", "enter")
+    await walk.wait_for("DocumentScreen", lambda screen: screen.phase == "applied")
+    await pilot.press("minus")
+    await walk.visit("document-applied")
+    document["tools"]["show-contact"]["name"] = "Card"
+    file.write_text(json.dumps(document, indent=2))
+    await client.update(TOOL, tool("show-contact").id, {"name": "A contact"}, app=app_screen.app_id)
+    await compare()
+    await pilot.press("enter")
+    await walk.visit("document-conflict")
+    file.write_text('{"app": {"slug": "acme-support",}}')
+    await pilot.press("r")
+    await until(pilot, lambda: not screen.phase)
+    await walk.visit("document-errors")
+    await walk.close(screen)
 
 
 async def visit_playground(walk: Walk, app_screen: Any) -> None:

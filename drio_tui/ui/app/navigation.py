@@ -33,6 +33,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "wizard": ("wizard.wizard_screen", "WizardScreen"),
     "deploy": ("deploy.deploy_screen", "DeployScreen"),
     "connect": ("deploy.connect_screen", "ConnectScreen"),
+    "document": ("manifest.document_screen", "DocumentScreen"),
     "sign_in": ("signin.signin_screen", "SignInScreen"),
     "confirm": ("dialogs.confirm_dialog", "ConfirmDialog"),
     "help": ("app.help_dialog", "HelpDialog"),
@@ -120,6 +121,10 @@ class Navigator:
     def open_connect(self, app_id: str, endpoint: str = "") -> None:
         """Show how to connect AI clients to a deployed app."""
         self._app.push_screen(make_screen("connect", app_id, endpoint))
+
+    def open_document(self, app_id: str, slug: str = "", done: Callable[[Any], None] | None = None) -> None:
+        """Show the document of an app; `done` gets whether the app was changed."""
+        self._app.push_screen(make_screen("document", app_id, slug), done)
 
     def open_command_palette(self) -> None:
         """Open the command palette. Textual's action gives it an id, and fails if it is open in another area."""

@@ -71,6 +71,8 @@ class AppScreen(DrioScreen[None]):
         Key("app_screen.back", "backspace,left_square_bracket", "jump_back", "Jump back", "Undo a jump", show=False),
         Key("app_screen.deploy", "d", "open_deploy", "Deploy", "Check the app, and take it live", dangerous=True),
         Key("app_screen.connect", "C", "open_connect", "Connect", "How to connect AI clients to the app", show=False),
+        Key("app_screen.document", "M", "open_document", "Document", "Compare the app with its document in git, or "
+            "export it", show=False),
         Key("app_screen.allow", "A", "allow_host", "Allow address", "Let the sandbox call the private address of the "
             "integration, or no longer", dangerous=True, show=False),
         Key("app_screen.refresh", "r", "read_again", "Refresh", "Read the app again"),
@@ -375,6 +377,14 @@ class AppScreen(DrioScreen[None]):
 
     def action_open_connect(self) -> None:
         self.drio.navigator.open_connect(self.app_id)
+
+    def action_open_document(self) -> None:
+        def closed(changed: bool | None) -> None:
+            if changed:
+                self.action_refresh()
+
+        app = self.snapshot.app
+        self.drio.navigator.open_document(self.app_id, app.text("slug") if app is not None else "", closed)
 
     def action_problems(self) -> None:
         if self.outline is not None:

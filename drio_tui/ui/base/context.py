@@ -51,6 +51,8 @@ class Navigation(Protocol):
 
     def open_connect(self, app_id: str, endpoint: str = ...) -> None: ...
 
+    def open_document(self, app_id: str, slug: str = ..., done: Callable[[Any], None] | None = ...) -> None: ...
+
 
 class DrioContext(Protocol):
     """The app as its screens see it; `DrioApp` documents the attributes and methods."""

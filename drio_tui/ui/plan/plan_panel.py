@@ -94,8 +94,8 @@ class PlanPanel(Vertical):
         tree = self.plan_tree
         line = self._progress
         if line is None:
-            items = self.included if tree.choosable else tree.items
-            text = PlanView(tuple(item.change for item in items)).summary
+            items = self.included if tree.choosable else [*tree.items]
+            text = PlanView(tuple(item.change for item in items)).summary if tree.items or not tree.has_problems else ""
             if tree.choosable and len(items) < len(tree.items):
                 text = f"{len(items)} of {len(tree.items)} included: {text[:1].lower()}{text[1:]}"
             line = Content(text)

@@ -99,6 +99,11 @@ class PlanTree(TreeLines):
         return self.rows[self.cursor].item if 0 <= self.cursor < len(self.rows) else None
 
     @property
+    def has_problems(self) -> bool:
+        """Whether there are problems above the plan."""
+        return bool(self._before)
+
+    @property
     def line_count(self) -> int:
         return len(self.rows)
 

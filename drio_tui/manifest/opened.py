@@ -1,0 +1,151 @@
+"""A document compared with its app in the program: the plan, what of it the user chose, and what is to be said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import DrioError
+from drio_tui.document_layout import WAS, ResourceName, place, references
+from drio_tui.manifest.apply import DocumentPlan, plan_for, read_snapshot, slug_of
+from drio_tui.manifest.compare import Change, Options
+from drio_tui.manifest.document import Document, read_document
+from drio_tui.manifest.drift import Drift, find_drift
+from drio_tui.manifest.form import DocumentForm, to_document
+from drio_tui.manifest.lock import Base, read_base, target_of, write_base
+from drio_tui.manifest.problems import DocumentProblem
+from drio_tui.manifest.secret import NOT_GIVEN
+from drio_tui.manifest.validation import validate
+from drio_tui.plan.steps import Step
+from drio_tui.workspace.saving.merge import Object, with_value
+
+
+class OtherApp(DrioError):
+    """The document belongs to another app."""
+
+    title = "The document is of another app"
+    hint = "Choose another document, or export the app to a new one."
+
+
+@dataclass(frozen=True)
+class OpenedDocument:
+    """A document and the plan that makes its app equal to it.
+
+    `resolved` is the same plan in which the document is taken where both sides changed. `warnings` are what a
+    validation found in the document, errors included that do not keep it from being compared.
+    """
+
+    path: Path
+    document: Document
+    plan: DocumentPlan
+    resolved: DocumentPlan
+    drift: Drift
+    target: str
+    warnings: tuple[DocumentProblem, ...] = ()
+
+    def chosen(self, names: Collection[ResourceName]) -> DocumentPlan:
+        """Return the plan with only the changes of these resources; of a conflict the document is taken."""
+        resolved = {change.name: change for change in self.resolved.changes}
+        known = {change.name for change in self.plan.changes}
+        chosen = [change for change in self.plan.changes if change.name in names]
+        changes = [resolved.get(change.name, change) if change.action == "conflict" else change for change in chosen]
+        if any(conflict.path == ("order",) for change in chosen for conflict in change.conflicts):
+            # The order of the tools is one conflict, of the first of them; the others follow.
+            changes += [change for change in self.resolved.changes if change.name not in known]
+        return replace(self.plan, comparison=replace(self.plan.comparison, changes=tuple(changes)))
+
+    def needed(self, names: Collection[ResourceName]) -> set[ResourceName]:
+        """Return the resources that are not among `names` and that those need to be created first."""
+        created = {change.name for change in self.plan.changes if change.action == "create"}
+        changes = {change.name: change for change in self.resolved.changes}
+        found: set[ResourceName] = set()
+        queue = [*names]
+        while queue:
+            change = changes.get(queue.pop())
+            missing = {name for name in _uses(change) if name in created} - found - {*names} if change else set()
+            found |= missing
+            queue += missing
+        return found
+
+    async def store_base(self, base: Base | None) -> None:
+        """Write what was applied to the lock file, if that has changed. Raises `InvalidLock`."""
+        if base is not None and base != self.plan.base:
+            await asyncio.to_thread(write_base, self.document.root, self.target, base)
+
+
+def _uses(change: Change) -> set[ResourceName]:
+    """Return what the new values of a change refer to, and for an operation its integration."""
+    entry: Object = dict(change.entry)
+    for field in change.fields:
+        entry = with_value(entry, field.path, field.after)
+    used = {(kind, key) for _, kind, key in references(change.kind, entry)}
+    if change.kind == "operation":
+        used.add(("integration", change.key.partition("/")[0]))
+    return used
+
+
+async def open_document(
+    client: DrioClient, app: str, path: Path, environ: Mapping[str, str], *, prune: bool = False
+) -> OpenedDocument:
+    """Read a document and compare it with the app of this id.
+
+    Secrets that are not in `environ` have no value. Raises `BadDocument`, `OtherApp`, `InvalidLock`, `IncompleteRead`
+    and what a request can raise.
+    """
+    document, desired = await asyncio.to_thread(_read, path, environ)
+    snapshot = await read_snapshot(client, app)
+    target = target_of(client.transport.server_id, slug_of(desired))
+
+    def compare() -> OpenedDocument:
+        form = to_document(snapshot)
+        _require_same_app(desired, form)
+        base = read_base(document.root, target)
+        plan = plan_for(desired, snapshot, form, base=base, options=Options(prune=prune))
+        options = Options(prune=prune, on_conflict="document")
+        has_conflicts = bool(plan.comparison.conflicts)
+        resolved = plan_for(desired, snapshot, form, base=base, options=options) if has_conflicts else plan
+        drift = find_drift(desired, form, base)
+        return OpenedDocument(path, document, plan, resolved, drift, target, tuple(validate(document, environ)))
+
+    return await asyncio.to_thread(compare)
+
+
+async def drift_of(client: DrioClient, app: str, path: Path, environ: Mapping[str, str]) -> Drift:
+    """Return how the app of this id differs from its document. Raises what `open_document` raises."""
+    document, desired = await asyncio.to_thread(_read, path, environ)
+    snapshot = await read_snapshot(client, app)
+    target = target_of(client.transport.server_id, slug_of(desired))
+
+    def compare() -> Drift:
+        form = to_document(snapshot)
+        _require_same_app(desired, form)
+        return find_drift(desired, form, read_base(document.root, target))
+
+    return await asyncio.to_thread(compare)
+
+
+def _read(path: Path, environ: Mapping[str, str]) -> tuple[Document, Object]:
+    document = read_document(path)
+    secrets = {name: environ.get(name) or NOT_GIVEN for name in document.secret_names()}
+    return document, document.resolve(environ, secrets)
+
+
+def _require_same_app(desired: Object, form: DocumentForm) -> None:
+    """Raise `OtherApp` unless the document has the slug of the app, or had it (`was`)."""
+    current = (form.entry("app", "") or {}).get("slug")
+    slug = slug_of(desired)
+    if current not in (slug, desired["app"].get(WAS)):
+        raise OtherApp(f"It is the document of {slug}, and this app is {current}.")
+
+
+def key_of(name: ResourceName) -> str:
+    """Return the key of a resource's line in a plan view: its place in the document."""
+    return place(*name)
+
+
+def key_of_step(step: Step) -> str:
+    """Return the key of the line that a step of a document's plan belongs to: `update:tools/x` → `tools/x`."""
+    return step.id.partition(":")[2]
