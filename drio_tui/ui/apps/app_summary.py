@@ -13,6 +13,7 @@ from textual.content import Content
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import KINDS
 from drio_tui.text import count_of
+from drio_tui.ui.apps.drift_marks import DriftMark
 from drio_tui.ui.widgets.rich_text import Block, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.ui.widgets.values import TONES, age, label_of, scalar
@@ -54,12 +55,15 @@ async def fetch_facts(client: DrioClient, app: str, server: str) -> AppFacts:
     return AppFacts(counts, deployed)
 
 
-def app_blocks(app: Resource, facts: AppFacts | None) -> list[Block]:
-    """Return the details of an app, the most important first; `facts` is None while they are loading."""
-    return list(_blocks(app, facts))
+def app_blocks(app: Resource, facts: AppFacts | None, mark: DriftMark | None = None) -> list[Block]:
+    """Return the details of an app, the most important first.
+
+    `facts` is None while they are loading, `mark` if no document of the app is known.
+    """
+    return list(_blocks(app, facts, mark))
 
 
-def _blocks(app: Resource, facts: AppFacts | None) -> Iterator[Block]:
+def _blocks(app: Resource, facts: AppFacts | None, mark: DriftMark | None) -> Iterator[Block]:
     status = app.text("status")
     yield Heading(sanitize_line(app.name, 200, "bold $text-primary"), sanitize_line(status, 24, TONES[tone_of(status)]))
     if app.reason:
@@ -68,6 +72,8 @@ def _blocks(app: Resource, facts: AppFacts | None) -> Iterator[Block]:
     yield Field(Content.styled("Deployed", _MUTED), _deploy(facts))
     if facts is not None and facts.deployed is not None and facts.deployed.endpoint:
         yield Field(Content.styled("Endpoint", _MUTED), sanitize_line(facts.deployed.endpoint, 300))
+    if mark is not None:
+        yield Field(Content.styled("Document", _MUTED), mark.text)
     for name in _PROPERTIES:
         if app.text(name):
             yield Field(sanitize_line(label_of(name), 40, _MUTED), scalar(app.get(name), name))

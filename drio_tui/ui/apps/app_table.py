@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from textual import events
 from textual.content import Content
 from textual.message import Message
 
+from drio_tui.ui.apps.drift_marks import DriftMark
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.widgets.values import TONES
@@ -53,8 +54,18 @@ class AppTable(RowList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(*(column for _, column in COLUMNS), id=id)
 
-    def show_apps(self, apps: Sequence[Resource], query: str, order: Order, drafts: Sequence[Draft] = ()) -> int:
-        """Show the drafts that match, below them the apps that match, sorted; return the number of rows."""
+    def show_apps(
+        self,
+        apps: Sequence[Resource],
+        query: str,
+        order: Order,
+        drafts: Sequence[Draft] = (),
+        marks: Mapping[str, DriftMark] | None = None,
+    ) -> int:
+        """Show the drafts that match, below them the apps that match, sorted; return the number of rows.
+
+        `marks` are those of apps that were compared with their documents, by id.
+        """
         shown_drafts = [draft for draft in drafts if rank(query, draft.name, f"draft {draft.template_id}") is not None]
         shown_apps = [app for app in apps if rank(query, app.name, _searchable_text(app)) is not None]
         if order.name:
@@ -65,7 +76,7 @@ class AppTable(RowList):
             for name, column in COLUMNS
         )
         self.show([*(Row(draft_key(draft), _draft_cells(draft)) for draft in shown_drafts),
-                   *(Row(app.id, _cells(app)) for app in shown_apps)])  # fmt: skip
+                   *(Row(app.id, _cells(app, (marks or {}).get(app.id))) for app in shown_apps)])  # fmt: skip
         return len(shown_drafts) + len(shown_apps)
 
     def on_click(self, event: events.Click) -> None:
@@ -111,8 +122,10 @@ def sort_key(value: Any) -> tuple[int, list[tuple[int, int, str]]]:
     return 0, parts
 
 
-def _cells(app: Resource) -> tuple[Content, ...]:
+def _cells(app: Resource, mark: DriftMark | None) -> tuple[Content, ...]:
     name = sanitize_line(app.name, 200)
+    if mark is not None:
+        name = Content.assemble(mark.sign, name)
     if app.reason:
         name = Content.assemble(("▲ ", "$text-warning"), name, "  ", sanitize_line(app.reason, 200, "$text-warning"))
     status = app.text("status")

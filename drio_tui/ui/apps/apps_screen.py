@@ -21,6 +21,7 @@ from drio_tui.kinds import APP
 from drio_tui.text import count_of
 from drio_tui.ui.apps.app_summary import AppFacts, app_blocks, fetch_facts
 from drio_tui.ui.apps.app_table import COLUMNS, AppTable, Order, draft_key
+from drio_tui.ui.apps.drift_marks import DriftMark, check_drift
 from drio_tui.ui.apps.resource_list_screen import ResourceListScreen
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -58,6 +59,14 @@ class AppsScreen(ResourceListScreen):
         Key(
             "apps.forget", "D", "forget_draft", "Forget draft", "Forget the draft of an app", dangerous=True, show=False
         ),
+        Key(
+            "apps.document",
+            "M",
+            "open_document",
+            "Document",
+            "Compare the app with its document in git, or export it",
+            show=False,
+        ),
         Key("apps.copy", "y", "copy_id", "Copy id", "Copy the app's id", show=False),
     )
 
@@ -83,8 +92,15 @@ class AppsScreen(ResourceListScreen):
             self.app = app
             self.facts = facts
 
+    class _DriftChecked(Message):
+        def __init__(self, app: str, mark: DriftMark) -> None:
+            super().__init__()
+            self.app = app
+            self.mark = mark
+
     def __init__(self) -> None:
         super().__init__()
+        self._marks: dict[str, DriftMark] = {}
         self._drafts_source: tuple[str, str] | None = None
         self._facts: dict[str, AppFacts] = {}
         self._shown_app: str | None = None
@@ -109,6 +125,7 @@ class AppsScreen(ResourceListScreen):
 
     def session_changed(self) -> None:
         self._facts.clear()
+        self._marks.clear()
         self.set_reactive(AppsScreen.resources, None)
         self.start_loading()
 
@@ -164,6 +181,19 @@ class AppsScreen(ResourceListScreen):
         if self._drafts_source not in (None, (self.drio.status.profile, self.connection.server)):
             self.load_drafts()  # the response contained the sandbox's id, and drafts belong to an id
 
+        client = self.connection.client
+        if client is not None:
+            apps = [app.id for app in self.resources or ()]
+            work = check_drift(
+                client, apps, {**self._marks}, lambda *mark: self.post_message(self._DriftChecked(*mark))
+            )
+            # Not a worker of this screen, so that Esc does not stop it.
+            self.drio.run_worker(work, name="drift", group="drift", exclusive=True)
+
+    def on_apps_screen__drift_checked(self, message: _DriftChecked) -> None:
+        self._marks[message.app] = message.mark
+        self.show_list()
+
     # -- display ----------------------------------------------------------------------------------
 
     def watch_order(self) -> None:
@@ -173,7 +203,7 @@ class AppsScreen(ResourceListScreen):
         self.show_list()
 
     def show_rows(self, resources: Sequence[Resource]) -> int:
-        return self.table.show_apps(resources, self.filter_text, self.order, self.drafts)
+        return self.table.show_apps(resources, self.filter_text, self.order, self.drafts, self._marks)
 
     def show_details(self) -> None:
         """Show the app under the cursor, and load its facts unless the cursor moves on within `_FACTS_DELAY`."""
@@ -184,7 +214,9 @@ class AppsScreen(ResourceListScreen):
         if app is None:
             self._shown_app = None
             return
-        about.show(app_blocks(app, self._facts.get(app.id)), keep_place=self._shown_app == app.id)
+        about.show(
+            app_blocks(app, self._facts.get(app.id), self._marks.get(app.id)), keep_place=self._shown_app == app.id
+        )
         self._shown_app = app.id
         if app.id not in self._facts and not app.made_up:
             self._facts_timer = self.set_timer(_FACTS_DELAY, partial(self._load_facts, app.id), name="read the app")
@@ -217,6 +249,8 @@ class AppsScreen(ResourceListScreen):
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action == "open" and self.chosen is None and self.draft is None:
             return "There is no app to open."
+        if action == "open_document" and (self.chosen is None or self.chosen.made_up):
+            return "Choose an app first."
         if action == "forget_draft" and self.draft is None:
             return "Only drafts can be forgotten: choose one."
         if action == "new" and self.drio.session is None:
@@ -236,6 +270,10 @@ class AppsScreen(ResourceListScreen):
             self.drio.navigator.open_wizard(draft=self.draft.id)
         elif self.chosen is not None:
             self.drio.navigator.open_app(self.chosen.id)
+
+    def action_open_document(self) -> None:
+        if self.chosen is not None:
+            self.drio.navigator.open_document(self.chosen.id, self.chosen.text("slug"))
 
     @on(AppTable.HeaderClicked)
     def _sort_by(self, event: AppTable.HeaderClicked) -> None:
