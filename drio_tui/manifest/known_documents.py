@@ -1,4 +1,4 @@
-"""Which document belongs to which app, as the program was told last. Blocking.
+"""Which document belongs to which app, as far as the user has opened one. Blocking.
 
 Each app of a drio has one private file in `documents/` of the state folder; the documents themselves are not in it.
 """
