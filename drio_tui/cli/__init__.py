@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "call": ("call", "call", "Run a tool of an app and print its result."),
     "import": ("import_openapi", "import_openapi", "Create operations and tools from an OpenAPI document."),
     "export": ("manifest", "export", "Write an app as a document, drio.yaml."),
+    "pull": ("manifest", "pull", "Bring changes of drio into the document of an app."),
     "plan": ("plan", "plan", "Show what applying the document of an app would change."),
     "apply": ("plan", "apply", "Make drio as the document of an app says."),
     "drift": ("plan", "drift", "Show what was changed in drio since the document was applied."),

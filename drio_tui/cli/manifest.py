@@ -1,4 +1,4 @@
-"""`export`, `validate` and `schema`: the app as a document."""
+"""`export`, `pull`, `validate` and `schema`: the app as a document."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from drio_tui.api.errors import NotFound
 from drio_tui.cli.common import completer, connection_options, effective_options, handle_errors, run
 from drio_tui.cli.output import echo, echo_code, echo_json, info, style, warn
 from drio_tui.text import count_of, one_line
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from drio_tui.manifest.export import Format
     from drio_tui.manifest.form import DocumentForm
     from drio_tui.manifest.problems import DocumentProblem
+    from drio_tui.manifest.pull import Pull
 
 
 def document_argument(function: Any) -> Any:
@@ -103,6 +105,86 @@ async def _read_form(app: str, where: dict[str, Any]) -> DocumentForm:
 
     async with command_session(**where, notice=info) as session:
         return to_document(await read_app(session.client, await find_app(session.client, app), required=["app"]))
+
+
+@click.command(
+    epilog="Exit codes: 0 pulled (or nothing to pull), 1 not pulled, or conflicts are left, 2 usage, 4 sign-in needed."
+)
+@document_argument
+@click.option("--delete", is_flag=True, help="Remove resources from the document that drio does not have.")
+@click.option("--declared", is_flag=True, help="Change values that the document has, and add nothing.")
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["document", "drio"]),
+    help="Which side counts where both were changed since the last apply.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be changed, and change nothing.")
+@connection_options
+@handle_errors
+def pull(path: Path, **options: Any) -> None:
+    """Bring what was changed in drio into the document in DIR.
+
+    Only values that differ change: comments, order and layout of the files stay. A value behind $file is changed in
+    that file, one behind $env is reported, and secrets are left alone. Where drio.lock.json says what was applied last,
+    changes of the document are kept.
+    """
+    run(_pull(path, options))
+
+
+async def _pull(path: Path, options: dict[str, Any]) -> None:
+    import asyncio
+
+    from drio_tui.cli.find import connection_of
+    from drio_tui.manifest.apply import find_app_id, read_snapshot, slug_of
+    from drio_tui.manifest.document import read_document
+    from drio_tui.manifest.form import to_document
+    from drio_tui.manifest.lock import read_base, target_of, write_base
+    from drio_tui.manifest.new_base import base_after
+    from drio_tui.manifest.pull import desired_of, pull
+    from drio_tui.manifest.pull_entry import PullOptions
+    from drio_tui.session import command_session
+
+    document = await asyncio.to_thread(read_document, path)
+    desired = desired_of(document, os.environ)
+    slug = slug_of(desired)
+    async with command_session(**connection_of(options), notice=info) as session:
+        app = await find_app_id(session.client, desired)
+        if not app:
+            raise NotFound(f"there is no app {one_line(slug, 80)}", status=404, hint="`drio-tui apply` creates it.")
+        form = to_document(await read_snapshot(session.client, app))
+        target = target_of(session.server_id, slug)
+        base = read_base(document.root, target)
+        wanted = PullOptions(options["delete"], options["declared"], options["on_conflict"] or "")
+        result = await asyncio.to_thread(pull, document, form, os.environ, base=base, options=wanted)
+        if not options["dry_run"]:
+            await asyncio.to_thread(result.write)
+            if base is not None:
+                after = desired_of(await asyncio.to_thread(read_document, path), os.environ)
+                write_base(document.root, target, await base_after(after, form, base))
+        _print_pull(result, document.root, f"{slug} on {session.host}", options)
+    if result.conflicts:
+        raise SystemExit(1)
+
+
+def _print_pull(result: Pull, root: Path, target: str, options: dict[str, Any]) -> None:
+    from drio_tui.cli.review import print_lines
+    from drio_tui.plan.changes import as_dict
+    from drio_tui.plan.render import change_lines
+
+    files = sorted(path.relative_to(root).as_posix() for path in result.files)
+    if options["as_json"]:
+        echo_json({**as_dict(result.view(target)), "files": files})
+        return
+    print_lines(change_lines(result.view()))
+    for note in result.notes:
+        warn(one_line(note, 300))
+    counts = [count_of(len(result.conflicts), "conflict")] if result.conflicts else []
+    for action, verb in (("update", "changed"), ("create", "added"), ("delete", "removed")):
+        if count := sum(change.action == action for change in result.changes):
+            counts.append(f"{count:,} {verb}")
+    where = f" {'Would write' if options['dry_run'] else 'Wrote'} {', '.join(files[:5])}" if files else ""
+    more = f" and {count_of(len(files) - 5, 'more file')}" if len(files) > 5 else ""
+    echo(f"{', '.join(counts)}.{one_line(where + more, 300)}{'.' if where else ''}" if counts else "Nothing to pull.")
 
 
 @click.command(epilog="Exit codes: 0 no errors (with --strict: and no warnings), 1 errors found, 2 usage.")

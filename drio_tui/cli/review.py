@@ -210,7 +210,12 @@ def _named(
 
 def print_plan(view: PlanView, *, err: bool = False) -> None:
     """Print a plan line by line, the totals last."""
-    for line in plan_lines(view):
+    print_lines(plan_lines(view), err=err)
+
+
+def print_lines(lines: Iterable[PlanLine], *, err: bool = False) -> None:
+    """Print lines of a plan."""
+    for line in lines:
         echo(*_styled(line), err=err)
 
 

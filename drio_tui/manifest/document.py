@@ -7,6 +7,7 @@ of a document at its top; others are in `Document.ignored`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,17 @@ class Document:
         """Return the names of all secrets, each once."""
         values = (value.name for value in self.substitutions.values() if isinstance(value, SecretValue))
         return list(dict.fromkeys(values))
+
+    def known_values(self, environ: Mapping[str, str]) -> dict[Location, Any]:
+        """Return the values of the substitutions by location; without secrets, and variables without a right value."""
+        values: dict[Location, Any] = {}
+        for location, substitution in self.substitutions.items():
+            if isinstance(substitution, FileValue):
+                values[location] = substitution.value
+            elif isinstance(substitution, EnvValue):
+                with contextlib.suppress(BadSubstitution):
+                    values[location] = substitution.value(environ)
+        return values
 
     def resolve(
         self, environ: Mapping[str, str], secrets: Mapping[str, str], *, secrets_required: bool = True

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from drio_tui.api import json_codec, yaml_reader
 from drio_tui.api.yaml_reader import Location
@@ -137,17 +137,20 @@ def _syntax_error(data: bytes) -> str:
     return ""
 
 
-class _Mark(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Mark:
     line: int
     column: int
+    index: int = 0
 
 
 @dataclass(slots=True)
 class JsonNode:
-    """A JSON value with its position, in the form of PyYAML's nodes."""
+    """A JSON value with its position, in the form of PyYAML's nodes. `end` is the index behind it."""
 
     id: str
     start_mark: _Mark
+    end: int
     value: Any = None
     style: str = '"'
 
@@ -155,26 +158,26 @@ class JsonNode:
 def json_nodes(text: str) -> JsonNode:
     """Return the nodes of a JSON text without syntax errors."""
     line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    root = JsonNode("sequence", _Mark(0, 0), [])
+    root = JsonNode("sequence", _Mark(0, 0), len(text), [])
     open_nodes = [root]
     key: JsonNode | None = None
     for match in _TOKEN.finditer(text):
         group = match.lastindex or 0
         token, offset = match[group], match.start(group)
         if token in ("]", "}"):
-            open_nodes.pop()
+            open_nodes.pop().end = offset + 1
             continue
         if token in (",", ":"):
             continue
         line = bisect_right(line_starts, offset) - 1
-        mark = _Mark(line, offset - line_starts[line])
+        mark, end = _Mark(line, offset - line_starts[line], offset), offset + len(token)
         parent = open_nodes[-1]
         if parent.id == "mapping" and key is None:
-            key = JsonNode("scalar", mark, json.loads(token))
+            key = JsonNode("scalar", mark, end, json.loads(token))
             continue
         is_container = token in ("{", "[")
         kind = "scalar" if not is_container else "mapping" if token == "{" else "sequence"  # noqa: S105
-        node = JsonNode(kind, mark, [] if is_container else token)
+        node = JsonNode(kind, mark, end, [] if is_container else token)
         parent.value.append(node if key is None else (key, node))
         key = None
         if is_container:

@@ -18,7 +18,7 @@ from drio_tui.kinds import KINDS
 from drio_tui.manifest.document import TOP, Document, substituted
 from drio_tui.manifest.problems import DocumentProblem
 from drio_tui.manifest.schema import JsonSchema, resource_schema
-from drio_tui.manifest.substitutions import BadSubstitution, EnvValue, FileValue
+from drio_tui.manifest.substitutions import BadSubstitution, EnvValue
 from drio_tui.naming import KEY_MAX
 from drio_tui.schema.check import deep_errors
 from drio_tui.schema.fields import Field, SchemaReader
@@ -90,22 +90,15 @@ class _Validation:
     def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
         self.document = document
         self.found: list[DocumentProblem] = []
-        self.unknown: set[Location] = set()
-        values: dict[Location, Any] = {}
-        for location, substitution in document.substitutions.items():
-            match substitution:
-                case FileValue(value=value):
-                    values[location] = value
-                case EnvValue(name=name, default=default) if name in environ or isinstance(
-                    default, str | int | float | None
-                ):
-                    try:
-                        values[location] = substitution.value(environ)
-                    except BadSubstitution as error:
-                        self._report(location, str(error), code="missing_variable")
-                        self.unknown.add(location)
-                case _:
-                    self.unknown.add(location)
+        values = document.known_values(environ)
+        self.unknown = document.substitutions.keys() - values.keys()
+        for location in self.unknown:
+            substitution = document.substitutions[location]
+            if isinstance(substitution, EnvValue) and substitution.name in environ:
+                try:
+                    substitution.value(environ)
+                except BadSubstitution as error:
+                    self._report(location, str(error), code="missing_variable")
         self.data: Object = substituted(document.data, values)
         self.keys = {(kind, key) for kind, key, _ in entries(self.data)}
 

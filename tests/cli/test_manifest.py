@@ -94,7 +94,7 @@ def test_export_prints_the_app_without_ids_and_secrets(on_sandbox: Runner, app: 
     assert data["tools"]["search-tickets"]["binding"] == "helpdesk/search-tickets"
     ids = [app.id, *(item["id"] for kind in ("auth", "tools", "widgets") for item in app.list(kind).values())]
     assert not [id for id in ids if id in result.out]
-    assert not re.search(r"schemaHash|updatedAt|secret", result.out)
+    assert not re.search(r"schemaHash|secret_", result.out)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--split"], ["--format", "json"], ["--split", "--format", "json"]])
@@ -128,3 +128,64 @@ def test_export_writes_one_file(on_sandbox: Runner, app: AppOnSandbox, tmp_path:
     assert on_sandbox("export", app.slug, "-o", str(path)).code == 0
     assert on_sandbox("export", app.slug, "--split").code == 2
     assert on_sandbox("export", "no-such-app").code == 1
+
+
+# --- pull ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pulled(on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path) -> Path:
+    """The document of `app`, with a comment in every resource."""
+    on_sandbox("export", app.slug, "-o", str(tmp_path))
+    main = tmp_path / "drio.yaml"
+    main.write_text(re.sub(r"(?m)^(  \S+:)$", r"\1   # a comment", "# Ours\n" + main.read_text()))
+    return main
+
+
+def test_pull_without_differences_writes_nothing(on_sandbox: Runner, pulled: Path) -> None:
+    before = pulled.read_bytes()
+    result = on_sandbox("pull", str(pulled.parent))
+    assert (result.code, result.out, pulled.read_bytes()) == (0, "Nothing to pull.\n", before)
+
+
+def test_pull_changes_only_lines_with_other_values(on_sandbox: Runner, app: AppOnSandbox, pulled: Path) -> None:
+    tool = app.list("tools")["search-tickets"]
+    app.patch(f"tools/{tool['id']}", {"description": "Finds tickets.", "annotations": {"title": "Finder"}})
+    before = pulled.read_text().splitlines()
+    dry = on_sandbox("pull", str(pulled.parent), "--dry-run")
+    assert pulled.read_text().splitlines() == before
+    result = on_sandbox("pull", str(pulled.parent))
+    after = pulled.read_text().splitlines()
+    assert result.code == dry.code == 0
+    assert "~ tool search-tickets" in result.out
+    assert "description" in result.out
+    assert dry.out.splitlines()[:-1] == result.out.splitlines()[:-1]
+    assert result.out.splitlines()[-1] == "1 changed. Wrote drio.yaml."
+    assert [line for line in after if line not in before] == [
+        "    description: Finds tickets.",
+        "      title: Finder",
+    ]
+    assert len([line for line in before if line not in after]) == 1
+    assert on_sandbox("pull", str(pulled.parent), "--json").json["changes"] == []
+
+
+def test_pull_adds_new_resources_and_removes_deleted_ones_with_a_flag(
+    on_sandbox: Runner, app: AppOnSandbox, pulled: Path
+) -> None:
+    widget = app.list("widgets")["contact-card"]
+    body = {"name": "New tool", "key": "new-tool", "description": "It is new."}
+    app.client.post(f"/api/v1/apps/{app.id}/tools", json=body).raise_for_status()
+    app.client.delete(f"/api/v1/apps/{app.id}/widgets/{widget['id']}").raise_for_status()
+    result = on_sandbox("pull", str(pulled.parent))
+    assert "widgets/contact-card is not in drio" in result.err
+    assert yaml.safe_load(pulled.read_text())["tools"]["new-tool"] == {"name": "New tool", "description": "It is new."}
+    changes = on_sandbox("pull", str(pulled.parent), "--delete", "--json").json["changes"]
+    assert [(change["action"], change["name"]) for change in changes] == [("delete", "contact-card")]
+    assert yaml.safe_load(pulled.read_text()) == yaml.safe_load(on_sandbox("export", app.slug).out)
+
+
+def test_pull_of_an_app_that_is_not_there_is_an_error(on_sandbox: Runner, tmp_path: Path) -> None:
+    (tmp_path / "drio.yaml").write_text("app: {slug: no-such-app}\n")
+    assert on_sandbox("pull", str(tmp_path), "--json").error["code"] == "not_found"
+    (tmp_path / "drio.yaml").write_text("tools: {}\n")
+    assert on_sandbox("pull", str(tmp_path)).code == 2
