@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.api.yaml_reader import Location
-from drio_tui.document_layout import ORDER, SECRET, TEMPLATE, ResourceName, entries, unescape
+from drio_tui.document_layout import ORDER, TEMPLATE, ResourceName, entries, unescape
 from drio_tui.manifest.problems import BadDocument, DocumentProblem
 from drio_tui.manifest.secret import Secret
 from drio_tui.manifest.source import BadSource, Source, read_source
@@ -104,13 +104,10 @@ class Document:
                     values[location] = substitution.value(environ)
         return values
 
-    def resolve(
-        self, environ: Mapping[str, str], secrets: Mapping[str, str], *, secrets_required: bool = True
-    ) -> dict[str, Any]:
+    def resolve(self, environ: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, Any]:
         """Return the document form: `data` with every substitution replaced by its value.
 
-        A secret is a `Secret`; without `secrets_required`, one that is not in `secrets` stays `{"$secret": name}`.
-        Raises `BadDocument` with every variable and secret that is missing.
+        A secret is a `Secret`. Raises `BadDocument` with every variable and secret that is missing.
         """
         values: dict[Location, Any] = {}
         problems: list[DocumentProblem] = []
@@ -126,10 +123,8 @@ class Document:
                 case SecretValue(name=name):
                     if secret := secrets.get(name):
                         values[location] = Secret(name, secret)
-                    elif secrets_required:
-                        problems.append(self.problem(location, f"There is no secret {name}.", code="missing_secret"))
                     else:
-                        values[location] = {SECRET: name}
+                        problems.append(self.problem(location, f"There is no secret {name}.", code="missing_secret"))
         if problems:
             missing_secret = any(problem.code == "missing_secret" for problem in problems)
             raise BadDocument(problems, hint=SECRETS_HINT if missing_secret else "")

@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import Any
 
 from drio_tui.api import patterns
-from drio_tui.document_layout import OPERATIONS, PROPERTIES, SECTIONS, WAS
+from drio_tui.document_layout import OPERATIONS, PROPERTIES, SECTIONS, TEMPLATE, WAS
 from drio_tui.kinds import KINDS
 from drio_tui.naming import KEY_MAX
 
@@ -51,6 +51,14 @@ _TARGET: JsonSchema = {
     "anyOf": [_KEY, {"type": "null"}],
     "description": "The key of the tool that it calls.",
     "title": "Target",
+}
+_TEMPLATE: JsonSchema = {
+    "type": "object",
+    "description": "How the catalogue of the sandbox shows the document, where it is a template.",
+    "properties": {
+        **{name: {"type": "string"} for name in ("id", "name", "description", "category")},
+        "tags": {"type": "array", "items": {"type": "string"}},
+    },
 }
 _DEFINITIONS = {
     "app": "App", "auth": "AuthConnection", "integration": "Integration", "operation": "Operation", "tool": "Tool",
@@ -132,6 +140,7 @@ def document_schema() -> JsonSchema:
         "type": "object",
         "properties": {
             "app": {"$ref": "#/$defs/App"},
+            TEMPLATE: deepcopy(_TEMPLATE),
             **{section: _collection(kind) for kind, section in SECTIONS.items()},
         },
         "additionalProperties": True,

@@ -159,6 +159,7 @@ HOSTILE_COMMANDS = {
     "export": "export SLUG",
     "history": "set SLUG tools * description=x --yes ; history SLUG",
     "undo": "set SLUG tools * description=y --yes ; undo SLUG --dry-run",
+    "pull": "pull HOSTILE",
     "plan": "plan HOSTILE",
     "apply": "apply HOSTILE",
     "drift": "drift HOSTILE",

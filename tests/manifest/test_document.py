@@ -82,11 +82,6 @@ def test_a_missing_secret_and_a_missing_variable_name_their_lines(tmp_path: Path
     assert "--secrets FILE" in caught.value.hint
 
 
-def test_without_secrets_the_document_can_still_be_compared(tmp_path: Path) -> None:
-    data = read(tmp_path).resolve({}, {}, secrets_required=False)
-    assert data["auth"]["helpdesk-key"]["config"]["apiKey"] == {"$secret": "HELPDESK_KEY"}
-
-
 @pytest.mark.parametrize(
     ("default", "text", "expected"),
     [("true", "false", False), ("3", "4", 4), ("1.5", "2", 2), ("x", "false", "false"), ("null", "7", "7")],
