@@ -17,6 +17,7 @@ import drio_tui.ui
 from drio_tui.kinds import AUTH, TOOL
 from drio_tui.ui.app.failed_screen import FailedScreen
 from drio_tui.ui.app.navigation import make_screen
+from drio_tui.ui.base.services import get_openapi_document
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.name_dialog import NameDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
@@ -91,6 +92,8 @@ async def visit_every_screen(walk: Walk, folder: Path) -> None:
     """Visit every screen and dialog of the running program; `folder` gets an OpenAPI document."""
     pilot, app = walk.pilot, walk.app
     await until(pilot, lambda: app.current_mode != "start")
+    # Forms wait only shortly for it, and say whose fields they show.
+    await get_openapi_document(await app.connection.ready()).refresh()
     await visit_lists(walk)
     await visit_wizard(walk, folder)
     await pilot.press("2")
