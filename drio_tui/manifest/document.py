@@ -47,13 +47,15 @@ class Document:
     """A document as it was read.
 
     `root` is its directory, resolved; `sources` are its files, `ignored` the names of YAML files that are not part of
-    it. `data` is the merged value, in which substitutions are still objects. `problems` are what is wrong with it.
+    it. `data` is the merged value, in which substitutions are still objects; `invalid` are the locations of those that
+    are not valid. `problems` are what is wrong with it.
     """
 
     root: Path
     sources: tuple[Source, ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
     substitutions: dict[Location, Substitution] = field(default_factory=dict)
+    invalid: set[Location] = field(default_factory=set)
     ignored: tuple[str, ...] = ()
     problems: list[DocumentProblem] = field(default_factory=list)
     owners: dict[Location, Source] = field(default_factory=dict)
@@ -262,6 +264,7 @@ class _Reader:
 
     def _find_substitutions(self, source: Source, value: Any, location: Location) -> None:
         if is_substitution(value):
+            self._document.invalid.add(location)
             if len(location) < _resource_depth(location) + 1:
                 message = "$env, $secret and $file stand for the value of a property, not for a resource."
                 self._report(source, location, message)
@@ -276,6 +279,8 @@ class _Reader:
             except BadSource as error:
                 for problem in error.problems:
                     self._report(source, location, f"{problem.where}: {problem.message}")
+            else:
+                self._document.invalid.discard(location)
             return
         items: Iterable[tuple[str | int, Any]] = ()
         if isinstance(value, dict):

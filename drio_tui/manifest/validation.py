@@ -91,8 +91,9 @@ class _Validation:
         self.document = document
         self.found: list[DocumentProblem] = []
         values = document.known_values(environ)
-        self.unknown = document.substitutions.keys() - values.keys()
-        for location in self.unknown:
+        unset = document.substitutions.keys() - values.keys()
+        self.unknown = unset | document.invalid
+        for location in unset:
             substitution = document.substitutions[location]
             if isinstance(substitution, EnvValue) and substitution.name in environ:
                 try:

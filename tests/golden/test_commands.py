@@ -119,6 +119,13 @@ TRANSCRIPTS: dict[str, Transcript] = {
         f"undo {COPY} --dry-run", f"undo {COPY}", f"undo {COPY} --yes", f"undo {COPY} --yes --json",
         f"undo {COPY} --id ffff --yes", f"--read-only undo {COPY} --yes",
     ),
+    "document": on_server(
+        f"export {COPY} -o document", f"export {APP} -o document", f"export {COPY} --split",
+        f"export {COPY} -o document --json",
+        f"set {COPY} app description='About pets.' --yes", "pull document --dry-run", "pull document", "pull document",
+        "pull broken", "pull nowhere", "pull document --json",
+    ),
+    "validate": without_server("validate document", "validate broken", "validate broken --json", "validate nowhere"),
     "status": without_server("status", "status --json", "status --profile nope"),
     "sign-in": without_server(
         "logout", "logout --all --json", "login --timeout 0", "login --base-url http://127.0.0.1:1",
@@ -135,6 +142,12 @@ TRANSCRIPTS: dict[str, Transcript] = {
     ),
 }  # fmt: skip
 """The transcripts by name, in the order in which they run; `{data}` is the sandbox's folder."""
+BROKEN = """\
+app: { slug: broken, nam: X, branding: { primaryColor: red } }
+tools:
+  a: { name: A, next: [b], binding: api/list, annotations: { readOnlyHint: yes } }
+  b: { name: B, next: [a], description: { $file: ../secret.txt } }
+"""
 _VARYING = (
     (r"\b\d+(\.\d+)? ?(ms|s)\b", "0 s"),
     (r"(?<=^process)      *\d+", "      9"),
@@ -153,6 +166,8 @@ async def test_every_command_prints_what_is_recorded(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("pets.json").write_text(json.dumps(PETS))
+    Path("broken").mkdir()
+    Path("broken/drio.yaml").write_text(BROKEN)
     numbered_ids = {"PYTHONPATH": str(FOLDER / "numbered_ids")}
     process = await asyncio.to_thread(lambda: start_sandbox(tmp_path / "sandbox", env=numbered_ids))
     try:

@@ -193,6 +193,11 @@ def test_the_values_of_files_are_checked(tmp_path: Path) -> None:
     assert [(problem.code, problem.where) for problem in problems] == [("wrong_mapping", "drio.yaml:37:5")]
 
 
+def test_an_invalid_substitution_is_one_problem(tmp_path: Path) -> None:
+    text = changed("description: Shows a contact.", "description: { $file: ../nowhere.txt }")
+    assert [problem.code for problem in problems_of(tmp_path, text)] == ["document"]
+
+
 def test_the_document_as_an_app_has_all_its_references(tmp_path: Path) -> None:
     snapshot = snapshot_of(document_of(tmp_path, EXAMPLE).data)
     tool = snapshot.resource("tool", "search-contacts")
