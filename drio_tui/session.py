@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,15 +11,18 @@ from pathlib import Path
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, SignInRequired, UsageError
-from drio_tui.api.transport import Exchange, Transport
+from drio_tui.api.transport import BACKOFF_STATUSES, Exchange, Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
 from drio_tui.auth.profiles import DEFAULT_BASE_URL, Profile, Profiles, normalize_base_url
 from drio_tui.auth.token_manager import TokenCallbacks
 from drio_tui.auth.token_store import TokenStore
 from drio_tui.launcher import RunningSandbox, ensure_sandbox, find_running, wait_until_ended, was_stopped
 from drio_tui.settings import Settings
+from drio_tui.text import duration
 
 Notice = Callable[[str], None]
+_NOTICED_SECONDS = 1.0
+"""Shorter waits are not reported."""
 
 
 @dataclass(slots=True)
@@ -200,21 +204,41 @@ async def command_session(
 ) -> AsyncIterator[Session]:
     """Provide the session of one command and close it at the end. With `anonymous` no sign-in is needed.
 
-    `notice` is also called with the problems of the settings file, so that an ignored setting is noticed.
+    `notice` is also called with the problems of the settings file, so that an ignored setting is noticed, and when drio
+    asks to wait.
     """
+    on_exchange = _WaitNotice(notice) if notice else None
     if notice:
         for problem in (await asyncio.to_thread(Settings.load)).problems:
             notice(problem)
     if anonymous and not sandbox:
-        session = await anonymous_session(profile=profile, base_url=base_url, notice=notice)
+        session = await anonymous_session(profile=profile, base_url=base_url, on_exchange=on_exchange, notice=notice)
     else:
         session = await open_session(
-            profile=profile, base_url=base_url, sandbox=sandbox, data_dir=data_dir, notice=notice
-        )
+            profile=profile, base_url=base_url, sandbox=sandbox, data_dir=data_dir, on_exchange=on_exchange,
+            notice=notice,
+        )  # fmt: skip
     try:
         yield session
     finally:
         await session.aclose()
+
+
+class _WaitNotice:
+    """Calls `notice` when drio asks to wait; once for requests that wait at the same time."""
+
+    def __init__(self, notice: Notice) -> None:
+        self._notice = notice
+        self._until = 0.0
+
+    def __call__(self, exchange: Exchange) -> None:
+        if not exchange.waiting or exchange.status not in BACKOFF_STATUSES:
+            return
+        now = time.monotonic()
+        seconds = exchange.retry_in or 0.0
+        if now >= self._until and seconds >= _NOTICED_SECONDS:
+            self._until = now + seconds
+            self._notice(f"drio asks to wait {duration(seconds)} (status {exchange.status})…")
 
 
 async def _load_profiles(notice: Notice | None) -> Profiles:

@@ -1,0 +1,41 @@
+"""Commands report that drio asks them to wait."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from drio_tui.api.transport import Exchange
+from drio_tui.session import _WaitNotice
+from tests.api.fault_server import FaultServer, answer, status
+from tests.cli.conftest import Runner
+
+TOKEN = {"DRIO_TOKEN": "very-secret"}
+BUSY = status(429, headers=[("Retry-After", "1")])
+
+
+@pytest.mark.socket
+async def test_a_wait_is_reported_on_stderr_and_not_with_quiet(drio: Runner) -> None:
+    """F07: shown while it lasts; the request is sent again afterwards."""
+    for options, notice in (((), "drio asks to wait 1 second (status 429)…\n"), (("-q",), "")):
+        async with FaultServer(BUSY, answer({"apps": []})) as server:
+            arguments = ("apps", "--json", *options, "--base-url", server.origin)
+            done = await asyncio.to_thread(drio, *arguments, env=TOKEN)
+        assert (done.code, done.err) == (0, notice)
+        assert len(server.requests_seen) == 2
+
+
+def test_requests_that_wait_together_are_reported_once() -> None:
+    shown: list[str] = []
+    notice = _WaitNotice(shown.append)
+
+    def wait(seconds: float, code: int = 429) -> None:
+        notice(Exchange(1, "POST", "u", "/p", 1, 0.0, status=code, retry_in=seconds, waiting=True))
+
+    wait(0.3)
+    wait(30.0, 500)
+    assert shown == []
+    for _ in range(6):
+        wait(30.0)
+    assert shown == ["drio asks to wait 30 seconds (status 429)…"]
