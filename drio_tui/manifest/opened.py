@@ -16,7 +16,10 @@ from drio_tui.manifest.document import Document, read_document
 from drio_tui.manifest.drift import Drift, find_drift
 from drio_tui.manifest.form import DocumentForm, to_document
 from drio_tui.manifest.lock import Base, read_base, target_of, write_base
+from drio_tui.manifest.new_base import base_after
 from drio_tui.manifest.problems import DocumentProblem
+from drio_tui.manifest.pull import Pull, desired_of, pull
+from drio_tui.manifest.pull_entry import PullOptions
 from drio_tui.manifest.secret import NOT_GIVEN
 from drio_tui.manifest.validation import validate
 from drio_tui.plan.steps import Step
@@ -109,6 +112,57 @@ async def open_document(
         resolved = plan_for(desired, snapshot, form, base=base, options=options) if has_conflicts else plan
         drift = find_drift(desired, form, base)
         return OpenedDocument(path, document, plan, resolved, drift, target, tuple(validate(document, environ)))
+
+    return await asyncio.to_thread(compare)
+
+
+@dataclass(frozen=True)
+class PlannedPull:
+    """What a pull would change in the files of a document; `result` includes what only a delete removes."""
+
+    path: Path
+    document: Document
+    form: DocumentForm
+    base: Base | None
+    target: str
+    result: Pull
+
+    async def write(self, names: Collection[ResourceName], environ: Mapping[str, str]) -> list[str]:
+        """Pull only these resources, for a conflict drio's values; return the names of the changed files.
+
+        The lock file follows if it knows the app. Raises `NotPulled`, `BadDocument` and `InvalidLock`.
+        """
+        options = PullOptions(delete=True, on_conflict="drio", only=frozenset(names))
+        root = self.document.root
+
+        def change_files() -> Pull:
+            result = pull(self.document, self.form, environ, base=self.base, options=options)
+            result.write()
+            return result
+
+        result = await asyncio.to_thread(change_files)
+        if self.base is not None:
+            after = await asyncio.to_thread(lambda: desired_of(read_document(self.path), environ))
+            base = await base_after(after, self.form, self.base)
+            await asyncio.to_thread(write_base, root, self.target, base)
+        return sorted(path.relative_to(root).as_posix() for path in result.files)
+
+
+async def plan_pull(client: DrioClient, app: str, path: Path, environ: Mapping[str, str]) -> PlannedPull:
+    """Return what a pull would change in a document of the app of this id.
+
+    Raises `NotPulled` and what `open_document` raises.
+    """
+    document = await asyncio.to_thread(read_document, path)
+    snapshot = await read_snapshot(client, app)
+
+    def compare() -> PlannedPull:
+        form, desired = to_document(snapshot), desired_of(document, environ)
+        _require_same_app(desired, form)
+        target = target_of(client.transport.server_id, slug_of(desired))
+        base = read_base(document.root, target)
+        result = pull(document, form, environ, base=base, options=PullOptions(delete=True))
+        return PlannedPull(path, document, form, base, target, result)
 
     return await asyncio.to_thread(compare)
 

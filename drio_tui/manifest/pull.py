@@ -144,10 +144,12 @@ class _Puller:
 
     def result(self) -> Pull:
         app = entry_at(self.document.data, "app", "")
-        if app is not None:
+        if app is not None and self.options.includes(("app", str(app.get("slug", "")))):
             current = {name: value for name, value in (self.form.entry("app", "") or {}).items() if name != "slug"}
             self._pull_entry(("app", str(app.get("slug", ""))), app, current, self.matching.applied("app", self.app_id))
         for name in self.matching.desired:
+            if not self.options.includes(name):
+                continue
             if name in self.matching.current:
                 applied = self.matching.applied(name[0], self.matching.id_of(*name) or "")
                 entry = entry_at(self.document.data, *name) or {}
@@ -156,7 +158,8 @@ class _Puller:
                 self._missing_in_drio(name)
         if not self.options.declared_only:
             self._add_new()
-        self._order_tools()
+        if self.options.only is None or any(kind == "tool" for kind, _ in self.options.only):
+            self._order_tools()
         self.notes += self.matching.problems
         return self._finished()
 
@@ -225,6 +228,8 @@ class _Puller:
             id = self.form.ids[kind, key]
             if kind == "operation" and ("integration", key.partition("/")[0]) in self.matching.unmatched:
                 continue  # it comes with its integration
+            if not self.options.includes((kind, key)):
+                continue
             collection = self._collection_of(kind, key)
             if collection is None:
                 continue

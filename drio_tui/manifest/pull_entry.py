@@ -25,11 +25,17 @@ class PullOptions:
 
     `delete`: resources that drio does not have are removed. `declared_only`: nothing is added that the document lacks.
     `on_conflict`: which side counts where both changed a value; empty: the document's, and the conflict is reported.
+    `only`: the resources that are pulled, by kind and key; None: all.
     """
 
     delete: bool = False
     declared_only: bool = False
     on_conflict: Side = ""
+    only: frozenset[ResourceName] | None = None
+
+    def includes(self, name: ResourceName) -> bool:
+        """Return whether a resource is pulled."""
+        return self.only is None or name in self.only
 
 
 class PullContext(Protocol):

@@ -405,3 +405,14 @@ def test_text_that_a_text_file_cannot_hold_is_refused(folder: Path) -> None:
     with pytest.raises(NotPulled):
         run(folder, changed(tools_search={"description": "\ud800"}))
     assert files_in(folder)["search.md"] == b"Finds.\n"
+
+
+def test_only_the_chosen_resources_are_pulled(folder: Path) -> None:
+    remote = changed(tools={"search": {"name": "Find"}, "show": {"name": "Display"}})
+    remote["tools"]["new"] = {"name": "New"}
+    remote["widgets"] = {}
+    result = run(folder, remote, delete=True, only=frozenset({("tool", "show")}))
+    assert [(change.kind, change.name) for change in result.changes] == [("tool", "show")]
+    removed, added = difference(folder)
+    assert len(removed) == len(added) == 1
+    assert "Display" in added[0]

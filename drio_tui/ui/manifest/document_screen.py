@@ -25,15 +25,15 @@ from drio_tui.manifest.lock import InvalidLock
 from drio_tui.manifest.opened import OpenedDocument, key_of, key_of_step, open_document
 from drio_tui.manifest.problems import BadDocument, DocumentProblem
 from drio_tui.manifest.steps import needed_secrets
-from drio_tui.plan.changes import PlanView
 from drio_tui.plan.render import as_markdown
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.manifest.document_dialogs import SecretsDialog
+from drio_tui.ui.manifest.document_dialogs import SecretsDialog, confirmation
 from drio_tui.ui.manifest.document_export import DocumentExport, Exported, ExportFailed, ExportRefused, path_of
+from drio_tui.ui.manifest.document_pull import DocumentPull, PullFinished, PullPlanned
 from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_rows import PlanItem
 from drio_tui.ui.screen import DrioScreen
@@ -48,8 +48,6 @@ Phase = Literal["", "reading", "compared", "applying", "applied"]
 
 _REDRAW_SECONDS = 0.1
 """Seconds between two redraws of the progress."""
-_MOST_LISTED = 6
-"""The most resources that a confirmation lists."""
 _MOST_WARNINGS = 20
 """The most warnings about the document that are listed."""
 
@@ -64,6 +62,8 @@ class DocumentScreen(DrioScreen[bool]):
         "The document of an app",
         Key("document.apply", "a", "apply_changes", "Apply", "Apply the included changes to drio; after a failure, try "
             "again what is left", dangerous=True),
+        Key("document.pull", "p", "pull_changes", "Pull", "Bring what was changed in drio into the files of the "
+            "document"),
         Key("document.compare", "r", "refresh", "Compare", "Read the document and the app, and compare them again"),
         Key("document.prune", "P", "toggle_prune", "Deletes", "Also delete what the document lacks, or no longer; in "
             "collections that it has", show=False),
@@ -123,6 +123,7 @@ class DocumentScreen(DrioScreen[bool]):
         self.prune = False
         self.changed_app = False
         self.export = DocumentExport(self)
+        self.pull = DocumentPull(self)
         self._path: Path | None = None
         self._applier: Applier | None = None
         self._stopping = False
@@ -141,7 +142,6 @@ class DocumentScreen(DrioScreen[bool]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._opened_by = self.account_key
         self._show_empty()
 
         async def find(client: DrioClient) -> KnownDocument | None:
@@ -159,14 +159,6 @@ class DocumentScreen(DrioScreen[bool]):
     def path_field(self) -> LineEditor:
         """The field with the path of the document."""
         return self.query_one("#document-path", LineEditor)
-
-    def session_changed(self) -> None:
-        """Compare again if account and server are the same; else close, since the app is the old account's."""
-        if self.account_key != self._opened_by:
-            self.cancel_requests()
-            self.dismiss(self.changed_app)
-        elif self.phase != "applying":
-            self.action_refresh()
 
     def running_task(self) -> str:
         return "Applying the document" if self.phase == "applying" else ""
@@ -282,7 +274,7 @@ class DocumentScreen(DrioScreen[bool]):
             self._show_note("✓ drio is as the document says.", "$text-success")
         elif comparison.conflicts:
             count = count_of(len(comparison.conflicts), "conflict")
-            text = f"! {count}: drio was changed since the last apply. Space includes one: the document is taken."
+            text = f"! {count}: drio was changed since the last apply. p takes drio's values, Space the document's."
             self._show_note(text, "$text-warning")
         else:
             drifted = len(opened.drift.changes)
@@ -298,10 +290,10 @@ class DocumentScreen(DrioScreen[bool]):
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if self.phase == "applying":
-            busy = ("apply_changes", "refresh", "toggle_prune", "export_app", "choose_document")
+            busy = ("apply_changes", "pull_changes", "refresh", "toggle_prune", "export_app", "choose_document")
             return "It is being applied: Esc stops after the running requests." if action in busy else None
         match action:
-            case "refresh" | "toggle_prune" if self._path is None:
+            case "refresh" | "toggle_prune" | "pull_changes" if self._path is None:
                 return "Give a document first, then press Enter."
             case "apply_changes" | "copy_plan" if self.opened is None:
                 return "Give a document first, then press Enter."
@@ -334,16 +326,12 @@ class DocumentScreen(DrioScreen[bool]):
         names = {change.name for change in opened.plan.changes if key_of(change.name) in keys}
         needed = opened.needed(names)
         plan = opened.chosen(names | needed)
-        view = PlanView(tuple(change.shown() for change in plan.changes))
-        lines = [view.summary]
-        lines += _listed("Others need these, which are created too:", [key_of(name) for name in needed])
-        overwritten = [key_of(change.name) for change in opened.plan.comparison.conflicts if change.name in names]
-        lines += _listed("What was changed in drio is overwritten:", overwritten)
-        lines.append("In the app, z takes all of it back.")
+        overwritten = [change.name for change in opened.plan.comparison.conflicts if change.name in names]
+        text = confirmation(plan, needed, overwritten)
         deletes = any(change.action == "delete" for change in plan.changes)
         title = f"Apply to {plan.slug}?"
         options = {"agree": "Delete and apply" if deletes else "Apply", "danger": deletes or bool(overwritten)}
-        if not await self.drio.navigator.confirm(title, "\n".join(lines), **options):  # type: ignore[arg-type]
+        if not await self.drio.navigator.confirm(title, text, **options):  # type: ignore[arg-type]
             return
         if secrets := needed_secrets(plan.changes):
             values = await self.app.push_screen_wait(SecretsDialog(secrets))
@@ -422,7 +410,7 @@ class DocumentScreen(DrioScreen[bool]):
     # -- actions ------------------------------------------------------------------------------------
 
     def action_refresh(self) -> None:
-        if self._path is not None:
+        if self._path is not None and self.phase != "applying":
             self.compare(self._path)
 
     def action_toggle_prune(self) -> None:
@@ -431,6 +419,16 @@ class DocumentScreen(DrioScreen[bool]):
 
     def action_choose_document(self) -> None:
         self.path_field.focus()
+
+    def action_pull_changes(self) -> None:
+        if self._path is not None:
+            self.pull.start(self._path)
+
+    def on_pull_planned(self, message: PullPlanned) -> None:
+        self.pull.planned(message)
+
+    def on_pull_finished(self, message: PullFinished) -> None:
+        self.pull.finished(message)
 
     def action_export_app(self) -> None:
         self.export.ask(self._path or Path(self.slug or "app"))
@@ -479,12 +477,6 @@ async def _remember(client: DrioClient, app: str, path: Path) -> None:
             known_documents.remember(KnownDocument(client.transport.server_id, app, str(path.resolve())))
 
     await asyncio.to_thread(remember)
-
-
-def _listed(title: str, keys: list[str]) -> list[str]:
-    """Return a list of resources under a title, nothing if there are none."""
-    more = [f"… and {len(keys) - _MOST_LISTED:,} more"] if len(keys) > _MOST_LISTED else []
-    return [title, *(f"· {key}" for key in sorted(keys)[:_MOST_LISTED]), *more] if keys else []
 
 
 def _problem_text(problem: DocumentProblem) -> str:

@@ -15,7 +15,9 @@ from drio_tui.kinds import AUTH, INTEGRATION, TOOL
 from drio_tui.manifest.lock import FILE_NAME
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.manifest.document_dialogs import ExportDialog, SecretsDialog
+from drio_tui.ui.manifest.document_pull import PullDialog
 from drio_tui.ui.manifest.document_screen import DocumentScreen
+from drio_tui.ui.plan.plan_panel import PlanPanel
 from tests.ui.driving import text_of, until
 from tests.ui.editing.test_saving import app_of, opened
 
@@ -385,3 +387,54 @@ async def test_under_read_only_a_document_is_compared_and_not_applied(
         await hand.pilot.press("a")
         await hand.compare()
         assert hand.changes() == {"tools/show-contact": "update"}
+
+
+async def test_changes_of_drio_are_pulled_into_the_file_in_part(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with document_screen(sandbox_process, monkeypatch, tmp_path, export=False, size=(80, 24)) as hand:
+        await hand.export("yaml")
+        file = hand.folder / "drio.yaml"
+        text = file.read_text().replace("tools:\n", "tools: # by hand\n")
+        file.write_text(text)
+        await hand.change_tool("show-contact", name="Card")
+        await hand.change_tool("search-contacts", name="Find")
+        await hand.pilot.press("p")
+        await hand.shown(PullDialog)
+        assert "tool show-contact  name" in hand.text
+        await hand.pilot.press("plus", "space")
+        chosen = {item.change.name for item in hand.app.screen.query_one(PlanPanel).included}
+        await hand.pilot.press("ctrl+s")
+        await until(hand.pilot, lambda: hand.app.screen is hand.screen and file.read_text() != text)
+        (key,) = chosen
+        expected = {"show-contact": "Card", "search-contacts": "Find"}[key]
+        pulled = file.read_text()
+        assert f"name: {expected}" in pulled
+        assert "tools: # by hand" in pulled
+        assert len(pulled.splitlines()) == len(text.splitlines())
+        assert sum(a != b for a, b in zip(pulled.splitlines(), text.splitlines(), strict=True)) == 1
+        await hand.compared()
+        assert len(hand.changes()) == 1, "what was not pulled still differs"
+
+
+async def test_of_a_conflict_that_is_pulled_drio_is_taken(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with document_screen(sandbox_process, monkeypatch, tmp_path) as hand:
+        hand.edit(lambda document: document["tools"]["show-contact"].update(name="Card"))
+        await hand.compare()
+        await hand.apply()
+        await hand.applied()
+        hand.edit(lambda document: document["tools"]["show-contact"].update(name="Contact card"))
+        await hand.change_tool("show-contact", name="A contact")
+        await hand.compare()
+        await hand.pilot.press("p")
+        dialog = await hand.shown(PullDialog)
+        assert dialog.query_one(PlanPanel).included == []
+        await hand.pilot.press("ctrl+s")
+        assert hand.app.screen is dialog, "nothing is included"
+        await hand.pilot.press("space", "ctrl+s")
+        await until(hand.pilot, lambda: "A contact" in hand.file.read_text())
+        await until(hand.pilot, lambda: hand.screen.phase == "compared" and not hand.changes())
+        await hand.pilot.press("p")
+        await until(hand.pilot, lambda: any("nothing new" in note.message for note in hand.app._notifications))
