@@ -253,7 +253,7 @@ class _Reader:
             elif is_main:
                 self._problems.append(DocumentProblem("It is empty.", source.name))
             return False
-        if is_main or any(name in source.value for name in TOP):
+        if is_main or any(name in source.value for name in ("app", *COLLECTIONS)):
             return True
         for name in source.value:
             if suggestion := did_you_mean(name, TOP):

@@ -52,14 +52,6 @@ _TARGET: JsonSchema = {
     "description": "The key of the tool that it calls.",
     "title": "Target",
 }
-_TEMPLATE: JsonSchema = {
-    "type": "object",
-    "description": "How the catalogue of the sandbox shows the document, where it is a template.",
-    "properties": {
-        **{name: {"type": "string"} for name in ("id", "name", "description", "category")},
-        "tags": {"type": "array", "items": {"type": "string"}},
-    },
-}
 _DEFINITIONS = {
     "app": "App", "auth": "AuthConnection", "integration": "Integration", "operation": "Operation", "tool": "Tool",
     "widget": "Widget",
@@ -90,6 +82,22 @@ _SUBSTITUTIONS: JsonSchema = {
             "additionalProperties": False,
         },
     ],
+}
+
+
+_TEXT: JsonSchema = {"type": "string", "minLength": 1, "maxLength": 2000}
+TEMPLATE_SCHEMA: JsonSchema = {
+    "type": "object",
+    "title": "Template",
+    "description": "How the catalogue of the sandbox shows the document: `drio-tui sandbox template add`.",
+    "properties": {
+        "id": {**_KEY, "title": "Id", "description": "Which template it is; the slug of the app when left out."},
+        "name": {**_TEXT, "title": "Name", "description": "The name of the app when left out."},
+        "description": {**_TEXT, "title": "Description", "description": "The description of the app when left out."},
+        "category": {**_TEXT, "title": "Category", "description": "Where the catalogue lists it."},
+        "tags": {"type": "array", "items": _TEXT, "title": "Tags", "description": "Words to find it by."},
+    },
+    "additionalProperties": True,
 }
 
 
@@ -133,14 +141,15 @@ def document_schema() -> JsonSchema:
         schema = resource_schema(kind)
         definitions |= {inner: _with_substitutions(value) for inner, value in schema.pop("$defs").items()}
         definitions[name] = {**_with_substitutions(schema), "type": "object" if kind == "app" else ["object", "null"]}
+    definitions["Template"] = _with_substitutions(TEMPLATE_SCHEMA)
     definitions["Integration"]["properties"][OPERATIONS] = _collection("operation")
     return {
         "$schema": SCHEMA_URI,
         "title": "A drio app as a document",
         "type": "object",
         "properties": {
+            TEMPLATE: {"$ref": "#/$defs/Template"},
             "app": {"$ref": "#/$defs/App"},
-            TEMPLATE: deepcopy(_TEMPLATE),
             **{section: _collection(kind) for kind, section in SECTIONS.items()},
         },
         "additionalProperties": True,

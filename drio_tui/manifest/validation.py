@@ -13,11 +13,21 @@ from typing import Any
 from drio_tui.api.patterns import KEY
 from drio_tui.api.redact import is_secret
 from drio_tui.api.yaml_reader import Location
-from drio_tui.document_layout import OPERATIONS, PROPERTIES, SECTIONS, WAS, entries, entry_at, references, to_api
+from drio_tui.document_layout import (
+    OPERATIONS,
+    PROPERTIES,
+    SECTIONS,
+    TEMPLATE,
+    WAS,
+    entries,
+    entry_at,
+    references,
+    to_api,
+)
 from drio_tui.kinds import KINDS
 from drio_tui.manifest.document import TOP, Document, substituted
 from drio_tui.manifest.problems import DocumentProblem
-from drio_tui.manifest.schema import JsonSchema, resource_schema
+from drio_tui.manifest.schema import TEMPLATE_SCHEMA, JsonSchema, resource_schema
 from drio_tui.manifest.substitutions import BadSubstitution, EnvValue
 from drio_tui.naming import KEY_MAX
 from drio_tui.schema.check import deep_errors
@@ -103,13 +113,20 @@ class _Validation:
         self.data: Object = substituted(document.data, values)
         self.keys = {(kind, key) for kind, key, _ in entries(self.data)}
 
+    @property
+    def is_template(self) -> bool:
+        """Whether it is marked as a template, whose app gets its name and slug from the user."""
+        return TEMPLATE in self.data
+
     def run(self) -> list[DocumentProblem]:
         self._check_names(self.data, dict.fromkeys(TOP), ())
+        self._check_template()
         for kind, key, entry in entries(self.data):
             base = location_of(kind, key)
             self._check_key(kind, key, base)
             self._check_schema(kind, entry, base)
-            self._check_complete(kind, entry, base)
+            if kind != "app" or not self.is_template:
+                self._check_complete(kind, entry, base)
             self._check_references(kind, entry, base)
             if kind in ("auth", "integration"):
                 self._check_secrets(entry.get("config"), (*base, "config"))
@@ -125,12 +142,22 @@ class _Validation:
     def _is_unknown(self, location: Location) -> bool:
         return any(location[:length] in self.unknown for length in range(1, len(location) + 1))
 
+    def _check_template(self) -> None:
+        if not self.is_template:
+            return
+        section = self.data[TEMPLATE]
+        for path, message in deep_errors(SchemaReader(TEMPLATE_SCHEMA).field(TEMPLATE_SCHEMA), section):
+            location = (TEMPLATE, *path)
+            if not self._is_unknown(location):
+                self._report(location, f"It {message}.", code="schema")
+        self._check_names(section, TEMPLATE_SCHEMA["properties"], (TEMPLATE,))
+
     # --- one resource ------------------------------------------------------------------------------
 
     def _check_key(self, kind: str, key: str, base: Location) -> None:
         own_key = key.rpartition("/")[2]
         if kind == "app":
-            if not key:
+            if not key and not self.is_template:
                 self._report(base, "It has no slug, which says which app it is.", code="incomplete", warning=True)
         elif not re.fullmatch(KEY, own_key) or len(own_key) > KEY_MAX:
             message = f"A key is up to {KEY_MAX} lower-case letters, digits and single hyphens."
