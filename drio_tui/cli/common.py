@@ -29,8 +29,8 @@ R = TypeVar("R")
 def completer(category: str) -> Callable[[click.Context, click.Parameter, str], Any]:
     """Return the `shell_complete` of a parameter.
 
-    `category` is apps, templates, kinds, clients or profiles; resources or assignments of the KIND on the command line;
-    or the list of one kind (tools, operations …) of the APP.
+    `category` is apps, templates, custom templates (of the sandbox), kinds, clients or profiles; resources or
+    assignments of the KIND on the command line; or the list of one kind (tools, operations …) of the APP.
     """
 
     def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Any:

@@ -116,6 +116,13 @@ def _names(category: str, ctx: click.Context) -> list[list[str]]:
             from drio_tui.auth.profiles import Profiles
 
             return [[profile.name, profile.host] for profile in Profiles.load()]
+        case "custom templates":
+            from drio_tui.cli.sandbox_options import data_folder
+            from drio_tui.sandbox.catalogue import catalogue
+
+            data = ctx.params.get("data")
+            templates = catalogue(data_folder(Path(data) if data else None, ctx))
+            return [[template.id, template.name] for template in templates.values() if template.is_custom]
         case "resources" | "assignments":
             from drio_tui.kinds import kind_named
 

@@ -5,8 +5,6 @@ The sandbox is imported only by the commands that need it, so that help and `pat
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,41 +14,13 @@ import click
 
 from drio_tui.cli.common import SuggestingGroup, completer, handle_errors, refuse_read_only, run
 from drio_tui.cli.output import confirm, echo, echo_json, info
+from drio_tui.cli.sandbox_options import data_folder, requires_extra, sandbox_options
+from drio_tui.cli.sandbox_templates import template
 from drio_tui.cli.streams import can_prompt
-from drio_tui.storage import paths
-from drio_tui.storage.files import os_error_text
 from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
     from drio_tui.launcher import RunningSandbox
-
-_EXTRA_MODULES = (
-    "fastapi", "uvicorn", "sqlalchemy", "aiosqlite", "jinja2", "jsonschema", "multipart",
-    "cryptography", "mcp", "regex",
-)  # fmt: skip
-
-
-def _options(*, database: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that adds `--data`, `--json` and, if the command opens it, `--database-url`."""
-
-    def add_options(function: Callable[..., Any]) -> Callable[..., Any]:
-        function = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")(function)
-        if database:
-            function = click.option(
-                "--database-url",
-                metavar="URL",
-                envvar="DRIO_SANDBOX_DATABASE_URL",
-                help="Another database than the file in DIR: postgresql+asyncpg://… or sqlite+aiosqlite:///FILE.",
-            )(function)
-        return click.option(
-            "--data",
-            metavar="DIR",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="Where it keeps its data, instead of the platform's folder for them.",
-        )(function)
-
-    return add_options
-
 
 _key_option = click.option(
     "--secret-key-file",
@@ -77,40 +47,6 @@ def _server_options(function: Callable[..., Any]) -> Callable[..., Any]:
 _IDLE_EXIT = click.FloatRange(0, 1e6)
 
 
-def _requires_extra(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a command so that it raises `DrioError` if the `sandbox` extra is not installed."""
-
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        missing = [name for name in _EXTRA_MODULES if importlib.util.find_spec(name) is None]
-        if missing:
-            from drio_tui.api.errors import DrioError
-
-            raise DrioError(
-                f"{', '.join(missing)} cannot be found",
-                title="The sandbox is not installed",
-                hint="pip install 'drio-tui[sandbox]'",
-            )
-        return function(*args, **kwargs)
-
-    return wrapper
-
-
-def _folder(data: Path | None) -> Path:
-    """Return the data folder: of this command's --data, of --data before the command, or the platform's.
-
-    Raises `UsageError`.
-    """
-    outer = click.get_current_context().find_root().params.get("data")
-    folder = data or (Path(outer) if outer else paths.sandbox_dir())
-    try:
-        return folder.expanduser().absolute()
-    except (RuntimeError, OSError) as error:  # `~` of an unknown user, or a deleted working directory
-        from drio_tui.api.errors import UsageError
-
-        raise UsageError(f"{one_line(str(folder), 200)} is no folder: {os_error_text(error)}") from error
-
-
 @click.group(cls=SuggestingGroup)
 def sandbox() -> None:
     """Run and manage the local sandbox: a private drio, without an account."""
@@ -118,7 +54,7 @@ def sandbox() -> None:
 
 @sandbox.command()
 @_server_options
-@_options()
+@sandbox_options()
 @_key_option
 @click.option(
     "--idle-exit",
@@ -128,7 +64,7 @@ def sandbox() -> None:
     "Else DRIO_SANDBOX_IDLE_EXIT, the configured time, or 60.",
 )
 @handle_errors
-@_requires_extra
+@requires_extra
 def start(data: Path | None, database_url: str | None, as_json: bool, **options: Any) -> None:
     """Start the sandbox in the background, where none runs yet, and print its base URL.
 
@@ -137,7 +73,7 @@ def start(data: Path | None, database_url: str | None, as_json: bool, **options:
     from drio_tui.launcher import StartOptions, ensure_sandbox
 
     start_options = StartOptions(database_url=database_url, **options)
-    running = run(ensure_sandbox(_folder(data), options=start_options, on_line=None if as_json else info))
+    running = run(ensure_sandbox(data_folder(data), options=start_options, on_line=None if as_json else info))
     if as_json:
         echo_json(_as_dict(running) | {"started": running.started_by_us})
         return
@@ -150,13 +86,13 @@ def start(data: Path | None, database_url: str | None, as_json: bool, **options:
 
 
 @sandbox.command()
-@_options(database=False)
+@sandbox_options(database=False)
 @handle_errors
 def stop(data: Path | None, as_json: bool) -> None:
     """End the sandbox that runs in the background or elsewhere. Its data stay."""
     from drio_tui.launcher import stop_sandbox
 
-    stopped = stop_sandbox(_folder(data))
+    stopped = stop_sandbox(data_folder(data))
     if as_json:
         echo_json({"stopped": stopped is not None, "baseUrl": stopped.base_url if stopped else None})
     else:
@@ -164,13 +100,13 @@ def stop(data: Path | None, as_json: bool) -> None:
 
 
 @sandbox.command()
-@_options(database=False)
+@sandbox_options(database=False)
 @handle_errors
 def status(data: Path | None, as_json: bool) -> None:
     """Show whether a sandbox is running, where, and how many connections it has; exits with 1 where none is."""
     from drio_tui.launcher import find_running
 
-    folder = _folder(data)
+    folder = data_folder(data)
     running = find_running(folder)
     if running is None:
         if as_json:
@@ -231,7 +167,7 @@ async def _connection_count(running: RunningSandbox) -> int | None:
 
 @sandbox.command()
 @_server_options
-@_options()
+@sandbox_options()
 @_key_option
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input does.")
 @click.option(
@@ -241,7 +177,7 @@ async def _connection_count(running: RunningSandbox) -> int | None:
     help="End after so many minutes without a connection; never unless given.",
 )
 @handle_errors
-@_requires_extra
+@requires_extra
 def serve(
     port: int,
     data: Path | None,
@@ -265,7 +201,7 @@ def serve(
 
     try:
         code = serve_sandbox(
-            _folder(data),
+            data_folder(data),
             port=port,
             database_url=database_url,
             exit_with_parent=exit_with_parent,
@@ -280,14 +216,14 @@ def serve(
 
 
 @sandbox.command()
-@_options()
+@sandbox_options()
 @handle_errors
-@_requires_extra
+@requires_extra
 def token(data: Path | None, database_url: str | None, as_json: bool) -> None:
     """Print a bearer token for the local user, for curl and scripts."""
     from drio_tui.sandbox.serve import get_local_token as sandbox_token
 
-    local_token = sandbox_token(_folder(data), database_url=database_url)
+    local_token = sandbox_token(data_folder(data), database_url=database_url)
     if as_json:
         echo_json({"token": local_token})
     else:
@@ -296,14 +232,14 @@ def token(data: Path | None, database_url: str | None, as_json: bool) -> None:
 
 @sandbox.command()
 @click.argument("app", shell_complete=completer("apps"))
-@_options()
+@sandbox_options()
 @handle_errors
-@_requires_extra
+@requires_extra
 def deployments(app: str, data: Path | None, database_url: str | None, as_json: bool) -> None:
     """List what was deployed of APP (id or slug), the live version first."""
     from drio_tui.sandbox.mcp.deployment_cli import deployments as sandbox_deployments
 
-    history = sandbox_deployments(_folder(data), app, database_url=database_url)
+    history = sandbox_deployments(data_folder(data), app, database_url=database_url)
     if as_json:
         echo_json({"deployments": history})
         return
@@ -318,10 +254,10 @@ def deployments(app: str, data: Path | None, database_url: str | None, as_json: 
 @sandbox.command()
 @click.argument("app", shell_complete=completer("apps"))
 @click.option("--version", metavar="V", help="Which version, instead of the one before the live one.")
-@_options()
+@sandbox_options()
 @_key_option
 @handle_errors
-@_requires_extra
+@requires_extra
 def restore(
     app: str,
     version: str | None,
@@ -334,7 +270,9 @@ def restore(
     from drio_tui.sandbox.mcp.deployment_cli import restore as sandbox_restore
 
     refuse_read_only("--read-only publishes nothing")
-    result = sandbox_restore(_folder(data), app, version, database_url=database_url, secret_key_file=secret_key_file)
+    result = sandbox_restore(
+        data_folder(data), app, version, database_url=database_url, secret_key_file=secret_key_file
+    )
     if as_json:
         echo_json(result)
     else:
@@ -345,9 +283,9 @@ def restore(
 @sandbox.command()
 @click.argument("host", metavar="HOST:PORT", required=False)
 @click.option("--revoke", is_flag=True, help="Revoke the permission to call HOST:PORT.")
-@_options(database=False)
+@sandbox_options(database=False)
 @handle_errors
-@_requires_extra
+@requires_extra
 def allow(host: str | None, revoke: bool, data: Path | None, as_json: bool) -> None:
     """Let deployed apps call HOST:PORT of this machine or a private network; without HOST:PORT, list what is allowed.
 
@@ -364,7 +302,7 @@ def allow(host: str | None, revoke: bool, data: Path | None, as_json: bool) -> N
         origin = parse_origin(host) if host is not None else None
     except ValueError as error:
         raise UsageError(f"{one_line(host or '', 200)} {error}") from None
-    hosts = run(_change_allowed(_folder(data), origin, revoke))
+    hosts = run(_change_allowed(data_folder(data), origin, revoke))
     if as_json:
         echo_json({"hosts": hosts})
     elif origin is not None:
@@ -412,16 +350,16 @@ async def _change_allowed(folder: Path, origin: tuple[str, int] | None, revoke: 
 
 
 @sandbox.command()
-@_options()
+@sandbox_options()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @handle_errors
-@_requires_extra
+@requires_extra
 def reset(data: Path | None, database_url: str | None, yes: bool, as_json: bool) -> None:
     """Empty the sandbox. Its database file is kept beside it as a backup."""
     from drio_tui.sandbox.serve import reset as reset_sandbox
 
     refuse_read_only("--read-only empties nothing")
-    folder = _folder(data)
+    folder = data_folder(data)
     if not yes:
         if not can_prompt():
             raise click.UsageError("There is nobody to ask: add --yes to empty the sandbox.")
@@ -439,13 +377,13 @@ def reset(data: Path | None, database_url: str | None, yes: bool, as_json: bool)
 
 
 @sandbox.command()
-@_options(database=False)
+@sandbox_options(database=False)
 @handle_errors
 def path(data: Path | None, as_json: bool) -> None:
     """Print where the sandbox keeps its data, and on stderr (with --json beside it) where it listens if it runs."""
     from drio_tui.launcher import find_running  # --help does not need it
 
-    folder = _folder(data)
+    folder = data_folder(data)
     running = find_running(folder)
     if as_json:
         echo_json({"dataDir": str(folder), "baseUrl": running.base_url if running else None})
@@ -453,3 +391,6 @@ def path(data: Path | None, as_json: bool) -> None:
         echo(str(folder))
         if running:
             info(f"It is running at {running.base_url}")
+
+
+sandbox.add_command(template)

@@ -9,6 +9,7 @@
 | `local-token`        | 0600 | a bearer token of the local user                                        |
 | `last-port`          | 0600 | the port of the last run, used again if it is free                      |
 | `allowed-hosts.json` | 0600 | the private addresses that deployed apps may call (see `allowed`)       |
+| `templates/`         | 0700 | the templates that the user added, a file each (see `custom_templates`) |
 | `sandbox.db`         | 0600 | the data, unless they are in another database                           |
 """
 

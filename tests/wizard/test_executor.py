@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from drio_tui.manifest.document import read_document
+from drio_tui.manifest.template import template_document
+from drio_tui.sandbox.custom_templates import add_template
 from drio_tui.wizard.plan import plan
 from drio_tui.wizard.validation import diagnostics
 from tests import THOROUGH
+from tests.manifest.test_validation import EXAMPLE
 from tests.wizard.conftest import Creation, Killed, KillingTransport, fill_in_everything
 
 WANTED: dict[str, Any] = {
@@ -51,6 +56,24 @@ async def test_the_plan_of_a_draft_creates_the_app_as_filled_in(sandbox: Any) ->
     assert await creation.app_count() == before + 1
     assert planned <= set(creation.states())  # the app's config added deletes to the plan that was shown before
     assert {id for id in creation.states() if id not in planned} >= {"delete:draft:widget:contact-card"}
+
+
+async def test_an_app_is_created_from_a_template_that_was_added_to_the_running_sandbox(
+    sandbox: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "drio.yaml").write_text(EXAMPLE, encoding="utf-8")
+    document = template_document(read_document(tmp_path), {})
+    await add_template(sandbox.app.state.sandbox.settings.data_dir, document)
+    creation = Creation(sandbox)
+    await creation.choose("acme-support", name="Ours", slug="ours")
+    await creation.run()
+    assert creation.executor.done
+    app = await creation.app()
+    assert app["app"]["slug"] == "ours"
+    assert app["tools"] == {
+        "Search Contacts": ("Search contacts", ["Show Contact"]), "Show Contact": ("Show contact", []),
+    }  # fmt: skip
+    assert app["widgets"] == {"Contacts": "Search Contacts"}
 
 
 SOME = {"before": (1, 2, 12), "after": (1, 5, 9, 14)}

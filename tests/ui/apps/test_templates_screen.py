@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from drio_tui.manifest.document import read_document
+from drio_tui.manifest.template import template_document
+from drio_tui.sandbox.custom_templates import add_template, remove_template
 from drio_tui.ui.apps.templates_screen import SIGNED_OUT
 from drio_tui.ui.wizard.wizard_screen import WizardScreen
+from tests.manifest.test_validation import EXAMPLE
 from tests.ui.driving import running, show, text_of, until
 from tests.ui.table_server import TEMPLATES, TableServer, drio_of, serving
 
@@ -30,6 +35,23 @@ async def test_templates_and_their_contents_can_be_browsed_signed_out(
         for heading in ("Tools", "Widgets", "Integrations", "Auth"):
             assert heading in text
         assert screen.disabled_reason("create", ()) == SIGNED_OUT
+
+
+async def test_a_template_that_was_added_is_there_after_a_refresh(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "drio.yaml").write_text(EXAMPLE, encoding="utf-8")
+    document = template_document(read_document(tmp_path), {}, id="added")
+    async with running(sandbox_process.base_url, monkeypatch, token="") as pilot:
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.resources)
+        assert "added" not in row_keys(screen)
+        await add_template(sandbox_process.data_dir, document)
+        try:
+            await pilot.press("r")
+            await until(pilot, lambda: "added" in row_keys(screen))
+        finally:
+            remove_template(sandbox_process.data_dir, "added")
 
 
 async def test_typing_filters_the_list_and_esc_clears_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
