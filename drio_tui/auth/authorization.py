@@ -118,9 +118,8 @@ class AuthorizationRequest:
             return FailedCallback(CallbackRefused("It carries a code and an error at once."))
         if "iss" in parameters:
             if parameters["iss"] != self.issuer:  # RFC 9207 section 2.4: simple string comparison, no normalization
-                return FailedCallback(
-                    IssuerMixUp(f"It names {one_line(parameters['iss'], 200)}, expected {self.issuer}.")
-                )
+                message = f"It names {one_line(parameters['iss'], 200)}, expected {self.issuer}."
+                return FailedCallback(IssuerMixUp(message, expected=self.issuer, received=parameters["iss"]))
         elif self.iss_required:
             return FailedCallback(IssuerMixUp(f"It does not name its issuer, though {self.issuer} always does."))
         if "error" in parameters:

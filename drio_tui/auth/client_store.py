@@ -44,6 +44,12 @@ class Client:
         """The name of this client's entry in the token store."""
         return f"client {self.issuer} {self.client_id}"
 
+    def scopes_to_request(self, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the scopes to request: where the registration names scopes, only those of them that are `wanted`."""
+        if not self.scopes or not wanted:
+            return wanted
+        return tuple(scope for scope in wanted if scope in self.scopes) or self.scopes
+
     def secrets_json(self) -> str:
         """Return the text to store under `secret_entry`."""
         return json.dumps({"clientSecret": self.client_secret, "registrationToken": self.registration_token})

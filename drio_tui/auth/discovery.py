@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,8 +45,8 @@ class Discovery:
 
 
 @dataclass(frozen=True, slots=True)
-class _ResourceMetadata:
-    """Protected-resource metadata (RFC 9728 section 2)."""
+class ResourceMetadata:
+    """Protected-resource metadata (RFC 9728 section 2): the resource, its authorization servers and its scopes."""
 
     resource: str
     servers: tuple[str, ...]
@@ -58,12 +59,16 @@ async def discover(http: OAuthHttpClient, base_url: str) -> Discovery:
     Raises subclasses of `SignInFailed`: `MetadataMismatch`, `UnsafeEndpoint`, `PkceMissing`, `NoSignInService`,
     `ServerUnavailable` (5xx and 429 never count as missing metadata), `BadAnswer`, and network errors.
     """
-    challenge = await _challenge(http, base_url)
-    resource = await _fetch_resource_metadata(http, base_url, challenge.get("resource_metadata"))
-    if resource is not None and resource.servers:
-        server = await _fetch_server(http, resource.servers[0])
-    else:
-        server = await _server_without_resource_metadata(http, base_url)
+    challenge = await fetch_challenge(http, base_url)
+    resource = await fetch_resource_metadata(http, base_url, challenge)
+    server = await find_server(http, base_url, resource)
+    return make_discovery(base_url, challenge, resource, server)
+
+
+def make_discovery(
+    base_url: str, challenge: Mapping[str, str], resource: ResourceMetadata | None, server: AuthServer
+) -> Discovery:
+    """Return the result of the three steps of `discover`: whom to ask, for which resource and which scopes."""
     api_scopes = tuple(scope for scope in server.scopes if scope in _API_SCOPES)
     requested = (
         parse_scopes(challenge.get("scope", "")) or (resource.scopes if resource is not None else ()) or api_scopes
@@ -74,7 +79,7 @@ async def discover(http: OAuthHttpClient, base_url: str) -> Discovery:
     return Discovery(server, resource.resource if resource is not None else base_url, requested)
 
 
-async def _challenge(http: OAuthHttpClient, base_url: str) -> dict[str, str]:
+async def fetch_challenge(http: OAuthHttpClient, base_url: str) -> dict[str, str]:
     """Return the Bearer challenge of the API's 401 to a request without a token; empty for any other status."""
     response = await http.get(f"{base_url}/me", step=Step.DISCOVERY)
     return bearer_challenge(response.headers.get_list("www-authenticate")) if response.status == 401 else {}
@@ -83,9 +88,14 @@ async def _challenge(http: OAuthHttpClient, base_url: str) -> dict[str, str]:
 # --- protected resource ------------------------------------------------------------------------
 
 
-async def _fetch_resource_metadata(
-    http: OAuthHttpClient, base_url: str, metadata_url: str | None
-) -> _ResourceMetadata | None:
+async def fetch_resource_metadata(
+    http: OAuthHttpClient, base_url: str, challenge: Mapping[str, str]
+) -> ResourceMetadata | None:
+    """Return the metadata that the `challenge` names, or of the well-known paths; None if there are none.
+
+    Raises as `discover` does; `MetadataMismatch` if their resource does not cover the API.
+    """
+    metadata_url = challenge.get("resource_metadata")
     if metadata_url is not None:
         document = await _fetch_json_object(http, [require_safe(metadata_url, "The resource metadata's address")])
         if document is None:
@@ -101,8 +111,10 @@ async def _fetch_resource_metadata(
         raise MetadataMismatch(
             f"The resource metadata name {one_line(resource, 200) or 'no resource'}, but the API is {base_url}.",
             hint="Set the profile's base URL to the one the server names, if you trust it.",
+            expected=base_url,
+            received=resource,
         )
-    return _ResourceMetadata(
+    return ResourceMetadata(
         resource,
         _string_list(document, "authorization_servers"),
         parse_scopes(" ".join(_string_list(document, "scopes_supported"))),
@@ -110,6 +122,16 @@ async def _fetch_resource_metadata(
 
 
 # --- authorization server ----------------------------------------------------------------------
+
+
+async def find_server(http: OAuthHttpClient, base_url: str, resource: ResourceMetadata | None) -> AuthServer:
+    """Return the authorization server that the resource metadata name first, or else the API's own host.
+
+    Raises as `discover` does; `MetadataMismatch` for metadata that name another issuer.
+    """
+    if resource is not None and resource.servers:
+        return await _fetch_server(http, resource.servers[0])
+    return await _server_without_resource_metadata(http, base_url)
 
 
 async def _fetch_server(http: OAuthHttpClient, issuer: str) -> AuthServer:
@@ -121,7 +143,9 @@ async def _fetch_server(http: OAuthHttpClient, issuer: str) -> AuthServer:
     named_issuer = _optional_string(document, "issuer") or ""
     if not same_issuer(named_issuer, issuer):
         raise MetadataMismatch(
-            f"The metadata of {one_line(issuer, 200)} name {one_line(named_issuer, 200) or 'no one'} as their issuer."
+            f"The metadata of {one_line(issuer, 200)} name {one_line(named_issuer, 200) or 'no one'} as their issuer.",
+            expected=issuer,
+            received=named_issuer,
         )
     return _parse_server(document)
 
@@ -139,7 +163,7 @@ async def _server_without_resource_metadata(http: OAuthHttpClient, base_url: str
         if same_issuer(named_issuer, issuer):
             return _parse_server(document)
         if not named_issuer:
-            raise MetadataMismatch(f"The metadata of {issuer} name no issuer.")
+            raise MetadataMismatch(f"The metadata of {issuer} name no issuer.", expected=issuer)
         return await _fetch_server(http, named_issuer)
     raise NoSignInService(f"{base_url} publishes no sign-in metadata.")
 
@@ -189,8 +213,13 @@ def _parse_server(document: dict[str, Any]) -> AuthServer:
     if authorize is None or token is None:
         missing = "authorization_endpoint" if authorize is None else "token_endpoint"
         raise BadAnswer(f"The sign-in metadata have no {missing}.", step=Step.DISCOVERY)
-    if "S256" not in _string_list(document, "code_challenge_methods_supported"):
-        raise PkceMissing(f"{one_line(_optional_string(document, 'issuer') or '', 200)} does not offer PKCE with S256.")
+    challenge_methods = _string_list(document, "code_challenge_methods_supported")
+    if "S256" not in challenge_methods:
+        raise PkceMissing(
+            f"{one_line(_optional_string(document, 'issuer') or '', 200)} does not offer PKCE with S256.",
+            expected="S256",
+            received=" ".join(challenge_methods),
+        )
     response_types = _string_list(document, "response_types_supported")
     if response_types and "code" not in response_types:
         raise BadAnswer("The sign-in server does not offer the authorization-code flow.", step=Step.DISCOVERY)

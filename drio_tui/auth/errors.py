@@ -33,12 +33,25 @@ class SignInFailed(DrioError):
     register_again: bool = False
     """Whether forgetting the registered client and registering a new one may help."""
 
+    expected: str = ""
+    """The value that the protocol asks for, where one value differs from another; else empty."""
+    received: str = ""
+    """The value received instead of `expected`; as sent, not sanitized."""
+
     def __init__(
-        self, message: str = "", *, step: Step | None = None, title: str | None = None, hint: str | None = None
+        self,
+        message: str = "",
+        *,
+        step: Step | None = None,
+        title: str | None = None,
+        hint: str | None = None,
+        expected: str = "",
+        received: str = "",
     ) -> None:
         super().__init__(message, title=title, hint=hint)
         if step is not None:
             self.step = step
+        self.expected, self.received = expected, received
 
     def __str__(self) -> str:
         return f"{self.title} ({self.step}): {self.message}"

@@ -4,55 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from drio_tui.api.errors import NewerApi, UsageError
-from drio_tui.api.versions import newer_version
 from drio_tui.asyncio_wait import wait_until_done
-from drio_tui.auth import browser, token_endpoint
-from drio_tui.auth.authorization import AuthorizationCode, AuthorizationRequest, FailedCallback
+from drio_tui.auth import token_endpoint
+from drio_tui.auth.account import Account, fetch_account
+from drio_tui.auth.authorization import AuthorizationRequest
+from drio_tui.auth.browser import DesktopEnvironment
+from drio_tui.auth.browser_step import TIMEOUT_SECONDS, BrowserStep
 from drio_tui.auth.client_store import CLIENT_ID, Client, ClientRegistrationStore
 from drio_tui.auth.discovery import OFFLINE_ACCESS, AuthServer, Discovery, discover
 from drio_tui.auth.errors import (
-    AccountUnknown,
     AuthorizationFailed,
-    CallbackTimeout,
     ClientRefused,
-    PasteRefused,
     SignInCancelled,
     SignInFailed,
     Step,
 )
-from drio_tui.auth.events import Event, Notice, PasteOffered, StepDone, StepStarted, StillWaiting, UrlReady, Waiting
+from drio_tui.auth.events import Event, Notice, StepDone, StepStarted
 from drio_tui.auth.loopback import CALLBACK_PATH, Listener
 from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.auth.registration import read_registration, register
 from drio_tui.auth.token_store import TokenStorage
 from drio_tui.auth.tokens import Clock, SystemClock, TokenSet
-from drio_tui.text import duration, one_line
+from drio_tui.text import one_line
 
-TIMEOUT_SECONDS = 300.0
-SILENCE_SECONDS = 20.0
-_MAX_NAME_LENGTH = 1000
 _FEATURES = {"offline_access": "staying signed in", "email": "your address", "profile": "your name"}
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The signed-in account, as `GET /me` names it; `label` is the text to show."""
-
-    id: str | None
-    email: str | None
-    name: str | None
-
-    @property
-    def label(self) -> str | None:
-        return self.email or self.name or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +74,26 @@ class SignInFlow:
         make_current: bool = True,
         http: OAuthHttpClient | None = None,
         clock: Clock | None = None,
-        desktop: browser.DesktopEnvironment | None = None,
+        desktop: DesktopEnvironment | None = None,
     ) -> None:
         self.profile = profile
         self._store = store
         self._profiles = profiles
         self._emit = on_event
         self._clients = ClientRegistrationStore()
-        self._open_browser = open_browser
-        self._timeout = timeout
         self._client_id = client_id or profile.client
+        self._browser = BrowserStep(
+            on_event,
+            open_browser=open_browser,
+            timeout=timeout,
+            desktop=desktop,
+            can_register_again=not self._client_id,  # a client id from the user cannot be registered again
+        )
         self._register_again = register_again
         self._scopes = scopes
         self._make_current = make_current
         self._http = http
         self._clock = clock or SystemClock()
-        self._desktop = desktop
-        self._request: AuthorizationRequest | None = None
-        self._callback: asyncio.Future[AuthorizationCode | FailedCallback] | None = None
         self._task: asyncio.Task[SignInResult] | None = None
         self._cancelled = False
 
@@ -118,12 +101,7 @@ class SignInFlow:
 
     def paste(self, text: str) -> None:
         """Use a pasted redirect URL, or a bare code, as the callback. Raises `PasteRefused`; the wait then goes on."""
-        if self._request is None or self._callback is None:
-            raise PasteRefused("Sign-in has not come to the browser yet.", hint="Wait for the address to appear.")
-        if self._callback.done():
-            raise PasteRefused("The answer is here already.", hint="")
-        result = self._request.parse_pasted(text)
-        self._callback.set_result(result)
+        self._browser.paste(text)
 
     def cancel(self) -> None:
         """Cancel: `run` raises `SignInCancelled` once the socket is closed."""
@@ -159,7 +137,8 @@ class SignInFlow:
             discovery = await self._discover(http)
             listener, client = await self._listen(http, discovery)
             stack.push_async_callback(listener.close)
-            discovery = replace(discovery, scopes=self._registered_scopes(discovery, client))
+            if not self._scopes:
+                discovery = replace(discovery, scopes=client.scopes_to_request(discovery.scopes))
             try:
                 request, code = await self._authorize(listener, discovery, client)
             except AuthorizationFailed as refused:
@@ -171,11 +150,13 @@ class SignInFlow:
                 request, code = await self._authorize(listener, discovery, client)
             tokens = await self._exchange(http, discovery, client, request, code)
             try:
-                account = await self._fetch_account(http, tokens)
+                self._emit(StepStarted(Step.ACCOUNT, "Asking who is signed in"))
+                account = await fetch_account(http, self.profile, tokens)
             except (SignInFailed, NewerApi):
                 with contextlib.suppress(SignInFailed):  # best effort: the tokens are discarded either way
                     await token_endpoint.revoke(http, tokens)
                 raise
+            self._emit(StepDone(Step.ACCOUNT, one_line(account.label or "", 120)))
             storing = asyncio.ensure_future(self._store_sign_in(tokens, account, discovery))
             await wait_until_done(storing)  # not cancellable: a half-stored sign-in would be worse
             return storing.result()
@@ -188,18 +169,12 @@ class SignInFlow:
         self._emit(StepDone(Step.DISCOVERY, one_line(discovery.server.issuer, 120)))
         return discovery
 
-    def _registered_scopes(self, discovery: Discovery, client: Client) -> tuple[str, ...]:
-        """Return the scopes to request: where the registration names scopes, only those of them that are wanted."""
-        if self._scopes or not client.scopes or not discovery.scopes:
-            return discovery.scopes
-        return tuple(s for s in discovery.scopes if s in client.scopes) or client.scopes
-
     async def _authorize(
         self, listener: Listener, discovery: Discovery, client: Client
     ) -> tuple[AuthorizationRequest, str]:
         """Make one authorization request, with a new state and PKCE verifier; return it with the code."""
         request = AuthorizationRequest(discovery.server.issuer, discovery.server.sends_iss, listener.redirect_uri)
-        return request, await self._wait_for_code(listener, request, request.url(discovery, client.client_id))
+        return request, await self._browser.wait_for_code(listener, request, request.url(discovery, client.client_id))
 
     async def _listen(self, http: OAuthHttpClient, discovery: Discovery) -> tuple[Listener, Client]:
         """Return a listener that already accepts connections, and the client registered for its redirect URI."""
@@ -284,51 +259,6 @@ class SignInFlow:
         while self._clients.notices:
             self._emit(Notice(self._clients.notices.pop(0)))
 
-    async def _wait_for_code(self, listener: Listener, request: AuthorizationRequest, url: str) -> str:
-        """Emit the URL, open the browser and wait for the callback; return the code."""
-        callback = listener.expect(request.parse_callback, self._report_unrelated)
-        self._request, self._callback = request, callback
-        self._emit(UrlReady(url))
-        await self._open_url(url)
-        self._emit(StepStarted(Step.CALLBACK, "Waiting for the browser"))
-        self._emit(Waiting(time.monotonic() + self._timeout, self._timeout))
-        try:
-            await asyncio.wait({callback}, timeout=min(SILENCE_SECONDS, self._timeout))
-            seconds_left = self._timeout - SILENCE_SECONDS
-            if not callback.done() and seconds_left > 0:
-                if not self._client_id:  # a client id from the user cannot be registered again
-                    self._emit(StillWaiting(SILENCE_SECONDS))
-                await asyncio.wait({callback}, timeout=seconds_left)
-            if not callback.done():
-                raise CallbackTimeout(f"Nothing came back within {duration(self._timeout)}.")
-            result = callback.result()
-        finally:
-            callback.cancel()
-        if isinstance(result, FailedCallback):
-            raise result.error
-        self._emit(StepDone(Step.CALLBACK, "the browser came back"))
-        return result.code
-
-    def _report_unrelated(self, reason: str) -> None:
-        self._emit(Notice(f"An answer from a browser was refused: {reason}. Still waiting for the right one."))
-
-    async def _open_url(self, url: str) -> None:
-        if not self._open_browser:
-            self._emit(PasteOffered("Opening a browser was switched off"))
-            return
-        desktop = self._desktop or browser.DesktopEnvironment.detect()
-        obstacle = desktop.why_no_browser()
-        if obstacle is not None:
-            self._emit(PasteOffered(obstacle))
-            return
-        self._emit(StepStarted(Step.BROWSER, "Opening your browser"))
-        try:
-            await browser.open_url(url, desktop)
-        except browser.BrowserUnavailable as refusal:
-            self._emit(PasteOffered(str(refusal)))
-        else:
-            self._emit(StepDone(Step.BROWSER, "if no window appeared, open the address yourself"))
-
     async def _exchange(
         self, http: OAuthHttpClient, discovery: Discovery, client: Client, request: AuthorizationRequest, code: str
     ) -> TokenSet:
@@ -349,35 +279,6 @@ class SignInFlow:
             raise
         self._emit(StepDone(Step.EXCHANGE))
         return tokens
-
-    async def _fetch_account(self, http: OAuthHttpClient, tokens: TokenSet) -> Account:
-        self._emit(StepStarted(Step.ACCOUNT, "Asking who is signed in"))
-        response = await http.get(f"{self.profile.base_url}/me", step=Step.ACCOUNT, bearer=tokens.access_token)
-        response.raise_if_unavailable()
-        if response.status in (404, 410):
-            version = await newer_version(self.profile.base_url, self._status_probe(http))
-            if version is not None:
-                raise NewerApi(version)
-        if not 200 <= response.status < 300:
-            raise AccountUnknown(
-                f"{response.host} answered HTTP {response.status} to the new token. {response.error_text()}"
-            )
-        body = response.json_object()
-        if response.oauth_error() is not None:
-            raise AccountUnknown(f"{response.subject}: {response.error_text()}")
-        account = _parse_account(body)
-        self._emit(StepDone(Step.ACCOUNT, one_line(account.label or "", 120)))
-        return account
-
-    def _status_probe(self, http: OAuthHttpClient) -> Callable[[str], Awaitable[int | None]]:
-        async def status(path: str) -> int | None:
-            try:
-                response = await http.get(self.profile.origin + path, step=Step.ACCOUNT)
-            except SignInFailed:
-                return None
-            return response.status if response.error_object() or response.status >= 400 else None
-
-        return status
 
     async def _store_sign_in(self, tokens: TokenSet, account: Account, discovery: Discovery) -> SignInResult:
         self._emit(StepStarted(Step.STORAGE, "Keeping the sign-in"))
@@ -427,19 +328,3 @@ async def _reopen_listener(client: Client) -> Listener | None:
             return listener
         await listener.close()
     return None
-
-
-def _parse_account(body: dict[str, Any]) -> Account:
-    """Parse `{"user": {"id", "email", "name"}}` (contract section 6, inferred), or the user without the envelope."""
-    user = body.get("user", body)
-    if not isinstance(user, dict):
-        raise AccountUnknown("The answer names no user.")
-
-    def text(*keys: str) -> str | None:
-        # Bounded, since the label becomes the name of a profile and of a keyring entry.
-        return next((v for k in keys if isinstance(v := user.get(k), str) and 0 < len(v) <= _MAX_NAME_LENGTH), None)
-
-    account = Account(text("id", "sub"), text("email"), text("name"))
-    if account.label is None:
-        raise AccountUnknown("The answer names no user.")
-    return account

@@ -11,7 +11,7 @@ import html
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +20,7 @@ from urllib.parse import quote_plus, urljoin
 from drio_tui import __version__
 from drio_tui.api.error_mapping import retry_after
 from drio_tui.api.http import httpx
-from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret
+from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret, redact_headers
 from drio_tui.auth.errors import (
     BadAnswer,
     ServerUnavailable,
@@ -124,10 +124,7 @@ class OAuthResponse:
         return _page_text(page[:_PAGE_TEXT_LENGTH])
 
     def _hide_secrets(self, text: str) -> str:
-        for secret in self.secrets:
-            for spelling in encoded_forms(secret):
-                text = text.replace(spelling, HIDDEN)
-        return text
+        return _hide(text, self.secrets)
 
     @property
     def subject(self) -> str:
@@ -142,15 +139,38 @@ class OAuthResponse:
             raise error
 
 
+@dataclass(frozen=True, slots=True)
+class OAuthExchange:
+    """One request and its outcome, with secrets hidden in `headers` and `body`; `status` is None without a response.
+
+    `date` is the `Date` header of the response.
+    """
+
+    method: str
+    url: str
+    status: int | None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str | None = None
+    date: str | None = None
+
+
 class OAuthHttpClient:
     """The HTTP client for the sign-in servers, opened when first used. Use as an async context manager.
 
     `total` is the time limit of one request in seconds, from connecting to the last byte. `SSL_CERT_FILE`,
     `HTTPS_PROXY` and `NO_PROXY` are honoured; this machine is never reached through a proxy. Invalid settings raise
-    `StepUnreachable` on a request to another machine.
+    `StepUnreachable` on a request to another machine. `on_exchange` is called after each request.
     """
 
-    def __init__(self, *, total: float = TOTAL_SECONDS, connect: float = 10.0, read: float = 20.0) -> None:
+    def __init__(
+        self,
+        *,
+        total: float = TOTAL_SECONDS,
+        connect: float = 10.0,
+        read: float = 20.0,
+        on_exchange: Callable[[OAuthExchange], None] = lambda _exchange: None,
+    ) -> None:
+        self._on_exchange = on_exchange
         self._total = total
         self._timeout = httpx.Timeout(read, connect=connect)
         self._clients: dict[bool, httpx.AsyncClient] = {}  # True: for plain http to this machine; False: for https
@@ -195,16 +215,19 @@ class OAuthHttpClient:
         return self._clients[is_local]
 
     async def get(
-        self, url: str, *, step: Step, bearer: str | None = None, redirects: int = _METADATA_REDIRECTS
+        self, url: str, *, step: Step, bearer: str | None = None, redirects: int | None = _METADATA_REDIRECTS
     ) -> OAuthResponse:
-        """Send a GET. Follows at most `redirects` redirects to safe URLs; none with a `bearer` token."""
+        """Send a GET. Follows at most `redirects` redirects to safe URLs; none with a `bearer` token.
+
+        With None, a redirect is returned as any other response is.
+        """
         headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
-        redirects_left = 0 if bearer is not None else redirects
+        redirects_left = 0 if bearer is not None else redirects or 0
         while True:
             secrets = (bearer,) if bearer else ()
             response = await self._send("GET", url, step, headers=headers, total=self._total, secrets=secrets)
             target = response.headers.get("location")
-            if response.status not in (301, 302, 303, 307, 308) or not target:
+            if response.status not in (301, 302, 303, 307, 308) or not target or redirects is None:
                 return response
             if redirects_left == 0:
                 raise BadAnswer(f"{response.host} redirects where it should answer.", step=step)
@@ -264,9 +287,11 @@ class OAuthHttpClient:
     ) -> OAuthResponse:
         client = self._client(url, step)
         step_error: SignInFailed
+        status, date = None, None
         try:
             async with asyncio.timeout(total):
                 async with client.stream(method, url, headers=headers, content=content) as response:
+                    status, date = response.status_code, response.headers.get("date")
                     body = await _read_body(response, step)
                     return OAuthResponse(step, url, response.status_code, response.headers, body, secrets)
         except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
@@ -279,8 +304,18 @@ class OAuthHttpClient:
             step_error = StepConnectionError(
                 f"{_host(url)}: {one_line(str(error), 160) or type(error).__name__}.", step=step
             )
+        finally:
+            text = None if content is None else _hide(content.decode("ascii"), secrets)
+            self._on_exchange(OAuthExchange(method, url, status, tuple(redact_headers(headers)), text, date))
         # Raised here and not in the handlers: the causes hold the request, which contains secrets.
         raise step_error
+
+
+def _hide(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        for spelling in encoded_forms(secret):
+            text = text.replace(spelling, HIDDEN)
+    return text
 
 
 def _page_text(page: str) -> str:

@@ -136,7 +136,11 @@ def _registered_client(response: OAuthResponse, issuer: str, redirect_uri: str, 
         registered_text = (
             ", ".join(one_line(str(uri), 100) for uri in registered[:5]) if isinstance(registered, list) else "none"
         )
-        raise RedirectUriChanged(f"Asked for {redirect_uri}, registered: {registered_text or 'none'}.")
+        raise RedirectUriChanged(
+            f"Asked for {redirect_uri}, registered: {registered_text or 'none'}.",
+            expected=redirect_uri,
+            received=registered_text,
+        )
     # RFC 7591 section 2: without token_endpoint_auth_method, a client with a secret uses HTTP Basic.
     method = _optional_string(body, "token_endpoint_auth_method") or ("client_secret_basic" if secret else "none")
     if method not in _AUTH_METHODS:

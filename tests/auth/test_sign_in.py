@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from drio_tui.api.errors import NewerApi
-from drio_tui.auth import flow
+from drio_tui.auth import browser_step
 from drio_tui.auth.browser import DesktopEnvironment
 from drio_tui.auth.errors import (
     AccountUnknown,
@@ -486,7 +486,7 @@ async def test_registering_again_is_offered_once_during_a_long_wait(
     user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B35: the browser may show an error page; a client id from the user cannot be registered again."""
-    monkeypatch.setattr(flow, "SILENCE_SECONDS", 0.02)
+    monkeypatch.setattr(browser_step, "SILENCE_SECONDS", 0.02)
     user.opens_urls = False
     for client_id in (None, "by-hand"):
         user.events.clear()
@@ -498,7 +498,7 @@ async def test_registering_again_is_offered_once_during_a_long_wait(
 
 async def test_callback_after_a_long_wait_is_accepted(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """B35: also after the offer to register again."""
-    monkeypatch.setattr(flow, "SILENCE_SECONDS", 0.02)
+    monkeypatch.setattr(browser_step, "SILENCE_SECONDS", 0.02)
     user.opens_urls = False
     sign_in = user.flow()
     task = asyncio.create_task(sign_in.run())
@@ -510,8 +510,8 @@ async def test_callback_after_a_long_wait_is_accepted(user: User, monkeypatch: p
 
 async def test_default_timeouts() -> None:
     """B35: default 5 minutes, and 20 seconds until registering again is offered."""
-    assert flow.TIMEOUT_SECONDS == 300
-    assert flow.SILENCE_SECONDS == 20
+    assert browser_step.TIMEOUT_SECONDS == 300
+    assert browser_step.SILENCE_SECONDS == 20
 
 
 async def test_denied_consent_is_reported_with_the_sanitized_description(user: User, world: SignInServers) -> None:

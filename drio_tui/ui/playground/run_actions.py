@@ -137,7 +137,7 @@ class RunActions:
     def copy_as_curl(self) -> None:
         """Copy the request as a curl command that takes its secrets from the environment."""
         screen = self._screen
-        from drio_tui.ui.requests.curl import command
+        from drio_tui.api.curl import command
 
         if screen.run_shown is not None and screen.run_shown.request is not None:
             request = screen.run_shown.request

@@ -13,11 +13,11 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Input, Static, TabbedContent, TabPane
 
+from drio_tui.api.curl import as_curl
 from drio_tui.text import count_of, duration
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.requests.curl import as_curl
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from drio_tui.api.curl import command
 from drio_tui.api.redact import HIDDEN
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
@@ -22,7 +23,6 @@ from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.playground.playground_dialogs import ChainStepDialog, CredentialsDialog, RunHistoryDialog
 from drio_tui.ui.playground.playground_screen import PAGES, PlaygroundScreen
 from drio_tui.ui.playground.widget_preview import WidgetPreview
-from drio_tui.ui.requests.curl import command
 from tests.sandbox.mcp.conftest import Upstream, http_response, upstream
 from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.driving import at_once, running, text_of, until

@@ -10,9 +10,9 @@ import pytest
 from textual.widgets import Input
 
 from drio_tui.api import json_codec
+from drio_tui.api.curl import as_curl
 from drio_tui.api.transport import Exchange
 from drio_tui.ui.base.request_log import RequestLog
-from drio_tui.ui.requests.curl import as_curl
 from drio_tui.ui.requests.requests_screen import RequestsScreen
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.row_list import RowList

@@ -13,7 +13,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from drio_tui.auth import flow
+from drio_tui.auth import browser_step
 from drio_tui.auth.client_store import ClientRegistrationStore
 from drio_tui.auth.profiles import Profile, Profiles, normalize_base_url
 from drio_tui.auth.token_store import TokenStore
@@ -132,7 +132,7 @@ async def test_a_paste_without_a_focused_field_signs_in(sandbox_process: Any) ->
 async def test_registering_again_is_offered_after_a_silence(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr(flow, "SILENCE_SECONDS", 0.1)
+    monkeypatch.setattr(browser_step, "SILENCE_SECONDS", 0.1)
     async with signing_in(sandbox_process.base_url, size=size) as pilot:
         app: Any = pilot.app
         await until(pilot, lambda: "R registers again" in text_of(app))

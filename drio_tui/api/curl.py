@@ -16,27 +16,28 @@ if TYPE_CHECKING:
 _LEFT_OUT = frozenset(
     {"host", "content-length", "connection", "accept-encoding", "user-agent", "authorization", "cookie"}
 )
-_HIDDEN_VARIABLE = '"$UPSTREAM_SECRET"'
+UPSTREAM_SECRET = "UPSTREAM_SECRET"  # noqa: S105 - the name of a shell variable
 
 
-def command(method: str, url: str, headers: Iterable[tuple[str, str]], body: str | None) -> str:
-    """Return a tool's request as a curl command: hidden values are left to a variable, everything else is quoted."""
+def command(
+    method: str, url: str, headers: Iterable[tuple[str, str]], body: str | None, *, variable: str = UPSTREAM_SECRET
+) -> str:
+    """Return a request as a curl command: hidden values are left to a shell variable, everything else is quoted."""
+
+    def quote(text: str) -> str:
+        return f'"${variable}"'.join(shlex.quote(part) if part else "" for part in text.split(HIDDEN)) or "''"
+
     parts = [
         "curl",
         "--request " + shlex.quote(_no_controls(method)),
-        "--url " + _quote_with_secrets(_no_controls(url)),
+        "--url " + quote(_no_controls(url)),
     ]
     for name, value in headers:
         if name.lower() not in _LEFT_OUT - {"authorization"}:
-            parts.append("--header " + _quote_with_secrets(_no_controls(f"{name}: {value}")))
+            parts.append("--header " + quote(_no_controls(f"{name}: {value}")))
     if body is not None:
-        parts.append("--data-raw " + _quote_with_secrets(body))
+        parts.append("--data-raw " + quote(body))
     return " \\\n  ".join(parts)
-
-
-def _quote_with_secrets(text: str) -> str:
-    """Quote `text`, with hidden values replaced by a variable."""
-    return _HIDDEN_VARIABLE.join(shlex.quote(part) if part else "" for part in text.split(HIDDEN)) or "''"
 
 
 def as_curl(exchange: Exchange, dumps: Any = json.dumps) -> str:
