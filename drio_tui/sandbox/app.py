@@ -18,6 +18,7 @@ from drio_tui.sandbox import oauth, openapi, problems, routes, upstream
 from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.db import Database
+from drio_tui.sandbox.faults import FaultMiddleware
 from drio_tui.sandbox.limits import LimitsMiddleware
 from drio_tui.sandbox.mcp import deployment_store, endpoint
 from drio_tui.sandbox.middleware import GuardMiddleware
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.install(app, settings)
     app.state.methods_at = routes.methods(app)
     app.add_middleware(LimitsMiddleware, max_body=settings.max_body)
+    app.add_middleware(FaultMiddleware, lab=sandbox.faults, api=app)
     port = urlsplit(settings.base_url).port or 80
     app.add_middleware(
         GuardMiddleware, port=port, json_only=("/api/", "/mcp/", "/sandbox/"), sandbox_id=lambda: sandbox.id

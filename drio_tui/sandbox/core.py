@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from drio_tui.api.json_codec import dumps
 from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.db import Database, ReadCache
+from drio_tui.sandbox.faults.lab import FaultLab
 from drio_tui.sandbox.oauth import OAuthServer, Principal
 from drio_tui.sandbox.settings import Settings
 from drio_tui.sandbox.store import Store
@@ -34,6 +35,7 @@ class Sandbox:
     database: Database
     oauth: OAuthServer
     allowed: AllowedHosts
+    faults: FaultLab = field(default_factory=FaultLab)
     responses: ReadCache[bytes] = field(init=False, repr=False)
     upstream_key: str = field(default="", repr=False)
     id: str = ""

@@ -1,7 +1,7 @@
 """Routes below `/sandbox`, for what drio documents no routes for; they take the same bearer token.
 
 They are not part of the management API: the status of the process, an app's deployments, running a tool of a draft,
-and the private addresses that deployed apps may call.
+the private addresses that deployed apps may call, and the fault lab.
 """
 
 from __future__ import annotations
@@ -129,3 +129,40 @@ async def revoke_host(sandbox: SandboxDep, user: User, host: str) -> Response:  
     if not sandbox.allowed.revoke(_origin(host)):
         raise not_found("allowed host")
     return json_response(200, _as_wire(sandbox))
+
+
+# --- the fault lab --------------------------------------------------------------------------------
+
+
+class FaultsInput(BaseModel):
+    """Presets and rules to switch on and off, and the seed of their probabilities."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    on: list[str] = Field([], max_length=100)
+    off: list[str] = Field([], max_length=100)
+    seed: int | None = Field(None, ge=0, lt=1 << 53)
+
+
+@router.get("/faults")
+async def list_faults(sandbox: SandboxDep, user: User) -> Response:  # noqa: ARG001 - the parameter makes the token required
+    """Return what is on, what it has done, and which presets and faults there are."""
+    return json_response(200, sandbox.faults.as_wire())
+
+
+@router.post("/faults")
+async def switch_faults(sandbox: SandboxDep, user: User, body: FaultsInput) -> Response:  # noqa: ARG001 - as above
+    """Switch faults on and off; with an invalid one, nothing is switched."""
+    try:
+        sandbox.faults.switch_on(body.on, body.seed)
+    except ValueError as error:
+        raise invalid([("on", str(error))]) from None
+    sandbox.faults.switch_off(body.off)
+    return json_response(200, sandbox.faults.as_wire())
+
+
+@router.delete("/faults")
+async def switch_faults_off(sandbox: SandboxDep, user: User) -> Response:  # noqa: ARG001 - as above
+    """Switch everything off."""
+    sandbox.faults.switch_off()
+    return json_response(200, sandbox.faults.as_wire())
