@@ -38,7 +38,7 @@ from drio_tui.manifest.matching import Matching
 from drio_tui.manifest.pull_entry import EntryPull, PullOptions
 from drio_tui.manifest.secret import NOT_GIVEN, Secret
 from drio_tui.manifest.source import Source
-from drio_tui.manifest.substitutions import SecretValue
+from drio_tui.manifest.substitutions import SecretValue, file_text
 from drio_tui.manifest.validation import location_of
 from drio_tui.naming import kebab, unused
 from drio_tui.plan.changes import PlanView, ResourceChange
@@ -79,7 +79,7 @@ class Pull:
     def write(self) -> None:
         """Write the files, each atomically. Raises `NotPulled`, also if one was changed since it was read."""
         for path, before in self.before.items():
-            if (path.read_bytes() if path.exists() else None) != before:
+            if _read(path) != before:
                 raise NotPulled(f"{path} was changed while it was compared.", hint="Pull again.")
         try:
             for path, data in self.files.items():
@@ -251,7 +251,7 @@ class _Puller:
             return (SECTIONS[kind],) if SECTIONS[kind] in self.document.data else None
         integration = self.matching.document_key("integration", key.partition("/")[0])
         entry = entry_at(self.document.data, "integration", integration)
-        return ("integrations", integration, OPERATIONS) if entry is not None and OPERATIONS in entry else None
+        return ("integrations", integration, OPERATIONS) if entry is not None else None
 
     def _entries_at(self, location: Location) -> Object:
         value: Any = self.desired
@@ -345,9 +345,9 @@ class _Puller:
             else:
                 files[path] = _edited(source.name, source.data, value, is_json=source.path.suffix == ".json")
         for path, value in self.file_values.items():
-            data = path.read_bytes()
+            data = _read(path)
             before[path] = data
-            files[path] = _edited_file(path, data, value)
+            files[path] = _edited_file(path, data or b"", value)
         return Pull(tuple(self.changes), tuple(dict.fromkeys(self.notes)), files, before)
 
 
@@ -374,6 +374,16 @@ def _has_content(value: Any) -> bool:
     return False
 
 
+def _read(path: Path) -> bytes | None:
+    """Return the content of a file, None if there is none. Raises `NotPulled`."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise NotPulled(f"{path} cannot be read: {os_error_text(error)}.", hint="") from None
+
+
 def _edited(name: str, data: bytes, value: Any, *, is_json: bool) -> bytes:
     try:
         return edited(data.decode("utf-8"), value, is_json=is_json).encode("utf-8")
@@ -391,7 +401,6 @@ def _edited_file(path: Path, data: bytes, value: Any) -> bytes:
     if not isinstance(value, str):
         raise NotPulled(f"{path.name} is text, and drio has another value.", hint="Change the document by hand.")
     try:
-        end = "\n" if data.endswith(b"\n") or not data else ""
-        return (value + end).encode("utf-8")
+        return file_text(value, ends_with_newline=data.endswith(b"\n") or not data).encode("utf-8")
     except UnicodeError:
         raise NotPulled(f"{path.name}: the value is no text that can be written.", hint="") from None

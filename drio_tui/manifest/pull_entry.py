@@ -153,13 +153,15 @@ class EntryPull:
             )
         elif current is MISSING:
             self.puller.notes.append(f"{where} was cleared in drio. It comes from a file, so it is left.")
+        elif self._uses_of(substitution.path) > 1:
+            self.puller.notes.append(f"{where} differs in drio. Its file is used in several places, so it is left.")
         elif self._is_taken(path, local, current, default):
-            values = self.puller.file_values
-            if substitution.path in values and not same_json(values[substitution.path], current):
-                self.puller.notes.append(f"{where} differs in drio from another use of its file, so it is left.")
-                return
-            values[substitution.path] = current
+            self.puller.file_values[substitution.path] = current
             self.fields.append(FieldChange(path, local, current))
+
+    def _uses_of(self, path: Path) -> int:
+        substitutions = self.puller.document.substitutions.values()
+        return sum(isinstance(other, FileValue) and other.path == path for other in substitutions)
 
     def _has_substitutions(self, location: Location) -> bool:
         return any(other[: len(location)] == location for other in self.puller.document.substitutions)

@@ -125,7 +125,18 @@ def file_value(written: str, folder: Path, root: Path) -> FileValue:
     except UnicodeDecodeError as error:
         message = f"It is not UTF-8 text: byte {error.start} is wrong."
         raise BadSource(DocumentProblem(message, name, code="syntax")) from None
-    return FileValue(path, text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r"))
+    return FileValue(path, _without_line_end(text.removeprefix("\ufeff")))
+
+
+def _without_line_end(text: str) -> str:
+    return text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+
+
+def file_text(value: str, *, ends_with_newline: bool) -> str:
+    """Return the text of a file from which `file_value` reads the value."""
+    mark = "\ufeff" if value.startswith("\ufeff") else ""
+    end = "\r\n" if value.endswith("\r") else "\n"
+    return mark + value + (end if ends_with_newline or value.endswith("\n") else "")
 
 
 def read_dotenv(data: str, name: str) -> dict[str, str]:

@@ -28,9 +28,9 @@ Object = dict[str, Any]
 
 
 def form_of(document: Object, seed: int = 0) -> DocumentForm:
-    """The app that a drio has after it was given a document; `seed` decides the ids, but for that of the app."""
+    """The app that a drio has after it was given a document; a resource with the same key has the same id."""
     form = to_document(snapshot_of(document, seed=seed))
-    return replace(form, ids={name: "app_1" if name[0] == "app" else id for name, id in form.ids.items()})
+    return replace(form, ids={name: "app_1" if name[0] == "app" else "/".join(name) for name in form.ids})
 
 
 def run(
@@ -134,6 +134,8 @@ APP: Object = {
         "table": {"name": "Table", "tool": "search", "primitive": "data-table", "config": {"style": {"a": "b"}}},
     },
 }  # fmt: skip
+
+NOTHING: Object = {"auth": {}, "integrations": {}, "tools": {}, "widgets": {}}
 
 TEXT = """\
 # Our app
@@ -253,6 +255,21 @@ def test_a_value_behind_a_file_is_pulled_into_that_file(folder: Path) -> None:
     assert difference(folder) == ([], [])
     assert (folder / "search.md").read_text() == "Finds\nmore.\n"
     assert json.loads((folder / "search.json").read_text()) == schema
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), st.sampled_from(["", "\n"]))
+def test_any_text_can_be_pulled_into_a_text_file(tmp_path_factory: pytest.TempPathFactory, text: str, end: str) -> None:
+    folder = tmp_path_factory.mktemp("document")
+    write(folder, {"drio.yaml": "app: {slug: acme, description: {$file: text.md}}\n", "text.md": f"Old{end}"})
+    run(folder, {"app": {"slug": "acme", "name": "A", "description": text or "x"}, **NOTHING}, declared_only=True)
+    assert read_document(folder).resolve({}, {})["app"]["description"] == (text or "x")
+
+
+def test_a_file_that_is_used_twice_is_left(folder: Path) -> None:
+    (folder / "drio.yaml").write_text(TEXT.replace("    name: Show\n", "    name: { $file: search.md }\n"))
+    result = run(folder, changed(tools_search={"description": "New"}, tools_show={"name": "Finds."}))
+    assert "used in several places" in result.notes[0]
+    assert (folder / "search.md").read_text() == "Finds.\n"
 
 
 def test_a_value_behind_a_variable_is_left_and_reported(folder: Path) -> None:
