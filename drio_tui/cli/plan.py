@@ -168,10 +168,11 @@ def apply(
             else:
                 folder = _folder_of(path)
                 planned = await _plan(session, document or {}, path, options)
-            application = _Application(session, planned, saved, secrets_file, parallel, as_json)
+            lock = None if folder is None or no_lock else _LockFile(session, planned.slug, folder)
+            application = _Application(session, planned, saved, lock, secrets_file, parallel, as_json)
             result = await application.run(yes=yes)
-            if folder is not None and not no_lock and result.base is not None:
-                _write_lock(session, planned, result.base, folder)
+            if lock is not None and result.base is not None:
+                await lock.finish(result.base)
             result_json = application.as_dict(result)
             if result.failed:
                 if as_json:
@@ -291,14 +292,27 @@ def _read_lock(session: Session, document: Object, path: Path) -> Base | None:
     return None
 
 
-def _write_lock(session: Session, planned: DocumentPlan, base: Base, folder: Path) -> None:
-    from drio_tui.manifest.lock import FILE_NAME, target_of, write_base
+class _LockFile:
+    """The lock file of the document that is applied."""
 
-    is_new = not (folder / FILE_NAME).exists()
-    if base != planned.base:
-        write_base(folder, target_of(session.server_id, planned.slug), base)
-        if is_new:
-            info(f"{folder / FILE_NAME} records what was applied: keep it in git.")
+    def __init__(self, session: Session, slug: str, folder: Path) -> None:
+        from drio_tui.manifest.lock import FILE_NAME
+
+        self.session, self.slug, self.folder = session, slug, folder
+        self.path = folder / FILE_NAME
+        self.is_new = not self.path.exists()
+
+    async def store(self, base: Base) -> None:
+        """Store what was applied, or is about to be. Raises `InvalidLock`."""
+        from drio_tui.manifest.lock import target_of, write_base
+
+        await asyncio.to_thread(write_base, self.folder, target_of(self.session.server_id, self.slug), base)
+
+    async def finish(self, base: Base) -> None:
+        """Store what was applied, and say that there is a new file. Raises `InvalidLock`."""
+        await self.store(base)
+        if self.is_new:
+            info(f"{self.path} records what was applied: keep it in git.")
 
 
 def _target_text(session: Session, planned: DocumentPlan) -> str:
@@ -394,10 +408,10 @@ class _Application:
     """The plan of one `apply`, shown, confirmed, carried out and reported."""
 
     def __init__(
-        self, session: Session, planned: DocumentPlan, file: PlanFile | None, secrets_file: Path | None, parallel: int,
-        as_json: bool,
+        self, session: Session, planned: DocumentPlan, file: PlanFile | None, lock: _LockFile | None,
+        secrets_file: Path | None, parallel: int, as_json: bool,
     ) -> None:  # fmt: skip
-        self.session, self.file, self.secrets_file = session, file, secrets_file
+        self.session, self.file, self.lock, self.secrets_file = session, file, lock, secrets_file
         self.planned, self.parallel, self.as_json = planned, parallel, as_json
         self.done = 0
         self.count = 0
@@ -419,6 +433,7 @@ class _Application:
         applier = Applier(
             saver_of(self.session), planned, parallel=self.parallel, group=saved.group if saved else "",
             state=saved.state if saved else None, save=self.file.save if self.file else None,
+            save_base=self.lock.store if self.lock else None,
             on_result=self._print_result, on_steps=self._begin,
         )  # fmt: skip
         with _stopping(applier):

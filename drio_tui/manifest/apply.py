@@ -13,7 +13,7 @@ from drio_tui.kinds import APP
 from drio_tui.manifest.compare import Change, Comparison, Options, compare
 from drio_tui.manifest.form import DocumentForm, to_document
 from drio_tui.manifest.lock import Base
-from drio_tui.manifest.new_base import base_after
+from drio_tui.manifest.new_base import base_after, base_before
 from drio_tui.manifest.secret import with_values
 from drio_tui.manifest.steps import needed_secrets, plan_steps
 from drio_tui.plan.executor import PARALLEL, Executor, Result
@@ -178,8 +178,10 @@ class Applied:
 class Applier:
     """Carries out the plan of a document; running it again, or planning again, goes on where it ended.
 
-    `state` and `save` are how far a saved plan got; `save` is awaited before each request. `on_result` is called with
-    each result, `on_steps` with the number of steps once it is known, `on_change` when a step begins or ends.
+    `state` and `save` are how far a saved plan got; `save` is awaited before each request. `save_base` stores what the
+    lock file has to say if the apply does not end, and is awaited before the first change of an existing app.
+    `on_result` is called with each result, `on_steps` with the number of steps once it is known, `on_change` when a
+    step begins or ends.
     """
 
     def __init__(
@@ -191,6 +193,7 @@ class Applier:
         group: str = "",
         state: PlanState | None = None,
         save: Callable[[], Awaitable[None]] | None = None,
+        save_base: Callable[[Base], Awaitable[None]] | None = None,
         on_result: Callable[[Result], object] = lambda _: None,
         on_steps: Callable[[int], object] = lambda _: None,
         on_change: Callable[[], object] = lambda: None,
@@ -204,7 +207,7 @@ class Applier:
         self._options: dict[str, Any] = {
             "parallel": parallel, "group": self.group, "save": save, "on_change": on_change, "pause": pause,
         }  # fmt: skip
-        self._on_result, self._on_steps = on_result, on_steps
+        self._on_result, self._on_steps, self._save_base = on_result, on_steps, save_base
 
     async def run(self) -> Applied:
         """Make the changes of the plan. Raises `NotApplicable` before anything is written, and `DrioError`s."""
@@ -223,6 +226,8 @@ class Applier:
             # the app may have what its template brings
             plan = await plan_document(self.saver.client, plan.desired, options=plan.options, app=app)
             plan.require_applicable()
+        if self._save_base is not None and plan.changes:
+            await self._save_base(base_before(plan.changes, plan.comparison.ids, app, self.plan.base))
         results += await self._carry_out(app, [*plan.changes], plan)
         done = {result.step.id for result in results if result.ok}
         sent += [change for change in plan.changes if _is_done(change, done)]

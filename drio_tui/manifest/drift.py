@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from drio_tui.document_layout import OPERATIONS, SECTIONS
+from drio_tui.document_layout import OPERATIONS, SECTIONS, entries
 from drio_tui.manifest.compare import Change, Options, compare
 from drio_tui.manifest.form import DocumentForm
 from drio_tui.manifest.lock import Base
+from drio_tui.manifest.matching import Matching
+from drio_tui.manifest.new_base import put_entry
+from drio_tui.manifest.tool_order import changed_in_drio
 from drio_tui.plan.changes import PlanView, ResourceChange
 from drio_tui.text import count_of
 from drio_tui.workspace.saving.merge import FieldChange, Object
@@ -39,9 +42,9 @@ def find_drift(desired: Object, form: DocumentForm, base: Base | None) -> Drift:
     Resources that were made in drio count in the collections that the document has.
     """
     app_id = next((id for (kind, _), id in form.ids.items() if kind == "app"), "")
-    known = base if base is not None and base.app == app_id else None
-    reference = _with_sections(known.applied, desired) if known is not None else desired
-    without_values = replace(known, applied={}, order=(), secrets={}) if known is not None else None
+    known = base if base is not None and base.app == app_id and base.applied else None
+    reference = _with_sections(_applied(known, form), desired) if known is not None else desired
+    without_values = replace(known, applied={}, order=(), secrets={}, begun=()) if known is not None else None
     options = Options(prune=True, on_conflict="document")
     comparison = compare(reference, form, base=without_values, options=options)
     changes = tuple(_reversed(change) for change in comparison.changes)
@@ -50,6 +53,29 @@ def find_drift(desired: Object, form: DocumentForm, base: Base | None) -> Drift:
     planned = {change.name for change in compare(desired, form, base=known).changes if change.action != "conflict"}
     drifted = {change.name for change in comparison.changes}
     return Drift(changes, "what was applied last, in drio.lock.json", len(planned - drifted))
+
+
+def _applied(base: Base, form: DocumentForm) -> Object:
+    """Return what was applied, with what drio has of the changes of an apply that did not end."""
+    if not base.begun:
+        return base.applied
+    matching = Matching(base.applied, form, base)
+    result: Object = {}
+    for kind, key, _ in entries(base.applied):
+        name = (kind, key)
+        id = base.app if kind == "app" else base.ids.get(name, "")
+        entry = matching.applied(kind, id)
+        if entry is not None and name not in matching.deleted_by_begun:
+            put_entry(result, name, {name: value for name, value in entry.items() if name != OPERATIONS})
+    for kind, key in matching.unmatched:
+        entry = matching.applied(kind, form.ids[kind, key])
+        if entry is not None and (kind, key) not in matching.desired:
+            put_entry(result, (kind, key), entry)
+    if "tools" in result and not changed_in_drio(matching, base.order):
+        tools, names = result["tools"], {id: key for (kind, key), id in base.ids.items() if kind == "tool"}
+        keys = [names.get(form.ids["tool", key], key) for key in form.data.get("tools", {})]
+        result["tools"] = {key: tools[key] for key in keys if key in tools} | tools
+    return result
 
 
 def _with_sections(applied: Object, desired: Object) -> Object:

@@ -6,10 +6,12 @@
         "ids": {"tools/search-contacts": "tool_123"},
         "order": ["search-contacts"],
         "applied": {…the document as it was applied, without secrets…},
-        "secrets": {"auth/helpdesk-key#config.apiKey": "scrypt:SALT:HASH"}}}}
+        "secrets": {"auth/helpdesk-key#config.apiKey": "scrypt:SALT:HASH"},
+        "begun": {"ids": {…}, "changes": […]}}}}
 
-It lies beside the document and is meant for git. It holds no secret: of a value that is only written, it has a salted
-hash, which tells whether the value was changed since.
+`begun` is there while an apply is under way, and after one that was killed: what it was about to change. The file lies
+beside the document and is meant for git. It holds no secret: of a value that is only written, it has a salted hash,
+which tells whether the value was changed since.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ from typing import Any
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
+from drio_tui.api.models import same_json
 from drio_tui.document_layout import ResourceName, entry_at, place
+from drio_tui.schema.fields import MISSING
 from drio_tui.storage.files import os_error_text, write_public
-from drio_tui.workspace.saving.merge import Object
+from drio_tui.workspace.saving.merge import FieldChange, Object
 
 FILE_NAME = "drio.lock.json"
 VERSION = 1
@@ -43,11 +47,27 @@ class InvalidLock(DrioError):
 
 
 @dataclass(frozen=True, slots=True)
+class BegunChange:
+    """A change that an apply was about to make and may have made, in document form, without secrets.
+
+    `id` is that of the resource, empty for one to be created; `key` its key in the document. `fields` are the changed
+    properties, all of them for a new resource; a `deleted` one has none.
+    """
+
+    kind: str
+    key: str
+    id: str = ""
+    fields: tuple[FieldChange, ...] = ()
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Base:
     """What was applied to one target last.
 
     `app` is the id of the app there, `ids` those of the resources by kind and key, `order` the keys of the tools in
-    their order, `applied` the document without secrets, `secrets` a hash by place (`auth/key#config.apiKey`).
+    their order, `applied` the document without secrets, `secrets` a hash by place (`auth/key#config.apiKey`). `begun`
+    are the changes of applies since then that did not end, `begun_ids` the ids of the keys in them.
     """
 
     app: str = ""
@@ -55,6 +75,8 @@ class Base:
     order: tuple[str, ...] = ()
     applied: Object = field(default_factory=dict, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    begun: tuple[BegunChange, ...] = field(default=(), repr=False)
+    begun_ids: Mapping[ResourceName, str] = field(default_factory=dict)
 
     def entry(self, kind: str, key: str) -> Object | None:
         """Return the entry of a resource as it was applied, None if it was not in the document."""
@@ -77,23 +99,36 @@ def read_base(folder: Path, target: str) -> Base | None:
         applied = value["applied"]
         if not isinstance(applied, dict):
             raise ValueError("applied is no object")
-        return Base(str(value["app"]), ids, tuple(map(str, value.get("order", ()))), applied, secrets)
+        begun = value.get("begun", {"ids": {}, "changes": ()})
+        return Base(
+            str(value["app"]), ids, tuple(map(str, value.get("order", ()))), applied, secrets,
+            tuple(_change_from_json(change) for change in begun["changes"]),
+            {name_of(text): str(id) for text, id in begun["ids"].items()},
+        )  # fmt: skip
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InvalidLock(f"{folder / FILE_NAME}: its entry for {target} is not valid: {error}") from error
 
 
 def write_base(folder: Path, target: str, base: Base) -> None:
-    """Store what was applied to a target; those of other targets stay. Raises `InvalidLock`. Blocks."""
+    """Store what was applied to a target; those of other targets stay. Raises `InvalidLock`. Blocks.
+
+    The file is left alone if it says so already.
+    """
     path = folder / FILE_NAME
     content = _read(path)
-    ids = {place(kind, key): id for (kind, key), id in base.ids.items() if kind != "app"}
-    content["targets"][target] = {
+    entry: Object = {
         "app": base.app,
-        "ids": dict(sorted(ids.items())),
+        "ids": _ids_to_json(base.ids),
         "order": [*base.order],
         "applied": base.applied,
         "secrets": dict(sorted(base.secrets.items())),
     }
+    if base.begun:
+        changes = [_change_to_json(change) for change in base.begun]
+        entry["begun"] = {"ids": _ids_to_json(base.begun_ids), "changes": changes}
+    if same_json(content["targets"].get(target), entry):
+        return
+    content["targets"][target] = entry
     content["targets"] = dict(sorted(content["targets"].items()))
     text = json_codec.dumps(content, indent=2) + "\n"
     try:
@@ -137,6 +172,31 @@ def _read(path: Path) -> Object:
     except ValueError as error:
         raise InvalidLock(f"{path}: {error}") from error
     return content
+
+
+def _ids_to_json(ids: Mapping[ResourceName, str]) -> Object:
+    return dict(sorted((place(kind, key), id) for (kind, key), id in ids.items() if kind != "app"))
+
+
+def _change_to_json(change: BegunChange) -> Object:
+    value: Object = {"place": place(change.kind, change.key), "id": change.id}
+    if change.deleted:
+        return value | {"deleted": True}
+    fields = [
+        {"path": [*item.path]}
+        | {name: known for name in ("before", "after") if (known := getattr(item, name)) is not MISSING}
+        for item in change.fields
+    ]
+    return value | {"fields": fields}
+
+
+def _change_from_json(value: Mapping[str, Any]) -> BegunChange:
+    kind, key = ("app", "") if value["place"] == "app" else name_of(value["place"])
+    fields = tuple(
+        FieldChange(tuple(map(str, item["path"])), item.get("before", MISSING), item.get("after", MISSING))
+        for item in value.get("fields", ())
+    )
+    return BegunChange(kind, key, str(value["id"]), fields, value.get("deleted") is True)
 
 
 _KINDS = {"auth": "auth", "integrations": "integration", "tools": "tool", "widgets": "widget"}

@@ -1,18 +1,52 @@
-"""What the lock file says after an apply or a pull."""
+"""What the lock file says before an apply, and after an apply or a pull."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from drio_tui.document_layout import OPERATIONS, SECTIONS, WAS, ResourceName, entries, place
 from drio_tui.manifest.compare import Change
 from drio_tui.manifest.fields import changed_fields, split_secrets
 from drio_tui.manifest.form import DocumentForm
-from drio_tui.manifest.lock import Base, hash_of
+from drio_tui.manifest.lock import Base, BegunChange, hash_of
 from drio_tui.manifest.matching import Matching
 from drio_tui.manifest.secret import Secret, secrets_in
-from drio_tui.workspace.saving.merge import Object, Path, value_at, with_value
+from drio_tui.schema.fields import MISSING
+from drio_tui.workspace.saving.merge import FieldChange, Object, Path, value_at, with_value
+
+
+def base_before(plan_changes: Iterable[Change], ids: Mapping[ResourceName, str], app: str, old: Base | None) -> Base:
+    """Return the base for a comparison after an apply of these changes that does not end: `old` with the changes.
+
+    `ids` are those of the existing resources by the document's key, `app` that of the app.
+    """
+    old = old if old is not None and old.app == app else Base(app)
+    begun = tuple(
+        BegunChange(
+            change.kind, "" if change.kind == "app" else change.key, change.id, tuple(_public_fields(change)),
+            change.action == "delete",
+        )
+        for change in plan_changes
+    )  # fmt: skip
+    known = {**old.begun_ids, **{name: id for name, id in ids.items() if name[0] != "app"}}
+    new_ids = {name: id for name, id in known.items() if old.ids.get(name) != id}
+    return replace(old, begun=(*old.begun, *begun), begun_ids=new_ids)
+
+
+def _public_fields(change: Change) -> Iterator[FieldChange]:
+    """Yield the changes of a resource without secrets."""
+    if change.action == "create":
+        public, _ = split_secrets(change.entry)
+        for name, value in public.items():
+            if name not in (WAS, OPERATIONS):
+                yield FieldChange((name,), MISSING, MISSING if value is None else value)
+    for field in change.fields:
+        after = {} if field.after is MISSING else with_value({}, field.path, field.after)
+        public, secrets = split_secrets(after)
+        if not secrets:
+            yield FieldChange(field.path, field.before, field.after)
 
 
 async def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iterable[Change] = ()) -> Base:
@@ -31,12 +65,12 @@ async def base_after(desired: Object, form: DocumentForm, old: Base | None, sent
         id = app_id if kind == "app" else matching.id_of(kind, key) or ""
         before = matching.applied(kind, id) or {}
         if kind == "app":
-            applied["app"] = _applied_entry(kind, entry, form.entry("app", "") or {}, before)
+            put_entry(applied, name, _applied_entry(kind, entry, form.entry("app", "") or {}, before))
         elif name in matching.current:
-            _put(applied, name, _applied_entry(kind, entry, matching.entry(name), before))
+            put_entry(applied, name, _applied_entry(kind, entry, matching.entry(name), before))
             ids[name] = id
     for name, entry, id in _kept(old, matching):
-        _put(applied, name, {name: value for name, value in entry.items() if name != OPERATIONS})
+        put_entry(applied, name, {name: value for name, value in entry.items() if name != OPERATIONS})
         ids[name] = id
     secrets = {
         where: hashed
@@ -68,8 +102,12 @@ def _kept(old: Base | None, matching: Matching) -> Iterator[tuple[ResourceName, 
             yield name, entry, id
 
 
-def _put(applied: Object, name: ResourceName, entry: Object) -> None:
+def put_entry(applied: Object, name: ResourceName, entry: Object) -> None:
+    """Add the entry of a resource to a document."""
     kind, key = name
+    if kind == "app":
+        applied["app"] = entry
+        return
     if kind == "operation":
         integration, _, operation = key.partition("/")
         parent = applied.setdefault("integrations", {}).setdefault(integration, {})

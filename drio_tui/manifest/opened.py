@@ -75,7 +75,7 @@ class OpenedDocument:
 
     async def store_base(self, base: Base | None) -> None:
         """Write what was applied to the lock file, if that has changed. Raises `InvalidLock`."""
-        if base is not None and base != self.plan.base:
+        if base is not None:
             await asyncio.to_thread(write_base, self.document.root, self.target, base)
 
 

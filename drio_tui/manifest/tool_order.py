@@ -37,7 +37,7 @@ def new_orders(desired: Object, matching: Matching, deleted: Collection[str] = (
 
 def changed_in_drio(matching: Matching, base: tuple[str, ...]) -> bool:
     """Return whether the tools have another order in drio than after the last apply, new and deleted ones aside."""
-    current = _current(matching, ())
+    current = [matching.document_key("tool", key) for key in matching.tools_before_begun_changes()]
     return [key for key in current if key in base] != [key for key in base if key in current]
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import preloaded
 from tests.cli.conftest import AppOnSandbox, CommandResult, Runner
+from tests.sandbox_fixtures import SandboxProcess
 
 SECRET = "k-very-secret-123"
 
@@ -91,6 +94,32 @@ def test_what_was_changed_in_drio_is_drift_and_a_conflict(project: Project, app:
     assert app.list("tools")["search-tickets"]["name"] == "By hand"
     assert project.run("apply", "--yes", "--on-conflict", "document").code == 0
     assert app.list("tools")["search-tickets"]["name"] == "Search Tickets"
+
+
+def test_a_killed_apply_is_no_conflict_after_an_edit(
+    project: Project, app: AppOnSandbox, sandbox_process: SandboxProcess
+) -> None:
+    assert project.run("apply", "--yes").code == 0
+    keys = [*project.document["tools"]]
+    for key in keys:
+        project.edit("tools", key, description="First")
+    arguments = ("apply", str(project.folder), "--yes", "--parallel", "1", "--base-url", sandbox_process.base_url)
+    command = preloaded.popen(
+        *arguments, env={"DRIO_TOKEN": sandbox_process.token}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert command.stdout
+    assert b"[1/" in command.stdout.readline()
+    command.kill()
+    command.wait(20)
+    command.stdout.close()
+    sent = [key for key in keys if app.list("tools")[key].get("description") == "First"]
+    assert sent
+    for key in keys:
+        project.edit("tools", key, description="Second")
+    applied = project.run("apply", "--yes")
+    assert applied.code == 0, applied.err
+    assert {tool["description"] for tool in app.list("tools").values()} == {"Second"}
+    assert "begun" not in (project.folder / "drio.lock.json").read_text()
 
 
 def test_only_prune_deletes(project: Project, app: AppOnSandbox) -> None:

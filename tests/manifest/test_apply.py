@@ -17,7 +17,7 @@ from drio_tui.kinds import APP, TOOL
 from drio_tui.manifest.apply import Applied, Applier, NotApplicable, find_app_id, plan_document, read_snapshot
 from drio_tui.manifest.compare import Options
 from drio_tui.manifest.form import DocumentForm, to_document
-from drio_tui.manifest.lock import Base
+from drio_tui.manifest.lock import Base, read_base, write_base
 from drio_tui.manifest.secret import NOT_GIVEN, Secret
 from drio_tui.plan.undo import undo_last
 from tests.manifest.apps import documents
@@ -36,15 +36,24 @@ class Author:
 
     def __init__(self, sandbox: InProcessSandbox) -> None:
         self.editor = Editor(sandbox)
+        self.folder = sandbox.database.path.parent / "document"
         self.base: Base | None = None
 
     async def plan(self, document: Object, **options: Any):
         return await plan_document(self.editor.client, document, base=self.base, options=Options(**options))
 
     async def apply(self, document: Object, **options: Any) -> Applied:
-        applied = await Applier(self.editor.saver, await self.plan(document, **options), pause=0).run()
-        self.base = applied.base or self.base
+        plan = await self.plan(document, **options)
+        applied = await Applier(self.editor.saver, plan, save_base=self.keep, pause=0).run()
+        await self.keep(applied.base or self.base)
         return applied
+
+    async def keep(self, base: Base | None) -> None:
+        """Write the lock file, and read it again for the next plan."""
+        if base is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_base(self.folder, "target", base)
+            self.base = read_base(self.folder, "target")
 
     async def form(self, slug: str) -> DocumentForm:
         app = await find_app_id(self.editor.client, {"app": {"slug": slug}})

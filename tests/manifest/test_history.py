@@ -90,6 +90,12 @@ class World:
         if key in tools and following in tools and order.index(key) < order.index(following):
             tools[key]["next"] = [following]
 
+    async def move(self, key: str) -> None:
+        if key in self.document["tools"]:  # to the end, and out of the chains that would lead back
+            tool = self.document["tools"].pop(key)
+            self._drop_references(key, key)
+            self.document["tools"][key] = tool
+
     def _drop_references(self, key: str, new: str | None) -> None:
         for tool in self.document["tools"].values():
             if key in tool.get("next", []):
@@ -172,13 +178,13 @@ class World:
         elif fault == "refuse":
             self.network.refuse = [400]
         try:
-            applied = await Applier(self.author.editor.saver, plan, pause=0).run()
+            applied = await Applier(self.author.editor.saver, plan, save_base=self.author.keep, pause=0).run()
         except Killed:
             return None
         finally:
             self.network.inner = inner
             self.network.lose, self.network.refuse = {}, []
-        self.author.base = applied.base or self.author.base
+        await self.author.keep(applied.base)
         return applied
 
     def _check_edits(self, before: DocumentForm, after: DocumentForm, base: Any, on_conflict: str, prune: bool) -> None:

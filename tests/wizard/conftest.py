@@ -29,10 +29,11 @@ class KillingTransport(httpx.AsyncBaseTransport):
         if request.method == "GET":
             return await self.inner.handle_async_request(request)
         self.count += 1
-        if self.count == self.at and self.when == "before":
+        number = self.count  # others are sent at the same time
+        if number == self.at and self.when == "before":
             raise Killed
         response = await self.inner.handle_async_request(request)
-        if self.count == self.at:
+        if number == self.at:
             raise Killed
         return response
 

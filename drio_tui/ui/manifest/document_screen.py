@@ -342,11 +342,12 @@ class DocumentScreen(DrioScreen[bool]):
         self._begin(plan)
 
     def _begin(self, plan: DocumentPlan) -> None:
-        client = self.connection.client
-        if client is None:
+        client, opened = self.connection.client, self.opened
+        if client is None or opened is None:
             return
         saver = get_saver(self.connection, client)
-        self._run(Applier(saver, plan, on_change=lambda: self.post_message(self.Applying())))
+        on_change = lambda: self.post_message(self.Applying())  # noqa: E731
+        self._run(Applier(saver, plan, save_base=opened.store_base, on_change=on_change))
 
     def _run(self, applier: Applier) -> None:
         """Carry out a plan, or what is left of it."""

@@ -1,0 +1,169 @@
+"""A document edited after an apply was killed: no conflict that nobody made, nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drio_tui.kinds import APP, TOOL
+from drio_tui.manifest.apply import Applier, NotApplicable
+from drio_tui.manifest.drift import find_drift
+from tests.manifest.test_apply import Author, author, new_app
+from tests.manifest.test_history import World
+from tests.sandbox_fixtures import in_process, run_in_new_loop
+from tests.wizard.conftest import Killed, KillingTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["author"]
+Object = dict[str, Any]
+EXAMPLES = int(os.environ.get("DRIO_TEST_HISTORY_EXAMPLES", "6"))
+"""How many histories are tried; a long run sets more."""
+
+
+async def kill(author: Author, document: Object, at: int, when: str, **options: Any) -> bool:
+    """Apply a document and kill the program at a request; return whether it came to that."""
+    plan = await author.plan(document, **options)
+    inner = author.editor.network.inner
+    author.editor.network.inner = KillingTransport(inner, at, when)
+    try:
+        applied = await Applier(author.editor.saver, plan, save_base=author.keep, pause=0).run()
+    except Killed:
+        return True
+    finally:
+        author.editor.network.inner = inner
+        await author.editor.saver.single_flight.wait_idle()  # the server carries out what it has received
+    await author.keep(applied.base)
+    return False
+
+
+def edited(number: int) -> Object:
+    """Return a document in which every kind of change was made, with other values for each number."""
+    document = new_app()
+    document["app"] |= {"name": f"Acme {number}", "branding": {"primaryColor": f"#0f17{number:02}"}}
+    document["integrations"]["helpdesk"]["config"] = {"headers": {"X-Number": str(number)}}
+    document["integrations"]["helpdesk"]["operations"]["search"]["inputSchema"] = {"title": str(number)}
+    search, show = document["tools"]["search-contacts"], document["tools"]["show-contact"]
+    third = {"name": f"Third {number}", "next": ["search-contacts"]}
+    document["tools"] = {
+        "show-contact": show | {"description": f"Shows {number}", "annotations": {"title": str(number)}},
+        "third": third,
+        "search-contacts": search | {"next": ["show-contact"] if number % 2 else [], "xlimit": number},
+    }
+    document["widgets"] = {"card": {"name": f"Card {number}", "tool": "third", "primitive": "card"}}
+    return document
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", [1, 4, 7, 9])
+async def test_a_document_edited_after_a_killed_apply_has_no_conflict(author, at, when):
+    await author.apply(new_app())
+    assert await kill(author, edited(1), at, when, prune=True)
+    assert await kill(author, edited(2), 2, when, prune=True)
+    form = await author.form("acme")
+    assert not find_drift(edited(2), form, author.base).changes  # nobody changed anything in drio
+    applied = await author.apply(edited(3), prune=True)
+    assert not applied.failed
+    assert not applied.left
+    assert not author.base.begun
+    apps = [raw for raw in (await author.editor.client.list(APP)).items if raw["slug"] == "acme"]
+    assert len(apps) == 1
+    form = await author.form("acme")
+    assert form.data["tools"].keys() == edited(3)["tools"].keys()
+    assert form.data["widgets"].keys() == {"card"}
+
+
+async def test_what_was_deleted_by_a_killed_apply_can_be_declared_again(author):
+    await author.apply(new_app())
+    document = new_app(widgets={})
+    assert await kill(author, document, 1, "after", prune=True)
+    assert not (await author.form("acme")).data["widgets"]
+    applied = await author.apply(new_app(), prune=True)
+    assert not applied.failed
+    assert [*(await author.form("acme")).data["widgets"]] == ["table"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_someone_changes_after_a_killed_apply_is_a_conflict(author, when):
+    """`name` was sent perhaps, `description` was not in the document before, and `third` is new."""
+    await author.apply(new_app())
+    document = new_app()
+    document["tools"]["search-contacts"] |= {"name": "Find", "description": "Finds"}
+    document["tools"]["third"] = {"name": "Third"}
+    await kill(author, document, 2, when)
+    await author.by_hand(TOOL, "acme", "search-contacts", name="By hand", description="by hand")
+    document["tools"]["search-contacts"] |= {"name": "Look", "description": "Looks"}
+    plan = await author.plan(document)
+    (conflict,) = plan.comparison.conflicts
+    assert [(item.path, item.remote) for item in conflict.conflicts] == [
+        (("name",), "By hand"), (("description",), "by hand"),
+    ]  # fmt: skip
+    assert [change.name for change in find_drift(document, plan.form, author.base).changes] == ["search-contacts"]
+
+
+_keys = st.sampled_from(["search-contacts", "show-contact", "third", "fourth"])
+_edits = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("edit"), _keys, st.sampled_from(["name", "description", "xnote"]), st.sampled_from(["one", "two"])
+        ),
+        st.tuples(st.just("clear"), _keys, st.just("description"), st.just("")),
+        st.tuples(st.just("add"), _keys, st.sampled_from(["one", "two"])),
+        st.tuples(st.just("remove"), _keys),
+        st.tuples(st.just("rename"), _keys, _keys),
+        st.tuples(st.just("chain"), _keys, _keys),
+        st.tuples(st.just("move"), _keys),
+    ),
+    min_size=1, max_size=5,
+)  # fmt: skip
+_kills = st.lists(
+    st.tuples(_edits, st.integers(1, 6), st.sampled_from(["before", "after"]), st.booleans()), min_size=1, max_size=3
+)
+
+
+def test_killed_edited_and_applied_again(tmp_path: Path) -> None:
+    numbers = iter(range(100_000))
+
+    @settings(max_examples=EXAMPLES)
+    @given(_kills, _edits)
+    def check(kills: list[tuple[Any, ...]], edits: list[tuple[Any, ...]]) -> None:
+        run_in_new_loop(live(tmp_path / str(next(numbers)), kills, edits))
+
+    async def take(world: World, edits: Iterable[tuple[Any, ...]]) -> bool:
+        """Edit the document; return whether it can be applied."""
+        for edit in edits:
+            await world.take(edit)
+        problems = (await world.author.plan(world.document, prune=True)).comparison.problems
+        return not problems
+
+    async def live(folder: Path, kills: list[tuple[Any, ...]], edits: list[tuple[Any, ...]]) -> None:
+        async with in_process(folder, example_app=False) as sandbox:
+            world = World(Author(sandbox))
+            author = world.author
+            await author.apply(world.document)
+            for more, at, when, prune in kills:
+                if not await take(world, more):
+                    await author.editor.client.aclose()
+                    return
+                await kill(author, world.document, at, when, prune=prune)
+                form = await world.form()
+                assert not find_drift(world.document, form, author.base).changes
+            if await take(world, edits):
+                try:
+                    applied = await author.apply(world.document, prune=True)
+                except NotApplicable as error:
+                    raise AssertionError(f"{error}: {author.base}") from error
+                assert not applied.failed
+                assert not applied.left
+                form = await world.form()
+                assert len({*form.ids.values()}) == len(form.ids)
+                assert [*form.data["tools"]] == [*world.document["tools"]]
+            await author.editor.client.aclose()
+
+    check()
