@@ -193,10 +193,13 @@ def apply(
 )
 @document_argument
 @_secrets_option
+@click.option("--exact", is_flag=True, help="Compare what the document does not declare, too.")
 @click.option("--markdown", is_flag=True, help="Print Markdown, for an issue or a comment.")
 @connection_options
 @handle_errors
-def drift(path: Path, secrets_file: Path | None, markdown: bool, as_json: bool, **connection: Any) -> None:
+def drift(
+    path: Path, secrets_file: Path | None, exact: bool, markdown: bool, as_json: bool, **connection: Any
+) -> None:  # fmt: skip
     """Show what was changed in drio since the document in DIR was applied. Changes nothing.
 
     Without drio.lock.json it shows how drio differs from the document.
@@ -216,7 +219,7 @@ def drift(path: Path, secrets_file: Path | None, markdown: bool, as_json: bool, 
             if not app:
                 raise DrioError(f"there is no app {slug} in this drio", title="Nothing to compare with")
             form = to_document(await read_snapshot(session.client, app))
-            found = find_drift(document, form, _read_lock(session, document, path))
+            found = find_drift(document, form, _read_lock(session, document, path), exact=exact)
             view = found.view(f"{slug} on {session.host}")
         if as_json:
             echo_json(as_dict(view))

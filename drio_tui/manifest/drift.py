@@ -36,16 +36,17 @@ class Drift:
         return PlanView(self.changes, target, f"Compared with {self.compared_with}.", notes)
 
 
-def find_drift(desired: Object, form: DocumentForm, base: Base | None) -> Drift:
+def find_drift(desired: Object, form: DocumentForm, base: Base | None, *, exact: bool = False) -> Drift:
     """Return what was changed in the app since the last apply; without a `base` of it, how it differs from `desired`.
 
-    Resources that were made in drio count in the collections that the document has.
+    Resources that were made in drio count in the collections that the document has; with `exact`, so do properties that
+    the document does not declare.
     """
     app_id = next((id for (kind, _), id in form.ids.items() if kind == "app"), "")
     known = base if base is not None and base.app == app_id and base.applied else None
     reference = _with_sections(_applied(known, form), desired) if known is not None else desired
     without_values = replace(known, applied={}, order=(), secrets={}, begun=()) if known is not None else None
-    options = Options(prune=True, on_conflict="document")
+    options = Options(prune=True, on_conflict="document", exact=exact)
     comparison = compare(reference, form, base=without_values, options=options)
     changes = tuple(_reversed(change) for change in comparison.changes)
     if known is None:

@@ -122,6 +122,21 @@ def test_a_killed_apply_is_no_conflict_after_an_edit(
     assert "begun" not in (project.folder / "drio.lock.json").read_text()
 
 
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_tool_disabled_by_hand_is_drift_where_the_document_counts_as_exact(
+    project: Project, app: AppOnSandbox, locked: bool
+) -> None:
+    """An export leaves out defaults, so that the document says nothing about it."""
+    if locked:
+        assert project.run("apply", "--yes").code == 0
+    assert project.run("drift", "--exact").code == 0
+    app.patch(f"tools/{app.list('tools')['search-tickets']['id']}", {"isEnabled": False})
+    assert project.run("drift").code == 0
+    drift = project.run("drift", "--exact")
+    assert drift.code == 3
+    assert "~ tool search-tickets\n    isEnabled: (none) → false\n1 to change.\n" in drift.out
+
+
 def test_only_prune_deletes(project: Project, app: AppOnSandbox) -> None:
     document = project.document
     del document["widgets"]["ticket-list"]

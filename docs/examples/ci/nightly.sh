@@ -1,4 +1,4 @@
 #!/bin/sh
 # Writes to drift.md what someone changed in production. Exits with 3 if something was.
 set -eu
-drio-tui drift app --profile production --markdown > drift.md
+drio-tui drift app --exact --profile production --markdown > drift.md
