@@ -10,9 +10,10 @@ import click
 from drio_tui.api.errors import UsageError
 from drio_tui.cli.common import completer, connection_options, handle_errors, refuse_read_only, review_options, run
 from drio_tui.cli.edit import READ_ONLY
-from drio_tui.cli.find import OpenedApp, find_resource, find_resources, opened_app, reference_name
+from drio_tui.cli.find import OpenedApp, find_resource, find_resources, opened_app
 from drio_tui.kinds import OPERATION, TOOL
 from drio_tui.text import count_of, one_line
+from drio_tui.workspace.model.search import reference_name
 
 if TYPE_CHECKING:
     from drio_tui.plan.steps import Step

@@ -15,7 +15,7 @@ from drio_tui.cli.read import find_app
 from drio_tui.kinds import KINDS, OPERATION, Kind
 from drio_tui.session import Session, command_session
 from drio_tui.text import one_line
-from drio_tui.workspace.model.search import named
+from drio_tui.workspace.model.search import named, reference_name
 from drio_tui.workspace.model.snapshot import KIND_ORDER, Resource, Snapshot
 
 if TYPE_CHECKING:
@@ -94,11 +94,6 @@ def find_resource(snapshot: Snapshot, kind: Kind[Any], name: str) -> Resource:
     if len(resources) > 1:
         raise UsageError(f"{one_line(name, 80)} means {len(resources)} {kind.plural.lower()}, and one is needed")
     return resources[0]
-
-
-def reference_name(resource: Resource) -> str:
-    """Return by what a script can name the resource: its key or slug, else its id."""
-    return resource.text("key") or resource.text("slug") or resource.id
 
 
 def _exact_matches(snapshot: Snapshot, kind: Kind[Any], resources: Sequence[Resource], name: str) -> list[Resource]:

@@ -11,12 +11,13 @@ from drio_tui.api import json_codec, yaml_writer
 from drio_tui.api.errors import UsageError
 from drio_tui.api.redact import redact
 from drio_tui.cli.common import completer, connection_options, handle_errors, run
-from drio_tui.cli.find import find_resources, opened_app, reference_name
+from drio_tui.cli.find import find_resources, opened_app
 from drio_tui.cli.output import echo, echo_json, info, style
 from drio_tui.cli.read import find_kind
 from drio_tui.cli.render import format_value, resource_table
 from drio_tui.kinds import Kind
 from drio_tui.text import one_line
+from drio_tui.workspace.model.search import reference_name
 
 if TYPE_CHECKING:
     from drio_tui.workspace.model.snapshot import Resource

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from drio_tui.workspace.model.snapshot import Snapshot
 
 
-@click.command("import")
+@click.command(
+    "import",
+    epilog="Exit codes: 0 done, 1 not or not all of it done, 2 usage, 3 with --detailed-exitcode: there are changes, "
+    "4 sign-in needed.",
+)
 @click.argument("app", metavar="APP", shell_complete=completer("apps"))
 @click.argument("source", metavar="SOURCE")
 @click.option("--operation", "operations", metavar="METHOD:PATH", multiple=True, help="Take this one; may be repeated.")
@@ -53,7 +57,17 @@ if TYPE_CHECKING:
 @click.option("--allow-host", is_flag=True, help="Let the sandbox call the API although its address is a private one.")
 @click.option("--no-tools", is_flag=True, help="Create operations only, no tools.")
 @click.option("--no-check", is_flag=True, help="Do not check what is taken against the OpenAPI specification.")
-@click.option("--dry-run", is_flag=True, help="Print what would be created, and create nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be created or changed, and change nothing.")
+@click.option("--update", is_flag=True, help="Bring what was imported up to date with a newer SOURCE.")
+@click.option("--prune", is_flag=True, help="With --update: delete what was imported and SOURCE lacks, tools too.")
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["document", "drio"]),
+    help="With --update: which side counts where both changed, or where it is not known; drio unless given.",
+)
+@click.option("--markdown", is_flag=True, help="With --update --dry-run: print Markdown, for a pull-request comment.")
+@click.option("--detailed-exitcode", is_flag=True, help="With --update --dry-run: exit with 3 if there are changes.")
+@click.option("--yes", "-y", is_flag=True, help="With --update: do not ask; needed where stdin is no terminal.")
 @connection_options
 @handle_errors
 def import_openapi(app: str, source: str, **options: Any) -> None:
@@ -61,6 +75,9 @@ def import_openapi(app: str, source: str, **options: Any) -> None:
 
     SOURCE is a file, an http(s) address, or - for standard input. Without --operation, --tag or --all the
     document's operations are listed and nothing is created. What APP has of the document already is left as it is.
+
+    With --update what APP has is changed to what the document says now, except what was edited in drio; without
+    --operation, --tag or --all no operations are added. Operations that are gone are named, and deleted with --prune.
     """
     run(_Import(app, source, options).run())
 
@@ -69,7 +86,7 @@ class _Import:
     """One call of the command; `options` are its click parameters."""
 
     def __init__(self, app: str, source: str, options: dict[str, Any]) -> None:
-        self._app, self._source = app, source
+        self.app, self._source = app, source
         self._options = options
         self._json: bool = options["as_json"]
 
@@ -78,8 +95,19 @@ class _Import:
         from drio_tui.openapi_import.document import open_document
 
         options = self._options
+        self._refuse_options()
         async with await open_document(self._source) as document:
-            if not (options["operations"] or options["tags"] or options["take_all"]):
+            selects = bool(options["operations"] or options["tags"] or options["take_all"])
+            if options["update"]:
+                from drio_tui.cli.import_update import update_app
+
+                if not options["dry_run"]:
+                    refuse_read_only("--read-only changes nothing; --dry-run shows what would be.")
+                chosen = self._chosen_ids(document) if selects else []
+                connection = self._connection_body(document, chosen)
+                await update_app(self, document, chosen if selects else None, connection, options)
+                return
+            if not selects:
                 self._list_operations(document)
                 return
             chosen = self._chosen_ids(document)
@@ -88,6 +116,20 @@ class _Import:
                 refuse_read_only("--read-only creates nothing; --dry-run shows what would be.")
             connection = self._connection_body(document, chosen)
             await self._import_into_app(document, chosen, checked, connection)
+
+    def _refuse_options(self) -> None:
+        """Raise `UsageError` for options of an update that mean nothing here."""
+        options = self._options
+        if not options["update"]:
+            given = [name for name in ("prune", "on_conflict", "markdown", "detailed_exitcode", "yes") if options[name]]
+            if given:
+                raise UsageError(f"--{given[0].replace('_', '-')} goes with --update")
+            return
+        if not options["dry_run"] and (options["markdown"] or options["detailed_exitcode"]):
+            name = "markdown" if options["markdown"] else "detailed-exitcode"
+            raise UsageError(f"--{name} goes with --dry-run")
+        if options["name"]:
+            raise UsageError("--name names a new integration, and --update uses one that is there", hint="Use --into.")
 
     def _connection_body(self, document: Document, chosen: list[str]) -> dict[str, Any]:
         """Return the body of the auth connection that --auth-secret creates; empty without it. Raises `UsageError`."""
@@ -137,10 +179,8 @@ class _Import:
         """
         from drio_tui.cli.find import find_resource
         from drio_tui.cli.read import find_app
-        from drio_tui.kinds import AUTH, INTEGRATION
+        from drio_tui.kinds import INTEGRATION
         from drio_tui.openapi_import.existing import existing_resources
-        from drio_tui.openapi_import.planning import NewConnection
-        from drio_tui.openapi_import.security import existing_connection_id
         from drio_tui.session import command_session
         from drio_tui.workspace.model.loader import read_app
 
@@ -148,16 +188,8 @@ class _Import:
         where = effective_options(options["profile"], options["base_url"], options["sandbox"])
         async with command_session(**where, notice=info) as session:
             # All of it: a resource that could not be read would be created again.
-            snapshot = await read_app(session.client, await find_app(session.client, self._app))
-            connections = [resource.raw for resource in snapshot.resources("auth") if isinstance(resource.raw, dict)]
-            auth: str | NewConnection = ""
-            if options["auth"]:
-                auth = find_resource(snapshot, AUTH, options["auth"]).id
-            elif connection:
-                providers = [provider.text("key") for provider in snapshot.resources("provider")]
-                if connection["providerKey"] not in providers:
-                    raise UsageError(f"this drio has no provider {connection['providerKey']}", hint="Use --auth.")
-                auth = NewConnection(connection, existing_connection_id(connections, connection))
+            snapshot = await read_app(session.client, await find_app(session.client, self.app))
+            auth = self.connection_of(snapshot, connection)
             present = existing_resources(snapshot)
             into = find_resource(snapshot, INTEGRATION, options["into"]).raw if options["into"] else None
             plan = await self._make_plan(document, chosen, present, auth, into)
@@ -165,7 +197,27 @@ class _Import:
                 self._print_plan(plan, checked)
             else:
                 await self._apply_plan(session, snapshot.app_id, plan, checked)
-            await self._warn_of_missing_steps(session, document, snapshot, plan)
+            await self.warn_of_missing_steps(session, document, snapshot, plan)
+
+    def connection_of(self, snapshot: Snapshot, connection: dict[str, Any]) -> str | NewConnection:
+        """Return the id of the auth connection to use, or the one to create from the body `connection`.
+
+        Raises `UsageError` or `NotFound`.
+        """
+        from drio_tui.cli.find import find_resource
+        from drio_tui.kinds import AUTH
+        from drio_tui.openapi_import.planning import NewConnection
+        from drio_tui.openapi_import.security import existing_connection_id
+
+        if self._options["auth"]:
+            return find_resource(snapshot, AUTH, self._options["auth"]).id
+        if not connection:
+            return ""
+        connections = [resource.raw for resource in snapshot.resources("auth") if isinstance(resource.raw, dict)]
+        providers = [provider.text("key") for provider in snapshot.resources("provider")]
+        if connection["providerKey"] not in providers:
+            raise UsageError(f"this drio has no provider {connection['providerKey']}", hint="Use --auth.")
+        return NewConnection(connection, existing_connection_id(connections, connection))
 
     async def _make_plan(
         self,
@@ -190,9 +242,12 @@ class _Import:
             present=present,
         )
 
-    async def _warn_of_missing_steps(
-        self, session: Session, document: Document, snapshot: Snapshot, plan: Plan
-    ) -> None:
+    def print_problems(self, problems: tuple[DocumentProblem, ...]) -> None:
+        """Print what is odd about the document and the plan, unless JSON is printed."""
+        if not self._json:
+            _print_problems(problems)
+
+    async def warn_of_missing_steps(self, session: Session, document: Document, snapshot: Snapshot, plan: Plan) -> None:
         """Print what is missing before the tools can be called: a sign-in, or permission for a private address.
 
         With --allow-host the permission is given instead.

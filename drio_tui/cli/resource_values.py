@@ -8,13 +8,14 @@ from typing import Any
 from drio_tui.api import json_codec
 from drio_tui.api.errors import UsageError
 from drio_tui.api.redact import redact
-from drio_tui.cli.find import find_resource, reference_name
+from drio_tui.cli.find import find_resource
 from drio_tui.cli.values import Assignment, Inputs, parse_assignment, read_object, read_secrets, restored, secret_error
 from drio_tui.kinds import AUTH, KINDS, Kind
 from drio_tui.plan.duplicate import create_body
 from drio_tui.plan.steps import Step
 from drio_tui.schema.fields import MISSING
 from drio_tui.text import did_you_mean, one_line
+from drio_tui.workspace.model.search import reference_name
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.saving.merge import Object, diff, value_at, with_value
 from drio_tui.workspace.saving.save_requests import comparable

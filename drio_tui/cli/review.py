@@ -9,17 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.errors import DrioError
-from drio_tui.api.redact import HIDDEN
 from drio_tui.cli.common import ask_before, command_hint
-from drio_tui.cli.find import OpenedApp, reference_name
+from drio_tui.cli.find import OpenedApp
 from drio_tui.cli.output import Styled, echo, echo_json, info, style, warn
 from drio_tui.cli.render import ascii_only
-from drio_tui.kinds import APP, KINDS, Kind
 from drio_tui.plan.changes import PlanView, ResourceChange, as_dict
 from drio_tui.plan.render import PlanLine, plan_lines
-from drio_tui.schema.fields import MISSING
+from drio_tui.plan.step_changes import changes_by_step
 from drio_tui.text import count_of, one_line
-from drio_tui.workspace.saving.merge import FieldChange, value_at, with_value
 
 if TYPE_CHECKING:
     from drio_tui.plan.executor import Executor, Result
@@ -53,26 +50,37 @@ async def carry_out(
     as_json: bool,
     notes: Iterable[str] = (),
     ids_only: bool = False,
+    shown: Mapping[str, ResourceChange] | None = None,
+    markdown: bool = False,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """Show the steps and ask, unless `yes`; carry them out as one plan that one undo takes back; print the results.
 
-    With `dry_run` they are only printed. `notes` are remarks about all of them, not sanitized. With `ids_only` what is
-    printed of a success on stdout is the id of the resource. Raises `NotAllDone` if a step is not done.
+    With `dry_run` they are only printed, with `markdown` as Markdown. `notes` are remarks about all of them, not
+    sanitized. With `ids_only` what is printed of a success on stdout is the id of the resource. `shown` are changes to
+    show for some steps (by id), `more` are further values of the JSON. Raises `NotAllDone` if a step is not done.
     """
     from drio_tui.plan.executor import Executor
 
-    changes = {step.id: change_of(step, opened.snapshot) for step in steps}
+    changes = changes_by_step(steps, opened.snapshot, shown)
+    more = dict(more or {})
     view = PlanView(tuple(changes.values()), notes=tuple(notes))
     if dry_run:
         if as_json:
-            echo_json({"app": opened.id} | as_dict(view))
+            echo_json({"app": opened.id} | as_dict(view) | more)
+        elif markdown:
+            from drio_tui.plan.render import as_markdown
+
+            echo(as_markdown(view))
         else:
             print_plan(view)
         return
     if not steps:
         if as_json:
-            echo_json({"app": opened.id, "group": None, "results": []})
+            echo_json({"app": opened.id, "group": None, "results": []} | more)
         else:
+            for note in view.notes:
+                info(one_line(note, 400))
             info("Nothing to change.")
         return
     if not yes:
@@ -97,7 +105,7 @@ async def carry_out(
             change | _result_as_dict(step, executor.result(step), executor.state(step))
             for change, step in zip(shown, steps, strict=True)
         ]
-        echo_json({"app": opened.id, "group": executor.group, "results": results})
+        echo_json({"app": opened.id, "group": executor.group, "results": results} | more)
     else:
         for step in in_order.finish():
             warn(f"{one_line(changes[step.id].title, 200)} was not tried")
@@ -163,49 +171,6 @@ async def _kept_plan(opened: OpenedApp, steps: Sequence[Step]) -> PlanSession | 
         return None
 
     return await asyncio.to_thread(open_session)
-
-
-def change_of(step: Step, snapshot: Snapshot) -> ResourceChange:
-    """Return what a step changes, for the user: with the names of resources in place of their ids."""
-    kind = KINDS[step.kind]
-    resource = snapshot.resource(step.kind, step.ref) if step.ref else snapshot.app if kind is APP else None
-    name = reference_name(resource) if resource is not None else kind.label(step.body)
-    if step.verb == "delete":
-        return ResourceChange("delete", step.kind, name)
-    if step.verb == "create":
-        fields = tuple(FieldChange((key,), MISSING, value) for key, value in step.body.items())
-        if kind.parent and step.parent:
-            fields = (FieldChange((kind.parent[0],), MISSING, step.parent), *fields)
-        return ResourceChange("create", step.kind, name, _named(kind, fields, step.secret, snapshot))
-    if step.verb == "detach":
-        return ResourceChange("update", step.kind, name, note=step.about)
-    note = step.about if step.again and not step.changes else ""
-    return ResourceChange("update", step.kind, name, _named(kind, step.changes, step.secret, snapshot), note=note)
-
-
-def _named(
-    kind: Kind[Any], fields: Iterable[FieldChange], secret: Sequence[str], snapshot: Snapshot
-) -> tuple[FieldChange, ...]:
-    """Return changes with names in place of ids, and the values of `secret` (dotted paths) hidden."""
-
-    def shown(field: FieldChange, value: Any) -> Any:
-        if value is MISSING or field.dotted in secret:
-            return HIDDEN if value is not MISSING else MISSING
-        outer = with_value({}, field.path, value)
-        for reference in kind.references:
-            names = {
-                id: reference_name(target)
-                for _, id in reference.ids(outer)
-                if (target := snapshot.resource(reference.to, id)) is not None
-            }
-            outer = reference.replaced(outer, names)
-        for path in secret:
-            names_of_path = tuple(path.split("."))
-            if value_at(outer, names_of_path) is not MISSING:
-                outer = with_value(outer, names_of_path, HIDDEN)
-        return value_at(outer, field.path)
-
-    return tuple(FieldChange(field.path, shown(field, field.before), shown(field, field.after)) for field in fields)
 
 
 def print_plan(view: PlanView, *, err: bool = False) -> None:

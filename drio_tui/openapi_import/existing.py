@@ -52,7 +52,7 @@ class ExistingResources:
         candidates = [
             raw
             for raw in self.integrations
-            if _same_url(text_of(raw, "baseUrl"), base_url)
+            if same_url(text_of(raw, "baseUrl"), base_url)
             and title_of(raw) in ("", title)
             and (not name or text_of(raw, "name") == name)
         ]
@@ -70,11 +70,14 @@ class ExistingResources:
         """Return for each bound operation, by id, the first tool that is bound to it."""
         tools: dict[str, Raw] = {}
         for tool in self.tools:
-            binding = tool.get("binding")
-            id = binding.get("integrationOperationId") if isinstance(binding, Mapping) else None
+            id = _bound_operation(tool)
             if isinstance(id, str):
                 tools.setdefault(id, tool)
         return tools
+
+    def tools_of(self, operation: str) -> list[Raw]:
+        """Return all tools that are bound to an operation (an id)."""
+        return [tool for tool in self.tools if _bound_operation(tool) == operation]
 
     def operations_of(self, integration: str, calls: Mapping[str, tuple[str, str]]) -> dict[str, Raw]:
         """Return those of the given operations that an integration has; `calls` maps any ids to method and path.
@@ -110,13 +113,24 @@ def existing_resources(snapshot: Snapshot) -> ExistingResources:
     return ExistingResources(raws("integration"), raws("operation"), raws("tool"), under)
 
 
+def call_text(method: str, path: str) -> str:
+    """Return method and path as text, without the names of the path's parameters, which may be changed."""
+    return " ".join(_loose(method, path))
+
+
 def call_of(operation: OperationSummary) -> tuple[str, str]:
     """Return method and path of a document's operation."""
     path = operation.path.partition("#")[0]
     return operation.method, path if path.startswith("/") else f"/{path}"
 
 
-def _same_url(first: str, second: str) -> bool:
+def _bound_operation(tool: Raw) -> Any:
+    binding = tool.get("binding")
+    return binding.get("integrationOperationId") if isinstance(binding, Mapping) else None
+
+
+def same_url(first: str, second: str) -> bool:
+    """Return whether two base URLs are the same but for a trailing slash and the case of scheme and host."""
     return _normalized(first) == _normalized(second)
 
 

@@ -10,13 +10,20 @@ from urllib.parse import urlsplit
 
 from drio_tui.api.redact import redact
 from drio_tui.naming import unused
+from drio_tui.openapi_import import imported
 from drio_tui.openapi_import.errors import DocumentProblem, ImportFailed
 from drio_tui.openapi_import.existing import ExistingResources, Raw
 from drio_tui.openapi_import.model import DocumentInfo, OperationDetail, OperationSummary
 from drio_tui.openapi_import.names import KEY_MAX, key_of, title_of
 from drio_tui.openapi_import.servers import why_no_base
 from drio_tui.tool_calls.token_count import MANY_TOKENS, MANY_TOOLS, kilobytes
-from drio_tui.workspace.lint.import_source import MEMBER, document_of, import_source_config, wanted_sign_in
+from drio_tui.workspace.lint.import_source import (
+    MEMBER,
+    document_of,
+    import_source_config,
+    imported_of,
+    wanted_sign_in,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,8 @@ class _Planner:
         self._existing: dict[str, Raw] = {}
         self._integrations_by_url: dict[str, str] = {}
         self._required_schemes: dict[str, dict[str, None]] = {}
+        self._imported: dict[str, dict[str, str]] = {}
+        """The digests of the chosen operations, by integration (local name or id)."""
         self._schemes = {scheme.name: scheme.about for scheme in head.schemes}
         self._count = 0
         self._given_name = ""
@@ -247,6 +256,7 @@ class _Planner:
         schemes |= dict.fromkeys(self._schemes.get(name, name) for name in operation.schemes)
         existing = self._existing.get(operation.id)
         bound = self._tools.get(str(existing.get("id"))) if existing is not None else None
+        self._remember(parent, detail, existing, bound, tool=tool)
         if existing is not None and (bound is not None or not tool):
             self.skipped.append(Skipped(operation.id, str((bound or existing).get("key") or "")))
             return False
@@ -266,6 +276,18 @@ class _Planner:
             local = f"tool:{self._count}"
             self.resources.append(PlannedResource(local, "tool", f"Tool {key}", body, links=links, source=operation.id))
         return True
+
+    def _remember(
+        self, parent: str, detail: OperationDetail, existing: Raw | None, bound: Raw | None, *, tool: bool
+    ) -> None:
+        """Note what of an operation and its tool will be as the document says."""
+        integration = next((raw for raw in self._present.integrations if raw.get("id") == parent), {})
+        call = imported.call_digest(detail.operation["method"], detail.operation["path"])
+        before = imported.parse("" if existing is None else imported_of(integration).get(call, ""))
+        tools = [bound] if bound is not None else None if tool else []
+        after = imported.updated(before, detail, existing, tools)
+        if after.digests:
+            self._imported.setdefault(parent, {})[call] = after.as_text()
 
     def _integration(self, url: str) -> str:
         if url not in self._integrations_by_url:
@@ -297,7 +319,9 @@ class _Planner:
         for index, resource in enumerate(self.resources):
             if resource.kind == "integration":
                 schemes = self._required_schemes.get(resource.local, ())
-                origin = import_source_config(self._head.title, self._head.version, self._source, schemes)
+                origin = import_source_config(
+                    self._head.title, self._head.version, self._source, schemes, self._imported.get(resource.local)
+                )
                 self.resources[index] = replace(resource, body=resource.body | {"config": {MEMBER: origin}})
         by_id = {str(raw.get("id")): raw for raw in self._present.integrations}
         for number, id in enumerate(dict.fromkeys(self._integrations_by_url.values()), start=1):
@@ -307,7 +331,7 @@ class _Planner:
                 self._change(f"change:{number}", id, raw)
 
     def _change(self, local: str, id: str, raw: Raw) -> None:
-        """Plan that an existing integration uses the auth connection, or stores that its operations need one."""
+        """Plan that an existing integration uses the auth connection, and stores what is known about its operations."""
         name = str(raw.get("name") or id)
         current = raw.get("authId")
         chosen = self._auth if isinstance(self._auth, str) else self._auth.id
@@ -315,19 +339,24 @@ class _Planner:
             self.problems.append(
                 DocumentProblem(f"the integration {name} signs in with another connection, which is kept")
             )
-        if current:
-            if current == chosen and isinstance(self._auth, NewConnection):
-                self._connection()  # the new secret replaces the stored one
-            return
-        body: dict[str, Any] = {}
-        links = {"authId": self._connection()} if self._auth else {}
-        schemes = dict.fromkeys([*wanted_sign_in(raw), *self._required_schemes[id]])
+        if current and current == chosen and isinstance(self._auth, NewConnection):
+            self._connection()  # the new secret replaces the stored one
+        links = {"authId": self._connection()} if self._auth and not current else {}
+        document = document_of(raw)
+        schemes = dict.fromkeys([*wanted_sign_in(raw), *(() if current else self._required_schemes[id])])
         if len(schemes) > len(wanted_sign_in(raw)):
+            document["signIn"] = [*schemes]
+        action = "sign in" if links else "note that it wants a sign-in"
+        digests = imported_of(raw) | self._imported.get(id, {})
+        if digests != imported_of(raw):
+            action = action if links or document != document_of(raw) else "remember what was imported"
+            document["imported"] = digests
+        body: dict[str, Any] = {}
+        if document != document_of(raw):
             origin = import_source_config(self._head.title, self._head.version, self._source, ())
-            origin |= document_of(raw)  # with operations of several documents, the integration is of the first one
-            body["config"] = {MEMBER: origin | {"signIn": [*schemes]}}
+            # with operations of several documents, the integration is of the first one
+            body["config"] = {MEMBER: origin | document}
         if links or body:
-            action = "sign in" if links else "note that it wants a sign-in"
             self.first.append(
                 PlannedResource(local, "integration", f"Integration {name}: {action}", body, links=links, changes=id)
             )

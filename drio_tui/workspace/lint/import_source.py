@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 Raw = Mapping[str, Any]
 
 MEMBER = "openapi"
-"""The property of `config`: `{"title": …, "version": …, "source": address, "signIn": [phrases]}`.
+"""The property of `config`: `{"title": …, "version": …, "source": address, "signIn": [phrases], "imported": {…}}`.
 
-`signIn` is present if an imported operation requires a sign-in. drio keeps properties of `config` that it does not
-know.
+`signIn` is present if an imported operation requires a sign-in. `imported` has digests of what was imported, by
+operation; see `openapi_import.imported`. drio keeps properties of `config` that it does not know.
 """
 
 
@@ -35,7 +35,16 @@ def wanted_sign_in(integration: Raw) -> list[str]:
     return [way for way in ways if isinstance(way, str)] if isinstance(ways, list) else []
 
 
-def import_source_config(title: str, version: str, source: str, sign_in: Iterable[str]) -> dict[str, Any]:
+def imported_of(integration: Raw) -> dict[str, str]:
+    """Return the digests of what was imported, by operation; empty where they are not known."""
+    imported = document_of(integration).get("imported")
+    entries = imported.items() if isinstance(imported, Mapping) else ()
+    return {str(call): digests for call, digests in entries if isinstance(digests, str)}
+
+
+def import_source_config(
+    title: str, version: str, source: str, sign_in: Iterable[str], imported: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return what to store about a document. `source` is an address; the path of a file means nothing elsewhere.
 
     Everyone who can read the app sees it, so the query of the address is dropped: it may hold a key or a signature.
@@ -46,5 +55,6 @@ def import_source_config(title: str, version: str, source: str, sign_in: Iterabl
         "version": version,
         "source": address,
         "signIn": [*dict.fromkeys(sign_in)],
+        "imported": dict(imported or {}),
     }
     return {name: value for name, value in stored.items() if value}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from drio_tui.workspace.model.snapshot import Resource
+
 T = TypeVar("T")
 
 NAMING = ("id", "key", "slug", "name")
@@ -19,6 +21,11 @@ def named(resources: Iterable[T], name: str, get: Callable[[T, str], Any]) -> li
         if matches:
             return matches
     return []
+
+
+def reference_name(resource: Resource) -> str:
+    """Return by what a script can name the resource: its key or slug, else its id."""
+    return resource.text("key") or resource.text("slug") or resource.id
 
 
 def rank(query: str, name: str, rest: str = "") -> int | None:
