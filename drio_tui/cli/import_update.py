@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from drio_tui.openapi_import.document import Document
     from drio_tui.openapi_import.errors import DocumentProblem
     from drio_tui.openapi_import.planning import NewConnection, Plan
-    from drio_tui.openapi_import.updating import Comparison, UpdatePlan
+    from drio_tui.openapi_import.updating import Comparison
     from drio_tui.session import Session
     from drio_tui.workspace.model.snapshot import Snapshot
 
@@ -71,7 +71,7 @@ async def update_app(
             tools=not options["no_tools"], auth=command.connection_of(snapshot, connection),
         )  # fmt: skip
         checked = () if options["no_check"] else (await document.check(selected)).problems
-        notes = [*plan.notes, *_advice(comparison, plan, chosen, options)]
+        notes = [*plan.notes, *_advice(comparison, chosen, options)]
         if options["yes"] and plan.steps and not options["as_json"] and not options["dry_run"]:
             for note in notes:
                 info(one_line(note, 400))
@@ -93,7 +93,7 @@ async def update_app(
         raise SystemExit(CHANGES)
 
 
-def _advice(comparison: Comparison, plan: UpdatePlan, chosen: list[str] | None, options: dict[str, Any]) -> list[str]:
+def _advice(comparison: Comparison, chosen: list[str] | None, options: dict[str, Any]) -> list[str]:
     """Return what the options of the command could do besides."""
     advice: list[str] = []
     new = [item.id for item in comparison.operations if item.state == "new" and not item.obstacle]
@@ -105,11 +105,9 @@ def _advice(comparison: Comparison, plan: UpdatePlan, chosen: list[str] | None, 
             "--operation, --tag or --all adds them."
         )
     if comparison.prunable and not options["prune"]:
-        advice.append(f"--prune deletes the {count_of(len(comparison.prunable), 'operation')} that are gone.")
+        advice.append("--prune deletes what was imported and is not in the document any more, with its tools.")
     if any(item.kept for item in comparison.operations):
         advice.append("--on-conflict document takes the document's values instead of those that are kept.")
     if any(item.unbound for item in comparison.operations):
         advice.append("`drio-tui rebind APP TOOL` binds a tool all the same.")
-    if any(step.again for step in plan.steps):
-        advice.append("Binding again cannot be undone.")
     return advice

@@ -153,7 +153,12 @@ async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, for
     order = [
         entry for entry in _undo_order(entries) if not (entry.state == "failed" or history.is_undone(entry))
     ]  # fmt: skip
-    undoing = _Undoing(saver, journal, history, journals.new_id(), force)
+    changed = {
+        history.current(entry.resource) for entry in order if (entry.what, entry.kind) == ("update", "operation")
+    }
+    rebinds = [entry for entry in order if _is_rebind(entry) and _referenced_ids(entry) & changed]
+    order = [*(entry for entry in order if entry not in rebinds), *rebinds]
+    undoing = _Undoing(saver, journal, history, journals.new_id(), force, frozenset(entry.id for entry in rebinds))
     steps = [
         Step(entry.id, "run", entry.kind, f"Undo {entry.name}", follows=follows, run=partial(undoing.run, entry))
         for entry, follows in _with_predecessors(order, history)
@@ -164,13 +169,17 @@ async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, for
 
 @dataclass(slots=True)
 class _Undoing:
-    """An undo of several changes. `steps` are the results by id of the change, `needed` the ids of what has to stay."""
+    """An undo of several changes. `steps` are the results by id of the change, `needed` the ids of what has to stay.
+
+    `rebinds` are the ids of changes that bound a tool to a schema which is undone before them.
+    """
 
     saver: Saver
     journal: Journal
     history: History
     group: str
     force: bool
+    rebinds: frozenset[str] = frozenset()
     steps: dict[str, UndoStep] = field(default_factory=dict)
     needed: set[str] = field(default_factory=set)
 
@@ -180,7 +189,9 @@ class _Undoing:
         why_not = why_not_undoable(history, entry)
         if why_not is None and entry.what == "create" and history.current(entry.resource) in self.needed:
             why_not = "Something that stays needs it"
-        if why_not:
+        if entry.id in self.rebinds and self._is_schema_restored(entry):
+            step = await self._bind_again(entry)
+        elif why_not:
             step = UndoStep(entry, None, why_not)
         else:
             step = await _undo(self.saver, self.journal, history, entry, self.group, self.force)
@@ -190,6 +201,30 @@ class _Undoing:
         elif entry.what == "create":
             self.needed |= {history.current(id) for id in _referenced_ids(entry)}
         return step.why_not if step.outcome is None else step.outcome
+
+    def _is_schema_restored(self, entry: Entry) -> bool:
+        """Return whether the changes of the operation that a tool is bound to were undone."""
+        operations = {self.history.current(id) for id in _referenced_ids(entry)}
+        steps = [step for step in self.steps.values() if self.history.current(step.entry.resource) in operations]
+        return bool(steps) and all(step.ok for step in steps)
+
+    async def _bind_again(self, entry: Entry) -> UndoStep:
+        """Bind a tool to the schema that its operation has again."""
+        kind, id = KINDS[entry.kind], self.history.current(entry.resource)
+        current = await self.saver.read(kind, entry.app, id)
+        if current is None:
+            return UndoStep(entry, None, "It has been deleted since")
+        if isinstance(current, DrioError):
+            return UndoStep(entry, Failed(current))
+        edit = Edit(kind, entry.app, id, current, current, ("binding",))
+        return UndoStep(entry, await self.saver.save(edit, group=self.group, undoes=entry.id))
+
+
+def _is_rebind(entry: Entry) -> bool:
+    """Return whether a change bound a tool to the current schema of the operation that it was bound to before."""
+    return (
+        entry.part == "binding" and entry.what == "update" and equal_at_depth(entry.before or {}, entry.after or {}, 0)
+    )
 
 
 def _with_predecessors(entries: list[Entry], history: History) -> Iterator[tuple[Entry, tuple[str, ...]]]:

@@ -15,7 +15,7 @@ import pytest
 from drio_tui.api.errors import UsageError
 from drio_tui.cli.values import Inputs, read_secret
 from tests.cli.conftest import Runner
-from tests.openapi_import.documents import PETS
+from tests.openapi_import.documents import PETS, newer_pets
 from tests.sandbox_fixtures import SandboxProcess
 
 
@@ -234,3 +234,68 @@ def test_an_unreadable_or_too_long_secret_on_stdin_is_refused(
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
         with pytest.raises(UsageError, match=error):
             read_secret("API key", Inputs())
+
+
+def test_an_update_is_shown_reviewed_made_and_undone(on_sandbox: Runner, app: str, pets: str, tmp_path: Path) -> None:
+    assert on_sandbox("import", app, pets, "--all", "--no-check").code == 0
+    nothing = on_sandbox("import", app, pets, "--update", "--dry-run", "--detailed-exitcode", "--no-check")
+    assert (nothing.code, nothing.out) == (0, "Nothing to change.\n"), nothing.err
+    newer = str(tmp_path / "newer.json")
+    Path(newer).write_text(json.dumps(newer_pets()))
+    planned = on_sandbox("import", app, newer, "--update", "--dry-run", "--detailed-exitcode", "--no-check")
+    assert planned.code == 3
+    assert "~ tool create-pet" in planned.out
+    assert "name: Create a pet → Add a pet" in planned.out
+    assert "DELETE /pets/{petId} is not in the document, and these tools are bound to it: delete-pet." in planned.out
+    assert "GET /shops. --operation, --tag or --all adds them." in planned.out
+    markdown = on_sandbox("import", app, newer, "--update", "--dry-run", "--markdown", "--no-check")
+    assert markdown.out.startswith("**5 to change.**")
+    refused = on_sandbox("import", app, newer, "--update", "--no-check")
+    assert refused.code == 2
+    assert "Add --yes" in refused.err
+    before = on_sandbox("inspect", app, "--json").json
+    made = on_sandbox("import", app, newer, "--update", "--all", "--prune", "--yes", "--no-check", "--json")
+    assert made.code == 0, made.err
+    assert [result["action"] for result in made.json["results"]].count("delete") == 2
+    states = {operation["operation"]: operation["state"] for operation in made.json["operations"]}
+    assert states["GET /shops"] == "new"
+    assert states["DELETE /pets/{petId}"] == "gone"
+    after = on_sandbox("inspect", app, "--json").json
+    assert {tool["key"] for tool in after["tools"]} == {
+        "list-pets", "create-pet", "get-pet", "replace-pet", "list-shops",
+    }  # fmt: skip
+    assert on_sandbox("check", app).code == 0
+    assert on_sandbox("undo", app, "--yes").code == 0
+    restored = on_sandbox("inspect", app, "--json").json
+    assert {tool["key"]: tool["description"] for tool in restored["tools"]} == {
+        tool["key"]: tool["description"] for tool in before["tools"]
+    }
+    assert on_sandbox("check", app).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--prune"], "--prune goes with --update"),
+        (["--on-conflict", "drio"], "--on-conflict goes with --update"),
+        (["--update", "--markdown"], "--markdown goes with --dry-run"),
+        (["--update", "--name", "X"], "--name names a new integration"),
+    ],
+)
+def test_options_of_an_update_that_mean_nothing_are_refused(
+    drio: Runner, pets: str, arguments: list[str], message: str
+) -> None:
+    result = drio("import", "any", pets, *arguments)
+    assert result.code == 2
+    assert message in result.err
+
+
+def test_read_only_updates_nothing_and_an_app_without_the_document_says_so(
+    drio: Runner, on_sandbox: Runner, app: str, pets: str
+) -> None:
+    result = drio("--read-only", "import", "any", pets, "--update", "--yes")
+    assert result.code == 2
+    assert "--read-only changes nothing" in result.err
+    nothing = on_sandbox("import", app, pets, "--update", "--yes", "--no-check")
+    assert nothing.code == 1
+    assert "no integration that was imported from Acme API" in nothing.err

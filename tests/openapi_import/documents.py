@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 from drio_tui.openapi_import.parser import OpenApiParser
@@ -94,3 +95,16 @@ PETS = document(
     security=[{"key": []}],
 )
 """Five operations with parameters, bodies, responses and a security scheme; the schema of a pet is recursive."""
+
+
+def newer_pets() -> dict[str, Any]:
+    """Return version 2 of PETS: one operation is new, one gone, one described anew, one with another argument."""
+    value = deepcopy(PETS)
+    value["info"]["version"] = "2.0"
+    paths = value["paths"]
+    del paths["/pets/{petId}"]["delete"]
+    paths["/pets"]["get"]["parameters"].append(parameter("colour"))
+    paths["/pets"]["get"]["description"] = "Lists the pets of the shop."
+    paths["/pets"]["post"]["summary"] = "Add a pet"
+    paths["/shops"] = {"get": {"operationId": "listShops", "summary": "List shops", **answer({"type": "object"})}}
+    return value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from drio_tui.plan.undo import undo_last
 from drio_tui.workspace.lint.import_source import MEMBER, document_of, imported_of
 from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.snapshot import PartLoaded, Resource, Snapshot
-from tests.openapi_import.documents import PETS, answer, body, document, parameter
+from tests.openapi_import.documents import PETS, answer, body, document, newer_pets, parameter
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
 
@@ -32,19 +31,6 @@ from tests.sandbox_fixtures import InProcessSandbox
 from tests.workspace.saving_world import Editor
 
 ALL = ("GET /pets", "POST /pets", "GET /pets/{petId}", "PUT /pets/{petId}", "DELETE /pets/{petId}")
-
-
-def newer() -> dict[str, Any]:
-    """Return version 2 of PETS: one operation is new, one gone, one described anew, one with another argument."""
-    value = deepcopy(PETS)
-    value["info"]["version"] = "2.0"
-    paths = value["paths"]
-    del paths["/pets/{petId}"]["delete"]
-    paths["/pets"]["get"]["parameters"].append(parameter("colour"))
-    paths["/pets"]["get"]["description"] = "Lists the pets of the shop."
-    paths["/pets"]["post"]["summary"] = "Add a pet"
-    paths["/shops"] = {"get": {"operationId": "listShops", "summary": "List shops", **answer({"type": "object"})}}
-    return value
 
 
 class Shop:
@@ -124,12 +110,12 @@ async def test_a_newer_document_adds_changes_and_names_what_is_gone(
     bare_sandbox: InProcessSandbox, tmp_path: Path
 ) -> None:
     shop = await Shop.made(bare_sandbox, tmp_path)
-    comparison = await shop.compare(newer())
+    comparison = await shop.compare(newer_pets())
     assert {item.id: item.state for item in comparison.operations} == {
         "GET /pets": "changed", "POST /pets": "changed", "GET /pets/{petId}": "same", "PUT /pets/{petId}": "same",
         "GET /shops": "new", "DELETE /pets/{petId}": "gone",
     }  # fmt: skip
-    plan = await shop.update(newer(), everything)
+    plan = await shop.update(newer_pets(), everything)
     assert [(step.verb, step.kind) for step in plan.steps] == [
         ("create", "operation"), ("create", "tool"), ("update", "operation"), ("update", "tool"),
         ("update", "operation"), ("update", "tool"), ("update", "integration"),
@@ -144,12 +130,12 @@ async def test_a_newer_document_adds_changes_and_names_what_is_gone(
     assert (await shop.tool("list-shops"))["binding"]["status"] == "ready"
     assert await shop.tool("delete-pet")
     assert document_of(await shop.integration())["version"] == "2.0"
-    assert (await shop.plan(newer(), everything)).steps == ()
+    assert (await shop.plan(newer_pets(), everything)).steps == ()
 
 
 async def test_operations_that_were_not_chosen_are_not_added(bare_sandbox: InProcessSandbox, tmp_path: Path) -> None:
     shop = await Shop.made(bare_sandbox, tmp_path, chosen=("GET /pets",))
-    plan = await shop.update(newer())
+    plan = await shop.update(newer_pets())
     assert [(step.verb, step.kind) for step in plan.steps] == [
         ("update", "operation"), ("update", "tool"), ("update", "integration"),
     ]  # fmt: skip
@@ -159,14 +145,10 @@ async def test_operations_that_were_not_chosen_are_not_added(bare_sandbox: InPro
 async def test_one_undo_takes_the_update_back(bare_sandbox: InProcessSandbox, tmp_path: Path) -> None:
     shop = await Shop.made(bare_sandbox, tmp_path)
     before = await shop.config()
-    await shop.update(newer(), everything, prune=False)
-    await undo_last(shop.editor.saver, shop.app)
-    after = await shop.config()
-    for config in (before, after):
-        for tool in config["tools"]:
-            tool["binding"] = tool["binding"]["integrationOperationId"]  # a schema cannot be bound to a second time
-    for kind in ("integrations", "operations", "tools"):
-        assert after[kind] == before[kind]
+    await shop.update(newer_pets(), everything)
+    undone = await undo_last(shop.editor.saver, shop.app)
+    assert [step.problem for step in undone if not step.ok] == []
+    assert {name: (await shop.config())[name] for name in before} == before
 
 
 async def test_what_users_edited_is_kept_and_named(bare_sandbox: InProcessSandbox, tmp_path: Path) -> None:
@@ -176,21 +158,21 @@ async def test_what_users_edited_is_kept_and_named(bare_sandbox: InProcessSandbo
     await shop.editor.client.update(TOOL, tool["id"], mine, app=shop.app)
     renamed = await shop.tool("replace-pet")  # the document says nothing new about it
     await shop.editor.client.update(TOOL, renamed["id"], {"name": "Swap a pet"}, app=shop.app)
-    plan = await shop.update(newer())
+    plan = await shop.update(newer_pets())
     assert "the tool list-pets: description is kept: changed in drio and in the document." in plan.notes
     assert not any("replace-pet" in note for note in plan.notes)
     assert (await shop.tool("list-pets"))["description"] == mine["description"]
     assert (await shop.tool("replace-pet"))["name"] == "Swap a pet"
     assert (await shop.operation("list-pets"))["description"] == "List pets\n\nLists the pets of the shop."
-    assert (await shop.plan(newer())).steps == ()
-    await shop.update(newer(), overwrite=True)
+    assert (await shop.plan(newer_pets())).steps == ()
+    await shop.update(newer_pets(), overwrite=True)
     assert (await shop.tool("list-pets"))["description"] == "List pets\n\nLists the pets of the shop."
     assert (await shop.tool("replace-pet"))["name"] == "Swap a pet"
 
 
 async def test_an_edit_during_the_update_is_not_overwritten(bare_sandbox: InProcessSandbox, tmp_path: Path) -> None:
     shop = await Shop.made(bare_sandbox, tmp_path)
-    plan = await shop.plan(newer())
+    plan = await shop.plan(newer_pets())
     tool = await shop.tool("list-pets")
     await shop.editor.client.update(TOOL, tool["id"], {"description": "Mine."}, app=shop.app)
     executor = Executor(shop.editor.saver, shop.app, plan.steps)
@@ -206,7 +188,7 @@ async def test_without_a_record_of_the_import_the_values_of_the_app_are_kept(
     integration = await shop.integration()
     without = {name: value for name, value in document_of(integration).items() if name != "imported"}
     await shop.editor.client.update(INTEGRATION, integration["id"], {"config": {MEMBER: without}}, app=shop.app)
-    plan = await shop.update(newer(), prune=True)
+    plan = await shop.update(newer_pets(), prune=True)
     unknown = "it is not known whether it was imported or written in drio."
     assert f"GET /pets: inputSchema is kept: {unknown}" in plan.notes
     assert f"the tool list-pets: description is kept: {unknown}" in plan.notes
@@ -216,7 +198,7 @@ async def test_without_a_record_of_the_import_the_values_of_the_app_are_kept(
     ) in plan.notes
     assert [step.kind for step in plan.steps] == ["integration"]
     assert len(imported_of(await shop.integration())) == 4
-    await shop.update(newer(), overwrite=True)
+    await shop.update(newer_pets(), overwrite=True)
     assert (await shop.tool("create-pet"))["name"] == "Add a pet"
 
 
@@ -229,7 +211,7 @@ async def test_prune_deletes_what_is_gone_with_its_tools_and_nothing_else(
     await shop.editor.client.create(OPERATION, mine, app=shop.app, parent=parent)
     gone = await shop.tool("delete-pet")
     await shop.editor.client.create(WIDGET, {"name": "Gone", "toolId": gone["id"], "primitive": "text"}, app=shop.app)
-    plan = await shop.update(newer(), prune=True)
+    plan = await shop.update(newer_pets(), prune=True)
     assert sorted(step.kind for step in plan.steps if step.verb == "delete") == ["operation", "tool", "widget"]
     assert "GET /mine is not in the document, and it is not known whether it was imported." in plan.notes
     config = await shop.config()
@@ -245,7 +227,7 @@ async def test_an_incompatible_change_is_made_and_the_tools_are_named_and_not_re
     bare_sandbox: InProcessSandbox, tmp_path: Path
 ) -> None:
     shop = await Shop.made(bare_sandbox, tmp_path)
-    value = newer()
+    value = newer_pets()
     value["paths"]["/pets"]["get"]["parameters"][0]["required"] = True
     plan = await shop.update(value)
     assert (
@@ -260,7 +242,7 @@ async def test_an_incompatible_change_is_made_and_the_tools_are_named_and_not_re
 async def test_a_stale_tool_is_rebound_where_its_earlier_schema_is_known(
     bare_sandbox: InProcessSandbox, tmp_path: Path
 ) -> None:
-    shop = await Shop.made(bare_sandbox, tmp_path, newer())
+    shop = await Shop.made(bare_sandbox, tmp_path, newer_pets())
     tool, operation = await shop.tool("list-pets"), await shop.operation("list-pets")
     bound = tool["binding"]["schemaHashAtBindTime"]
     before = operation["inputSchema"]
@@ -268,10 +250,10 @@ async def test_a_stale_tool_is_rebound_where_its_earlier_schema_is_known(
     client = shop.editor.client
     await client.update(OPERATION, operation["id"], {"inputSchema": schema}, app=shop.app)
     assert (await shop.tool("list-pets"))["binding"]["status"] == "stale"
-    unknown = await shop.plan(newer())
+    unknown = await shop.plan(newer_pets())
     assert unknown.steps == ()
     assert "it is not known here what it was bound to" in str(unknown.notes)
-    known = await shop.plan(newer(), earlier=lambda id: {bound: before} if id == operation["id"] else {})
+    known = await shop.plan(newer_pets(), earlier=lambda id: {bound: before} if id == operation["id"] else {})
     assert [(step.kind, step.again) for step in known.steps] == [("tool", ("binding",))]
     await shop.carry_out(known.steps)
     assert (await shop.tool("list-pets"))["binding"]["status"] == "ready"
@@ -294,7 +276,7 @@ async def test_a_document_at_another_address_updates_the_integration_of_its_titl
     bare_sandbox: InProcessSandbox, tmp_path: Path
 ) -> None:
     shop = await Shop.made(bare_sandbox, tmp_path)
-    value = newer() | {"servers": [{"url": "https://api.example.com/v2"}]}
+    value = newer_pets() | {"servers": [{"url": "https://api.example.com/v2"}]}
     plan = await shop.update(value)
     assert (
         "The document names the base URL https://api.example.com/v2; the integration keeps https://api.example.com/v1."
@@ -306,7 +288,7 @@ async def test_a_document_at_another_address_updates_the_integration_of_its_titl
 
 async def test_a_document_that_was_not_imported_updates_nothing(bare_sandbox: InProcessSandbox, tmp_path: Path) -> None:
     shop = await Shop.made(bare_sandbox, tmp_path)
-    other = newer()
+    other = newer_pets()
     other["info"]["title"] = "Other API"
     with pytest.raises(ImportFailed, match="no integration that was imported from Other API"):
         await shop.compare(other)
@@ -441,8 +423,4 @@ def test_a_change_is_compatible_unless_what_is_written_for_the_earlier_schema_br
     snapshot = app_with()
     tool = snapshot.resource("tool", "tool_list")
     assert tool is not None
-    found = rebind_problems(snapshot, tool, operation_of(), after)
-    assert [problem for problem in found if "action" not in problem] == [
-        problem for problem in problems if "action" not in problem
-    ]
-    assert bool(found) == bool(problems)
+    assert rebind_problems(snapshot, tool, operation_of(), after) == problems
