@@ -68,7 +68,8 @@ async def update_app(
         selected = chosen if chosen is not None else comparison.ids("same", "changed")
         plan = await plan_update(
             comparison, selected, prune=comparison.prunable if options["prune"] else (),
-            tools=not options["no_tools"], auth=command.connection_of(snapshot, connection),
+            tools=not options["no_tools"], complete=chosen is not None,
+            auth=command.connection_of(snapshot, connection),
         )  # fmt: skip
         checked = () if options["no_check"] else (await document.check(selected)).problems
         notes = [*plan.notes, *_advice(comparison, chosen, options)]

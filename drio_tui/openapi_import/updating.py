@@ -336,17 +336,20 @@ async def plan_update(
     *,
     prune: Collection[str] = (),
     tools: bool = True,
+    complete: bool = False,
     auth: str | NewConnection = "",
 ) -> UpdatePlan:
     """Return the steps that add and change the `chosen` operations, and delete those of `prune` with their tools.
 
-    An operation that is not known to be imported is not deleted. Raises `ImportFailed`.
+    With `complete`, chosen operations of the app that have no tool get one. An operation that is not known to be
+    imported is not deleted. Raises `ImportFailed`.
     """
     document, snapshot = comparison.document, comparison.snapshot
     present = existing_resources(snapshot)
     operations = [item for item in comparison.operations if item.id in chosen and item.state in ("changed", "same")]
     added: Plan | None = None
-    if new := [id for id in comparison.ids("new") if id in chosen]:
+    lacking = [item.id for item in operations if not item.tools and not item.obstacle] if tools and complete else []
+    if new := [id for id in comparison.ids("new") if id in chosen] + lacking:
         target = ExistingIntegration(comparison.integration, comparison.base_url)
         added = await document.plan(
             new, base_url=comparison.base_url, integration=target, auth=auth, tools=tools, present=present

@@ -23,6 +23,7 @@ from drio_tui.openapi_import.import_steps import import_steps
 from drio_tui.openapi_import.model import OperationDetail, Scheme
 from drio_tui.openapi_import.planning import ExistingIntegration, Plan
 from drio_tui.openapi_import.security import connection_body, secret_of
+from drio_tui.openapi_import.updating import Comparison
 from drio_tui.plan.executor import Executor
 from drio_tui.text import count_of
 from drio_tui.tool_calls.token_count import kilobytes
@@ -36,6 +37,8 @@ from drio_tui.ui.forms.inputs import Picker
 from drio_tui.ui.openapi_import.import_dialog import ImportDialog, problem_lines
 from drio_tui.ui.openapi_import.import_settings import ImportOptions, ImportSettings
 from drio_tui.ui.openapi_import.operation_picker import OperationPicker
+from drio_tui.ui.openapi_import.update_screen import PreparedUpdate, UpdateScreen
+from drio_tui.ui.openapi_import.updates import Updates
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
@@ -47,19 +50,20 @@ from drio_tui.workspace.saving.saver import Saver
 
 
 class ImportScreen(DrioScreen[bool]):
-    """Returns whether anything was created. `snapshot` is the app, for its integrations and the keys in use."""
+    """Returns whether anything was created or changed. `snapshot` is the app, for its integrations and keys in use."""
 
     AREA = "apps"
     CSS_PATH = stylesheet("openapi_import")
     BINDINGS = keymap.section(
         "import",
         "Import from OpenAPI",
-        Key("import.make", "ctrl+s", "make", "Create", "Create what is chosen, after a look at it", dangerous=True),
+        Key("import.make", "ctrl+s", "make", "Create", "Create or update what is chosen, after a look at it",
+            dangerous=True),
         Key("import.source", "s", "source", "Document", "Another document"),
         Key("import.where", "w", "where", "Where to", "The integration, its base URL and sign-in"),
         Key("import.problems", "p", "problems", "Problems", "What is odd about the document", show=False),
         Key("import.other", "tab", "other_side", "Other side", "Between list, tool and settings", show=False),
-    )
+    )  # fmt: skip
 
     document: reactive[Document | None] = reactive(None, init=False)
     """The loaded document; None until then."""
@@ -113,6 +117,14 @@ class ImportScreen(DrioScreen[bool]):
             self.checked = checked
             self.snapshot = snapshot
 
+    class Compared(Message):
+        """The document was compared with the app; `comparison` is None if nothing of it is in the app."""
+
+        def __init__(self, document: Document, comparison: Comparison | None) -> None:
+            super().__init__()
+            self.document = document
+            self.comparison = comparison
+
     def __init__(self, app_id: str, snapshot: Snapshot, source: str = "") -> None:
         super().__init__()
         self._app_id = app_id
@@ -126,6 +138,7 @@ class ImportScreen(DrioScreen[bool]):
         self._plan: Plan | None = None
         self._plan_options: ImportOptions | None = None
         self._batch: Executor | None = None
+        self._updates = Updates(app_id, lambda: self.connection.server)
         self._any_created = False
 
     def compose_body(self) -> ComposeResult:
@@ -289,6 +302,10 @@ class ImportScreen(DrioScreen[bool]):
         document, id = self.document, event.id
         if document is None or id is None:
             return
+        if document.operation(id) is None:
+            self.query_one("#about", Static).update(Content("\n").join(self._updates.lines(id)))
+            self.query_one("#json", JsonView).show(self._updates.raw(id))
+            return
 
         async def describe() -> Message:
             return self.DetailLoaded((await document.details([id]))[id])
@@ -307,6 +324,7 @@ class ImportScreen(DrioScreen[bool]):
         if operation.obstacle:
             lines.append(sanitize(f"✗ {operation.obstacle}", "$text-error"))
         lines += [sanitize(f"▲ {note}", "$text-warning") for note in dict.fromkeys((*operation.notes, *detail.notes))]
+        lines += self._updates.lines(operation.id)
         if operation.schemes:
             lines.append(sanitize(f"It wants a sign-in: {' or '.join(operation.schemes)}", "$foreground-muted"))
         self.query_one("#about", Static).update(Content("\n").join(lines[:8]))
@@ -329,6 +347,21 @@ class ImportScreen(DrioScreen[bool]):
             self.picker.selection.set_existing(existing)
             self.picker.refresh_rows()
         self.settings.show_selection(self.picker.selection.chosen)
+        self._compare()
+
+    def _compare(self) -> None:
+        """Find out in the background which operations have changed since they were imported."""
+        document, snapshot, options = self.document, self.settings.snapshot, self.settings.options(())
+        if document is not None:
+
+            async def compare() -> Message:
+                return self.Compared(document, await self._updates.compare(document, snapshot, options))
+
+            self._run("compare", compare)
+
+    def on_import_screen_compared(self, message: Compared) -> None:
+        if message.document is self.document and self._updates.mark(self.picker.selection, message.comparison):
+            self.picker.refresh_rows()
 
     @on(ImportSettings.ConnectionWanted)
     def _connection_wanted(self, event: ImportSettings.ConnectionWanted) -> None:
@@ -375,6 +408,9 @@ class ImportScreen(DrioScreen[bool]):
             self.settings.base_field.focus()
             return
         options = self.settings.options(self.picker.selection.chosen)
+        if self.picker.selection.updates:
+            self._review_update(document, options)
+            return
         if self._plan is not None and self._plan_options == options and self._batch is not None:
             self._confirm(self._plan, ())
             return
@@ -394,6 +430,30 @@ class ImportScreen(DrioScreen[bool]):
             return self.PlanReady(plan, checked, snapshot)
 
         self._run("plan", make_plan)
+
+    def _review_update(self, document: Document, options: ImportOptions) -> None:
+        """Show the plan of an update, and go back to the app once it is carried out."""
+        self._discard_plan()
+        chosen, gone = set(options.chosen), self.picker.selection.gone
+        related = [problem for problem in self._problems if problem.operation in chosen]
+
+        async def prepare() -> PreparedUpdate:
+            snapshot = await self.read_app()
+            plan = await self._updates.plan(document, snapshot, options, gone)
+            checked = () if self._checked else (await document.check(chosen - gone)).problems
+            return PreparedUpdate(snapshot, plan, problem_lines((*plan.problems, *related, *checked)))
+
+        screen = UpdateScreen(self._app_id, f"Update from {document.title} {document.head.version}".strip(), prepare)
+
+        def handle_closed(changed: bool | None) -> None:
+            self._any_created = self._any_created or bool(changed)
+            if changed and screen.done and screen.prepared is not None:
+                self.settings.snapshot = screen.prepared.snapshot
+                self.run_worker(self._finish(screen.prepared.plan.added), name="leave", group="leave", exclusive=True)
+            elif changed:
+                self.run_worker(self._refresh_existing(), name="look", group="look", exclusive=True)
+
+        self.app.push_screen(screen, handle_closed)
 
     async def read_app(self) -> Snapshot:
         """Read the app, so that resources that others created meanwhile are not created again. Raises `DrioError`."""
@@ -437,8 +497,11 @@ class ImportScreen(DrioScreen[bool]):
             self.settings.snapshot = await self.read_app()
             self._mark_existing()
 
-    async def _finish(self, plan: Plan) -> None:
+    async def _finish(self, plan: Plan | None) -> None:
         """Ask whether the sandbox may call the API if its address is private, then go back to the app."""
+        if plan is None:
+            self.dismiss(True)
+            return
         client = self.connection.client
         urls = [str(resource.body["baseUrl"]) for resource in plan.resources if "baseUrl" in resource.body]
         used = [self.settings.snapshot.resource("integration", id) for id in plan.used]

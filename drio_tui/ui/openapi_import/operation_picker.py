@@ -96,7 +96,7 @@ class OperationPicker(Vertical):
         self._shown: list[OperationSummary] = []
 
     def compose(self) -> ComposeResult:
-        yield FilterInput(placeholder="/ to filter: words, tag:…, is:safe, is:chosen")
+        yield FilterInput(placeholder="/ to filter: words, tag:…, is:safe, is:chosen, is:changed")
         yield OperationRows(
             Column("", 2),
             Column("Method", 7),
@@ -146,10 +146,16 @@ class OperationPicker(Vertical):
         self._update_totals()
 
     def _row(self, operation: OperationSummary) -> Row:
-        if operation.id in self.selection.existing:
+        selection = self.selection
+        # The second cell says of an operation of the app how it differs: ~ changed, - gone.
+        sign = "~" if operation.id in selection.changed else "-" if operation.id in selection.gone else ""
+        sign_style = "$text-error" if sign == "-" else "$text-warning"
+        if selection.is_chosen(operation.id):
+            mark = Content.assemble(("●", "$text-accent"), (sign, sign_style))
+        elif sign:
+            mark = Content.assemble(("○", "$foreground-muted"), (sign, sign_style))
+        elif operation.id in selection.existing:
             mark = Content.styled("✓", "$text-success")
-        elif self.selection.is_chosen(operation.id):
-            mark = Content.styled("●", "$text-accent")
         elif operation.obstacle:
             mark = Content.styled("✗", "$text-error")
         else:
@@ -178,6 +184,10 @@ class OperationPicker(Vertical):
         parts = [Content(shown + count_of(total, "operation"))]
         if selection.existing:
             parts.append(Content.styled(f"✓ {len(selection.existing)} in the app", "$text-success"))
+        if selection.changed:
+            parts.append(Content.styled(f"~ {len(selection.changed)} changed", "$text-warning"))
+        if selection.gone:
+            parts.append(Content.styled(f"- {len(selection.gone)} gone", "$text-error"))
         if len(selection):
             unsafe = f", {selection.unsafe} change something" if selection.unsafe else ""
             parts.append(Content.styled(f"● {len(selection)} chosen{unsafe}", "$text-accent"))

@@ -43,7 +43,11 @@ def pets(tmp_path: Path) -> str:
 
 
 def creating(server: TableServer) -> None:
-    """Let the server answer every create in the app."""
+    """Let the server answer every create in the app, and the changes of an integration."""
+    for id in ("integration_1", "integration_new"):
+        integration = {"integration": {"id": id, "name": "New", "key": "new"}}
+        for method in ("GET", "PATCH"):
+            server.answers[f"{method} /apps/app_1/integrations/{id}"] = integration
     for kind, path in (("integration", "integrations"), ("tool", "tools")):
         server.answers[f"POST /apps/app_1/{path}"] = (201, {kind: {"id": f"{kind}_new", "name": "New", "key": "new"}})
     created = {"operation": {"id": "operation_new", "name": "New", "key": "new"}}
@@ -129,7 +133,7 @@ async def test_operations_are_chosen_by_filter_tag_and_mouse_and_created_with_th
         await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
-        assert posted(server) == [("operations", "/pets"), ("operations", "/pets/{petId}")]
+        assert sorted(posted(server)) == [("operations", "/pets"), ("operations", "/pets/{petId}")]
 
 
 async def test_failed_steps_are_retried_and_created_resources_are_not_created_again(
