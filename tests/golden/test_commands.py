@@ -16,7 +16,7 @@ import pytest
 from drio_tui.cli import COMMANDS, cli
 from tests import preloaded
 from tests.golden.frames import FOLDER, compare, normalised
-from tests.openapi_import.documents import PETS
+from tests.openapi_import.documents import PETS, newer_pets
 from tests.sandbox_fixtures import SandboxProcess, kill_process, start_sandbox
 
 APP = "acme-support"
@@ -74,6 +74,10 @@ TRANSCRIPTS: dict[str, Transcript] = {
         f"import {COPY} pets.json --operation GET:/pets --tag admin --dry-run --json",
         f"import {COPY} pets.json --all --no-check",
         f"import {COPY} pets.json --all --no-check",
+        f"import {COPY} pets.json --update --dry-run",
+        f"import {COPY} newer.json --update --dry-run",
+        f"import {COPY} newer.json --update --dry-run --markdown",
+        f"import {COPY} newer.json --update",
         f"import {COPY} pets.json --operation GET:/nowhere",
         f"import {COPY} missing.json --all",
         f"--read-only import {COPY} pets.json --all",
@@ -168,6 +172,7 @@ async def test_every_command_prints_what_is_recorded(
     Path("pets.json").write_text(json.dumps(PETS))
     Path("broken").mkdir()
     Path("broken/drio.yaml").write_text(BROKEN)
+    Path("newer.json").write_text(json.dumps(newer_pets()))
     numbered_ids = {"PYTHONPATH": str(FOLDER / "numbered_ids")}
     process = await asyncio.to_thread(lambda: start_sandbox(tmp_path / "sandbox", env=numbered_ids))
     try:

@@ -69,7 +69,7 @@ async def test_changed_operations_are_chosen_reviewed_and_updated_and_one_undo_t
         assert "~ 2 changed" in text
         assert "- 1 gone" in text
         assert "○~  GET" in text
-        assert "✓  PUT" in text
+        assert "✓   PUT" in text
         assert "○-  DELETE" in text
         await pilot.press("a")
         assert screen.picker.selection.chosen == ("GET /pets", "POST /pets", "GET /shops")  # none to delete
