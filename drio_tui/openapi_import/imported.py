@@ -18,8 +18,6 @@ from typing import Any
 from drio_tui.api.json_codec import dumps
 from drio_tui.openapi_import.existing import Raw, call_text
 from drio_tui.openapi_import.model import OperationDetail
-from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.saving.merge import equal_at_depth
 
 Member = tuple[str, str]
 """A kind (`operation` or `tool`) and a property of it."""
@@ -82,7 +80,7 @@ def document_value(detail: OperationDetail, member: Member) -> Any:
 
 def same_value(first: Any, second: Any) -> bool:
     """Return whether two values of a property are equal; None counts as absent, there and one level below."""
-    return equal_at_depth(MISSING if first is None else first, MISSING if second is None else second, 1)
+    return _canonical(first) == _canonical(second)
 
 
 def updated(before: Imported, detail: OperationDetail, operation: Raw | None, tools: list[Raw] | None) -> Imported:
@@ -105,11 +103,17 @@ def updated(before: Imported, detail: OperationDetail, operation: Raw | None, to
 
 
 def _digest(value: Any) -> str:
+    text = _canonical(value)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:8] if text else _ABSENT
+
+
+def _canonical(value: Any) -> str:
+    """Return the JSON of a value with sorted names and without properties that are null; empty for None."""
+    if value is None:
+        return ""
     if isinstance(value, Mapping):
         value = {name: item for name, item in value.items() if item is not None}
-    if value is None:
-        return _ABSENT
-    return hashlib.sha256(dumps(_sorted(value)).encode("ascii")).hexdigest()[:8]
+    return dumps(_sorted(value))
 
 
 def _sorted(value: Any) -> Any:

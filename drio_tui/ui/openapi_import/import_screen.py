@@ -298,8 +298,9 @@ class ImportScreen(DrioScreen[bool]):
         self.query_one("#note", Static).update(Content("  ").join(parts), layout=False)
 
     @on(OperationPicker.Moved)
-    def _show_tool(self, event: OperationPicker.Moved) -> None:
-        document, id = self.document, event.id
+    def _show_tool(self) -> None:
+        """Show the operation under the cursor."""
+        document, id = self.document, self.picker.current_id
         if document is None or id is None:
             return
         if document.operation(id) is None:
@@ -362,6 +363,7 @@ class ImportScreen(DrioScreen[bool]):
     def on_import_screen_compared(self, message: Compared) -> None:
         if message.document is self.document and self._updates.mark(self.picker.selection, message.comparison):
             self.picker.refresh_rows()
+            self._show_tool()
 
     @on(ImportSettings.ConnectionWanted)
     def _connection_wanted(self, event: ImportSettings.ConnectionWanted) -> None:

@@ -71,6 +71,7 @@ async def test_changed_operations_are_chosen_reviewed_and_updated_and_one_undo_t
         assert "○~  GET" in text
         assert "✓   PUT" in text
         assert "○-  DELETE" in text
+        await until(pilot, lambda: "Changed since it was imported" in text_of(program))
         await pilot.press("a")
         assert screen.picker.selection.chosen == ("GET /pets", "POST /pets", "GET /shops")  # none to delete
         await pilot.press("ctrl+s")
