@@ -112,6 +112,10 @@ def _names(category: str, ctx: click.Context) -> list[list[str]]:
             from drio_tui.workspace.deploy.ai_clients import client_instructions
 
             return [[guide.name, guide.title] for guide in client_instructions("", "")]
+        case "fault presets":
+            from drio_tui.sandbox.faults.presets import PRESETS
+
+            return [[preset.name, preset.description] for preset in PRESETS.values()]
         case "profiles":
             from drio_tui.auth.profiles import Profiles
 

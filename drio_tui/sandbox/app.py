@@ -18,7 +18,7 @@ from drio_tui.sandbox import oauth, openapi, problems, routes, upstream
 from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.db import Database
-from drio_tui.sandbox.faults import FaultMiddleware
+from drio_tui.sandbox.faults.injection import FaultMiddleware
 from drio_tui.sandbox.limits import LimitsMiddleware
 from drio_tui.sandbox.mcp import deployment_store, endpoint
 from drio_tui.sandbox.middleware import GuardMiddleware

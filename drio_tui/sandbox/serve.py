@@ -26,7 +26,7 @@ from drio_tui.sandbox.app import create_app
 from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.datadir import DataDir, SandboxError
 from drio_tui.sandbox.db import FILE_NAME, Database, move_to_backup
-from drio_tui.sandbox.faults import Disconnectable
+from drio_tui.sandbox.faults.injection import Disconnectable
 from drio_tui.sandbox.settings import Settings
 from drio_tui.storage.files import os_error_text
 

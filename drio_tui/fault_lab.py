@@ -1,0 +1,98 @@
+"""The fault lab of a running sandbox, as its clients see it; drio itself has none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from drio_tui.api.errors import DrioError, NotDrio, NotFound
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+
+_PATH = "/sandbox/faults"
+ANNOUNCEMENT = "x-sandbox-faults"
+"""The response header that names what is on, joined by `; `."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A preset that the sandbox offers."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """A rule that is on: how many requests it was about, and how many of them got its fault."""
+
+    rule: str
+    matched: int
+    injected: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaultState:
+    """What is on in the lab: rules by the name of their preset, or the rule itself.
+
+    `command` switches on the same again, with the same `seed`; it is empty if nothing is on. `injected` counts faults
+    since the sandbox started. `wire` is the answer of the sandbox.
+    """
+
+    on: Mapping[str, tuple[RuleState, ...]]
+    seed: int
+    command: str
+    injected: Mapping[str, int]
+    presets: tuple[Preset, ...]
+    wire: Mapping[str, Any]
+
+
+async def fetch(client: DrioClient) -> FaultState:
+    """Return what is on. Raises `DrioError`."""
+    return await _request(client, "GET")
+
+
+async def switch(
+    client: DrioClient, *, on: Sequence[str] = (), off: Sequence[str] = (), seed: int | None = None
+) -> FaultState:
+    """Switch presets and rules on and off; with an invalid one, nothing is switched. Raises `DrioError`."""
+    return await _request(client, "POST", {"on": [*on], "off": [*off], "seed": seed})
+
+
+async def switch_off(client: DrioClient) -> FaultState:
+    """Switch everything off. Raises `DrioError`."""
+    return await _request(client, "DELETE")
+
+
+async def _request(client: DrioClient, method: str, body: Any = None) -> FaultState:
+    options = {} if body is None else {"json": body}
+    try:
+        response = await client.transport.request(method, _PATH, at_origin=True, **options)
+    except NotFound:
+        raise DrioError(
+            "the running sandbox is of an earlier version, or this is no sandbox",
+            title="There is no fault lab",
+            hint="drio-tui sandbox stop, then start it again",
+        ) from None
+    return _parse(response.data)
+
+
+def _parse(data: Any) -> FaultState:
+    try:
+        return FaultState(
+            on={
+                str(entry["name"]): tuple(
+                    RuleState(str(rule["rule"]), int(rule["matched"]), int(rule["injected"])) for rule in entry["rules"]
+                )
+                for entry in data["on"]
+            },
+            seed=int(data["seed"]),
+            command=str(data["command"]),
+            injected={str(name): int(count) for name, count in data["injected"].items()},
+            presets=tuple(Preset(str(item["name"]), str(item["description"])) for item in data["presets"]),
+            wire=data,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise NotDrio("the sandbox answered without the state of its fault lab") from None

@@ -1,0 +1,148 @@
+"""`drio-tui sandbox faults`: the fault lab from the command line, and what commands say while it is on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.conftest import CommandResult, Runner
+from tests.cli.test_completion import complete
+from tests.sandbox_fixtures import SandboxProcess
+
+
+class Faults:
+    """Runs `sandbox faults` on the shared sandbox."""
+
+    def __init__(self, drio: Runner, sandbox: SandboxProcess, http: httpx.Client) -> None:
+        self._drio = drio
+        self._data = ("--data", str(sandbox.data_dir))
+        self._http = http
+
+    def __call__(self, command: str, *arguments: str) -> CommandResult:
+        return self._drio("sandbox", "faults", command, *arguments, *self._data)
+
+    def app_names(self) -> list[str]:
+        """Return the names of the apps, read without the program."""
+        return [app["name"] for app in self._http.get("/api/v1/apps").json()["apps"]]
+
+
+@pytest.fixture
+def faults(drio: Runner, sandbox_process: SandboxProcess) -> Iterator[Faults]:
+    with sandbox_process.client() as http:
+        yield Faults(drio, sandbox_process, http)
+        http.delete("/sandbox/faults")
+
+
+def test_the_printed_command_switches_the_same_on_again(faults: Faults, drio: Runner) -> None:
+    rule = 'POST:/tools=status:503:{"error": null}*2'
+    on = faults("on", "flaky", rule, "--seed", "42")
+    assert on.code == 0
+    assert "On: flaky, POST:/tools=" in on.err
+    words = shlex.split(on.out)
+    assert words == ["drio-tui", "sandbox", "faults", "on", "--seed", "42", "flaky", rule]
+    assert faults("off").err == "No faults are on.\n"
+    assert faults("on", *words[4:]).out == on.out
+
+
+def test_status_shows_what_the_rules_have_done(faults: Faults, on_sandbox: Runner) -> None:
+    faults("on", "GET:/v1/apps=status:404*5", "conflict")
+    assert on_sandbox("apps").code == 1
+    status = faults("status")
+    assert [line.split() for line in status.out.splitlines()] == [
+        ["ON", "RULE", "MATCHED", "INJECTED"],
+        ["GET:/v1/apps=status:404*5", "GET:/v1/apps=status:404*5", "1", "1"],
+        ["conflict", "WRITE:*=status:409", "0", "0"],
+    ]
+    state = faults("status", "--json").json
+    assert set(state) == {"on", "seed", "command", "injected"}
+    assert state["on"][0]["rules"] == [{"rule": "GET:/v1/apps=status:404*5", "matched": 1, "injected": 1}]
+    left = faults("off", "conflict")
+    assert left.err.startswith("Still on: GET:/v1/apps=status:404*5.\nInjected since the sandbox started: ")
+    assert faults("off").err.startswith("No faults are on.\n")
+    assert on_sandbox("apps").code == 0
+
+
+def test_an_invalid_rule_is_refused_with_the_reason(faults: Faults) -> None:
+    result = faults("on", "slow", "POST:/tools=explode")
+    assert result.code == 1
+    assert "POST:/tools=explode has an unknown fault 'explode'" in result.err
+    assert faults("status").err.startswith("No faults are on.")
+
+
+def test_without_a_sandbox_there_is_nothing_to_switch(drio: Runner, tmp_path: Path) -> None:
+    for command in (("on", "slow"), ("off",), ("status",)):
+        result = drio("sandbox", "faults", *command, "--data", str(tmp_path / "none"))
+        assert result.code == 1
+        assert "No sandbox is running" in result.err
+        assert "drio-tui sandbox start" in result.err
+
+
+def test_read_only_switches_nothing(faults: Faults) -> None:
+    assert faults("on", "slow", "--read-only").code == 2
+    assert faults("off", "--read-only").code == 2
+    assert faults("status", "--read-only").code == 0
+
+
+def test_list_names_every_preset_and_fault(drio: Runner) -> None:
+    listed, as_json = drio("sandbox", "faults", "list"), drio("sandbox", "faults", "list", "--json").json
+    for entry in (*as_json["presets"], *as_json["faults"]):
+        assert any(line.startswith(entry["name"]) and entry["description"] in line for line in listed.out.splitlines())
+    assert as_json["presets"][0]["rules"] == ["*=delay:2"]
+
+
+async def test_presets_are_completed() -> None:
+    assert await complete("sandbox", "faults", "on", "ca") == ["captive-portal"]
+    assert "answer-lost" in await complete("sandbox", "faults", "off", "")
+
+
+# --- what commands say ----------------------------------------------------------------------------
+
+
+def test_a_command_waits_as_long_as_the_rate_limit_says_and_goes_on(faults: Faults, on_sandbox: Runner) -> None:
+    faults("on", "GET:/apps=rate-limit:1*1")
+    result = on_sandbox("apps", "--json")
+    assert result.code == 0
+    assert faults("status", "--json").json["injected"]["rate-limit"] == 1
+
+
+def test_a_command_goes_on_after_a_reset_connection(faults: Faults, on_sandbox: Runner) -> None:
+    faults("on", "GET:/apps=reset*2")
+    assert on_sandbox("apps", "--json").code == 0
+
+
+@pytest.mark.parametrize(
+    ("preset", "code", "message"),
+    [
+        ("offline", 1, "Connection reset"),
+        ("captive-portal", 1, "text/html"),
+        ("api-retired", 1, "retired"),
+        ("token-expired", 4, "sign"),
+    ],
+)
+def test_a_read_fails_with_the_cause(faults: Faults, on_sandbox: Runner, preset: str, code: int, message: str) -> None:
+    faults("on", preset)
+    result = on_sandbox("apps")
+    assert result.code == code
+    assert message in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_conflict_creates_nothing(faults: Faults, on_sandbox: Runner) -> None:
+    faults("on", "conflict")
+    result = on_sandbox("create", "--template", "blank", "--name", "Conflicting", "--slug", "conflicting")
+    assert result.code == 1
+    faults("off")
+    assert "Conflicting" not in faults.app_names()
+
+
+def test_a_lost_answer_is_an_unknown_outcome_and_the_app_is_created_once(faults: Faults, on_sandbox: Runner) -> None:
+    faults("on", "POST:/apps=lost*1")
+    result = on_sandbox("create", "--template", "blank", "--name", "Answer lost", "--slug", "answer-lost")
+    assert faults.app_names().count("Answer lost") == 1
+    assert result.code == 1
+    assert "It is not known whether that happened" in result.err
+    assert "drio-tui apps" in result.err
