@@ -189,3 +189,20 @@ def test_pull_of_an_app_that_is_not_there_is_an_error(on_sandbox: Runner, tmp_pa
     assert on_sandbox("pull", str(tmp_path), "--json").error["code"] == "not_found"
     (tmp_path / "drio.yaml").write_text("tools: {}\n")
     assert on_sandbox("pull", str(tmp_path)).code == 2
+
+
+def test_pull_keeps_what_only_the_document_changed_and_reports_conflicts(
+    on_sandbox: Runner, app: AppOnSandbox, pulled: Path
+) -> None:
+    folder = str(pulled.parent)
+    assert on_sandbox("apply", folder, "--yes").code == 0
+    pulled.write_text(pulled.read_text().replace("  name: Scripted\n", "  name: Ours\n"))
+    on_sandbox("set", app.slug, "app", "name=Theirs", "description=New", "--yes")
+    result = on_sandbox("pull", folder)
+    assert result.code == 1
+    assert "both the document and drio changed it" in result.out
+    assert {"name": "Ours", "description": "New"}.items() <= yaml.safe_load(pulled.read_text())["app"].items()
+    assert on_sandbox("pull", folder, "--on-conflict", "drio").code == 0
+    assert yaml.safe_load(pulled.read_text())["app"]["name"] == "Theirs"
+    assert on_sandbox("drift", folder).code == 0
+    assert on_sandbox("plan", folder, "--detailed-exitcode").code == 0
