@@ -239,6 +239,11 @@ class OAuthHttpClient:
                 )
             url = redirect_url
 
+    async def delete(self, url: str, *, step: Step, bearer: str) -> OAuthResponse:
+        """Send a DELETE; redirects are not followed."""
+        headers = {"Authorization": f"Bearer {bearer}"}
+        return await self._send("DELETE", url, step, headers=headers, total=self._total, secrets=(bearer,))
+
     async def post_json(self, url: str, body: Mapping[str, Any], *, step: Step) -> OAuthResponse:
         """Send a JSON object by POST; redirects are not followed."""
         content = json.dumps(body).encode("ascii")

@@ -88,6 +88,17 @@ async def read_registration(http: OAuthHttpClient, client: Client) -> Client | N
     return replace(client, registration_uri=uri if is_safe(uri) else client.registration_uri, registration_token=token)
 
 
+async def unregister(http: OAuthHttpClient, client: Client) -> bool:
+    """Delete the client at its server (RFC 7592 section 2.3); return False where the server has no way to.
+
+    Raises network errors.
+    """
+    if client.registration_uri is None or client.registration_token is None:
+        return False
+    response = await http.delete(client.registration_uri, step=Step.REGISTRATION, bearer=client.registration_token)
+    return 200 <= response.status < 300
+
+
 async def _post_registration(
     http: OAuthHttpClient, endpoint: str, redirect_uri: str, method: str, requested_scopes: tuple[str, ...]
 ) -> OAuthResponse:

@@ -18,6 +18,8 @@ from drio_tui.auth.profiles import Profile
 from drio_tui.auth.tokens import TokenSet
 
 Place = Literal["keyring", "file", "memory", ""]
+PROBE_ENTRY = "probe"
+"""An entry that is never written: reading it shows whether a keyring works."""
 
 
 class SecretBackend(Protocol):
@@ -265,7 +267,7 @@ class TokenStore:
         if self._keyring is None:
             return False
         try:
-            await self._keyring.get("probe")
+            await self._keyring.get(PROBE_ENTRY)
         except StoreFailed:
             return False
         return True
