@@ -74,6 +74,30 @@ def changed(old: str, new: str) -> str:
     return EXAMPLE.replace(old, new)
 
 
+TEMPLATE = "template: { id: helpdesk, name: Helpdesk, description: It helps., category: Support, tags: [tickets] }\n"
+
+
+def test_the_app_of_a_template_needs_no_slug_and_no_name(tmp_path: Path) -> None:
+    text = EXAMPLE.replace(
+        "  slug: acme-support\n  name: Acme Support\n  template: blank ", "  description: It helps. "
+    )
+    assert {problem.code for problem in problems_of(tmp_path, text)} == {"incomplete"}
+    assert problems_of(tmp_path, text + TEMPLATE) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("id: helpdesk", "id: Help Desk", ("error", "schema", ("template", "id"))),
+        ("tags: [tickets]", "tags: [[]]", ("error", "schema", ("template", "tags", 0))),
+        ("category", "categry", ("warning", "unknown_property", ("template", "categry"))),
+    ],
+)
+def test_the_section_template_is_checked(tmp_path: Path, old: str, new: str, expected: tuple[object, ...]) -> None:
+    problems = problems_of(tmp_path, EXAMPLE + TEMPLATE.replace(old, new))
+    assert [(problem.severity, problem.code, problem.path) for problem in problems] == [expected]
+
+
 def test_the_example_has_no_problems(tmp_path: Path) -> None:
     assert problems_of(tmp_path, EXAMPLE) == []
 
