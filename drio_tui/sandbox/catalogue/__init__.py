@@ -109,12 +109,12 @@ def catalogue(data_dir: Path | None = None) -> dict[str, Template]:
 
     The files of the user's templates are read again when they have changed.
     """
-    return _catalogue(data_dir, _version(data_dir))[0]
+    return _catalogue(data_dir, _version(data_dir))
 
 
 def catalogue_body(data_dir: Path) -> bytes:
     """Return the body of the response that lists the templates."""
-    return _catalogue(data_dir, _version(data_dir))[1]
+    return _body(data_dir, _version(data_dir))
 
 
 def find_template(template_id: str, data_dir: Path | None = None) -> Template | None:
@@ -123,15 +123,20 @@ def find_template(template_id: str, data_dir: Path | None = None) -> Template | 
 
 
 @lru_cache(maxsize=8)
-def _catalogue(data_dir: Path | None, version: Version) -> tuple[dict[str, Template], bytes]:
+def _catalogue(data_dir: Path | None, version: Version) -> dict[str, Template]:
     templates = dict(_built_in())
     if data_dir is not None:
         for file_name, *_ in version:
             if custom := _read_custom(data_dir / FOLDER / file_name):
                 templates.setdefault(custom.id, custom)
     ordered = sorted(templates.values(), key=lambda template: (template.id == "blank", template.name))
-    body = dumps({"templates": [template.as_wire() for template in ordered]}).encode("ascii")
-    return {template.id: template for template in ordered}, body
+    return {template.id: template for template in ordered}
+
+
+@lru_cache(maxsize=8)
+def _body(data_dir: Path | None, version: Version) -> bytes:
+    templates = _catalogue(data_dir, version).values()
+    return dumps({"templates": [template.as_wire() for template in templates]}).encode("ascii")
 
 
 @cache
