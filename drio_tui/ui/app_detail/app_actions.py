@@ -355,7 +355,7 @@ class AppActions:
         screen = BatchDialog(
             title,
             "",
-            [step.about for step in steps],
+            steps,
             lambda saver: Executor(saver, app, steps),
             agree=word,
             danger=False,

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Static
 
 from drio_tui.api.errors import DrioError
 from drio_tui.plan.executor import Choice, Executor, Result
 from drio_tui.plan.record import PlanRecord, PlanSession, discard
+from drio_tui.plan.state import StepState
+from drio_tui.plan.steps import Step
 from drio_tui.storage.files import os_error_text
 from drio_tui.text import one_line
 from drio_tui.ui.base import keymap
@@ -24,8 +25,10 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
+from drio_tui.ui.plan.plan_panel import PlanPanel
+from drio_tui.ui.plan.plan_rows import ItemState, PlanItem, item_states, items_of_steps
+from drio_tui.ui.plan.plan_tree import PlanTree
 from drio_tui.ui.screen import Requests
-from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.saving.saver import Saver
 
@@ -33,13 +36,19 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
 
+_ROOM = 6
+"""Lines for the details of an opened step."""
+_MOST_LINES = 17
+"""The most lines of the plan."""
+
+
 class BatchDialog(Dialog[bool], Requests[bool]):
     """Confirms and runs a batch; the result is whether it was started.
 
-    `steps` describe the tasks of the batch, which `make` returns for a saver. `agree` is the label of the button
-    that starts it; with `name`, that has to be typed before the button is enabled. `danger` marks a destructive
-    batch. When a step fails and others are left, the user decides whether to go on. Until the dialog is closed, the
-    batch is kept in a file, so that it can go on if the program is killed.
+    `make` returns the executor of the `steps` for a saver. `agree` is the label of the button that starts it; with
+    `name`, that has to be typed before the button is enabled. `danger` marks a destructive batch. When a step fails and
+    others are left, the user decides whether to go on. Until the dialog is closed, the batch is kept in a file, so that
+    it can go on if the program is killed.
     """
 
     CSS_PATH = stylesheet("editing")
@@ -73,7 +82,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         self,
         title: str,
         body: str,
-        steps: Sequence[str],
+        steps: Sequence[Step],
         make: Callable[[Saver], Executor],
         *,
         agree: str,
@@ -93,7 +102,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
             box.border_title = sanitize_line(self._title, 90)
             if self._body:
                 yield Static(sanitize(self._body, multiline=True), id="body")
-            yield RowList(Column("", 1), Column("Step", min_width=20), Column("Result", min_width=6))
+            yield PlanPanel()
             yield Static(id="about")
             if self._confirm_name is not None:
                 yield Static(sanitize(f"Type {self._confirm_name} to go on:"), classes="-asked")
@@ -112,6 +121,12 @@ class BatchDialog(Dialog[bool], Requests[bool]):
             )
 
     def on_mount(self) -> None:
+        items = items_of_steps(self._steps)
+        panel = self.query_one(PlanPanel)
+        panel.styles.height = min(
+            len(items) + 1 + (_ROOM if any(item.has_details for item in items) else 0), _MOST_LINES
+        )
+        panel.show(items)
         self._fill()
         self._show_question("")
         if self._confirm_name is not None:
@@ -126,34 +141,38 @@ class BatchDialog(Dialog[bool], Requests[bool]):
             self.query_one(f"#{name}").display = bool(text)
         self.query_one("#answers").display = not text
 
+    def _state_of(self, step: Step) -> StepState:
+        """Return the state of a step."""
+        return self.work.state(step) if self.work is not None else StepState()
+
     @property
-    def _results(self) -> Sequence[Result | None]:
-        """The results of the steps, None for those that have none yet."""
-        return self.work.results if self.work is not None else [None] * len(self._steps)
+    def _is_begun(self) -> bool:
+        return self.work is not None
 
     def _fill(self) -> None:
-        rows = []
-        for number, (step, result) in enumerate(zip(self._steps, self._results, strict=True)):
-            mark = (
-                Content("·")
-                if result is None
-                else Content.styled(*(("✓", "$text-success") if result.ok else ("✗", "$text-error")))
-            )
-            outcome = "" if result is None else "done" if result.ok else result.problem
-            rows.append(Row(str(number), (mark, sanitize_line(step, 200), sanitize_line(outcome, 300))))
-        show_rows(self.query_one(RowList), rows)
-        self._show_result(self.query_one(RowList).key)
+        """Show how far the steps got, once they were begun."""
+        if not self._is_begun:
+            return
+        states = item_states(self._steps, self._state_of, lambda step: step.id)
+        self.query_one(PlanPanel).show_states(states, *self._status(states.values()))
+        self._show_result(self.query_one(PlanTree).item)
 
-    @on(RowList.Moved)
-    def _moved(self, event: RowList.Moved) -> None:
-        self._show_result(event.key)
+    def _status(self, states: Collection[ItemState]) -> tuple[str, str]:
+        if self._batch_running:
+            return "running…", "$text-warning"
+        is_done = all(state.progress == "done" for state in states)
+        return ("done", "$text-success") if is_done else ("stopped: what is done stays done", "$text-error")
 
-    def _show_result(self, key: str | None) -> None:
-        """Show the full error of a step, for which its column is too narrow."""
-        result = self._results[int(key)] if key else None
+    @on(PlanTree.Moved)
+    def _moved(self, event: PlanTree.Moved) -> None:
+        self._show_result(event.tree.item)
+
+    def _show_result(self, item: PlanItem | None) -> None:
+        """Show the full error of a step, for which its line is too narrow."""
+        state = self.query_one(PlanTree).states.get(item.key) if item is not None else None
         about = self.query_one("#about", Static)
-        about.display = bool(result and result.problem)
-        about.update(sanitize(result.problem) if result else "")
+        about.display = bool(state and state.why)
+        about.update(sanitize(state.why) if state else "")
 
     @on(Input.Changed, "#typed")
     def _enable_action(self, event: Input.Changed) -> None:
@@ -280,19 +299,16 @@ class InterruptedPlanDialog(BatchDialog):
             lines.append(f"Secrets are not kept; these cannot go on: {', '.join(record.lost[:12])}")
         self.record = record
         super().__init__(
-            f"{record.title}: go on?", "\n".join(lines), [step.about for step in record.steps], self._resume,
+            f"{record.title}: go on?", "\n".join(lines), record.steps, self._resume,
             agree="Go on", danger=False,
         )  # fmt: skip
 
+    def _state_of(self, step: Step) -> StepState:
+        return super()._state_of(step) if self.work is not None else self.record.state.step(step.id)
+
     @property
-    def _results(self) -> Sequence[Result | None]:
-        if self.work is not None:
-            return self.work.results
-        states = [(step, self.record.state.step(step.id)) for step in self.record.steps]
-        return [
-            None if state.state in ("todo", "sent") else Result(step, None, "" if state.state == "done" else state.why)
-            for step, state in states
-        ]
+    def _is_begun(self) -> bool:
+        return True
 
     def _resume(self, saver: Saver) -> Executor:
         """Return the executor of the stored plan. Raises `DrioError` if it is used elsewhere or cannot be read."""

@@ -48,7 +48,7 @@ def delete_dialog(snapshot: Snapshot, keys: Sequence[ResourceKey], *, cascade: b
         lines.append(f"Not read: {', '.join(plan.unread)}. More may refer to it.")
     name = single.name if single else f"delete {len(resources)}"
     return BatchDialog(
-        title, "\n".join(lines), [step.about for step in plan.steps],
+        title, "\n".join(lines), plan.steps,
         lambda saver: Executor(saver, snapshot.app_id, plan.steps), agree="Delete", name=name,
     )  # fmt: skip
 

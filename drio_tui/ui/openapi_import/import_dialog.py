@@ -8,6 +8,7 @@ from textual import on
 from textual.widgets import Button, Static
 
 from drio_tui.openapi_import.errors import DocumentProblem
+from drio_tui.openapi_import.import_steps import import_steps
 from drio_tui.openapi_import.planning import Plan
 from drio_tui.plan.executor import Executor
 from drio_tui.text import count_of
@@ -36,7 +37,7 @@ class ImportDialog(BatchDialog):
         super().__init__(
             title if changes < len(plan.resources) else "Change the integration?",
             "\n".join(lines) or "Nothing is left out.",
-            [resource.about for resource in plan.resources],
+            import_steps(plan),
             create,
             agree="Create",
             danger=False,

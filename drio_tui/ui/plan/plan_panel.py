@@ -77,7 +77,7 @@ class PlanPanel(Vertical):
 
     def show_progress(self, executor: Executor, key_of: Callable[[Step], str], text: str, style: str = "") -> None:
         """Show how far a plan got; `key_of` returns the key of the item of a step, `text` says what is going on."""
-        self.show_states(item_states(executor, key_of), text, style)
+        self.show_states(item_states(executor.steps, executor.state, key_of), text, style)
 
     def show_states(self, states: Mapping[str, ItemState], text: str, style: str = "") -> None:
         """Show the state of each item, the number of finished ones, and `text` (sanitized) beside it."""
@@ -95,7 +95,11 @@ class PlanPanel(Vertical):
         line = self._progress
         if line is None:
             items = self.included if tree.choosable else [*tree.items]
-            text = PlanView(tuple(item.change for item in items)).summary if tree.items or not tree.has_problems else ""
+            text = (
+                PlanView(tuple(item.change for item in items if not item.symbol)).summary
+                if tree.items or not tree.has_problems
+                else ""
+            )
             if tree.choosable and len(items) < len(tree.items):
                 text = f"{len(items)} of {len(tree.items)} included: {text[:1].lower()}{text[1:]}"
             line = Content(text)

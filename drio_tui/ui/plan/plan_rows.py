@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.cells import cell_len, chop_cells
 
-from drio_tui.plan.changes import ResourceChange, redacted
-from drio_tui.plan.executor import Executor
+from drio_tui.api.redact import HIDDEN
+from drio_tui.plan.changes import Action, ResourceChange, redacted
 from drio_tui.plan.render import MOST_LINES, inline, line_diff, text_lines
 from drio_tui.plan.state import Progress, StepState
-from drio_tui.plan.steps import Step
+from drio_tui.plan.steps import Step, replace_refs
 from drio_tui.schema.fields import MISSING
 from drio_tui.text import visible
 from drio_tui.ui.widgets.tree_lines import Part
-from drio_tui.workspace.saving.merge import FieldConflict, Path, dotted
+from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, Path, dotted, value_at, with_value
 
 STYLES = {
     "create": "$text-success", "update": "$text-warning", "rename": "$text-primary", "delete": "$text-error",
@@ -51,16 +51,24 @@ Line = tuple[Part, ...]
 class PlanItem:
     """One line of a plan view: a change of a resource. `key` identifies it when the plan is shown again.
 
-    `title` is shown instead of kind and name, for a step that changes no single resource. Nothing is sanitized.
+    `title` and `symbol` are shown instead of those of the change. `prepare` returns the change as it is shown once the
+    item is opened. Nothing is sanitized.
     """
 
     key: str
     change: ResourceChange
     title: str = ""
+    symbol: str = ""
+    prepare: Callable[[ResourceChange], ResourceChange] = lambda change: change
 
     @property
     def shown_title(self) -> str:
         return self.title or self.change.title
+
+    @property
+    def shown_symbol(self) -> Part:
+        """The character that marks the action, and its style."""
+        return (self.symbol, MUTED) if self.symbol else (self.change.symbol, STYLES[self.change.action])
 
     @property
     def paths(self) -> list[Path]:
@@ -101,11 +109,59 @@ class ItemState:
         return STYLES["delete"] if self.progress == "failed" else MUTED
 
 
-def item_states(executor: Executor, key_of: Callable[[Step], str]) -> dict[str, ItemState]:
+_ACTIONS: dict[str, Action] = {"create": "create", "delete": "delete"}
+
+
+def items_of_steps(steps: Sequence[Step]) -> list[PlanItem]:
+    """Return an item for each step, with the id of the step as its key."""
+    names = {step.ref: _name_of(step) for step in steps if step.verb == "create" and step.ref}
+    return [_item_of_step(step, names) for step in steps]
+
+
+def _item_of_step(step: Step, names: Mapping[str, str]) -> PlanItem:
+    fields = tuple(FieldChange((name,), MISSING, value) for name, value in step.body.items())
+    if step.verb == "update":
+        fields = step.changes
+    change = ResourceChange(_ACTIONS.get(step.verb, "update"), step.kind, _name_of(step), fields)
+    symbol = "·" if step.verb in ("read", "run") else ""
+    return PlanItem(step.id, change, step.about, symbol, lambda change: _readable(change, step, names))
+
+
+def _readable(change: ResourceChange, step: Step, names: Mapping[str, str]) -> ResourceChange:
+    """Return the change of a step with the names of created resources, the values before, and without secrets."""
+    base = step.base if step.base is not None and step.verb == "update" else {}
+    fields = []
+    for field in change.fields:
+        after = _without_secrets(field.path, replace_refs(field.after, names), step.secret)
+        fields.append(FieldChange(field.path, value_at(base, field.path), after))
+    return replace(change, fields=tuple(fields))
+
+
+def _name_of(step: Step) -> str:
+    values = (step.body.get(name) for name in ("key", "slug", "name"))
+    return next((value for value in values if isinstance(value, str) and value), step.ref)
+
+
+def _without_secrets(path: Path, value: Any, secret: Sequence[str]) -> Any:
+    """Return a value without those of secret properties; `secret` are their paths, from the top of the resource."""
+    for dotted_path in secret:
+        inner = tuple(dotted_path.split("."))
+        if inner[: len(path)] != path:
+            continue
+        if len(inner) == len(path):
+            return HIDDEN
+        if isinstance(value, dict) and value_at(value, inner[len(path) :]) is not MISSING:
+            value = with_value(value, inner[len(path) :], HIDDEN)
+    return value
+
+
+def item_states(
+    steps: Iterable[Step], state_of: Callable[[Step], StepState], key_of: Callable[[Step], str]
+) -> dict[str, ItemState]:
     """Return the states by the key of the item that a step belongs to; an item may have several steps."""
     states: dict[str, list[StepState]] = {}
-    for step in executor.steps:
-        states.setdefault(key_of(step), []).append(executor.state(step))
+    for step in steps:
+        states.setdefault(key_of(step), []).append(state_of(step))
     return {key: _combined(of_item) for key, of_item in states.items()}
 
 

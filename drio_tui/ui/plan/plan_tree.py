@@ -186,7 +186,7 @@ class PlanTree(TreeLines):
     def _lines_below(self, item: PlanItem) -> list[Line]:
         lines = self._details.get(item.key)
         if lines is None:
-            lines = self._details[item.key] = detail_lines(item.change, self._details_width)
+            lines = self._details[item.key] = detail_lines(item.prepare(item.change), self._details_width)
         state = self.states.get(item.key)
         return [*reason_lines(state, self._details_width), *lines] if state is not None and state.why else lines
 
@@ -230,9 +230,11 @@ class PlanTree(TreeLines):
         elif self.choosable:
             mark = ("○", MUTED) if left_out else ("●", "$text-accent")
         else:
-            mark = (" ", "")
+            mark = ("", "")
+        symbol, symbol_style = item.shown_symbol
+        space = " " if mark[0] else ""
         prefix: list[Part] = [
-            (" ", ""), (arrow, MUTED), mark, (f" {change.symbol} ", MUTED if left_out else STYLES[change.action])
+            (" ", ""), (arrow, MUTED), mark, (f"{space}{symbol} ", MUTED if left_out else symbol_style)
         ]  # fmt: skip
         room = max(4, width - cells_of(prefix) - 1)
         title, used = clip(item.shown_title, room)

@@ -15,18 +15,12 @@ from textual.widgets import Button, Static
 from drio_tui.plan.steps import Step
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.plan.plan_panel import progress_line
+from drio_tui.ui.plan.plan_rows import MARKS
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.wizard.page import Page
 from drio_tui.wizard.plan import page_of
-
-_MARKS = {
-    "todo": ("·", "$foreground-muted"),
-    "sent": ("◌", "$text-warning"),
-    "done": ("✓", "$text-success"),
-    "failed": ("✗", "$text-error"),
-    "skipped": ("–", "$foreground-muted"),
-}
 
 
 class CreatePage(Page):
@@ -84,7 +78,7 @@ class CreatePage(Page):
             result = {"done": "done", "sent": "sending…", "todo": ""}.get(state.state, state.why)
             style = "$text-error" if state.state == "failed" else "$foreground-muted"
             lines.append(
-                Row(step.id, (Content.styled(*_MARKS[state.state]), sanitize_line(step.about, 200),
+                Row(step.id, (Content.styled(*MARKS[state.state]), sanitize_line(step.about, 200),
                               sanitize_line(result, 200, style)))
             )  # fmt: skip
         self.rows.show(lines)
@@ -110,16 +104,13 @@ class CreatePage(Page):
             tail = f" {skipped} skipped." if skipped else ""
             return Content.assemble(("✓ ", "$text-success"), name, (f" is created.{tail} ", "$text-success"),
                                     "Deploy it, so that AI clients can use it.")  # fmt: skip
-        width = 30
-        filled = round(width * done / max(1, total))
-        bar = Content.assemble(("━" * filled, "$primary"), ("─" * (width - filled), "$foreground-muted"))
         if self.wizard.running:
-            status = ("  stopping after this request…" if self.wizard.stopping else "  creating…", "$text-warning")
+            status = ("stopping after this request…" if self.wizard.stopping else "creating…", "$text-warning")
         elif "failed" in states:
-            status = ("  stopped: what is done stays done", "$text-error")
+            status = ("stopped: what is done stays done", "$text-error")
         else:
-            status = ("  not begun" if not done else "  stopped", "$foreground-muted")
-        return Content.assemble(bar, f" {done}/{total}", status)
+            status = ("not begun" if not done else "stopped", "$foreground-muted")
+        return progress_line(done, total, *status)
 
     def _update_buttons(self, states: Sequence[str]) -> None:
         ready, failed = self.wizard.finished, "failed" in states and not self.wizard.running

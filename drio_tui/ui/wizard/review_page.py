@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from drio_tui.text import count_of
 from drio_tui.ui.app_detail.config_tree import ConfigTree
+from drio_tui.ui.plan.plan_panel import PlanPanel
+from drio_tui.ui.plan.plan_rows import items_of_steps
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.wizard import TITLES
@@ -33,8 +35,9 @@ class ReviewPage(Page):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield ConfigTree(id="tree")
-            with VerticalScroll(id="requests", can_focus=False):
-                yield Static(id="requests-text")
+            with Vertical(id="requests"):
+                yield Static(id="requests-title")
+                yield PlanPanel()
         yield RowList(Column("Worth a look"), id="diagnostics")
 
     def on_mount(self) -> None:
@@ -60,31 +63,29 @@ class ReviewPage(Page):
         row_list.display = bool(rows)
         row_list.styles.height = min(len(rows) + 2, 7)  # with the header and the border
         row_list.show(rows)
-        self.query_one("#requests-text", Static).update(self._requests())
+        self._show_requests()
 
     def _line(self, diagnostic: DraftDiagnostic) -> Content:
         mark = ("✗ ", "$text-error") if diagnostic.severity == "error" else ("▲ ", "$text-warning")
         step = Content.styled(f"{TITLES[diagnostic.page]}: ", _MUTED)
         return Content.assemble(mark, step, sanitize_line(diagnostic.message, 300))
 
-    def _requests(self) -> Content:
+    def _show_requests(self) -> None:
         steps = plan(self.draft, self.wizard.app_snapshot)
         remaining = [step for step in steps if not self.draft.is_done(step.id) and step.verb != "read"]
         count = len(remaining)
-        lines = [Content.styled("What will be sent" if not self.draft.app else "What is left to send",
-                                "bold $text-primary")]  # fmt: skip
-        lines.append(Content.styled(count_of(count, "request") if count else "Nothing is left.", _MUTED))
-        lines += [Content.assemble(("· ", "$text-accent"), sanitize_line(step.about, 200)) for step in remaining[:60]]
-        if count > 60:
-            lines.append(Content.styled(f"… and {count - 60} more", _MUTED))
+        title = "What will be sent" if not self.draft.app else "What is left to send"
+        counted = count_of(count, "request") if count else "Nothing is left."
+        heading = Content.assemble((title, "bold $text-primary"), (f"  {counted}", _MUTED))
+        self.query_one("#requests-title", Static).update(heading)
+        notes = []
         if not contents_known(self.draft):
-            lines.append(Content.styled("What the template brings is known once the app is there.", _MUTED))
+            notes.append("What the template brings is known once the app is there.")
         elif self.draft.brought is None and parts(self.draft, "tool", "widget"):
-            lines.append(Content.styled("What shows and calls what in the template is known once the app is there.",
-                                        _MUTED))  # fmt: skip
+            notes.append("What shows and calls what in the template is known once the app is there.")
         if any(step.verb == "delete" for step in remaining):
-            lines.append(Content.styled("References to what is left out are removed, too.", _MUTED))
-        return Content("\n").join(lines)
+            notes.append("References to what is left out are removed, too.")
+        self.query_one(PlanPanel).show(items_of_steps(remaining), notes=notes)
 
     @on(ConfigTree.Moved)
     def _cursor_moved(self, event: ConfigTree.Moved) -> None:

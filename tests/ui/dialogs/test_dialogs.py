@@ -11,6 +11,7 @@ from textual.widgets import Button
 
 from drio_tui.kinds import TOOL
 from drio_tui.plan.executor import Executor
+from drio_tui.plan.steps import Step
 from drio_tui.schema.fields import MISSING
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
@@ -27,8 +28,9 @@ CHANGE = FieldChange(("name",), "Old", "New")
 
 
 def _batch(*, danger: bool, name: str | None = None) -> BatchDialog:
+    steps = [Step("1", "delete", "tool", "one"), Step("2", "delete", "tool", "two")]
     return BatchDialog(
-        "Do it?", "", ["one", "two"], lambda saver: Executor(saver, "", []), agree="Do it", danger=danger, name=name
+        "Do it?", "", steps, lambda saver: Executor(saver, "", []), agree="Do it", danger=danger, name=name
     )
 
 

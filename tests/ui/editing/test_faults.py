@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
 from drio_tui.plan import executor
 from drio_tui.plan.executor import Executor
+from drio_tui.plan.steps import Step
 from drio_tui.storage import paths
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
@@ -364,7 +365,7 @@ async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfi
         await until(pilot, lambda: "Go on with the other 13?" in text_of(pilot.app))
         await pilot.press("c")
         await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
-        batch.query_one("RowList").focus()
+        batch.query_one("PlanTree").focus()
         await pilot.press(*["down"] * 6)
         await until(pilot, lambda: "conflicts with what is there: refused with 409" in text_of(pilot.app))
         await click_button(pilot, "#go")
@@ -434,7 +435,10 @@ async def test_hostile_text_in_the_editing_dialogs_is_inert(monkeypatch: pytest.
         ReviewDialog(hostile, TOOL, [FieldChange(path, hostile, [hostile])], [FieldChange(path, 1, 2)],
                      [OverwrittenList(path, (hostile,), (hostile,))]),
         ConflictDialog(hostile, [FieldConflict(path, hostile, [hostile], {hostile: hostile}, hostile, hostile)]),
-        BatchDialog(hostile, hostile, [hostile], lambda saver: Executor(saver, "", []), agree="Yes", name=hostile),
+        BatchDialog(
+            hostile, hostile, [Step("x", "delete", "tool", hostile)], lambda saver: Executor(saver, "", []),
+            agree="Yes", name=hostile,
+        ),
         RecoveryDialog([edit]),
         SelectDialog(hostile, [Choice(1, hostile, hostile)]),
         ConfirmDialog(hostile, hostile, name=hostile),

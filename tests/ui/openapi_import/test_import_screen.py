@@ -93,7 +93,7 @@ async def test_chosen_operations_become_an_integration_operations_and_tools(
         await until(pilot, lambda: '"create-pet"' in text_of(pilot.app))
         await pilot.press("escape", "ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
-        assert "Tool create-pet" in text_of(pilot.app)
+        assert "+ Create tool create-pet" in text_of(pilot.app)
         assert not posted(server)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))

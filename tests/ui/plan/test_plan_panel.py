@@ -14,11 +14,12 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from drio_tui.plan.changes import ResourceChange
+from drio_tui.plan.steps import Step
 from drio_tui.schema.fields import MISSING
 from drio_tui.text import visible
 from drio_tui.ui.base.themes import THEMES
 from drio_tui.ui.plan.plan_panel import PlanPanel
-from drio_tui.ui.plan.plan_rows import ItemState, PlanItem, wrap
+from drio_tui.ui.plan.plan_rows import ItemState, PlanItem, items_of_steps, wrap
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict
 from tests.ui.driving import text_of, until
 
@@ -248,6 +249,29 @@ async def test_the_cursor_stays_on_its_resource_when_the_plan_is_made_again() ->
         await hand.read()
         assert hand.tree.item is not None
         assert hand.tree.item.key == "tool/search"
+
+
+async def test_the_steps_of_a_plan_are_shown_with_names_and_without_secrets() -> None:
+    steps = [
+        Step("1", "create", "integration", "Create the integration billing", "ref:b", body={"key": "billing"}),
+        Step("2", "create", "auth", "Create the key", body={"config": {"pin": "s3cr3t", "in": "header"}},
+             secret=("config.pin",)),
+        Step("3", "update", "tool", "Bind pay", "tool_1", changes=(FieldChange(("uses",), MISSING, ["ref:b"]),),
+             base={"uses": []}),
+        Step("4", "delete", "widget", "Delete the widget table", "widget_1"),
+        Step("5", "read", "app", "Read the app"),
+    ]  # fmt: skip
+    async with shown([]) as hand:
+        hand.panel.show(items_of_steps(steps))
+        text = await hand.press("plus")
+        lines = text.splitlines()
+        assert "+ Create the integration billing" in lines[0]
+        assert 'uses: [] → ["billing"]' in text
+        assert "s3cr3t" not in text
+        assert '"in":"header"' in text
+        assert "- Delete the widget table" in text
+        assert "· Read the app" in text
+        assert "2 to create, 1 to change, 1 to delete." in lines[-1]
 
 
 @given(st.text(), st.integers(8, 40), st.integers(0, 40))
