@@ -181,6 +181,40 @@ async def test_an_edit_during_the_update_is_not_overwritten(bare_sandbox: InProc
     assert (await shop.tool("list-pets"))["description"] == "Mine."
 
 
+@pytest.mark.parametrize("fault", ["refused", "answer lost", "request lost", "killed"])
+@pytest.mark.parametrize("writes", [0, 2, 5])
+async def test_an_update_that_ended_early_is_completed_by_the_next_one(
+    bare_sandbox: InProcessSandbox, tmp_path: Path, fault: str, writes: int
+) -> None:
+    shop = await Shop.made(bare_sandbox, tmp_path)
+    network = shop.editor.network
+
+    async def fail() -> None:
+        match fault:
+            case "refused":
+                network.refuse = [500]
+            case "killed":
+                network.offline = True
+            case _:
+                network.lose = dict.fromkeys(("POST", "PATCH", "PUT", "DELETE"), fault.split()[0])
+
+    async def succeed() -> None: ...
+
+    network.before = [succeed] * writes + [fail]
+    plan = await shop.plan(newer_pets(), everything, prune=True)
+    await Executor(shop.editor.saver, shop.app, plan.steps, pause=0).run()
+    again = Shop(Editor(bare_sandbox), shop.app, tmp_path)
+    plan = await again.update(newer_pets(), everything, prune=True)
+    assert not any("kept" in note for note in plan.notes)
+    assert (await again.plan(newer_pets(), everything, prune=True)).steps == ()
+    tools = (await again.config())["tools"]
+    assert sorted(tool["key"] for tool in tools) == [
+        "create-pet", "get-pet", "list-pets", "list-shops", "replace-pet",
+    ]  # fmt: skip
+    assert {tool["binding"]["status"] for tool in tools} == {"ready"}
+    assert (await again.tool("list-pets"))["description"] == "List pets\n\nLists the pets of the shop."
+
+
 async def test_without_a_record_of_the_import_the_values_of_the_app_are_kept(
     bare_sandbox: InProcessSandbox, tmp_path: Path
 ) -> None:

@@ -15,6 +15,8 @@ from textual.screen import Screen
 
 import drio_tui.ui
 from drio_tui.kinds import AUTH, TOOL
+from drio_tui.openapi_import.updating import UpdatePlan
+from drio_tui.plan.steps import Step
 from drio_tui.ui.app.failed_screen import FailedScreen
 from drio_tui.ui.app.navigation import make_screen
 from drio_tui.ui.base.services import get_openapi_document
@@ -23,9 +25,12 @@ from drio_tui.ui.dialogs.name_dialog import NameDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
+from drio_tui.ui.openapi_import.update_screen import PreparedUpdate, UpdateScreen
 from drio_tui.ui.playground.playground_dialogs import CredentialsDialog
+from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.run.local_runner import CredentialRequest
 from drio_tui.workspace.run.run_history import RunHistory
+from drio_tui.workspace.saving.merge import FieldChange
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 from tests.openapi_import.documents import PETS
 from tests.ui.driving import text_of, until
@@ -248,6 +253,7 @@ async def visit_app(walk: Walk, folder: Path) -> None:
     await walk.visit("import-steps")
     await walk.close(app.screen)
     await walk.close(import_screen)
+    await visit_update(walk, app_screen.snapshot, resources["tool"][0])
     await pilot.press("d")
     deploy_screen = await walk.wait_for("DeployScreen", lambda screen: screen.report is not None)
     await walk.visit("deploy")
@@ -298,6 +304,22 @@ async def visit_editors(walk: Walk, app_screen: Any, resources: dict[str, list[A
         await until(pilot, lambda screen=screen: app.screen is screen and not screen._saving)  # type: ignore[misc] # mypy cannot infer a lambda with a default
         await walk.close(screen)
     await walk.visit_dialog("sample", SampleDialog(json.dumps({"results": [walk.suffix] if walk.suffix else []})))
+
+
+async def visit_update(walk: Walk, snapshot: Snapshot, tool: Resource) -> None:
+    """Show the review of an update from a newer OpenAPI document, which changes one tool."""
+    changes = (FieldChange(("description",), tool.text("description"), f"Finds by words.{walk.suffix}"),)
+    step = Step("update/tool", "update", tool.kind, "Change a tool", tool.id, changes=changes)
+    plan = UpdatePlan((step,), (f"GET /old{walk.suffix} is not in the document.",))
+
+    async def prepare() -> PreparedUpdate:
+        return PreparedUpdate(snapshot, plan, [f"GET /new: it is left out.{walk.suffix}"])
+
+    walk.app.push_screen(UpdateScreen(snapshot.app_id, f"Update from Acme API 2.0{walk.suffix}", prepare))
+    update_screen = await walk.wait_for("UpdateScreen", lambda screen: screen.prepared)
+    await walk.pilot.press("enter")
+    await walk.visit("update")
+    await walk.close(update_screen)
 
 
 async def visit_document(walk: Walk, folder: Path, app_screen: Any) -> None:
