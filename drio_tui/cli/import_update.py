@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 from drio_tui.cli.common import effective_options
@@ -53,17 +55,18 @@ async def update_app(
     """
     from drio_tui.openapi_import.updating import compare_with_app, plan_update
     from drio_tui.workspace.model.loader import read_app
-    from drio_tui.workspace.model.schema_history import SchemaHistory
+    from drio_tui.workspace.model.schema_history import SchemaHistory, schemas_in
 
     where = effective_options(options["profile"], options["base_url"], options["sandbox"])
     async with command_session(**where, notice=info) as session:
         # All of it: nothing may be changed by a partial view of an app.
         snapshot = await read_app(session.client, await find_app(session.client, command.app))
         opened = OpenedApp(session, snapshot, saver_of(session))
+        history = SchemaHistory(session.server_id, opened.id)
         comparison = await compare_with_app(
             document, snapshot, base_url=options["server"] or "",
             integration=find_resource(snapshot, INTEGRATION, options["into"]).id if options["into"] else "",
-            overwrite=options["on_conflict"] == "document", earlier=SchemaHistory(session.server_id, opened.id).of,
+            overwrite=options["on_conflict"] == "document", earlier=history.of,
         )  # fmt: skip
         selected = chosen if chosen is not None else comparison.ids("same", "changed")
         plan = await plan_update(
@@ -84,6 +87,9 @@ async def update_app(
             ],
             "problems": [problem.as_dict() for problem in (*plan.problems, *checked)],
         }
+        if plan.steps and not options["dry_run"]:
+            with contextlib.suppress(OSError):  # if it ends early, the next update knows what tools are bound to
+                await asyncio.to_thread(history.remember, schemas_in(snapshot))
         await carry_out(
             opened, plan.steps, dry_run=options["dry_run"], yes=options["yes"], as_json=options["as_json"],
             notes=notes, shown=plan.shown, markdown=options["markdown"], more=more,

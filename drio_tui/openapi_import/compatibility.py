@@ -27,8 +27,8 @@ from drio_tui.workspace.run.schema_examples import example_of
 def rebind_problems(snapshot: Snapshot, tool: Resource, before: Raw, after: Raw) -> list[str]:
     """Return why the tool cannot be bound to a changed operation as it is, each a clause; empty if it can.
 
-    `before` and `after` have `inputSchema` and `outputSchema` of the operation. `snapshot` has the tools and widgets
-    that are used with the tool; texts are not sanitized.
+    `before` and `after` have `inputSchema` and `outputSchema` of the operation; `before` has no `outputSchema` if it is
+    not known. `snapshot` has the tools and widgets that are used with the tool; texts are not sanitized.
     """
     return list(
         dict.fromkeys(
@@ -82,8 +82,9 @@ def _first_arguments(schema: Any) -> list[str]:
 
 
 def _result_problems(snapshot: Snapshot, tool: Resource, before: Raw, after: Raw) -> Iterator[str]:
-    if before.get("outputSchema") is None:
-        return  # nothing is known of what it was
+    is_known = "outputSchema" in before
+    if (before if is_known else after).get("outputSchema") is None:
+        return  # it was not described before either
     old, new = _result(before), _result(after)
     for id in ids(tool.get("nextToolIds")):
         next_tool = snapshot.resource("tool", id)
@@ -99,12 +100,11 @@ def _result_problems(snapshot: Snapshot, tool: Resource, before: Raw, after: Raw
             continue
         config = widget.get("config")
         mappings = config.get("fieldMappings") if isinstance(config, Mapping) else None
-        found = [
-            {outcome.slot: outcome for outcome in apply_mappings(mappings, sample) if outcome.state == "found"}
-            for sample in samples
-        ]
-        for slot, outcome in found[0].items():
-            if slot not in found[1]:
+        earlier_outcomes, outcomes = (apply_mappings(mappings, sample) for sample in samples)
+        found = {outcome.slot for outcome in outcomes if outcome.state == "found"}
+        for outcome in earlier_outcomes:
+            slot = outcome.slot
+            if slot not in found and (outcome.state == "found" or not is_known):
                 yield f"the widget {widget.name} maps {slot} from {outcome.path}, which is gone"
         scopes = [scope_of(mappings if isinstance(mappings, dict) else {}, sample) for sample in samples]
         for action in _objects(widget.get("actions")):
@@ -113,7 +113,7 @@ def _result_problems(snapshot: Snapshot, tool: Resource, before: Raw, after: Raw
                 continue
             earlier, now = (check_template(text, scope) for scope in scopes)
             for problem in now:
-                if problem not in earlier:
+                if problem not in earlier or not is_known:
                     yield f"an action of the widget {widget.name} {problem}"
 
 

@@ -324,7 +324,7 @@ class _Comparer:
         schemas = self._earlier(text_of(raw, "id"))
         if not isinstance(bound, str) or bound not in schemas:
             return None
-        return {**raw, "inputSchema": schemas[bound], "outputSchema": None}
+        return {"inputSchema": schemas[bound]}
 
 
 # --- the plan --------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from drio_tui.plan.executor import Executor
 from drio_tui.plan.undo import undo_last
 from drio_tui.workspace.lint.import_source import MEMBER, document_of, imported_of
 from drio_tui.workspace.model.loader import read_app
+from drio_tui.workspace.model.schema_history import schemas_in
 from drio_tui.workspace.model.snapshot import PartLoaded, Resource, Snapshot
 from tests.openapi_import.documents import PETS, answer, body, document, newer_pets, parameter
 
@@ -38,6 +39,8 @@ class Shop:
 
     def __init__(self, editor: Editor, app: str, folder: Path) -> None:
         self.editor, self.app, self.folder = editor, app, folder
+        self.seen: dict[tuple[str, str], Any] = {}
+        """The schemas that were seen of operations, as `SchemaHistory` keeps them."""
 
     @classmethod
     async def made(cls, sandbox: InProcessSandbox, folder: Path, value: Any = PETS, chosen: Any = ALL) -> Shop:
@@ -76,8 +79,17 @@ class Shop:
         **options: Any,
     ) -> UpdatePlan:
         async with await self.document(value) as document:
-            comparison = await compare_with_app(document, await self.read(), **options)
-            return await plan_update(comparison, chosen(comparison), prune=comparison.prunable if prune else ())
+            snapshot = await self.read()
+            self.seen |= schemas_in(snapshot)
+            options.setdefault("earlier", self.earlier)
+            comparison = await compare_with_app(document, snapshot, **options)
+            return await plan_update(
+                comparison, chosen(comparison), prune=comparison.prunable if prune else (),
+                complete=chosen is everything,
+            )  # fmt: skip
+
+    def earlier(self, operation: str) -> dict[str, Any]:
+        return {hash: schema for (id, hash), schema in self.seen.items() if id == operation}
 
     async def update(self, value: Any, *arguments: Any, **options: Any) -> UpdatePlan:
         plan = await self.plan(value, *arguments, **options)
@@ -204,6 +216,7 @@ async def test_an_update_that_ended_early_is_completed_by_the_next_one(
     plan = await shop.plan(newer_pets(), everything, prune=True)
     await Executor(shop.editor.saver, shop.app, plan.steps, pause=0).run()
     again = Shop(Editor(bare_sandbox), shop.app, tmp_path)
+    again.seen = shop.seen
     plan = await again.update(newer_pets(), everything, prune=True)
     assert not any("kept" in note for note in plan.notes)
     assert (await again.plan(newer_pets(), everything, prune=True)).steps == ()
@@ -410,6 +423,17 @@ def operation_of(**changes: Any) -> dict[str, Any]:
 
 def arguments_of(*required: str, **properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": [*required]}
+
+
+def test_without_the_earlier_result_every_mapping_has_to_find_something() -> None:
+    snapshot = app_with()
+    tool = snapshot.resource("tool", "tool_list")
+    assert tool is not None
+    before = {"inputSchema": operation_of()["inputSchema"]}
+    assert rebind_problems(snapshot, tool, before, operation_of()) == []
+    after = operation_of(outputSchema={"type": "object", "properties": {"pets": {"type": "array"}}})
+    problems = rebind_problems(snapshot, tool, before, after)
+    assert "the widget table maps columns.name from $.name, which is gone" in problems
 
 
 @pytest.mark.parametrize(
