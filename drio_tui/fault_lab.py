@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from drio_tui.api.errors import DrioError, NotDrio, NotFound
-
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
-_PATH = "/sandbox/faults"
+PATH = "/sandbox/faults"
+"""Below the origin of a sandbox; no faults are injected there."""
 ANNOUNCEMENT = "x-sandbox-faults"
 """The response header that names what is on, joined by `; `."""
 
@@ -67,9 +66,11 @@ async def switch_off(client: DrioClient) -> FaultState:
 
 
 async def _request(client: DrioClient, method: str, body: Any = None) -> FaultState:
+    from drio_tui.api.errors import DrioError, NotFound
+
     options = {} if body is None else {"json": body}
     try:
-        response = await client.transport.request(method, _PATH, at_origin=True, **options)
+        response = await client.transport.request(method, PATH, at_origin=True, **options)
     except NotFound:
         raise DrioError(
             "the running sandbox is of an earlier version, or this is no sandbox",
@@ -80,6 +81,8 @@ async def _request(client: DrioClient, method: str, body: Any = None) -> FaultSt
 
 
 def _parse(data: Any) -> FaultState:
+    from drio_tui.api.errors import NotDrio
+
     try:
         return FaultState(
             on={

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 import drio_tui.ui
+from drio_tui import fault_lab
 from drio_tui.kinds import AUTH, TOOL
 from drio_tui.openapi_import.updating import UpdatePlan
 from drio_tui.plan.steps import Step
@@ -135,6 +136,13 @@ async def visit_lists(walk: Walk) -> None:
     await walk.wait_for("SignInScreen")
     await walk.visit("sign-in")
     await walk.close(app.screen)
+    await fault_lab.switch(await app.connection.ready(), on=["conflict", "POST:/tools=status:503*2"], seed=1)
+    await pilot.press("B")
+    dialog = await walk.wait_for("FaultsDialog", lambda screen: screen.state is not None and screen.state.on)
+    await walk.visit("faults")
+    await pilot.press("o")
+    await until(pilot, lambda: not dialog.state.on)
+    await walk.close(dialog)
     await walk.visit_dialog("confirm", ConfirmDialog("Quit?", f"You would lose your edits.{walk.suffix}", agree="Quit"))
     await walk.visit_dialog(
         "confirm-by-name", ConfirmDialog("Delete it?", "For good.", agree="Delete", name=f"acme{walk.suffix}")

@@ -105,6 +105,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         Key("app.help", "question_mark,f1", "help", "Help", "Every key of this screen"),
         Key("app.palette", "ctrl+p", "command_palette", "Commands", "Find a command by name"),
         Key("app.sign_in", "L", "sign_in", "Sign in", "Sign in, or switch the account", show=False),
+        Key("app.faults", "B", "faults", "Faults", "Make the local sandbox fail in chosen ways", show=False),
         Key("app.theme", "T", "change_theme", "Theme", "Choose a theme", show=False),
         Key("app.suspend", "ctrl+z", "suspend_process", "Suspend", "Back to the shell; `fg` returns", show=False),
         Key("app.quit", "q,ctrl+q", "quit", "Quit", "Leave the program"),
@@ -367,6 +368,22 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         """Sign in, or switch the account."""
         self.navigator.sign_in()
 
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        client = self.connection.client
+        if action == "faults" and (client is None or not client.transport.is_sandbox):
+            return "Only a sandbox can be made to fail: drio-tui --sandbox"
+        return super().disabled_reason(action, parameters)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return None for the fault lab of what is no sandbox, so that the palette does not offer it."""
+        if action == "faults" and self.disabled_reason(action, parameters):
+            return None
+        return super().check_action(action, parameters)
+
+    def action_faults(self) -> None:
+        """Show the fault lab of the sandbox."""
+        self.push_screen(make_screen("faults"))
+
     async def action_quit(self) -> None:
         self.navigator.quit()
 
@@ -375,6 +392,9 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def on_status_line_account(self) -> None:
         self.action_sign_in()
+
+    async def on_status_line_faults(self) -> None:
+        await self.run_action("faults")
 
     def _remember_theme(self, _theme: object) -> None:
         self.run_worker(asyncio.to_thread(stored.save_state, theme=self.theme), group="remember")

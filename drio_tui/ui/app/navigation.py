@@ -36,6 +36,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "document": ("manifest.document_screen", "DocumentScreen"),
     "sign_in": ("signin.signin_screen", "SignInScreen"),
     "confirm": ("dialogs.confirm_dialog", "ConfirmDialog"),
+    "faults": ("dialogs.faults_dialog", "FaultsDialog"),
     "help": ("app.help_dialog", "HelpDialog"),
     "failed": ("app.failed_screen", "FailedScreen"),
     "too_small": ("app.too_small_dialog", "TooSmallDialog"),

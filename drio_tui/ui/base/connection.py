@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from drio_tui import fault_lab
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.base.messages import (
     BackendReady,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from drio_tui.api.client import DrioClient
-    from drio_tui.api.transport import Exchange
+    from drio_tui.api.transport import Exchange, Limits
     from drio_tui.auth.errors import SignedOut
     from drio_tui.auth.flow import SignInResult
     from drio_tui.auth.token_manager import TokenCallbacks
@@ -182,6 +183,7 @@ class Connection:
 
     async def _close_session(self) -> None:
         self._ready.clear()
+        self._set_status(faults=())
         for task in (self._probe, self._sandbox_watch):
             if task is not None:
                 task.cancel()
@@ -334,7 +336,10 @@ class Connection:
             self._retry_waits.pop(exchange.number, None)
             if exchange.status is not None:
                 self._response_seen.set()
-            if exchange.is_finished and self.status.phase in ("online", "offline", "signed-out"):
+            if exchange.is_finished:
+                self._note_faults(exchange)
+            is_of_lab = exchange.path.startswith(fault_lab.PATH)  # it responds while nothing else does
+            if exchange.is_finished and not is_of_lab and self.status.phase in ("online", "offline", "signed-out"):
                 self._update_phase(exchange)
         self._set_status(waiting=max(self._retry_waits.values(), default=0.0))
 
@@ -347,21 +352,59 @@ class Connection:
             if self._probe is None or self._probe.done():
                 self._probe = asyncio.create_task(self._probe_connection())
 
-    async def _probe_connection(self) -> None:
-        """While offline, request something public from time to time; the first response means online again."""
+    def _note_faults(self, exchange: Exchange) -> None:
+        """Update what is on in the fault lab from a response: a sandbox names it in each of them."""
+        client = self.client
+        if exchange.status is not None and client is not None and client.transport.is_sandbox:
+            headers = dict(exchange.response_headers)
+            names = headers.get(fault_lab.ANNOUNCEMENT, "").split("; ")
+            self._set_status(faults=tuple(name for name in names if name))
+
+    def faults_changed(self) -> None:
+        """Look at once whether drio responds, if it did not: faults may have been the cause."""
+        if self.status.phase == "offline":
+            if self._probe is not None:
+                self._probe.cancel()
+            self._probe = asyncio.create_task(self._probe_connection(first=0.0))
+
+    async def _fetch_faults(self, limits: Limits) -> None:
+        """Read what is on in the fault lab of a sandbox that does not respond: no response of the API says it."""
+        from drio_tui.api.errors import DrioError
+        from drio_tui.api.transport import Transport
+
+        client = self.client
+        if client is None or not client.transport.is_sandbox:
+            return
+        transport = Transport(
+            client.transport.base_url, auth=client.transport.auth, on_exchange=self._record_exchange, limits=limits
+        )
+        try:
+            await transport.request("GET", fault_lab.PATH, at_origin=True)
+        except DrioError:
+            pass  # it has ended
+        finally:
+            await transport.aclose()
+
+    async def _probe_connection(self, first: float = _PROBE_SECONDS[0]) -> None:
+        """While offline, request something public from time to time; the first response means online again.
+
+        `first` is the number of seconds before the first request.
+        """
         from drio_tui.api.errors import DrioError
         from drio_tui.api.transport import Limits, Transport
 
-        pauses = iter(_PROBE_SECONDS)
+        limits = Limits(connect=5.0, read=5.0, total=8.0, retries=0)
+        await self._fetch_faults(limits)
+        pauses = iter((first, *_PROBE_SECONDS[1:]))
         pause = next(pauses)
         while self.status.phase == "offline" and self.base_url and not self._closing:
             await asyncio.sleep(pause)
             pause = next(pauses, pause)
-            limits = Limits(connect=5.0, read=5.0, total=8.0, retries=0)
             transport = Transport(self.base_url, on_exchange=self._record_exchange, limits=limits)
             try:
                 await transport.request("GET", "/templates", anonymous=True)
             except DrioError:
+                await self._fetch_faults(limits)
                 continue  # still offline, or an error response, which also means online
             finally:
                 await transport.aclose()

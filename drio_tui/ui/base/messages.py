@@ -25,7 +25,8 @@ UNREACHABLE: frozenset[Phase] = frozenset({"offline", "restarting", "stopped"})
 class Status:
     """What the status line shows. Its texts are not sanitized: show them through `sanitize_line`.
 
-    `waiting` is the number of seconds until a failed request is sent again, 0 if none waits.
+    `waiting` is the number of seconds until a failed request is sent again, 0 if none waits. `faults` names what is on
+    in the fault lab of a sandbox.
     """
 
     phase: Phase = "starting"
@@ -36,6 +37,7 @@ class Status:
     sandbox: bool = False
     read_only: bool = False
     waiting: float = 0.0
+    faults: tuple[str, ...] = ()
 
 
 class SessionChanged(Message):

@@ -31,6 +31,17 @@ _PHASES: dict[Phase, tuple[str, str, str]] = {
 }
 
 
+_FAULTS = " faults "
+
+
+def _faults_text(names: tuple[str, ...]) -> str:
+    """Return the text that names the faults which are on, the first one of several; empty if there are none."""
+    if not names:
+        return ""
+    first = sanitize_line(names[0], 24).plain
+    return f" faults: {first}{f' +{len(names) - 1}' if len(names) > 1 else ''} "
+
+
 class StatusLine(Widget):
     """One row: the areas at the left, the connection at the right, truncated if there is no room."""
 
@@ -58,6 +69,9 @@ class StatusLine(Widget):
 
     class Account(Message):
         """The connection was clicked."""
+
+    class Faults(Message):
+        """The connection to a sandbox was clicked, which has no account to choose but a fault lab."""
 
     def __init__(self, area: str = "") -> None:
         super().__init__()
@@ -97,8 +111,13 @@ class StatusLine(Widget):
             wait = duration(round(status.waiting), short=True)
             symbol, word, colour = "◌", f"again in {wait}, Esc stops", "$text-warning"
         state = Content.assemble((f"{symbol} {word} ", colour))
+        faults = _faults_text(status.faults)
+        if faults:
+            state = Content.assemble((faults, "bold reverse $text-error"), " ", state)
         if status.read_only:
             state = Content.assemble(("◆ read-only ", "$text-accent"), " ", state)
+        if state.cell_length > width and faults:
+            return Content.assemble((_FAULTS, "bold reverse $text-error"), " ", (symbol, colour), " ").truncate(width)
         if state.cell_length > width:
             return Content.assemble((symbol, colour), " ")
         profile = "" if status.profile in (status.host, "sandbox") else status.profile
@@ -115,4 +134,5 @@ class StatusLine(Widget):
                 self.post_message(self.Go(name))
                 return
         if self._clickable and event.x > self._clickable[-1][1]:
-            self.post_message(self.Account())
+            has_faults = self.status.sandbox or self.status.faults
+            self.post_message(self.Faults() if has_faults else self.Account())

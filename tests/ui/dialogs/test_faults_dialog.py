@@ -1,0 +1,193 @@
+"""The fault lab in the program: switched from its dialog or from elsewhere; what the user sees meanwhile is true."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from textual.pilot import Pilot
+
+from drio_tui.ui.base import connection
+from drio_tui.ui.dialogs.faults_dialog import FaultsDialog
+from drio_tui.ui.editing.edit_screen import EditTarget
+from drio_tui.ui.widgets.row_list import RowList
+from drio_tui.ui.widgets.status_line import StatusLine
+from tests.sandbox_fixtures import SandboxProcess
+from tests.ui.driving import click_button, running, show, text_of, until
+from tests.ui.editing.test_faults import banner
+from tests.ui.editing.test_saving import edit_of, opened, set_field
+from tests.ui.table_server import TableServer, drio_of, serving
+
+CONTROL = "/sandbox/faults"
+
+
+@pytest.fixture
+def http(sandbox_process: SandboxProcess) -> Iterator[httpx.Client]:
+    """The local user without the program; everything is switched off afterwards."""
+    with sandbox_process.client() as client:
+        yield client
+        client.delete(CONTROL)
+
+
+@pytest.fixture
+def drio(sandbox_process: SandboxProcess, http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run the program on the shared sandbox, in its list of apps."""
+    monkeypatch.setattr(connection, "_PROBE_SECONDS", (0.05,))
+
+    @asynccontextmanager
+    async def run(**options: Any) -> AsyncIterator[Pilot[Any]]:
+        base_url, token = sandbox_process.base_url, sandbox_process.token
+        async with running(base_url, monkeypatch, token=token, **options) as pilot:
+            screen = await show(pilot, "apps")
+            await until(pilot, lambda: screen.resources)
+            yield pilot
+
+    return run
+
+
+def status_line(pilot: Pilot[Any]) -> str:
+    """Return the first line of the screen."""
+    return text_of(pilot.app).splitlines()[0]
+
+
+async def lab(pilot: Pilot[Any]) -> FaultsDialog:
+    """Open the dialog, and return it once it is filled."""
+    await pilot.press("B")
+    app: Any = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, FaultsDialog) and app.screen.state is not None)
+    dialog: FaultsDialog = app.screen
+    return dialog
+
+
+def names_on(http: httpx.Client) -> list[str]:
+    return [entry["name"] for entry in http.get(CONTROL).json()["on"]]
+
+
+async def test_presets_are_switched_in_the_dialog_and_shown_in_the_status_line(drio: Any, http: httpx.Client) -> None:
+    async with drio(size=(80, 24)) as pilot:
+        assert "faults" not in status_line(pilot)
+        dialog = await lab(pilot)
+        dialog.query_one(RowList).choose("conflict")
+        await pilot.press("enter")
+        await until(pilot, lambda: names_on(http) == ["conflict"])
+        await until(pilot, lambda: "[x]  conflict" in text_of(pilot.app))
+        assert "drio-tui sandbox faults on --seed" in text_of(pilot.app)
+        dialog.query_one(RowList).choose("slow")
+        await pilot.press("space")
+        await until(pilot, lambda: names_on(http) == ["conflict", "slow"])
+        await pilot.press("escape")
+        await until(pilot, lambda: "faults: conflict +1" in status_line(pilot))
+        dialog = await lab(pilot)
+        dialog.query_one(RowList).choose("conflict")
+        await pilot.press("space")
+        await until(pilot, lambda: names_on(http) == ["slow"])
+        await click_button(pilot, "#all-off")
+        await until(pilot, lambda: names_on(http) == [])
+        await click_button(pilot, "#close")
+        await until(pilot, lambda: "faults" not in status_line(pilot))
+
+
+async def test_what_is_switched_elsewhere_is_shown_with_the_next_answer(drio: Any, http: httpx.Client) -> None:
+    async with drio(size=(80, 24)) as pilot:
+        http.post(CONTROL, json={"on": ["POST:/tools=status:503*2"]}).raise_for_status()
+        await pilot.press("r")
+        await until(pilot, lambda: "faults: POST:/tools=status" in status_line(pilot))
+        await lab(pilot)
+        assert "a rule from the command line" in text_of(pilot.app)
+        await pilot.press("escape")
+        http.delete(CONTROL)
+        await pilot.press("r")
+        await until(pilot, lambda: "faults" not in status_line(pilot))
+
+
+async def test_a_click_on_the_faults_opens_the_dialog(drio: Any, http: httpx.Client) -> None:
+    async with drio(size=(80, 24)) as pilot:
+        http.post(CONTROL, json={"on": ["conflict"]}).raise_for_status()
+        await pilot.press("r")
+        await until(pilot, lambda: "faults: conflict" in status_line(pilot))
+        await pilot.click(StatusLine, offset=(status_line(pilot).index("faults:"), 0))
+        await until(pilot, lambda: isinstance(pilot.app.screen, FaultsDialog))
+
+
+async def test_offline_is_shown_with_its_cause_and_ends_when_it_is_switched_off(drio: Any, http: httpx.Client) -> None:
+    async with drio(size=(80, 24)) as pilot:
+        http.post(CONTROL, json={"on": ["offline"]}).raise_for_status()
+        await pilot.press("r")
+        await until(pilot, lambda: "offline" in status_line(pilot) and "faults" in status_line(pilot))
+        await until(pilot, lambda: pilot.app.status.faults == ("offline",))
+        await lab(pilot)
+        assert pilot.app.status.phase == "offline", "the lab responds, and nothing else"
+        await pilot.press("o", "escape")
+        await until(pilot, lambda: "online" in status_line(pilot) and "faults" not in status_line(pilot))
+
+
+async def test_a_lost_answer_saves_once_and_says_so(drio: Any, http: httpx.Client) -> None:
+    slug = f"lost-{uuid.uuid4().hex[:8]}"
+    app = http.post("/api/v1/apps", json={"templateId": "support", "name": "Lost", "slug": slug}).json()["app"]
+    tools = f"/api/v1/apps/{app['id']}/tools"
+    tool = http.get(tools).json()["tools"][0]
+    async with drio() as pilot:
+        pilot.app.navigator.open_app(app["id"])
+        screen = await opened(pilot)
+        screen.actions.open_edit(EditTarget(app["id"], "tool", tool["id"]))
+        edit = await edit_of(pilot)
+        http.post(CONTROL, json={"on": ["answer-lost"]}).raise_for_status()
+        set_field(edit, "name", "Saved unseen")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert http.get(f"{tools}/{tool['id']}").json()["tool"]["name"] == "Saved unseen"
+        assert http.get(CONTROL).json()["on"][0]["rules"][0]["injected"] == 1
+        await until(pilot, lambda: "Saved unseen" in text_of(pilot.app))
+
+
+async def test_a_conflict_keeps_the_edit_and_changes_nothing(drio: Any, http: httpx.Client) -> None:
+    slug = f"conflict-{uuid.uuid4().hex[:8]}"
+    app = http.post("/api/v1/apps", json={"templateId": "support", "name": "Conflict", "slug": slug}).json()["app"]
+    tools = f"/api/v1/apps/{app['id']}/tools"
+    tool = http.get(tools).json()["tools"][0]
+    async with drio() as pilot:
+        pilot.app.navigator.open_app(app["id"])
+        screen = await opened(pilot)
+        screen.actions.open_edit(EditTarget(app["id"], "tool", tool["id"]))
+        edit = await edit_of(pilot)
+        http.post(CONTROL, json={"on": ["conflict"]}).raise_for_status()
+        set_field(edit, "name", "Refused")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Someone else changed it meanwhile" in banner(pilot.app))
+        assert edit.edited_resource()["name"] == "Refused"
+        assert http.get(f"{tools}/{tool['id']}").json()["tool"]["name"] == tool["name"]
+        http.delete(CONTROL)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert http.get(f"{tools}/{tool['id']}").json()["tool"]["name"] == "Refused"
+
+
+async def test_a_captive_portal_is_named_and_what_was_loaded_stays(drio: Any, http: httpx.Client) -> None:
+    async with drio() as pilot:
+        before = [resource.id for resource in pilot.app.screen.resources]
+        http.post(CONTROL, json={"on": ["captive-portal"]}).raise_for_status()
+        await pilot.press("r")
+        await until(pilot, lambda: any("text/html" in note.message for note in pilot.app._notifications))
+        assert [resource.id for resource in pilot.app.screen.resources] == before
+        assert "stale" in text_of(pilot.app)
+
+
+async def test_read_only_switches_nothing(drio: Any, http: httpx.Client) -> None:
+    async with drio(read_only=True) as pilot:
+        await lab(pilot)
+        await pilot.press("enter", "o")
+        await until(pilot, lambda: any("switches no faults" in note.message for note in pilot.app._notifications))
+        assert names_on(http) == []
+
+
+async def test_another_drio_has_no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.resources)
+        await pilot.press("B")
+        await until(pilot, lambda: any("Only a sandbox" in note.message for note in pilot.app._notifications))
+        assert pilot.app.screen is screen
