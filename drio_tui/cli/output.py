@@ -86,6 +86,11 @@ def confirm(question: str, *, abort: bool = False) -> bool:
     return click.confirm(visible(question), abort=abort, err=True)
 
 
+def pause(text: str) -> None:
+    """Show `text` on stderr and wait for Enter. Raises `click.Abort` at the end of input."""
+    click.prompt(visible(text), default="", show_default=False, prompt_suffix=" ", err=True)
+
+
 def prompt_secret(label: str) -> str:
     """Ask for a secret on stderr without echoing what is typed, and return it."""
     return str(click.prompt(visible(label), hide_input=True, err=True))

@@ -6,39 +6,31 @@ redirect URL that the browser ended at may be pasted.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import stat
-import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from drio_tui.cli.common import effective_options, handle_errors, profile_option, run
-from drio_tui.cli.output import echo, echo_json, info, is_quiet, style, warn
+from drio_tui.cli.output import echo, echo_json, info, style
 from drio_tui.cli.render import iso_time
-from drio_tui.text import duration, one_line
+from drio_tui.cli.sign_in_events import (
+    accept_pasted_url,
+    load_settings,
+    notifier,
+    notify_of_event,
+    notify_of_profile_notices,
+    sandbox_url,
+)
+from drio_tui.text import one_line
 
 if TYPE_CHECKING:
-    from drio_tui.auth.events import Event
-    from drio_tui.auth.flow import SignInFlow, SignInResult
-    from drio_tui.auth.profiles import Profile, Profiles
+    from drio_tui.auth.flow import SignInResult
+    from drio_tui.auth.profiles import Profile
     from drio_tui.auth.token_store import TokenStore
     from drio_tui.launcher import RunningSandbox
-    from drio_tui.settings import Settings
-
-_PASTE_SECONDS = 0.15
-"""Pause after which pasted lines are taken as complete."""
-
-_PRINTED_WHEN_QUIET = frozenset({"url", "paste", "paste-refused", "still-waiting", "problem"})
-"""The events that the user needs in order to sign in or out."""
-
-Notify = Callable[[str, str], None]
-"""Prints an event on stderr: its name and its text."""
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
 
@@ -78,12 +70,12 @@ def login(
 
     options = effective_options(profile, base_url, sandbox)
     profiles = Profiles.load()
-    notify = _notifier(as_json)
-    url = _sandbox_url(options["data_dir"], notify) if options["sandbox"] else options["base_url"]
+    notify = notifier(as_json)
+    url = sandbox_url(options["data_dir"], notify) if options["sandbox"] else options["base_url"]
     chosen = profiles.resolve(options["profile"], url, new=True)
     chosen = replace(chosen, pinned_file=insecure_storage or chosen.pinned_file)
-    insecure = insecure_storage or _load_settings(notify).insecure_storage
-    _notify_of_profile_notices(profiles, notify)
+    insecure = insecure_storage or load_settings(notify).insecure_storage
+    notify_of_profile_notices(profiles, notify)
     if variable := token_variable(chosen.name):
         notify("notice", f"{variable} is set and overrides this sign-in until you unset it.")
 
@@ -92,14 +84,14 @@ def login(
             chosen,
             store=TokenStore(insecure=insecure, notice=lambda text: notify("notice", text)),
             profiles=profiles,
-            on_event=lambda event: _notify_of_event(event, notify, as_json),
+            on_event=lambda event: notify_of_event(event, notify, as_json),
             open_browser=not no_browser,
             timeout=timeout,
             client_id=client_id,
             register_again=register_again,
             scopes=_parse_scopes(scope),
         )
-        with _accept_pasted_url(sign_in, notify, piped=no_browser):
+        with accept_pasted_url(sign_in, notify, piped=no_browser):
             return await sign_in.run()
 
     result = run(work())
@@ -124,9 +116,9 @@ def logout(profile: str | None, all_profiles: bool, as_json: bool) -> None:
     from drio_tui.auth.token_store import TokenStore
     from drio_tui.cli import completing
 
-    notify = _notifier(as_json)
+    notify = notifier(as_json)
     profiles = Profiles.load()
-    _notify_of_profile_notices(profiles, notify)
+    notify_of_profile_notices(profiles, notify)
     name = effective_options(profile, None, False)["profile"]
     if all_profiles:
         chosen = list(profiles)
@@ -191,15 +183,15 @@ def status(profile: str | None, sandbox: bool, as_json: bool) -> None:
     from drio_tui.auth.profiles import Profiles
     from drio_tui.auth.token_store import TokenStore
 
-    notify = _notifier(as_json)
-    insecure = _load_settings(notify).insecure_storage
+    notify = notifier(as_json)
+    insecure = load_settings(notify).insecure_storage
     options = effective_options(profile, None, sandbox)
     if options["sandbox"]:
         if options["profile"]:
             raise UsageError("--sandbox cannot be combined with --profile.")
         raise SystemExit(_print_sandbox_status(options["data_dir"], as_json))
     profiles = Profiles.load()
-    _notify_of_profile_notices(profiles, notify)
+    notify_of_profile_notices(profiles, notify)
     chosen = profiles.resolve(options["profile"])
     shown = list(profiles) if options["profile"] is None else []
     if chosen not in shown:
@@ -337,125 +329,3 @@ def _find_sandbox(data_dir: str | None) -> RunningSandbox | None:
     from drio_tui.launcher import find_running, resolve_data_dir
 
     return find_running(resolve_data_dir(data_dir))
-
-
-def _sandbox_url(data_dir: str | None, notify: Notify) -> str:
-    from drio_tui.launcher import ensure_sandbox
-
-    return run(ensure_sandbox(data_dir, on_line=lambda text: notify("notice", text))).base_url
-
-
-def _load_settings(notify: Notify) -> Settings:
-    """Load the settings and print what is wrong with them, so that no setting is ignored silently."""
-    from drio_tui.settings import Settings
-
-    settings = Settings.load()
-    for problem in settings.problems:
-        notify("notice", problem)
-    return settings
-
-
-def _notifier(as_json: bool) -> Notify:
-    """Return a function that prints an event on stderr; with `--quiet` only those of `_PRINTED_WHEN_QUIET`."""
-
-    def notify(event: str, text: str) -> None:
-        if is_quiet() and event not in _PRINTED_WHEN_QUIET:
-            return
-        if as_json:
-            echo_json({"event": event, "text": text}, compact=True, err=True)
-        else:
-            warn(text)
-
-    return notify
-
-
-def _notify_of_profile_notices(profiles: Profiles, notify: Notify) -> None:
-    while profiles.notices:
-        notify("notice", profiles.notices.pop(0))
-
-
-def _notify_of_event(event: Event, notify: Notify, as_json: bool) -> None:
-    from drio_tui.auth import events
-
-    match event:
-        case events.StepStarted(text=text) if not as_json:
-            notify("step", f"{text} …")
-        case events.UrlReady(url=url):
-            notify("url", url if as_json else f"\nOpen this address in a browser:\n\n  {url}\n")
-        case events.PasteOffered(reason=reason):
-            notify("paste", f"{reason}. After allowing access, paste the address of the last page here.")
-        case events.Waiting(timeout=seconds) if not as_json:
-            notify("waiting", f"Waiting up to {duration(seconds)}. The last page's address can be pasted here.")
-        case events.StillWaiting():
-            notify(
-                "still-waiting",
-                "Nothing has come back yet. If the browser shows an error page such as invalid_client, "
-                "stop with Ctrl+C and run `drio-tui login --register-again`.",
-            )
-        case events.Notice(text=text):
-            notify("notice", text)
-        case _:
-            pass
-
-
-@contextlib.contextmanager
-def _accept_pasted_url(sign_in: SignInFlow, notify: Notify, *, piped: bool) -> Iterator[None]:
-    """Pass the lines typed on stdin while the block runs to the sign-in; at the end of input, stop reading.
-
-    A pipe is read only with `piped` (--no-browser), so that `login` in the loop of a script does not consume the
-    script's input.
-    """
-    from drio_tui.auth.errors import PasteRefused
-
-    try:
-        handle = sys.stdin.fileno()
-        mode = os.fstat(handle).st_mode
-        readable = os.isatty(handle) or (piped and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)))
-    except (OSError, ValueError, AttributeError):  # there is no stdin
-        readable = False
-    if not readable or sys.platform == "win32":
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    buffer = bytearray()
-    flush: asyncio.TimerHandle | None = None
-
-    def paste_buffer() -> None:
-        text = buffer.decode("utf-8", "replace").strip()
-        buffer.clear()
-        if not text:
-            return
-        try:
-            sign_in.paste(text)
-        except PasteRefused as error:
-            notify("paste-refused", f"{error.title}: {error.message} {error.hint}".strip())
-
-    def on_readable() -> None:
-        nonlocal flush
-        try:
-            data = os.read(handle, 65536)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if flush is not None:
-            flush.cancel()
-        if not data:
-            loop.remove_reader(handle)
-            paste_buffer()
-            return
-        buffer.extend(data)
-        if b"\n" in data:  # a URL that the terminal wrapped may arrive as several lines
-            flush = loop.call_later(_PASTE_SECONDS, paste_buffer)
-
-    try:
-        loop.add_reader(handle, on_readable)
-    except (OSError, NotImplementedError):  # stdin is of a kind that the event loop cannot watch
-        yield
-        return
-    try:
-        yield
-    finally:
-        loop.remove_reader(handle)
-        if flush is not None:
-            flush.cancel()

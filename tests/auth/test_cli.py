@@ -1,4 +1,4 @@
-"""`drio-tui login`, `logout` and `status` as real processes, with a script as browser, a pipe or a terminal."""
+"""`drio-tui login`, `logout`, `status` and `doctor` as real processes: with a script as browser, a pipe, a terminal."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from drio_tui.auth.doctor.doctor import STEPS
 from drio_tui.auth.profiles import Profiles
 from drio_tui.storage import paths
 from tests import preloaded
@@ -320,7 +321,7 @@ class Terminal:
 
     async def authorization_params(self) -> dict[str, str]:
         await self.until("can be pasted here")
-        line = next(part for part in self.seen.split() if "/door/in?" in part)
+        line = [part for part in self.seen.split() if "/door/in?" in part][-1]
         return {k: v[0] for k, v in parse_qs(urlsplit(line).query).items()}
 
     async def end(self) -> int:
@@ -387,3 +388,56 @@ async def test_sign_in_modules_import_no_heavy_libraries() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=PIPE)
     out, _ = await process.communicate()
     assert out.decode().strip() == "[]"
+
+
+async def test_doctor_reports_as_json_and_keeps_nothing(world: SignInServers, browser: dict[str, str]) -> None:
+    done = await drio("doctor", "--base-url", world.api.origin, "--sign-in", "--json", env=browser)
+    assert done.code == 0, done.err
+    assert done.json["ok"] is True
+    checks = {check["id"]: check for check in done.json["checks"]}
+    assert checks["revocation"]["result"] == "ok"
+    assert checks["token"]["requests"][0]["url"] == f"{world.idp.origin}{TOKEN}"
+    assert [secret for secret in world.minted if not secret.startswith("client-") and secret in done.out] == []
+    assert world.refresh == {}
+    assert (await drio("status")).code == 4
+
+
+async def test_doctor_exits_with_1_and_names_the_failed_step(world: SignInServers) -> None:
+    world.settings.metadata = {"registration_endpoint": None}
+    done = await drio("doctor", "--base-url", world.api.origin)
+    assert done.code == 1
+    assert "failed   registration: This server does not register clients" in done.out
+    assert "do: Ask its owner for a client id and run `drio-tui login --client-id ID`." in done.out
+    assert done.out.endswith("Failed: registration\n")
+    as_json = await drio("doctor", "--base-url", world.api.origin, "--json")
+    assert (as_json.code, as_json.json["failedStep"]) == (1, "registration")
+
+
+async def test_doctor_waits_before_each_step_and_asks_before_the_sign_in(
+    world: SignInServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the callback can be pasted, and the tokens are revoked."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal = Terminal()
+    await terminal.start("doctor", "--base-url", world.api.origin, "--step", "--no-browser")
+    for step in STEPS:
+        if step.signs_in:
+            break
+        await terminal.until(f"Next: {step.title} (Enter")
+        assert f"{step.title}: " not in terminal.seen
+        terminal.type("\n")
+    await terminal.until("Try a sign-in now?")
+    assert world.clients == {}
+    terminal.type("y\n")
+    for step in STEPS:
+        if step.signs_in:
+            await terminal.until(f"Next: {step.title} (Enter")
+            terminal.type("\n")
+        if step.id == "callback":
+            params = await terminal.authorization_params()
+            code = world.mint("code")
+            world.codes[code] = params | {"account": "ada@example.com"}
+            terminal.type(f"{params['redirect_uri']}?code={code}&state={params['state']}\n")
+    await terminal.until("No step failed.")
+    assert await terminal.end() == 0
+    assert world.refresh == {}

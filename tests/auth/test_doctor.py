@@ -6,6 +6,7 @@ import asyncio
 import email.utils
 import getpass
 import json
+import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -406,3 +407,13 @@ async def test_the_sandbox_passes_every_step(sandbox_process: Any) -> None:
     not_ok = {check.step.id: check.outcome for check in report.checks if check.outcome != Outcome.OK}
     assert not_ok.keys() <= {"certificates", "tls", "stored-client", "terminal"}, report.as_text()
     assert sandbox_process.token not in report.as_text()
+
+
+async def test_hostile_texts_of_a_server_are_sanitized(world: SignInServers) -> None:
+    """F55 F57."""
+    hostile = "\x1b]52;c;ZXZp\x07\x9b31m\u202e$(reboot)'`id`"
+    world.settings.metadata = {"issuer": f"https://evil.example/{hostile}"}
+    report = await examine(world.base_url, sign_in=True)
+    for text in (report.as_text(), *(check.curl for check in report.checks)):
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    assert "␛]52;c;ZXZp␇" in only_failure(report).received

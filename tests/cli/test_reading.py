@@ -174,6 +174,7 @@ NOT_HOSTILE = {
     "validate": "prints as plan does",
     "schema": "prints a constant",
     "token": "prints the account of the profile",
+    "doctor": "tests/auth/test_doctor.py",
     "login": "prints the account of the profile",
     "logout": "prints the account of the profile",
     "status": "prints the account of the profile",

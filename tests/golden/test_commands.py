@@ -131,6 +131,7 @@ TRANSCRIPTS: dict[str, Transcript] = {
     ),
     "validate": without_server("validate document", "validate broken", "validate broken --json", "validate nowhere"),
     "status": without_server("status", "status --json", "status --profile nope"),
+    "doctor": on_server("doctor", "doctor --step"),
     "sign-in": without_server(
         "logout", "logout --all --json", "login --timeout 0", "login --base-url http://127.0.0.1:1",
     ),
@@ -162,6 +163,7 @@ _VARYING = (
     (r"\b(operation|tool)_[0-9a-z]{16}\b", r"\1_ID"),  # numbered in the order in which concurrent creates arrive
     (r"\d{8}T\d{6}-\w+", "TIME"),
     (r"^date: .*", "date: TIME"),
+    (r"^(ok|warning)( +(?:versions|terminal): ).*", r"ok\2THIS MACHINE"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 from drio_tui.api.errors import DrioError
@@ -205,12 +206,10 @@ class Doctor:
                 return network.check_proxy(base_url)
             case "certificates":
                 return await asyncio.to_thread(network.check_certificates, base_url)
-            case "name":
-                return await network.check_name(network.route_to(base_url))
-            case "connect":
-                return await network.check_connection(network.route_to(base_url))
-            case "tls":
-                return await network.check_tls(network.route_to(base_url))
+            case "name" | "connect" | "tls":
+                route = network.route_to(base_url)
+                checks = {"name": network.check_name, "connect": network.check_connection, "tls": network.check_tls}
+                return replace(await checks[step.id](route), url=f"{base_url}/me")
             case "request":
                 return await self._request()
             case "clock":

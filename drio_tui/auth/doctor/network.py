@@ -114,7 +114,7 @@ async def check_connection(route: Route) -> Finding:
     except TimeoutError:
         return _no_connection(route, f"nothing answers within {duration(_SECONDS)}")
     except OSError as error:
-        return _no_connection(route, os_error_text(error))
+        return _no_connection(route, _reason(error))
     writer.close()
     return Finding(f"{_subject(route)} at {route.address}, {duration(time.monotonic() - start, short=True)}")
 
@@ -140,11 +140,17 @@ async def check_tls(route: Route) -> Finding:
     except TimeoutError:
         return _no_connection(route, f"no TLS handshake within {duration(_SECONDS)}")
     except OSError as error:  # ssl.SSLError is one
-        return _no_connection(route, f"the TLS handshake failed: {os_error_text(error)}")
+        return _no_connection(route, f"the TLS handshake failed: {_reason(error)}")
     connection = writer.get_extra_info("ssl_object")
     ends = dict(connection.getpeercert() or {}).get("notAfter", "unknown")
     writer.close()
     return Finding(f"{connection.version()}, certificate valid until {ends}")
+
+
+def _reason(error: OSError) -> str:
+    """Return why there is no connection; asyncio replaces the system's message by one with the address."""
+    is_of_system = error.errno is not None and not isinstance(error, ssl.SSLError)
+    return os.strerror(error.errno or 0) if is_of_system else one_line(os_error_text(error), 160)
 
 
 def _no_connection(route: Route, reason: str) -> Finding:

@@ -6,6 +6,7 @@ import getpass
 import hashlib
 import re
 import secrets
+import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -48,7 +49,8 @@ class DoctorStep:
 class Finding:
     """What a step found, as texts that may hold secrets. `advice` is what to do; empty if there is nothing to do.
 
-    `expected` and `received` are the values that were compared; both empty if none were.
+    `expected` and `received` are the values that were compared; both empty if none were. `url` is what curl can be
+    tried with where the step itself sends no request.
     """
 
     summary: str
@@ -56,6 +58,7 @@ class Finding:
     expected: str = ""
     received: str = ""
     advice: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,8 @@ class Check:
     received: str = ""
     advice: str = ""
     requests: tuple[SentRequest, ...] = ()
-
-    @property
-    def curl(self) -> str:
-        """The last request as a curl command; empty if there was none."""
-        return self.requests[-1].curl if self.requests else ""
+    curl: str = ""
+    """The last request as a curl command; empty if there was none."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the check for JSON."""
@@ -100,6 +100,7 @@ class Check:
             "expected": self.expected or None,
             "received": self.received or None,
             "advice": self.advice or None,
+            "curl": self.curl or None,
         }
 
     def lines(self) -> list[tuple[str, str]]:
@@ -110,7 +111,14 @@ class Check:
         ]
         compared = (self.expected or self.received) and self.outcome in (Outcome.WARNING, Outcome.FAILED)
         values = [("expected", self.expected or "nothing"), ("received", self.received or "nothing")]
-        pairs = [("rule", self.step.rule), *requests, *(values if compared else []), ("do", self.advice)]
+        curl = self.curl.replace(" \\\n  ", " ") if self.outcome == Outcome.FAILED else ""
+        pairs = [
+            ("rule", "" if self.outcome == Outcome.SKIPPED else self.step.rule),
+            *requests,
+            *(values if compared else []),
+            ("do", self.advice),
+            ("curl", curl),
+        ]
         return [(label, text) for label, text in pairs if text]
 
 
@@ -163,6 +171,10 @@ class Redaction:
 
     def check(self, step: DoctorStep, finding: Finding, exchanges: list[OAuthExchange]) -> Check:
         """Return the check of a step, made of what it found and sent."""
+        requests = tuple(self.request(exchange) for exchange in exchanges)
+        curl = requests[-1].curl if requests else ""
+        if finding.url and not requests:
+            curl = f"curl --verbose --url {shlex.quote(self.text(finding.url))}"
         return Check(
             step,
             finding.outcome,
@@ -170,7 +182,8 @@ class Redaction:
             self.text(finding.expected),
             self.text(finding.received),
             self.text(finding.advice),
-            tuple(self.request(exchange) for exchange in exchanges),
+            requests,
+            curl,
         )
 
 
