@@ -18,6 +18,7 @@ from drio_tui.manifest.secret import with_values
 from drio_tui.manifest.steps import needed_secrets, plan_steps
 from drio_tui.plan.executor import PARALLEL, Executor, Result
 from drio_tui.plan.state import PlanState
+from drio_tui.plan.steps import Step
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving import journal as journals
@@ -235,7 +236,10 @@ class Applier:
             form = to_document(await read_snapshot(self.saver.client, app))
         except DrioError:
             return Applied(app, tuple(results), self.group)
-        base = await base_after(plan.desired, form, self.plan.base, sent)
+        if any(not result.ok and _is_rename(result.step) for result in results):
+            base = base_before(plan.changes, plan.comparison.ids, app, self.plan.base)  # keys may be in between
+        else:
+            base = await base_after(plan.desired, form, self.plan.base, sent)
         left = compare(plan.desired, form, options=replace(plan.options, write_secrets=())).changes
         return Applied(app, tuple(results), self.group, base, left)
 
@@ -263,6 +267,10 @@ def require_secrets(changes: Iterable[Change]) -> None:
             f"these secrets have no value: {', '.join(names)}",
             hint="Set them in the environment, or in a dotenv file: --secrets FILE",
         )
+
+
+def _is_rename(step: Step) -> bool:
+    return any(change.path == ("key",) for change in step.changes)
 
 
 def _is_done(change: Change, done: set[str]) -> bool:

@@ -16,6 +16,7 @@ from drio_tui.document_layout import (
     OPERATIONS,
     PROPERTIES,
     SECTIONS,
+    WAS,
     ResourceName,
     entry_at,
     normalized,
@@ -155,6 +156,7 @@ class _Comparer:
         self._check_write_secrets()
         self._suggest_renames()
         self._note_unmatched(deletes)
+        self._note_swaps()
         ids = {name: id for name in self.matching.desired if (id := self.matching.id_of(*name)) is not None}
         ids |= {name: self.form.ids[name] for name in self.matching.unmatched if name not in self.matching.desired}
         ids |= {name: id for name, id in self.form.ids.items() if name[0] == "app"}
@@ -378,6 +380,15 @@ class _Comparer:
             more = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
             prune = "" if self.options.prune else "; --prune deletes it, in collections that the document has"
             self.notes.append(f"Not in the document, and left as it is: {names}{more}{prune}.")
+
+    def _note_swaps(self) -> None:
+        """Note which keys were swapped by the document, where it is not known whether they were in drio."""
+        for (kind, key), entry in self.matching.desired.items():
+            parent, slash, own_key = key.rpartition("/")
+            other = (kind, f"{parent}{slash}{entry.get(WAS)}")
+            if self.base is None and self.matching.desired.get(other, {}).get(WAS) == own_key and key < other[1]:
+                text = "without drio.lock.json it is not known whether the keys were swapped already, and they are left"
+                self.notes.append(f"{place(kind, key)} and {place(*other)}: {text}.")
 
     def _suggest_renames(self) -> None:
         """Note which new resources look like existing ones under another key."""

@@ -4,6 +4,7 @@
      "targets": {"https://api.example.com acme-support": {
         "app": "app_123",
         "ids": {"tools/search-contacts": "tool_123"},
+        "renamed": {"tools/search-contacts": "find"},
         "order": ["search-contacts"],
         "applied": {…the document as it was applied, without secrets…},
         "secrets": {"auth/helpdesk-key#config.apiKey": "scrypt:SALT:HASH"},
@@ -67,7 +68,8 @@ class Base:
 
     `app` is the id of the app there, `ids` those of the resources by kind and key, `order` the keys of the tools in
     their order, `applied` the document without secrets, `secrets` a hash by place (`auth/key#config.apiKey`). `begun`
-    are the changes of applies since then that did not end, `begun_ids` the ids of the keys in them.
+    are the changes of applies since then that did not end, `begun_ids` the ids of the keys in them. `renamed` has the
+    former keys (`was`) of the entries that were renamed.
     """
 
     app: str = ""
@@ -77,6 +79,7 @@ class Base:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     begun: tuple[BegunChange, ...] = field(default=(), repr=False)
     begun_ids: Mapping[ResourceName, str] = field(default_factory=dict)
+    renamed: Mapping[ResourceName, str] = field(default_factory=dict)
 
     def entry(self, kind: str, key: str) -> Object | None:
         """Return the entry of a resource as it was applied, None if it was not in the document."""
@@ -104,6 +107,7 @@ def read_base(folder: Path, target: str) -> Base | None:
             str(value["app"]), ids, tuple(map(str, value.get("order", ()))), applied, secrets,
             tuple(_change_from_json(change) for change in begun["changes"]),
             {name_of(text): str(id) for text, id in begun["ids"].items()},
+            {name_of(text): str(was) for text, was in value.get("renamed", {}).items()},
         )  # fmt: skip
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InvalidLock(f"{folder / FILE_NAME}: its entry for {target} is not valid: {error}") from error
@@ -118,14 +122,16 @@ def write_base(folder: Path, target: str, base: Base) -> None:
     content = _read(path)
     entry: Object = {
         "app": base.app,
-        "ids": _ids_to_json(base.ids),
+        "ids": _by_place(base.ids),
         "order": [*base.order],
         "applied": base.applied,
         "secrets": dict(sorted(base.secrets.items())),
     }
     if base.begun:
         changes = [_change_to_json(change) for change in base.begun]
-        entry["begun"] = {"ids": _ids_to_json(base.begun_ids), "changes": changes}
+        entry["begun"] = {"ids": _by_place(base.begun_ids), "changes": changes}
+    if base.renamed:
+        entry["renamed"] = _by_place(base.renamed)
     if same_json(content["targets"].get(target), entry):
         return
     content["targets"][target] = entry
@@ -174,8 +180,8 @@ def _read(path: Path) -> Object:
     return content
 
 
-def _ids_to_json(ids: Mapping[ResourceName, str]) -> Object:
-    return dict(sorted((place(kind, key), id) for (kind, key), id in ids.items() if kind != "app"))
+def _by_place(texts: Mapping[ResourceName, str]) -> Object:
+    return dict(sorted((place(kind, key), text) for (kind, key), text in texts.items() if kind != "app"))
 
 
 def _change_to_json(change: BegunChange) -> Object:

@@ -40,21 +40,31 @@ class Matching:
         self._begun: dict[ResourceName, list[BegunChange]] = {}
         """By kind and id, the changes of applies that did not end."""
         for change in begun:
-            id = change.id or form.ids.get((change.kind, change.key), "")
-            if change.fields and id:
+            if change.fields and (id := change.id or self._id_of_begun_create(change)):
                 self._begun.setdefault((change.kind, id), []).append(change)
         for kind in ("auth", "integration", "operation", "tool", "widget"):  # operations after their integrations
             names = [name for name in self.desired if name[0] == kind]
+            self._match_renamed_since_base(names)
+            renamed = {(kind, key) for key in self.renamed.values()}
             for name in names:
-                if (key := self._locked(name)) is not None:
+                key = self._locked(name)
+                if name not in self.current and key is not None and (kind, key) not in renamed:
                     self._claim(name, key)
+            self._match_renamed(names)
             for name in names:
                 if name not in self.current and self._exists(kind, self._key_in_drio(*name)):
                     self._claim(name, self._key_in_drio(*name))
             for name in names:
                 if name not in self.current:
-                    self._match_renamed(name)
+                    self._note_missing(name)
         self.unmatched = [name for name in form.ids if name[0] != "app" and name not in self._document_keys]
+
+    def _id_of_begun_create(self, change: BegunChange) -> str:
+        """Return the id of what a change has created; empty if it is not there, or another has its key."""
+        id = self.form.ids.get((change.kind, change.key), "")
+        begun_ids = self.base.begun_ids if self.base else {}
+        keys = {key for (kind, key), other in begun_ids.items() if (kind, other) == (change.kind, id)} or {change.key}
+        return "" if (change.kind, id) in self._base_names or change.key not in keys else id
 
     def _locked(self, name: ResourceName) -> str | None:
         """Return the key in drio of the resource that the lock file has for a key, None if there is none."""
@@ -79,21 +89,71 @@ class Matching:
         self.current[name] = key
         self._document_keys[kind, key] = name[1]
 
-    def _match_renamed(self, name: ResourceName) -> None:
+    def _match_renamed_since_base(self, names: list[ResourceName]) -> None:
+        """Match the entries with a `was` that they did not have at the last apply with what had that key then.
+
+        Their new keys may be those of others that are renamed too: keys can be swapped.
+        """
+        old_keys: dict[ResourceName, str] = {}
+        for name in names:
+            for old in self._former_names(name):
+                if (key := self._locked(old)) is not None and key not in old_keys.values():
+                    old_keys[name] = key
+                    break
+        while blocked := [name for name in old_keys if not self._becomes_free(name, old_keys)]:
+            for name in blocked:
+                del old_keys[name]
+        for name, key in old_keys.items():
+            self._claim_renamed(name, key)
+
+    def _match_renamed(self, names: list[ResourceName]) -> None:
+        """Match the entries whose `was` is the key of a resource and whose own key is not, or is freed by a rename."""
+        old_keys = {
+            name: self._key_in_drio(*old)
+            for name in names
+            if name not in self.current
+            for old in [*self._former_names(name)][:1]
+        }
+        is_done = False
+        while not is_done:
+            is_done = True
+            for name, key in old_keys.items():
+                is_free = self._becomes_free(name, self.renamed)
+                if name not in self.current and is_free and self._exists(name[0], key):
+                    self._claim_renamed(name, key)
+                    is_done = False
+
+    def _former_names(self, name: ResourceName) -> Iterator[ResourceName]:
+        """Yield by which names an entry that is to be renamed may have been known; none if it has no new `was`."""
         kind, key = name
         was = self.desired[name].get(WAS)
-        if isinstance(was, str):
-            old = (kind, f"{key.rpartition('/')[0]}/{was}" if kind == "operation" else was)
-            old_key = self._locked(old) or self._key_in_drio(*old)
-            if old in self.desired:
-                self.problems.append(f"{place(*name)}: it was {was}, which is in the document too")
-            elif self._exists(kind, old_key):
-                self._claim(name, old_key)
-                self.renamed[name] = old_key
-                return
+        if not isinstance(was, str) or (self.base is not None and self.base.renamed.get(name) == was):
+            return
+        if kind != "operation":
+            yield kind, was
+            return
+        integration = key.partition("/")[0]
+        yield kind, f"{integration}/{was}"
+        id = self.form.ids.get(("integration", self.current.get(("integration", integration), "")), "")
+        if (former := self._base_names.get(("integration", id))) is not None:
+            yield kind, f"{former[1]}/{was}"
+
+    def _becomes_free(self, name: ResourceName, old_keys: Mapping[ResourceName, str]) -> bool:
+        """Return whether the key of an entry is not used in drio, or only by what is renamed: `old_keys` by name."""
+        key = self._key_in_drio(*name)
+        return (name[0], key) not in self.form.ids or any(
+            other[0] == name[0] and old_key == key for other, old_key in old_keys.items()
+        )
+
+    def _claim_renamed(self, name: ResourceName, key: str) -> None:
+        self._claim(name, key)
+        if key != self._key_in_drio(*name):
+            self.renamed[name] = key
+
+    def _note_missing(self, name: ResourceName) -> None:
         if (reason := self.form.unusable.get(name)) is not None:
             self.problems.append(f"{place(*name)}: drio has one that cannot be changed: {reason}")
-        elif self.base is not None and name in self.base.ids:
+        elif self.base is not None and (id := self.base.ids.get(name)) and (name[0], id) not in self._key_of_id:
             deleted_by_begun = self.base.ids[name] in self._begun_deletes
             (self.deleted_by_begun if deleted_by_begun else self.deleted_elsewhere).add(name)
 

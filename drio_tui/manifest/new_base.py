@@ -80,7 +80,12 @@ async def base_after(desired: Object, form: DocumentForm, old: Base | None, sent
     for where, secret in _sent_secrets(sent):
         secrets[where] = await asyncio.to_thread(hash_of, secret.value)
     order = tuple(matching.document_key("tool", key) for key in form.data.get("tools", {}))
-    return Base(app_id, ids, order, applied, secrets)
+    renamed = {
+        (kind, key): was
+        for kind, key, entry in entries(desired)
+        if (kind, key) in matching.current and isinstance(was := entry.get(WAS), str)
+    }
+    return Base(app_id, ids, order, applied, secrets, renamed=renamed)
 
 
 def _applied_entry(kind: str, entry: Object, current: Object, before: Object) -> Object:

@@ -91,6 +91,7 @@ class SavedPlan:
 
     def _require_unchanged(self, form: DocumentForm) -> None:
         now = fingerprints_of(form, self.changes)
+        freed = {(change.kind, change.was) for change in self.changes if change.action == "rename"}
         moved: list[str] = []
         for change in self.changes:
             where = place(change.kind, change.key)
@@ -100,7 +101,7 @@ class SavedPlan:
             index = 0 if self.is_new else 1
             before, current = self.fingerprints.get(where), now.get(where)
             if change.action == "create":
-                if (change.kind, change.key) in form.ids:
+                if change.name in form.ids and change.name not in freed:
                     moved.append(f"{where} exists now")
             elif current is None:
                 moved.append(f"{where} was deleted")
@@ -113,7 +114,7 @@ class SavedPlan:
             )
 
     def _states_of(self, where: str) -> Iterator[tuple[str, Any]]:
-        names = {f"{verb}:{where}" for verb in ("create", "update", "delete", "chain", "unchain", "unbind")}
+        names = {f"{verb}:{where}" for verb in ("create", "update", "delete", "chain", "unchain", "unbind", "free")}
         return ((id, state) for id, state in self.state.steps.items() if id in names)
 
 

@@ -112,6 +112,8 @@ class _Validation:
                     self._report(location, str(error), code="missing_variable")
         self.data: Object = substituted(document.data, values)
         self.keys = {(kind, key) for kind, key, _ in entries(self.data)}
+        self.former: dict[tuple[str, str], str] = {}
+        """By the name that a resource had, the key of the entry that says so."""
 
     @property
     def is_template(self) -> bool:
@@ -178,9 +180,12 @@ class _Validation:
             self._check_was(kind, was, base)
 
     def _check_was(self, kind: str, was: str, base: Location) -> None:
-        former = f"{base[1]}/{was}" if kind == "operation" else was
-        if (kind, former) in self.keys:
-            self._report((*base, WAS), f"{was} is in the document too, so that this one is another.", code="was")
+        former = (kind, f"{base[1]}/{was}" if kind == "operation" else was)
+        if was == base[-1]:
+            self._report((*base, WAS), f"{was} is its key now.", code="was")
+        elif other := self.former.get(former):
+            self._report((*base, WAS), f"{other} was {was} too.", code="was")
+        self.former[former] = str(base[-1])
 
     def _check_names(
         self,

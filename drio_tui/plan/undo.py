@@ -230,12 +230,14 @@ def _is_rebind(entry: Entry) -> bool:
 def _with_predecessors(entries: list[Entry], history: History) -> Iterator[tuple[Entry, tuple[str, ...]]]:
     """Yield the entries, in the order in which they are undone, each with the ids of those that are undone before it.
 
-    These are the ones about the same resource, one that it refers to, or one that refers to it. Deleted resources of
-    a kind are created again one after the other, since drio lists them in the order of their creation.
+    These are the ones about the same resource, one that it refers to, or one that refers to it, and those of its kind
+    that took or freed one of its keys. Deleted resources of a kind are created again one after the other, since drio
+    lists them in the order of their creation.
     """
     last: dict[str, str] = {}  # by id of a resource, the entry about it
     referring: dict[str, list[str]] = {}  # since then, the entries that refer to it
     last_of_kind: dict[str, str] = {}
+    last_with_key: dict[tuple[str, str], str] = {}
     for entry in entries:
         resource = history.current(entry.resource)
         referenced = {history.current(id) for id in _referenced_ids(entry)} - {resource}
@@ -244,10 +246,19 @@ def _with_predecessors(entries: list[Entry], history: History) -> Iterator[tuple
         if entry.what == "delete":
             before += [last_of_kind[entry.kind]] if entry.kind in last_of_kind else []
             last_of_kind[entry.kind] = entry.id
+        for key in _changed_keys(entry):
+            before += [last_with_key[entry.kind, key]] if (entry.kind, key) in last_with_key else []
+            last_with_key[entry.kind, key] = entry.id
         last[resource] = entry.id
         for id in referenced:
             referring.setdefault(id, []).append(entry.id)
         yield entry, tuple(dict.fromkeys(before))
+
+
+def _changed_keys(entry: Entry) -> set[str]:
+    """Return the keys that a change took and freed."""
+    before, after = ((side or {}).get("key") for side in (entry.before, entry.after))
+    return {key for key in (before, after) if isinstance(key, str)} if before != after else set()
 
 
 def _referenced_ids(entry: Entry) -> set[str]:

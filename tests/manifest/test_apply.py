@@ -283,6 +283,17 @@ async def test_a_lost_answer_makes_nothing_twice(author, lost):
     assert not (await author.plan(new_app())).changes
 
 
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+async def test_a_lost_answer_leaves_nothing_of_a_change_with_several_requests_out(author, method):
+    document = new_app()
+    await author.apply(document)
+    document["tools"]["show-contact"] |= {"name": "Find", "binding": "helpdesk/search"}
+    author.editor.network.lose = {method: "answer"}
+    applied = await author.apply(document)
+    assert not applied.failed
+    assert not applied.left
+
+
 async def test_secrets_are_needed_only_where_they_are_sent(author):
     document = new_app()
     await author.apply(document)

@@ -33,6 +33,8 @@ steps = st.one_of(
     st.tuples(st.just("add"), _keys, _texts),
     st.tuples(st.just("remove"), _keys),
     st.tuples(st.just("rename"), _keys, _keys),
+    st.tuples(st.just("swap"), _keys, _keys),
+    st.tuples(st.just("replace"), _keys, _keys),
     st.tuples(st.just("chain"), _keys, _keys),
     st.tuples(st.just("by hand"), _keys, _properties, _texts),
     st.tuples(st.just("delete by hand"), _keys),
@@ -83,6 +85,24 @@ class World:
             self.document["tools"] = {new if k == key else k: v for k, v in tools.items()}
             self.document["tools"][new] = entry | {"was": key}
             self._drop_references(key, new)
+
+    async def swap(self, key: str, other: str) -> None:
+        tools = self.document["tools"]
+        if key != other and key in tools and other in tools:
+            keys = {key: other, other: key}
+            self.document["tools"] = {keys.get(k, k): v | ({"was": k} if k in keys else {}) for k, v in tools.items()}
+            for tool in self.document["tools"].values():
+                if "next" in tool:
+                    tool["next"] = [keys.get(k, k) for k in tool["next"]]
+            if widget := self.document["widgets"].get("table"):
+                widget["tool"] = keys.get(widget["tool"], widget["tool"])
+                for action in widget["actions"]:
+                    action["target"] = keys.get(action["target"], action["target"])
+
+    async def replace(self, key: str, new: str) -> None:
+        if key in self.document["tools"] and new not in self.document["tools"]:
+            await self.rename(key, new)
+            self.document["tools"][key] = {"name": f"Another {key}"}
 
     async def chain(self, key: str, following: str) -> None:
         tools = self.document["tools"]

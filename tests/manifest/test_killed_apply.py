@@ -117,6 +117,8 @@ _edits = st.lists(
         st.tuples(st.just("add"), _keys, st.sampled_from(["one", "two"])),
         st.tuples(st.just("remove"), _keys),
         st.tuples(st.just("rename"), _keys, _keys),
+        st.tuples(st.just("swap"), _keys, _keys),
+        st.tuples(st.just("replace"), _keys, _keys),
         st.tuples(st.just("chain"), _keys, _keys),
         st.tuples(st.just("move"), _keys),
     ),

@@ -173,7 +173,7 @@ def test_the_example_has_no_problems(tmp_path: Path) -> None:
             "error 26:12 broken_chain tools.search-contacts.next[0]",
         ),
         ("https://helpdesk", "http://helpdesk", "warning 15:5 plain_http integrations.helpdesk.baseUrl"),
-        ("name: Show Contact", "name: Show Contact\n    was: search-contacts", "error 29:5 was tools.show-contact.was"),
+        ("name: Show Contact", "name: Show Contact\n    was: show-contact", "error 29:5 was tools.show-contact.was"),
     ],
 )
 def test_problems_have_their_position(tmp_path: Path, old: str, new: str, expected: str) -> None:

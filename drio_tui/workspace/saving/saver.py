@@ -217,7 +217,10 @@ class Saver:
         )
 
     async def _write(self, edit: Edit, remote: Object, group: str, undoes: str) -> SaveOutcome:
-        """Merge an edit with the current resource, and send the requests that it takes."""
+        """Merge an edit with the current resource, and send the requests that it takes.
+
+        If the answer to one was lost, but reading again shows that it was carried out, the others are sent.
+        """
         merge = merge_edit(edit, remote)
         if merge.conflicts:
             return Conflicted(edit, merge, remote)
@@ -225,14 +228,22 @@ class Saver:
         raw = remote
         written: list[FieldChange] = []
         request_ids: list[str] = []
-        for write in requests_for(edit.kind, before, merge.merged, edit.again, remote, edit.local):
+        writes = [*requests_for(edit.kind, before, merge.merged, edit.again, remote, edit.local)]
+        for write in writes:
             entry = _update_entry(edit, write, remote, merge.merged, group, undoes)
             item = await self._send(edit, write, entry, remote, merge.merged)
             if isinstance(item, DrioError):
-                return await self._outcome_of_error(edit, write, entry, item, before, raw, merge.merged, tuple(written))
-            raw = item.raw
-            if item.request_id:
-                request_ids.append(item.request_id)
+                outcome = await self._outcome_of_error(
+                    edit, write, entry, item, before, raw, merge.merged, tuple(written)
+                )
+                applied = outcome.raw if isinstance(outcome, Unknown) and outcome.read_back == "applied" else None
+                if applied is None or write is writes[-1]:
+                    return outcome
+                raw = applied
+            else:
+                raw = item.raw
+                if item.request_id:
+                    request_ids.append(item.request_id)
             written += [change for change in merge.local_changes if change.path[0] in write.properties]
         return Saved(raw, tuple(written), merge.remote_changes, tuple(request_ids), group)
 
