@@ -303,7 +303,7 @@ def from_json(value: Any) -> PlanRecord | None:
 
 
 def without_step_secrets(step: Step) -> Step:
-    """Return a step without the secrets in it; `lost` has the paths of those that it needs."""
+    """Return a step without the secrets in it, as it is read again; `lost` has the paths of those that it needs."""
     body, lost = _without_secrets(step.kind, step.body, step.secret)
     changes: list[FieldChange] = []
     for change in step.changes:
@@ -318,7 +318,7 @@ def without_step_secrets(step: Step) -> Step:
     base, base_lost = (None, ()) if step.base is None else _without_secrets(step.kind, step.base, step.secret)
     return replace(
         step, body=body, changes=tuple(changes), base=base, lost=tuple(dict.fromkeys((*step.lost, *lost))),
-        ignoring=step.ignoring | set(base_lost),
+        ignoring=step.ignoring | set(base_lost), secret=(),
     )  # fmt: skip
 
 

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from drio_tui.plan import record as records
-from drio_tui.plan.record import FileInUse, PlanRecord, PlanSession, discard, from_json, load_records, to_json
+from drio_tui.plan.record import (
+    FileInUse,
+    PlanRecord,
+    PlanSession,
+    discard,
+    from_json,
+    load_records,
+    to_json,
+    without_step_secrets,
+)
 from drio_tui.plan.state import PlanState, StepState
 from drio_tui.plan.steps import Step, changes_of
 from drio_tui.schema.fields import MISSING
@@ -125,6 +134,8 @@ def test_secrets_are_not_stored_and_the_steps_say_what_they_lost() -> None:
     assert c.lost == ("note",)
     assert d.lost == ("config.headers.Authorization",)
     assert loaded.lost == ("A", "B", "C", "D")
+    # By this a command that is given again, with its secrets, finds the plan that it was killed with.
+    assert loaded.steps == tuple(map(without_step_secrets, steps))
     assert "hush" not in repr(record)
 
 
