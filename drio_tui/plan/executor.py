@@ -583,8 +583,8 @@ def _cannot_go_on(outcome: Outcome) -> bool:
 
 
 def _matches_sent(raw: Object, sent: Mapping[str, str]) -> bool:
+    """Return whether a resource has the slug that was sent, else the key, else the name: the first that both have."""
     for name in IDENTIFYING:
-        if name in sent:
-            value = raw.get(name)
-            return isinstance(value, str) and value.strip() == sent[name].strip()
+        if name in sent and isinstance(value := raw.get(name), str):
+            return value.strip() == sent[name].strip()
     return False

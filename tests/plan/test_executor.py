@@ -133,6 +133,34 @@ async def test_create_that_may_have_been_carried_out_is_looked_up_after_a_restar
     assert network.counts == {"GET": 1}
 
 
+async def test_created_resource_is_found_by_its_name_if_drio_returns_no_key(world: World) -> None:
+    (step,) = tool_steps(1)
+    before = [tool["id"] for tool in (await world.editor.client.list(TOOL, app=world.app)).items]
+    made = await world.editor.client.create(TOOL, step.body, app=world.app)
+    state = PlanState(
+        {step.id: StepState("sent", sent_names={"key": "tool-0", "name": "tool 0"}, maybe=True)}, {"tool": before}
+    )
+    executor = executor_of(world, [step], state)
+    world.editor.network.inner = WithoutKeys(world.editor.network.inner)
+    await executor.run()
+    assert executor.state(step).made == made.raw["id"]
+    assert len(await tool_names(world, "tool 0")) == 1
+
+
+class WithoutKeys(httpx.AsyncBaseTransport):
+    """A connection to a drio that returns no keys."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.inner.handle_async_request(request)
+        content = (await response.aread()).replace(b'"key":', b'"x-key":')
+        return httpx.Response(
+            response.status_code, headers={"Content-Type": "application/json"}, stream=httpx.ByteStream(content)
+        )
+
+
 async def test_resource_that_existed_before_or_that_another_step_made_is_not_taken_for_the_created_one(
     world: World,
 ) -> None:
