@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -29,6 +31,8 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _BODY_ON_STDIN = "Give a body that holds it on standard input, with --input -."
 _MOST_PAGES = 10_000
+_LINK = re.compile(r"<([^>]*)>([^<]*)")
+"""A target in a `Link` header, which may hold commas, and its parameters."""
 
 
 @click.command()
@@ -186,7 +190,9 @@ def _print_reply(reply: ApiResponse, *, include: bool, compact: bool) -> None:
 
 
 def _print_status(status: int) -> None:
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
+    phrase = ""
+    with contextlib.suppress(ValueError):  # not a registered status
+        phrase = HTTPStatus(status).phrase
     echo(style(f"HTTP {status} {phrase}".rstrip(), bold=True))
 
 
@@ -213,15 +219,14 @@ def _next_page(session: Session, url: httpx.URL, reply: ApiResponse) -> httpx.UR
 
 def _links(header: str) -> Iterator[str]:
     """Yield the targets with the relation `next` in a `Link` header."""
-    for part in header.split(","):
-        target, _, parameters = part.strip().partition(">")
+    for target, parameters in _LINK.findall(header):
         relations = [
-            value.strip().strip('"').lower().split()
-            for name, _, value in (parameter.strip().partition("=") for parameter in parameters.split(";"))
+            value.strip(' ,"').lower().split()
+            for name, _, value in (parameter.partition("=") for parameter in parameters.split(";"))
             if name.strip().lower() == "rel"
         ]
-        if target.startswith("<") and any("next" in names for names in relations):
-            yield target[1:]
+        if any("next" in names for names in relations):
+            yield target
 
 
 def _cursors(data: Any) -> Iterator[str]:

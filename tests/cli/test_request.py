@@ -85,9 +85,9 @@ async def test_pages_are_followed_on_the_same_host_only(drio: Runner) -> None:
             return json_reply(
                 {"items": [1], "next_cursor": "two"} if "cursor=" not in request.query else {"items": [2]}
             )
-        link = "https://example.com/stolen" if "page=2" in request.query else f"{request.path}?page=2"
+        link = "https://example.com/stolen" if "page=2" in request.query else f"{request.path}?fields=id,name&page=2"
         reply = json_reply({"items": [request.query]})
-        reply.headers["Link"] = f'<{link}>; rel="next"'
+        reply.headers["Link"] = f'<{request.path}?page=0>; rel="first", <{link}>; title="a, b"; rel="next"'
         return reply
 
     async with HttpServer(answer) as server:
