@@ -37,6 +37,8 @@ MOST_LINES = 40
 """The most lines that are shown of one value."""
 COMMENT_LIMIT = 60_000
 """The most characters of the Markdown; GitHub accepts 65,536 in a comment."""
+_NOTES_LIMIT = COMMENT_LIMIT // 4
+"""The most characters of the remarks in the Markdown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,27 +173,33 @@ _DIFF_MARKS: dict[str, str] = {"create": "+", "delete": "-", "conflict": "!", "u
 def as_markdown(view: PlanView) -> str:
     """Return a plan as Markdown for a pull-request comment: the totals, then all changes as a `diff` block.
 
-    What does not fit into a comment is left out: the values first, then the names of properties, then resources.
+    What does not fit into a comment is left out: the values first, then the names of properties, then resources; and
+    the last remarks.
     """
+    notes = _fitting([f"- {_escaped(note)}" for note in view.notes], _NOTES_LIMIT, "- ")
+    limit = COMMENT_LIMIT - _size(notes)
     lines = [_diff_line(line) for line in change_lines(view)]
-    if _size(lines) > COMMENT_LIMIT:
+    if _size(lines) > limit:
         lines = [_diff_line(line) for line in change_lines(view, values=False)]
-    if _size(lines) > COMMENT_LIMIT:
+    if _size(lines) > limit:
         lines = [_diff_line(line) for line in change_lines(view, values=False) if not line.indent]
-    count = len(lines)
-    while lines and _size(lines) > COMMENT_LIMIT:
-        del lines[-max(1, len(lines) // 10) :]
-    if len(lines) < count:
-        lines.append(f"… {count - len(lines):,} more")
-    content = "\n".join(lines)
+    content = "\n".join(_fitting(lines, limit))
     fence = "```"
     while fence in content:
         fence += "`"
     heading = f"### {_escaped(view.target)}\n\n" if view.target else ""
     scope = f"{_escaped(view.scope)}\n\n" if view.scope else ""
     block = f"\n{fence}diff\n{content}\n{fence}\n" if lines else ""
-    notes = "".join(f"\n- {_escaped(note)}" for note in view.notes)
-    return f"{heading}{scope}**{_escaped(view.summary)}**\n{block}{notes}"
+    remarks = "".join(f"\n{note}" for note in notes)
+    return f"{heading}{scope}**{_escaped(view.summary)}**\n{block}{remarks}"
+
+
+def _fitting(lines: list[str], limit: int, prefix: str = "") -> list[str]:
+    """Return the first lines, as many as have at most `limit` characters, and how many more there are."""
+    kept = [*lines]
+    while kept and _size(kept) > limit:
+        del kept[-max(1, len(kept) // 10) :]
+    return kept if len(kept) == len(lines) else [*kept, f"{prefix}… {len(lines) - len(kept):,} more"]
 
 
 def _size(lines: list[str]) -> int:

@@ -112,6 +112,12 @@ def test_markdown_fits_into_a_comment():
     markdown = as_markdown(PlanView(tuple(changes[::10] * 60)))
     assert len(markdown) < render.COMMENT_LIMIT + 500
     assert " more\n```" in markdown
+    notes = tuple(f"tools/tool-{number} looks like tools/other-{number}" * 3 for number in range(900))
+    markdown = as_markdown(PlanView(tuple(changes[::2]), notes=notes))
+    assert len(markdown) < render.COMMENT_LIMIT + 500
+    assert markdown.startswith("**450 to change.**")
+    assert "\n- tools/tool-0 looks like" in markdown
+    assert markdown.endswith(" more")
 
 
 def test_json_has_every_change_and_no_secret():
