@@ -26,6 +26,7 @@ from drio_tui.cli.common import (
 from drio_tui.cli.find import connection_of, saver_of
 from drio_tui.cli.manifest import document_argument
 from drio_tui.cli.output import echo, echo_json, info, is_quiet, prompt_secret, style, warn
+from drio_tui.cli.plan_file import document_folder, finished_result, open_plan_file, plan_of_file, save_plan_file
 from drio_tui.cli.render import ascii_only
 from drio_tui.cli.review import NotAllDone, print_plan
 from drio_tui.session import Session, command_session
@@ -113,7 +114,8 @@ def plan(
         else:
             print_plan(view)
         if out is not None:
-            _save(session, result, path if source is None else None, out)
+            folder = _folder_of(path) if source is None else None
+            save_plan_file(session, result, folder, out, target=_target_text(session, result))
         return result
 
     result = run(work())
@@ -147,24 +149,18 @@ def apply(
     Only what the document declares is written, and nothing is deleted without --prune. An app that does not exist is
     created from app.template. What was applied is recorded in drio.lock.json beside the document.
     """
-    from drio_tui.manifest.saved_plan import is_plan, read_plan
-
     refuse_read_only("--read-only applies nothing; `drio-tui plan` shows what would be changed")
-    saved = read_plan(path) if path.is_file() and is_plan(path) else None
-    if saved and (prune or on_conflict or write_secrets):
-        raise UsageError("a saved plan has its options already", hint="Make a new plan with other options.")
-    options = _options(prune, on_conflict, write_secrets)
-    document = None if saved else _read_document(path, secrets_file)
+    with contextlib.ExitStack() as stack:
+        saved = open_plan_file(stack, path)
+        if saved and (prune or on_conflict or write_secrets):
+            raise UsageError("a saved plan has its options already", hint="Make a new plan with other options.")
+        options = _options(prune, on_conflict, write_secrets)
+        document = None if saved else _read_document(path, secrets_file)
 
-    async def work() -> None:
-        async with command_session(**connection_of(connection), notice=info) as session:
+        async def carry_out(session: Session) -> dict[str, Any]:
             if saved:
-                folder = (saved.path.parent / saved.plan.folder) if saved.plan.folder else None
-                folder = folder if folder is not None and folder.is_dir() else None
-                if saved.plan.finished:
-                    info("This plan was applied already.")
-                    return
-                planned = await _plan_of_file(session, saved, folder)
+                folder = document_folder(saved)
+                planned = await plan_of_file(session, saved, folder)
             else:
                 folder = _folder_of(path)
                 planned = await _plan(session, document or {}, path, options)
@@ -178,14 +174,24 @@ def apply(
                 if as_json:
                     echo_json(result_json)
                 application.raise_failure(result)
-            if deploy:
-                from drio_tui.cli.deploy import deploy_app
+            return result_json
 
-                result_json["deploy"] = await deploy_app(session, result.app, if_changed=True, quiet=as_json)
-            if as_json:
-                echo_json(result_json)
+        async def work() -> None:
+            async with command_session(**connection_of(connection), notice=info) as session:
+                if saved and saved.plan.finished:
+                    result_json = await finished_result(session, saved.plan)
+                else:
+                    result_json = await carry_out(session)
+                if deploy:
+                    from drio_tui.cli.deploy import deploy_app
 
-    run(work())
+                    result_json["deploy"] = await deploy_app(
+                        session, result_json["app"], if_changed=True, quiet=as_json
+                    )
+                if as_json:
+                    echo_json(result_json)
+
+        run(work())
 
 
 @click.command(
@@ -347,42 +353,6 @@ async def _read_app_form(source: str, target: str, connection: dict[str, Any]) -
     slug = target.rpartition("@")[0] or target
     notes = tuple(f"It cannot travel: {omission}" for omission in form.not_exported)
     return {**form.data, "app": form.data["app"] | {"slug": slug}}, notes
-
-
-# --- saved plans -----------------------------------------------------------------------------------
-
-
-def _save(session: Session, planned: DocumentPlan, path: Path | None, out: Path) -> None:
-    from drio_tui.manifest.saved_plan import PlanFile, relative_folder, save_plan
-
-    folder = "" if path is None else relative_folder(_folder_of(path), out)
-    target = _target_text(session, planned)
-    saved = save_plan(planned, server=session.server_id, host=session.base_url, folder=folder, target=target)
-    PlanFile(out, saved).store()
-    info(f"Saved: `{command_hint(f'apply {one_line(str(out), 200)}')}` carries it out.")
-
-
-async def _plan_of_file(session: Session, file: PlanFile, folder: Path | None) -> DocumentPlan:
-    """Return a saved plan, checked against the app as it is now. Raises `NotApplicable` and `BadPlan`."""
-    from drio_tui.manifest.apply import NotApplicable, find_app_id, read_snapshot
-    from drio_tui.manifest.form import DocumentForm, to_document
-    from drio_tui.manifest.lock import read_base, target_of
-    from drio_tui.workspace.model.snapshot import Snapshot
-
-    saved = file.plan
-    app = await find_app_id(session.client, saved.desired)
-    if session.server_id != saved.server:
-        raise NotApplicable(
-            f"the plan is for {saved.host}, and this is {session.base_url}", hint="Name the drio with --profile."
-        )
-    if saved.app and app != saved.app:
-        raise NotApplicable(f"the app {saved.slug} is another one now", hint="Make a new plan.")
-    snapshot, form = Snapshot(""), DocumentForm({})
-    if app:
-        snapshot = await read_snapshot(session.client, app)
-        form = to_document(snapshot)
-    base = read_base(folder, target_of(session.server_id, saved.slug)) if folder is not None else None
-    return saved.plan(snapshot, form, base)
 
 
 # --- applying --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests import preloaded
-from tests.cli.conftest import AppOnSandbox, CommandResult, Runner
+from tests.cli.conftest import AppOnSandbox, CommandResult, Runner, on_terminal
 from tests.sandbox_fixtures import SandboxProcess
 
 SECRET = "k-very-secret-123"
@@ -174,6 +174,30 @@ def test_a_saved_plan_is_applied_once_and_refused_when_the_app_moved_on(
     again = on_sandbox("apply", str(plan), "--yes")
     assert (again.code, again.out) == (0, "")
     assert "applied already" in again.err
+    deployed = on_sandbox("apply", str(plan), "--yes", "--deploy", "--json")  # as after a deploy that failed
+    assert deployed.code == 0, deployed.err
+    assert deployed.json["deploy"]["deployed"]
+    assert (deployed.json["app"], deployed.json["results"]) == (app.id, [])
+
+
+def test_a_saved_plan_is_applied_by_one_process_at_a_time(
+    project: Project, app: AppOnSandbox, sandbox_process: SandboxProcess, on_sandbox: Runner, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    document = project.document
+    document["tools"]["new"] = {"name": "New"}
+    project.write(document)
+    assert project.run("plan", "--out", str(plan)).code == 0
+    others: list[CommandResult] = []
+    arguments = ("apply", str(plan))
+    code, output = on_terminal(
+        sandbox_process, arguments, lambda: others.append(on_sandbox("apply", str(plan), "--yes"))
+    )
+    assert code == 0, output
+    (other,) = others
+    assert other.code == 1
+    assert "is being applied by another process" in other.err
+    assert [tool["name"] for tool in app.list("tools").values()].count("New") == 1
 
 
 def test_markdown_and_json_have_the_plan(project: Project) -> None:
