@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -142,8 +141,7 @@ def layout_of(root: Node, text: str) -> Layout:
         for key, value in node.order:
             if value.is_flow or value.kind not in ("mapping", "sequence"):
                 continue
-            first = value.order[0][0].start if value.order else re.compile(r"\s*-").match(text, value.start)
-            start = first if isinstance(first, int) else value.start
+            start = value.order[0][0].start if value.order else value.start
             step = column_of(text, start) - column_of(text, key.start)
             (object_steps if value.kind == "mapping" else list_steps)[step] += 1
     object_indent = _commonest(object_steps, 2)

@@ -26,19 +26,21 @@ def new_orders(desired: Object, matching: Matching, deleted: Collection[str] = (
         return {}
     current = _current(matching, deleted)
     wanted = [*tools]
-    if not set(current) <= set(wanted):
+    existing = set(current)
+    if not existing <= set(wanted):
         return {}
     orders = {matching.document_key("tool", key): order for key, order in matching.form.orders.items()}
     orders = {key: orders[key] for key in current if key in orders}
-    in_order = [key for key in wanted if key in current] == current
-    kept = set(current) if in_order else _longest_increasing([key for key in wanted if key in orders], orders)
+    in_order = [key for key in wanted if key in existing] == current
+    kept = existing if in_order else _longest_increasing([key for key in wanted if key in orders], orders)
     return _fill(wanted, kept, orders)
 
 
 def changed_in_drio(matching: Matching, base: tuple[str, ...]) -> bool:
     """Return whether the tools have another order in drio than after the last apply, new and deleted ones aside."""
     current = [matching.document_key("tool", key) for key in matching.tools_before_begun_changes()]
-    return [key for key in current if key in base] != [key for key in base if key in current]
+    common = {*current} & {*base}
+    return [key for key in current if key in common] != [key for key in base if key in common]
 
 
 def _current(matching: Matching, deleted: Collection[str]) -> list[str]:

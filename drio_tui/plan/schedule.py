@@ -38,7 +38,8 @@ class Schedule:
                 if (earlier := last_of_name.get(name)) is not None:
                     self._namesakes[step.id].append(earlier)
                 last_of_name[name] = step.id
-            needed = {*step.after, *step.follows, *self._namesakes[step.id]} & self._by_id.keys() - {step.id}
+            before = (*step.after, *step.follows, *self._namesakes[step.id])
+            needed = {id for id in before if id in self._by_id and id != step.id}
             for id in needed:
                 self._dependents[id].append(step.id)
             self._waiting_for[step.id] = {id for id in needed if not self._is_final(self._by_id[id])}
@@ -48,7 +49,8 @@ class Schedule:
 
     def replace(self, steps: Sequence[Step]) -> None:
         """Hand out these steps from now on, without those that were handed out and have not finished."""
-        self._skipped = [step for step in self._skipped if step.id in {other.id for other in steps}]
+        ids = {step.id for step in steps}
+        self._skipped = [step for step in self._skipped if step.id in ids]
         self._build(steps)
 
     def next(self, until: str = "") -> Step | None:
