@@ -1,7 +1,7 @@
 """A sandbox for tests: in this process over ASGI (`sandbox`), or as a separate process (`sandbox_process`).
 
 Both have `base_url` and `token` (the local user's). The in-process one has `app`, `database`, `transport`
-(an `httpx.ASGITransport`) and `client()`. The process is started once per test session and shared; a test that
+(a `SandboxTransport`, over ASGI) and `client()`. The process is started once per test session and shared; a test that
 needs a new one calls `start_sandbox`.
 """
 
@@ -14,6 +14,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,6 +34,34 @@ T = TypeVar("T")
 
 PORT = 38999  # only part of the base URL: ASGI needs no socket
 API = "/api/v1"
+
+
+class SandboxTransport(httpx.ASGITransport):
+    """Requests over ASGI. If the fault lab ends the connection of one, it fails as over a socket."""
+
+    def __init__(self, app: FastAPI) -> None:
+        async def disconnectable(scope: Any, receive: Any, send: Any) -> None:
+            extensions = scope.setdefault("extensions", {})
+            for name in (RESET, CLOSE):
+                extensions[name] = lambda: _connection_ended.set(True)
+            await app(scope, receive, send)
+            if _connection_ended.get():
+                raise ConnectionResetError
+
+        from drio_tui.sandbox.faults.injection import CLOSE, RESET
+
+        # an exception of the app becomes a response, as over a socket
+        super().__init__(disconnectable, raise_app_exceptions=False)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        _connection_ended.set(False)
+        response = await super().handle_async_request(request)
+        if _connection_ended.get():
+            raise httpx.ReadError("the connection was reset", request=request)
+        return response
+
+
+_connection_ended = ContextVar("connection_ended", default=False)
 
 
 @dataclass
@@ -64,9 +93,7 @@ async def in_process(folder: Path, **options: Any) -> AsyncIterator[InProcessSan
     async with app.router.lifespan_context(app):
         sandbox = app.state.sandbox
         token = await mint_local_token(sandbox.database, sandbox.oauth.settings)
-        # an exception of the app becomes a response, as over a socket
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        yield InProcessSandbox(app, settings.base_url, token, transport, sandbox.database)
+        yield InProcessSandbox(app, settings.base_url, token, SandboxTransport(app), sandbox.database)
 
 
 def run_in_new_loop(work: Coroutine[Any, Any, T]) -> T:

@@ -60,6 +60,30 @@ def on_sandbox(drio: Runner, sandbox_process: SandboxProcess) -> Runner:
     return run
 
 
+class Faults:
+    """Runs `sandbox faults` on the shared sandbox."""
+
+    def __init__(self, drio: Runner, sandbox: SandboxProcess, http: httpx.Client) -> None:
+        self._drio = drio
+        self._data = ("--data", str(sandbox.data_dir))
+        self._http = http
+
+    def __call__(self, command: str, *arguments: str) -> CommandResult:
+        return self._drio("sandbox", "faults", command, *arguments, *self._data)
+
+    def app_names(self) -> list[str]:
+        """Return the names of the apps, read without the program."""
+        return [app["name"] for app in self._http.get("/api/v1/apps").json()["apps"]]
+
+
+@pytest.fixture
+def faults(drio: Runner, sandbox_process: SandboxProcess) -> Iterator[Faults]:
+    """The fault lab of the shared sandbox; everything is switched off afterwards."""
+    with sandbox_process.client() as http:
+        yield Faults(drio, sandbox_process, http)
+        http.delete("/sandbox/faults")
+
+
 @dataclass(frozen=True)
 class AppOnSandbox:
     """An app of the template `support` that only one test uses, and the plain requests to look at it."""

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import pytest
-
 from drio_tui.api.transport import Exchange
 from drio_tui.session import _WaitNotice
-from tests.api.fault_server import FaultServer, answer, status
-from tests.cli.conftest import Runner
-
-TOKEN = {"DRIO_TOKEN": "very-secret"}
-BUSY = status(429, headers=[("Retry-After", "1")])
+from tests.cli.conftest import Faults, Runner
 
 
-@pytest.mark.socket
-async def test_a_wait_is_reported_on_stderr_and_not_with_quiet(drio: Runner) -> None:
+def test_a_wait_is_reported_on_stderr_and_not_with_quiet(faults: Faults, on_sandbox: Runner) -> None:
     """F07: shown while it lasts; the request is sent again afterwards."""
     for options, notice in (((), "drio asks to wait 1 second (status 429)…\n"), (("-q",), "")):
-        async with FaultServer(BUSY, answer({"apps": []})) as server:
-            arguments = ("apps", "--json", *options, "--base-url", server.origin)
-            done = await asyncio.to_thread(drio, *arguments, env=TOKEN)
+        faults("on", "GET:/v1/apps=rate-limit:1*1", "GET:/v1/apps=delay:0")
+        done = on_sandbox("apps", "--json", *options)
         assert (done.code, done.err) == (0, notice)
-        assert len(server.requests_seen) == 2
+        (counting,) = faults("status", "--json").json["on"]
+        assert counting["rules"][0]["matched"] == 2
 
 
 def test_requests_that_wait_together_are_reported_once() -> None:

@@ -32,7 +32,7 @@ class Token(httpx.Auth):
 
 
 class Network(httpx.AsyncBaseTransport):
-    """The connection to the sandbox, with faults.
+    """The connection to the sandbox, with faults: those of its fault lab, by request, and some that it cannot have.
 
     - `lose`: by method, what is lost of the next request: the `answer`, after the request was carried out, or the
       `request` itself.
@@ -62,8 +62,7 @@ class Network(httpx.AsyncBaseTransport):
             refusal = self.refuse.pop(0)
             status, details = refusal if isinstance(refusal, tuple) else (refusal, None)
             error = {"code": "refused", "message": "no", "details": details, "requestId": None}
-            body = httpx.ByteStream(json.dumps({"error": error}).encode())
-            return httpx.Response(status, stream=body, headers={"Content-Type": "application/json"})
+            return await self._send(request, f"status:{status}:{json.dumps({'error': error})}")
         if request.method != "GET" and self.instead:
             carried_out, text = self.instead.pop(0)
             if carried_out:
@@ -75,13 +74,13 @@ class Network(httpx.AsyncBaseTransport):
             self.hung.set()
             await asyncio.Event().wait()
         lost = self.lose.pop(request.method, "")
-        if lost == "request":
-            raise httpx.ReadError("lost", request=request)
-        response = await self.inner.handle_async_request(request)
-        if lost:
-            await response.aread()
-            raise httpx.ReadError("lost", request=request)
-        return response
+        return await self._send(request, {"request": "reset", "answer": "lost"}.get(lost, ""))
+
+    async def _send(self, request: httpx.Request, fault: str = "") -> httpx.Response:
+        """Send a request that asks the fault lab for a fault."""
+        if fault:
+            request.headers["X-Sandbox-Fault"] = fault
+        return await self.inner.handle_async_request(request)
 
 
 class Editor:

@@ -30,7 +30,9 @@ from drio_tui.sandbox.problems import CODES, Problem, envelope, error_response
 CONTROL_PREFIXES = ("/sandbox/faults", "/sandbox/status")
 """No faults are injected below these paths, so that the lab can always be switched off."""
 
-_DISCONNECT, _CLOSE = "drio.reset", "drio.close"
+RESET, CLOSE = "drio.reset", "drio.close"
+"""The ASGI extensions with which the application ends the connection of a request: functions without arguments."""
+
 _JSON = "application/json"
 _PIECES = 40
 _MESSAGES = {
@@ -55,8 +57,8 @@ class Disconnectable:
         transport = getattr(getattr(send, "__self__", None), "transport", None)
         if scope["type"] == "http" and isinstance(transport, asyncio.Transport):
             extensions = scope.setdefault("extensions", {})
-            extensions[_DISCONNECT] = lambda: _reset(transport)
-            extensions[_CLOSE] = transport.close
+            extensions[RESET] = lambda: _reset(transport)
+            extensions[CLOSE] = transport.close
         await self.app(scope, receive, send)
 
 
@@ -120,12 +122,14 @@ class FaultMiddleware:
         if rule is None:
             await self.app(scope, receive, send)
         elif kind == "reset":
-            await _disconnect(scope, _DISCONNECT)
+            await _read_body(receive)
+            await _disconnect(scope, RESET)
         elif (response := await _replacement(rule, scope)) is not None:
+            await _read_body(receive)
             await response(scope, receive, send)
         elif kind == "lost":
             await self.app(scope, receive, _discard)
-            await _disconnect(scope, _DISCONNECT)
+            await _disconnect(scope, RESET)
         else:
             changed = _ChangedBody(send, lambda start, body: self._change(rule, scope, start, body, send))
             await self.app(scope, receive, changed.send)
@@ -136,7 +140,7 @@ class FaultMiddleware:
         if kind == "cut":
             await send(start)
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-            await _disconnect(scope, _CLOSE)
+            await _disconnect(scope, CLOSE)
             return
         if kind == "slow-body":
             await _send_slowly(start, body, rule.seconds, send)
@@ -243,6 +247,12 @@ async def _send_slowly(start: Message, body: bytes, seconds: float, send: Send) 
         await send({"type": "http.response.body", "body": piece, "more_body": True})
         await asyncio.sleep(seconds / len(pieces))
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _read_body(receive: Receive) -> None:
+    """Receive the rest of a request: a client that is still sending would see another error."""
+    while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+        pass
 
 
 async def _discard(_message: Message) -> None:
