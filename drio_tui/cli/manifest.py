@@ -138,7 +138,7 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
     from drio_tui.manifest.apply import find_app_id, read_snapshot, slug_of
     from drio_tui.manifest.document import read_document
     from drio_tui.manifest.form import to_document
-    from drio_tui.manifest.lock import read_base, target_of, write_base
+    from drio_tui.manifest.lock import find_base, target_of, write_base
     from drio_tui.manifest.new_base import base_after
     from drio_tui.manifest.pull import desired_of, pull
     from drio_tui.manifest.pull_entry import PullOptions
@@ -152,15 +152,15 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
         if not app:
             raise NotFound(f"there is no app {one_line(slug, 80)}", status=404, hint="`drio-tui apply` creates it.")
         form = to_document(await read_snapshot(session.client, app))
-        target = target_of(session.server_id, slug)
-        base = read_base(document.root, target)
+        base = find_base(document.root, session.server_id, desired)
         wanted = PullOptions(options["delete"], options["declared"], options["on_conflict"] or "")
         result = await asyncio.to_thread(pull, document, form, os.environ, base=base, options=wanted)
         if not options["dry_run"]:
             await asyncio.to_thread(result.write)
             if base is not None:
                 after = desired_of(await asyncio.to_thread(read_document, path), os.environ)
-                write_base(document.root, target, await base_after(after, form, base))
+                target = target_of(session.server_id, slug)
+                await asyncio.to_thread(write_base, document.root, target, await base_after(after, form, base))
         _print_pull(result, document.root, f"{slug} on {session.host}", options)
     if result.conflicts:
         raise SystemExit(1)

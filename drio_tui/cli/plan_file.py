@@ -32,15 +32,13 @@ def open_plan_file(stack: ExitStack, path: Path) -> PlanFile | None:
     Two that carry it out at the same time would create everything twice. Raises `BadPlan`.
     """
     from drio_tui.manifest.saved_plan import BadPlan, is_plan, read_plan
-    from drio_tui.storage import paths
-    from drio_tui.storage.shared_files import FileInUse, lock_file
-    from drio_tui.workspace.saving.journal import digest
+    from drio_tui.storage.lock import LockBusy, user_file_lock
 
     if not (path.is_file() and is_plan(path)):
         return None
     try:
-        lock_file(stack, paths.state_dir() / "locks" / f"plan-{digest(str(path.resolve()))[:32]}", "plan")
-    except FileInUse:
+        stack.enter_context(user_file_lock(path).hold_blocking(0))
+    except LockBusy:
         raise BadPlan(f"{path} is being applied by another process", hint="Wait until it has ended.") from None
     return read_plan(path)
 
@@ -55,7 +53,7 @@ async def plan_of_file(session: Session, file: PlanFile, folder: Path | None) ->
     """Return a saved plan, checked against the app as it is now. Raises `NotApplicable` and `BadPlan`."""
     from drio_tui.manifest.apply import read_snapshot
     from drio_tui.manifest.form import DocumentForm, to_document
-    from drio_tui.manifest.lock import read_base, target_of
+    from drio_tui.manifest.lock import find_base
     from drio_tui.workspace.model.snapshot import Snapshot
 
     saved = file.plan
@@ -64,7 +62,7 @@ async def plan_of_file(session: Session, file: PlanFile, folder: Path | None) ->
     if app:
         snapshot = await read_snapshot(session.client, app)
         form = to_document(snapshot)
-    base = read_base(folder, target_of(session.server_id, saved.slug)) if folder is not None else None
+    base = find_base(folder, session.server_id, saved.desired) if folder is not None else None
     return saved.plan(snapshot, form, base)
 
 

@@ -29,14 +29,16 @@ from typing import Any
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
 from drio_tui.api.models import same_json
-from drio_tui.document_layout import ResourceName, entry_at, place
+from drio_tui.document_layout import WAS, ResourceName, entry_at, place
 from drio_tui.schema.fields import MISSING
 from drio_tui.storage.files import os_error_text, write_public
+from drio_tui.storage.lock import user_file_lock
 from drio_tui.workspace.saving.merge import FieldChange, Object
 
 FILE_NAME = "drio.lock.json"
 VERSION = 1
 _LIMIT = 32 << 20
+_LOCK_SECONDS = 5.0
 _COST = {"n": 1 << 14, "r": 8, "p": 1, "dklen": 24}
 
 
@@ -113,13 +115,25 @@ def read_base(folder: Path, target: str) -> Base | None:
         raise InvalidLock(f"{folder / FILE_NAME}: its entry for {target} is not valid: {error}") from error
 
 
+def find_base(folder: Path, server: str, desired: Object) -> Base | None:
+    """Return what was applied last to the app of a document: under its slug, else under the one that it had (`was`).
+
+    None if that is not known. `server` is a `server_id`. Raises `InvalidLock`. Blocks.
+    """
+    app = entry_at(desired, "app", "") or {}
+    for slug in (app.get("slug"), app.get(WAS)):
+        base = read_base(folder, target_of(server, slug)) if isinstance(slug, str) else None
+        if base is not None:
+            return base
+    return None
+
+
 def write_base(folder: Path, target: str, base: Base) -> None:
     """Store what was applied to a target; those of other targets stay. Raises `InvalidLock`. Blocks.
 
     The file is left alone if it says so already.
     """
     path = folder / FILE_NAME
-    content = _read(path)
     entry: Object = {
         "app": base.app,
         "ids": _by_place(base.ids),
@@ -132,15 +146,22 @@ def write_base(folder: Path, target: str, base: Base) -> None:
         entry["begun"] = {"ids": _by_place(base.begun_ids), "changes": changes}
     if base.renamed:
         entry["renamed"] = _by_place(base.renamed)
+    try:
+        with user_file_lock(path).hold_blocking(_LOCK_SECONDS):
+            _write_entry(path, target, entry)
+    except OSError as error:
+        raise InvalidLock(f"{path}: {os_error_text(error)}") from error
+
+
+def _write_entry(path: Path, target: str, entry: Object) -> None:
+    """Write the entry of one target into the file. Raises `InvalidLock` and `OSError`."""
+    content = _read(path)
     if same_json(content["targets"].get(target), entry):
         return
     content["targets"][target] = entry
     content["targets"] = dict(sorted(content["targets"].items()))
     text = json_codec.dumps(content, indent=2) + "\n"
-    try:
-        write_public(path, text.encode("ascii"))
-    except OSError as error:
-        raise InvalidLock(f"{path}: {os_error_text(error)}") from error
+    write_public(path, text.encode("ascii"))
 
 
 def hash_of(secret: str, salt: bytes | None = None) -> str:

@@ -15,7 +15,7 @@ from drio_tui.manifest.compare import Change, Options
 from drio_tui.manifest.document import Document, read_document
 from drio_tui.manifest.drift import Drift, find_drift
 from drio_tui.manifest.form import DocumentForm, to_document
-from drio_tui.manifest.lock import Base, read_base, target_of, write_base
+from drio_tui.manifest.lock import Base, find_base, target_of, write_base
 from drio_tui.manifest.new_base import base_after
 from drio_tui.manifest.problems import DocumentProblem
 from drio_tui.manifest.pull import Pull, desired_of, pull
@@ -100,12 +100,13 @@ async def open_document(
     """
     document, desired = await asyncio.to_thread(_read, path, environ)
     snapshot = await read_snapshot(client, app)
-    target = target_of(client.transport.server_id, slug_of(desired))
+    server = client.transport.server_id
+    target = target_of(server, slug_of(desired))
 
     def compare() -> OpenedDocument:
         form = to_document(snapshot)
         _require_same_app(desired, form)
-        base = read_base(document.root, target)
+        base = find_base(document.root, server, desired)
         plan = plan_for(desired, snapshot, form, base=base, options=Options(prune=prune))
         options = Options(prune=prune, on_conflict="document")
         has_conflicts = bool(plan.comparison.conflicts)
@@ -159,8 +160,9 @@ async def plan_pull(client: DrioClient, app: str, path: Path, environ: Mapping[s
     def compare() -> PlannedPull:
         form, desired = to_document(snapshot), desired_of(document, environ)
         _require_same_app(desired, form)
-        target = target_of(client.transport.server_id, slug_of(desired))
-        base = read_base(document.root, target)
+        server = client.transport.server_id
+        target = target_of(server, slug_of(desired))
+        base = find_base(document.root, server, desired)
         result = pull(document, form, environ, base=base, options=PullOptions(delete=True))
         return PlannedPull(path, document, form, base, target, result)
 
@@ -171,12 +173,12 @@ async def drift_of(client: DrioClient, app: str, path: Path, environ: Mapping[st
     """Return how the app of this id differs from its document. Raises what `open_document` raises."""
     document, desired = await asyncio.to_thread(_read, path, environ)
     snapshot = await read_snapshot(client, app)
-    target = target_of(client.transport.server_id, slug_of(desired))
+    server = client.transport.server_id
 
     def compare() -> Drift:
         form = to_document(snapshot)
         _require_same_app(desired, form)
-        return find_drift(desired, form, read_base(document.root, target))
+        return find_drift(desired, form, find_base(document.root, server, desired))
 
     return await asyncio.to_thread(compare)
 

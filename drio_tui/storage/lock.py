@@ -106,8 +106,17 @@ class FileLock:
 
 def sign_in_lock(entry: str) -> FileLock:
     """Return the lock to hold while refreshing or ending the sign-in stored under `entry`."""
-    name = hashlib.sha256(entry.encode()).hexdigest()[:32]
-    return FileLock(paths.state_dir() / "locks" / f"{name}.lock")
+    return _named_lock(entry)
+
+
+def user_file_lock(path: Path) -> FileLock:
+    """Return the lock to hold while a file of the user's is changed. It is in the state folder, not beside the file."""
+    return _named_lock(f"file {path.resolve()}")
+
+
+def _named_lock(name: str) -> FileLock:
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return FileLock(paths.state_dir() / "locks" / f"{digest}.lock")
 
 
 if sys.platform == "win32":

@@ -206,3 +206,16 @@ def test_pull_keeps_what_only_the_document_changed_and_reports_conflicts(
     assert yaml.safe_load(pulled.read_text())["app"]["name"] == "Theirs"
     assert on_sandbox("drift", folder).code == 0
     assert on_sandbox("plan", folder, "--detailed-exitcode").code == 0
+
+
+def test_pull_keeps_what_the_document_changed_when_it_renames_the_app(
+    on_sandbox: Runner, app: AppOnSandbox, pulled: Path
+) -> None:
+    folder = str(pulled.parent)
+    assert on_sandbox("apply", folder, "--yes").code == 0
+    text = pulled.read_text().replace("  name: Scripted\n", "  name: Ours\n")
+    pulled.write_text(text.replace(f"  slug: {app.slug}\n", f"  slug: {app.slug}-2\n  was: {app.slug}\n"))
+    before = pulled.read_text()
+    assert f"was: {app.slug}" in before
+    result = on_sandbox("pull", folder)
+    assert (result.code, result.out, pulled.read_text()) == (0, "Nothing to pull.\n", before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -447,3 +448,11 @@ def test_the_lock_file_keeps_other_targets_and_no_secret(tmp_path):
     assert has_changed("k-124", other.secrets["auth/key#config.apiKey"]) is True
     assert has_changed("k-124", "other:hash") is None
     assert [path.name for path in tmp_path.iterdir()] == ["drio.lock.json"]
+
+
+def test_targets_that_are_written_at_the_same_time_are_all_kept(tmp_path):
+    targets = [f"{server} acme" for server in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda target: write_base(tmp_path, target, Base(target)), targets))
+    bases = [read_base(tmp_path, target) for target in targets]
+    assert [base.app for base in bases if base is not None] == targets
