@@ -20,6 +20,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from textual.screen import Screen
+
 from benchmarks.common import RUNS, Row
 from drio_tui.api.client import DrioClient
 from drio_tui.api.http import httpx
@@ -181,7 +183,7 @@ def watch(screen: AppScreen, loaded: asyncio.Event) -> None:
     screen.watch(screen, "loading_app", on_change)
 
 
-async def painted(screen: AppScreen) -> None:
+async def painted(screen: Screen[Any]) -> None:
     """Wait until the screen has handled its messages and painted."""
     done = asyncio.Event()
     screen.call_after_refresh(done.set)

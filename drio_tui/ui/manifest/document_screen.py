@@ -90,7 +90,10 @@ class DocumentScreen(DrioScreen[bool]):
             self.error = error
 
     class Applying(Message):
-        """A step of the plan began or ended."""
+        """A step of the plan began or ended. Several that wait are handled as one."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, DocumentScreen.Applying)
 
     class ApplyFinished(Message):
         """An apply ended; `lock_error` is why the lock file was not written, if it was not."""
@@ -314,7 +317,7 @@ class DocumentScreen(DrioScreen[bool]):
 
     def action_apply_changes(self) -> None:
         if self._applier is not None and self.phase == "applied":
-            self._run(self._applier)
+            self._begin(self._applier.plan, self._applier)
         else:
             self.run_worker(self._confirm_and_apply(), group="ask", exclusive=True)
 
@@ -341,16 +344,18 @@ class DocumentScreen(DrioScreen[bool]):
         self.panel.plan_tree.included |= {key_of(name) for name in needed}
         self._begin(plan)
 
-    def _begin(self, plan: DocumentPlan) -> None:
-        client, opened = self.connection.client, self.opened
-        if client is None or opened is None:
+    def _begin(self, plan: DocumentPlan, earlier: Applier | None = None) -> None:
+        """Carry out a plan, or what an `earlier` try left of it."""
+        client = self.connection.client
+        if client is None:
             return
-        saver = get_saver(self.connection, client)
-        on_change = lambda: self.post_message(self.Applying())  # noqa: E731
-        self._run(Applier(saver, plan, save_base=opened.store_base, on_change=on_change))
+        saver, on_change = get_saver(self.connection, client), lambda: self.post_message(self.Applying())
+        if earlier is None:
+            self._run(Applier(saver, plan, on_change=on_change))
+        else:
+            self._run(Applier(saver, plan, group=earlier.group, state=earlier.state, on_change=on_change))
 
     def _run(self, applier: Applier) -> None:
-        """Carry out a plan, or what is left of it."""
         opened = self.opened
         if self.phase == "applying" or opened is None:
             return

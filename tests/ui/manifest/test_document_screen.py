@@ -438,3 +438,40 @@ async def test_of_a_conflict_that_is_pulled_drio_is_taken(
         await until(hand.pilot, lambda: hand.screen.phase == "compared" and not hand.changes())
         await hand.pilot.press("p")
         await until(hand.pilot, lambda: any("nothing new" in note.message for note in hand.app._notifications))
+
+
+async def test_an_apply_is_stopped_and_goes_on_without_repeating_a_step(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with document_screen(sandbox_process, monkeypatch, tmp_path) as hand:
+
+        def add(document: JSON) -> None:
+            for number in range(60):
+                document["tools"][f"new-{number:02}"] = {"name": f"New {number:02}", "isEnabled": False}
+
+        show_progress = DocumentScreen.on_document_screen_applying
+
+        def press_escape(screen: DocumentScreen) -> None:
+            """Press Esc as soon as a step is done: the test itself only sees the program when it is idle."""
+            show_progress(screen)
+            executor = screen._applier.executor if screen._applier is not None else None
+            if executor is not None and executor.counts[0]:
+                monkeypatch.setattr(DocumentScreen, "on_document_screen_applying", show_progress)
+                screen.action_back()
+
+        hand.edit(add)
+        await hand.compare()
+        monkeypatch.setattr(DocumentScreen, "on_document_screen_applying", press_escape)
+        await hand.apply()
+        await hand.applied()
+        stopped = hand.screen.applied
+        assert 0 < len(stopped.failed) < 60, "some are done, others were not started"
+        assert "a tries the others again" in hand.text
+        await hand.pilot.press("a")
+        await until(hand.pilot, lambda: hand.screen.phase == "applied" and hand.screen.applied is not stopped)
+        assert not hand.screen.applied.failed
+        keys = [tool["key"] for tool in (await hand.client.list(TOOL, app=hand.app_id)).items]
+        assert len([key for key in keys if key.startswith("new-")]) == len({*keys} & {f"new-{n:02}" for n in range(60)})
+        assert len(keys) == 67
+        await hand.compare()
+        assert hand.changes() == {}
