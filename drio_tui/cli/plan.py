@@ -35,6 +35,7 @@ from drio_tui.text import count_of, one_line
 if TYPE_CHECKING:
     from drio_tui.manifest.apply import Applied, Applier, DocumentPlan
     from drio_tui.manifest.compare import Options
+    from drio_tui.manifest.document import Document
     from drio_tui.manifest.lock import Base
     from drio_tui.manifest.saved_plan import PlanFile
     from drio_tui.plan.executor import Result
@@ -100,9 +101,9 @@ def plan(
             document, notes = await _read_app_form(source, target, connection)
             async with _session_of(target, connection) as session:
                 return await finish(session, await _plan(session, document, None, options), notes)
-        document = _read_document(path, secrets_file)
+        read, document = _read_document(path, secrets_file)
         async with command_session(**connection_of(connection), notice=info) as session:
-            return await finish(session, await _plan(session, document, path, options), ())
+            return await finish(session, (await _plan(session, document, path, options)).located(read), ())
 
     async def finish(session: Session, result: DocumentPlan, notes: tuple[str, ...]) -> DocumentPlan:
         view = result.comparison.view(_target_text(session, result))
@@ -155,7 +156,7 @@ def apply(
         if saved and (prune or on_conflict or write_secrets):
             raise UsageError("a saved plan has its options already", hint="Make a new plan with other options.")
         options = _options(prune, on_conflict, write_secrets)
-        document = None if saved else _read_document(path, secrets_file)
+        read, document = (None, None) if saved else _read_document(path, secrets_file)
 
         async def carry_out(session: Session) -> dict[str, Any]:
             if saved:
@@ -164,6 +165,7 @@ def apply(
             else:
                 folder = _folder_of(path)
                 planned = await _plan(session, document or {}, path, options)
+                planned = planned.located(read) if read is not None else planned
             lock = None if folder is None or no_lock else _LockFile(session, planned.slug, folder)
             application = _Application(session, planned, saved, lock, secrets_file, parallel, as_json)
             result = await application.run(yes=yes)
@@ -216,7 +218,7 @@ def drift(
     from drio_tui.plan.changes import as_dict
     from drio_tui.plan.render import as_markdown
 
-    document = _read_document(path, secrets_file)
+    _, document = _read_document(path, secrets_file)
 
     async def work() -> bool:
         async with command_session(**connection_of(connection), notice=info) as session:
@@ -257,12 +259,16 @@ def _folder_of(path: Path) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _read_document(path: Path, secrets_file: Path | None) -> Object:
-    """Return the document with its values; secrets without a value have none. Raises `BadDocument`."""
+def _read_document(path: Path, secrets_file: Path | None) -> tuple[Document, Object]:
+    """Return the document, and its values; secrets without a value have none. Raises `BadDocument`."""
     from drio_tui.manifest.document import read_document
+    from drio_tui.manifest.problems import BadDocument
+    from drio_tui.manifest.validation import quick_errors
 
     document = read_document(path)
-    return document.resolve(os.environ, _secret_values(document.secret_names(), secrets_file))
+    if errors := quick_errors(document, os.environ):
+        raise BadDocument(errors)
+    return document, document.resolve(os.environ, _secret_values(document.secret_names(), secrets_file))
 
 
 def _secret_values(names: list[str], secrets_file: Path | None) -> dict[str, str]:

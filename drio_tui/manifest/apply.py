@@ -11,11 +11,13 @@ from drio_tui.api.errors import DrioError, UsageError
 from drio_tui.document_layout import WAS, entry_at, place
 from drio_tui.kinds import APP
 from drio_tui.manifest.compare import Change, Comparison, Options, compare
+from drio_tui.manifest.document import Document
 from drio_tui.manifest.form import DocumentForm, to_document
 from drio_tui.manifest.lock import Base
 from drio_tui.manifest.new_base import base_after, base_before
 from drio_tui.manifest.secret import with_values
 from drio_tui.manifest.steps import needed_secrets, plan_steps
+from drio_tui.manifest.validation import with_position
 from drio_tui.plan.executor import PARALLEL, Executor, Result
 from drio_tui.plan.state import PlanState
 from drio_tui.plan.steps import Step
@@ -67,6 +69,11 @@ class DocumentPlan:
         )  # fmt: skip
         comparison = replace(self.comparison, changes=changes)
         return replace(self, desired=with_values(self.desired, secrets), comparison=comparison)
+
+    def located(self, document: Document) -> DocumentPlan:
+        """Return the plan with the positions of its problems in the document."""
+        problems = tuple(with_position(document, problem) for problem in self.comparison.problems)
+        return replace(self, comparison=replace(self.comparison, problems=problems))
 
     def require_applicable(self) -> None:
         """Raise `NotApplicable` if there are problems or conflicts."""

@@ -26,6 +26,7 @@ from drio_tui.document_layout import (
 )
 from drio_tui.kinds import KINDS
 from drio_tui.manifest.document import TOP, Document, substituted
+from drio_tui.manifest.lock import name_of
 from drio_tui.manifest.problems import DocumentProblem
 from drio_tui.manifest.schema import TEMPLATE_SCHEMA, JsonSchema, resource_schema
 from drio_tui.manifest.substitutions import BadSubstitution, EnvValue
@@ -74,6 +75,23 @@ def validate(document: Document, environ: Mapping[str, str]) -> list[DocumentPro
     )  # fmt: skip
 
 
+def quick_errors(document: Document, environ: Mapping[str, str]) -> list[DocumentProblem]:
+    """Return the errors of a document that are found without looking at the app as a whole: what drio would reject."""
+    problems = _Validation(document, environ).run(as_deployed=False)
+    return [problem for problem in problems if problem.severity == "error"]
+
+
+def with_position(document: Document, text: str) -> str:
+    """Return a text that begins with a place, `tools/search#binding: …`, with the file, line and column before it."""
+    where, _, path = text.partition(": ")[0].partition("#")
+    try:
+        kind, key = ("app", "") if where == "app" else name_of(where)
+    except ValueError:
+        return text
+    steps = (int(step) if step.isdecimal() else step for step in path.split(".") if step)
+    return f"{document.problem((*location_of(kind, key), *steps), '').where}: {text}"
+
+
 def snapshot_of(data: Object) -> Snapshot:
     """Return the app that a document form describes, with keys as ids; parts that it does not have are not read."""
     snapshot = Snapshot(_slug(data))
@@ -120,7 +138,8 @@ class _Validation:
         """Whether it is marked as a template, whose app gets its name and slug from the user."""
         return TEMPLATE in self.data
 
-    def run(self) -> list[DocumentProblem]:
+    def run(self, *, as_deployed: bool = True) -> list[DocumentProblem]:
+        """Return what is wrong; without `as_deployed`, but for the rules of the preflight."""
         self._check_names(self.data, dict.fromkeys(TOP), ())
         self._check_template()
         for kind, key, entry in entries(self.data):
@@ -134,7 +153,8 @@ class _Validation:
                 self._check_secrets(entry.get("config"), (*base, "config"))
             if kind == "widget":
                 self._check_mappings(entry, base)
-        self._check_as_deployed()
+        if as_deployed:
+            self._check_as_deployed()
         return self.found
 
     def _report(self, location: Location, message: str, *, code: str, warning: bool = False, advice: str = "") -> None:

@@ -275,7 +275,8 @@ def test_what_is_wrong_is_said_in_one_sentence(project: Project, on_sandbox: Run
     project.edit("tools", "search-tickets", binding="helpdesk/nothing")
     planned = project.run("plan")
     assert planned.code == 1
-    assert "! tools/search-tickets#binding: there is no operation helpdesk/nothing" in planned.out
+    line = next(n for n, text in enumerate(project.path.read_text().splitlines(), 1) if "helpdesk/nothing" in text)
+    assert f"! drio.json:{line}:7: tools/search-tickets#binding: there is no operation helpdesk/nothing" in planned.out
     assert project.run("apply", "--yes").code == 1
     refused = project.run("apply", "--read-only", "--yes")
     assert (refused.code, "--read-only applies nothing" in refused.err) == (2, True)
@@ -283,6 +284,15 @@ def test_what_is_wrong_is_said_in_one_sentence(project: Project, on_sandbox: Run
     document["app"]["slug"] = "nothing-there"
     project.write(document)
     assert "there is no app nothing-there" in project.run("drift").err
+
+
+def test_a_bad_value_is_shown_with_its_place_before_any_request(project: Project, drio: Runner) -> None:
+    project.edit("tools", "search-tickets", isEnabled="yes", name="Find")
+    line = next(n for n, text in enumerate(project.path.read_text().splitlines(), 1) if '"isEnabled": "yes"' in text)
+    for command in ("plan", "apply", "drift"):
+        refused = drio(command, str(project.folder), "--base-url", "http://127.0.0.1:9")  # nobody listens there
+        assert refused.code == 1
+        assert f"drio.json:{line}:7: tools.search-tickets.isEnabled: It must be true or false." in refused.err
 
 
 def test_hostile_text_reaches_no_terminal_and_no_markup(project: Project) -> None:

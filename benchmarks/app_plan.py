@@ -1,0 +1,153 @@
+"""Measures `plan` for an app of 500 resources: against the bare requests that it needs, and what is done before them.
+
+    python -m benchmarks.report app_plan
+
+`plan` reads the lock file and the app and compares them, in this process, as `drio-tui plan` does. `bare requests` are
+the same requests, sent at the same time as it sends them, with httpx alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import httpx
+
+from benchmarks.common import RUNS, Row, private_home, sandbox
+from drio_tui.api.client import DrioClient
+from drio_tui.api.transport import Exchange, Transport
+from drio_tui.manifest.apply import Applier, find_app_id, plan_document
+from drio_tui.manifest.document import read_document
+from drio_tui.manifest.lock import Base, read_base, write_base
+from drio_tui.manifest.validation import quick_errors
+from drio_tui.workspace.saving.saver import Saver
+
+RATIO = 1.5
+CHECK_SECONDS = 0.2
+INTEGRATIONS, OPERATIONS, TOOLS, WIDGETS = 10, 20, 240, 50
+
+
+class _Token(httpx.Auth):
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request):  # type: ignore[no-untyped-def] # httpx's own has the type
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+
+def document() -> dict[str, Any]:
+    """Return an app of 500 resources, besides the app itself."""
+    schema = {
+        "type": "object",
+        "properties": {
+            name: {"type": "string", "description": f"The {name} of what is searched for."}
+            for name in ("query", "status", "owner")
+        },
+    }
+    integrations = {
+        f"service-{number}": {
+            "name": f"Service {number}",
+            "baseUrl": f"https://service-{number}.example.com",
+            "operations": {
+                f"find-{number}-{index}": {
+                    "name": f"Find {index}", "method": "GET", "path": f"/things/{index}", "inputSchema": schema,
+                    "description": "Finds what is asked for. " * 4,
+                }
+                for index in range(OPERATIONS)
+            },
+        }
+        for number in range(INTEGRATIONS)
+    }  # fmt: skip
+    keys = [f"service-{number}/find-{number}-{index}" for number in range(INTEGRATIONS) for index in range(OPERATIONS)]
+    tools = {
+        f"tool-{number}": {
+            "name": f"Tool {number}", "description": "Finds what is asked for. " * 4,
+            "binding": keys[number % len(keys)], "annotations": {"readOnlyHint": True},
+            **({"next": [f"tool-{number + 1}"]} if number % 4 == 0 else {}),
+        }
+        for number in range(TOOLS)
+    }  # fmt: skip
+    widgets = {
+        f"widget-{number}": {
+            "name": f"Widget {number}", "tool": f"tool-{number}", "primitive": "data-table",
+            "config": {"fieldMappings": {"rows": "$.results"}},
+            "actions": [{"trigger": "row.select", "type": "callTool", "target": f"tool-{number + 1}"}],
+        }
+        for number in range(WIDGETS)
+    }  # fmt: skip
+    app = {"slug": "large", "name": "Large", "template": "blank"}
+    return {"app": app, "integrations": integrations, "tools": tools, "widgets": widgets}
+
+
+async def _measure(folder: Path, base_url: str, token: str, runs: int) -> tuple[float, float, float, int]:
+    """Return the medians of the bare requests, the plan and the check, and the number of requests."""
+    exchanges: list[Exchange] = []
+    logged = DrioClient(Transport(f"{base_url}/api/v1", auth=_Token(token), on_exchange=exchanges.append))
+    client = DrioClient(Transport(f"{base_url}/api/v1", auth=_Token(token)))
+    bare_client = httpx.AsyncClient(base_url=f"{base_url}/api/v1", headers={"Authorization": f"Bearer {token}"})
+    values = document()
+    (folder / "drio.json").write_text(json.dumps(values))
+    plan = await plan_document(client, values)
+    applied = await Applier(Saver(client), plan, parallel=12).run()
+    if applied.failed or applied.base is None:
+        raise RuntimeError(applied.failed[0].problem)
+    write_base(folder, "target", applied.base)
+
+    async def plan_once(base: Base | None, client: DrioClient = client) -> None:
+        app = await find_app_id(client, values)
+        result = await plan_document(client, values, base=base, app=app)
+        if result.changes:
+            raise RuntimeError(f"{len(result.changes)} changes")
+
+    times: dict[str, list[float]] = {"bare": [], "plan": [], "check": []}
+    await plan_once(applied.base, logged)
+    requests = list(dict.fromkeys(exchange.path for exchange in exchanges))
+    for _ in range(runs + 1):
+        started = time.perf_counter()
+        # the list of apps is read first, the rest at the same time
+        await bare_client.get(requests[0])
+        await asyncio.gather(*(bare_client.get(path) for path in requests[1:]))
+        times["bare"].append(time.perf_counter() - started)
+        started = time.perf_counter()
+        await plan_once(read_base(folder, "target"))
+        times["plan"].append(time.perf_counter() - started)
+        read = read_document(folder)
+        started = time.perf_counter()
+        if quick_errors(read, {}):
+            raise RuntimeError("the document has errors")
+        times["check"].append(time.perf_counter() - started)
+    await client.aclose()
+    await logged.aclose()
+    await bare_client.aclose()
+    bare, planned, checked = (sorted(values[1:])[runs // 2] for values in times.values())
+    return bare, planned, checked, len(requests)
+
+
+def main(runs: int = RUNS) -> list[Row]:
+    """Measure the plan, the bare requests and the check of the document."""
+    with (
+        tempfile.TemporaryDirectory(prefix="drio-plan-") as name,
+        patch.dict(os.environ, private_home(Path(name))),
+        sandbox(Path(name) / "sandbox") as (base_url, token),
+    ):
+        folder = Path(name) / "document"
+        folder.mkdir()
+        bare, planned, checked, count = asyncio.run(_measure(folder, base_url, token, runs))
+    total = INTEGRATIONS * (1 + OPERATIONS) + TOOLS + WIDGETS
+    return [
+        Row(f"plan of {total} resources / its bare requests", planned / bare, "×", RATIO, note=f"{planned:.3f} s"),
+        Row(f"{count} bare requests", bare, "s"),
+        Row(f"check of {total} resources before them", checked, "s", CHECK_SECONDS),
+    ]
+
+
+if __name__ == "__main__":
+    for row in main():
+        print(row)
