@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError, UsageError, top_property
-from drio_tui.document_layout import ResourceName, entries, place, to_api
+from drio_tui.document_layout import ResourceName, entries, place, references, to_api
 from drio_tui.kinds import KINDS
 from drio_tui.manifest.apply import DocumentPlan, NotApplicable, plan_for
 from drio_tui.manifest.compare import Change, Comparison, OnConflict, Options
@@ -107,11 +107,29 @@ class SavedPlan:
                 moved.append(f"{where} was deleted")
             elif before is None or before[index] != current[index]:
                 moved.append(f"{where} was changed")
+        moved += self._new_references_to_deleted(form)
         if moved:
             raise NotApplicable(
                 f"the app has moved on since the plan was made: {', '.join(moved)}",
                 hint="Nothing was written. Make a new plan.",
             )
+
+    def _new_references_to_deleted(self, form: DocumentForm) -> Iterator[str]:
+        """Yield what refers to, or is in, a resource that the plan deletes, and is not changed by it.
+
+        The plan would not have been made with it: a server may delete it too.
+        """
+        deleted = {(change.kind, change.id) for change in self.changes if change.action == "delete"}
+        changed = {(change.kind, change.id) for change in self.changes}
+        for kind, key, entry in entries(form.data) if deleted else ():
+            if kind == "app" or (kind, form.ids[kind, key]) in changed:
+                continue
+            targets = [(to, target) for _, to, target in references(kind, entry)]
+            if kind == "operation":
+                targets.append(("integration", key.partition("/")[0]))
+            for target in targets:
+                if (target[0], form.ids.get(target, "")) in deleted:
+                    yield f"{place(kind, key)} needs {place(*target)} now"
 
     def _states_of(self, where: str) -> Iterator[tuple[str, Any]]:
         names = {f"{verb}:{where}" for verb in ("create", "update", "delete", "chain", "unchain", "unbind", "free")}

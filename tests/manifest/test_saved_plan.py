@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drio_tui.kinds import APP, TOOL
+from drio_tui.kinds import APP, OPERATION, TOOL
 from drio_tui.manifest.apply import Applied, Applier, NotApplicable, find_app_id, read_snapshot
 from drio_tui.manifest.form import DocumentForm, to_document
 from drio_tui.manifest.saved_plan import BadPlan, PlanFile, is_plan, read_plan, save_plan
@@ -140,6 +140,22 @@ async def test_a_plan_is_refused_when_the_app_has_moved_on(author, tmp_path):
     await author.by_hand(TOOL, "acme", "search-contacts", description="by hand")
     author.sent()
     with pytest.raises(NotApplicable, match=r"moved on since the plan was made: tools/search-contacts was changed$"):
+        await apply_file(author, path, **SECRETS)
+    assert not author.sent()
+
+
+async def test_a_delete_is_refused_when_something_new_needs_what_is_deleted(author, tmp_path):
+    document = new_app()
+    document["integrations"]["billing"] = {"name": "Billing", "baseUrl": "https://b.example.com"}
+    await author.apply(document)
+    path = tmp_path / "plan.json"
+    await save(author, new_app(), path, prune=True)
+    form = await author.form("acme")
+    app, parent = form.ids["app", "acme"], form.ids["integration", "billing"]
+    body = {"name": "Pay", "method": "POST", "path": "/pay", "key": "pay"}
+    await author.editor.client.create(OPERATION, body, app=app, parent=parent)
+    author.sent()
+    with pytest.raises(NotApplicable, match=r"moved on .*: integrations/billing/pay needs integrations/billing now$"):
         await apply_file(author, path, **SECRETS)
     assert not author.sent()
 
