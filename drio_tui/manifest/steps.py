@@ -252,7 +252,7 @@ class _Planner:
             return
         left, previous, cleared = dict(chains), "", False
         while left:
-            ref = next((ref for ref in left if not _has_cycle(edges | {ref: wanted[ref]})), None)
+            ref = next((ref for ref in left if not _leads_to(ref, wanted[ref], edges)), None)
             if ref is None and cleared:
                 return  # the chains lead round in the document itself
             if ref is None:  # whichever comes first would lead round, unless all are cleared before
@@ -348,6 +348,17 @@ class _Planner:
                 "Some changes wait for each other, such as operations that move and are renamed at the same time: "
                 "apply a part of them first."
             )
+
+
+def _leads_to(node: str, starts: Iterable[str], graph: Mapping[str, Iterable[str]]) -> bool:
+    """Return whether a node is among `starts`, or can be reached from one of them."""
+    reached = {*starts}
+    queue = [*reached]
+    while queue and node not in reached:
+        found = {*graph.get(queue.pop(), ())} - reached
+        reached |= found
+        queue += found
+    return node in reached
 
 
 def _has_cycle(graph: Mapping[str, Iterable[str]]) -> bool:
