@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from drio_tui.auth.doctor import machine
+from drio_tui.auth.doctor.report import Finding
 from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.base.launch_options import LaunchOptions
 from tests.conftest import private_environment
@@ -77,6 +79,8 @@ def camera(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             patch.setenv(name, value)
         patch.setenv("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")  # no browser, on whatever machine this runs
         patch.setattr(secrets, "token_urlsafe", lambda size=32: "s" * (size * 4 // 3))  # in the sign-in URL
+        patch.setattr(machine, "check_versions", lambda: Finding("those of the test"))
+        patch.setattr(machine, "check_terminal", lambda: Finding("that of the test"))
         yield run_in_new_loop(_walk(patch, folder, wanted, whole=whole))
 
 

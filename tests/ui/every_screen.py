@@ -28,6 +28,7 @@ from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.openapi_import.update_screen import PreparedUpdate, UpdateScreen
 from drio_tui.ui.playground.playground_dialogs import CredentialsDialog
+from drio_tui.ui.widgets.row_list import RowList
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.run.local_runner import CredentialRequest
 from drio_tui.workspace.run.run_history import RunHistory
@@ -135,6 +136,11 @@ async def visit_lists(walk: Walk) -> None:
     await pilot.press("L")
     await walk.wait_for("SignInScreen")
     await walk.visit("sign-in")
+    await pilot.press("D")
+    doctor = await walk.wait_for("DoctorScreen", lambda screen: screen.waiting_for == "sign-in")
+    doctor.query_one(RowList).choose("request")
+    await walk.visit("doctor")
+    await walk.close(doctor)
     await walk.close(app.screen)
     await fault_lab.switch(await app.connection.ready(), on=["conflict", "POST:/tools=status:503*2"], seed=1)
     await pilot.press("B")

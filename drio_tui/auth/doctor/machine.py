@@ -55,7 +55,7 @@ def check_terminal() -> Finding:
         facts.append(one_line(env["TERM_PROGRAM"], 40))
     if any(env.get(name) for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")):
         facts.append("SSH")
-    facts.append(f"encoding {sys.stdout.encoding if sys.stdout is not None else 'unknown'}")
+    facts.append(f"encoding {getattr(sys.__stdout__, 'encoding', 'unknown')}")  # sys.stdout is replaced in the TUI
     no_browser = DesktopEnvironment.detect().why_no_browser()
     facts.append(f"no browser from here ({no_browser})" if no_browser else "a browser can be opened")
     if term in ("", "dumb"):

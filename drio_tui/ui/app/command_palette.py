@@ -45,7 +45,9 @@ class Commands(Provider):
             yield Command(
                 key.description, key_text, key.tooltip or key.description, partial(self._run, key.action, node)
             )
-        restart = cast("DrioContext", self.app).restart
+        drio = cast("DrioContext", self.app)
+        yield Command("Sign-in doctor", "", "Examine the sign-in step by step", drio.navigator.open_doctor)
+        restart = drio.restart
         yield Command("Use the local sandbox", "", "Start or join it", partial(restart, sandbox=True))
         yield Command("Sign in to another host", "", "Choose the host first", partial(self.app.switch_mode, "welcome"))
         for profile in Profiles.load():

@@ -35,6 +35,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "connect": ("deploy.connect_screen", "ConnectScreen"),
     "document": ("manifest.document_screen", "DocumentScreen"),
     "sign_in": ("signin.signin_screen", "SignInScreen"),
+    "doctor": ("signin.doctor_screen", "DoctorScreen"),
     "confirm": ("dialogs.confirm_dialog", "ConfirmDialog"),
     "faults": ("dialogs.faults_dialog", "FaultsDialog"),
     "help": ("app.help_dialog", "HelpDialog"),
@@ -145,6 +146,10 @@ class Navigator:
 
         if not isinstance(self._app.screen, _sign_in_screen()):
             self._show_sign_in(use, base_url)
+
+    def open_doctor(self) -> None:
+        """Show the sign-in doctor for the host in use."""
+        self._app.push_screen(make_screen("doctor"))
 
     def sign_in_again(self, message: SignInWanted) -> None:
         """Show the sign-in screen over the current screen; the requests that wait go on with its result."""

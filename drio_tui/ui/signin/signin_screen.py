@@ -18,12 +18,13 @@ from drio_tui.api.errors import DrioError
 from drio_tui.auth.errors import PasteRefused, SignInCancelled, Step
 from drio_tui.auth.events import Event, Notice, PasteOffered, StepDone, StepStarted, StillWaiting, UrlReady, Waiting
 from drio_tui.auth.flow import SignInFlow, SignInResult
-from drio_tui.auth.profiles import Profile, Profiles
+from drio_tui.auth.profiles import Profiles
 from drio_tui.auth.token_store import TokenStore
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.screen import DrioScreen
+from drio_tui.ui.signin.doctor_screen import DoctorScreen, profile_to_sign_in
 from drio_tui.ui.widgets.copy_field import CopyField
 from drio_tui.ui.widgets.sanitize import sanitize
 
@@ -50,6 +51,7 @@ class SignInScreen(DrioScreen[SignInResult]):
         Key("signin.paste", "p", "paste_field", "Paste", "Go to the field for the address the browser ended at"),
         Key("signin.retry", "r", "retry", "Retry", "Begin again"),
         Key("signin.register", "R", "register", "Register again", "Forget this program's registration; begin again"),
+        Key("signin.doctor", "D", "doctor", "Doctor", "Examine the sign-in step by step", palette=False),
         Key("signin.cancel", "escape", "back", "Cancel", "Stop and go back; nothing is changed"),
     )
 
@@ -154,7 +156,7 @@ class SignInScreen(DrioScreen[SignInResult]):
 
         try:
             profiles = Profiles.load()
-            profile = self._profile(profiles)
+            profile = profile_to_sign_in(self.connection, self.base_url, profiles)
             settings = self.drio.settings
             self._flow = flow = SignInFlow(
                 profile,
@@ -173,15 +175,6 @@ class SignInScreen(DrioScreen[SignInResult]):
             self.post_message(self.Failed(attempt, error))
         else:
             self.post_message(self.Finished(attempt, signed_in))
-
-    def _profile(self, profiles: Profiles) -> Profile:
-        """Return the profile to sign in to. The sandbox's local user has no profile, so it is found by the address."""
-        session, status = self.connection.session, self.connection.status
-        if self.base_url:
-            return profiles.resolve(None, self.base_url)
-        if status.sandbox and session is not None:
-            return profiles.resolve(None, session.base_url)
-        return profiles.resolve(status.profile if profiles.get(status.profile) else None, self.connection.base_url)
 
     # -- messages of the flow ---------------------------------------------------------------------
 
@@ -304,6 +297,9 @@ class SignInScreen(DrioScreen[SignInResult]):
 
     def action_register(self) -> None:
         self._start_attempt(register_again=True)
+
+    def action_doctor(self) -> None:
+        self.app.push_screen(DoctorScreen(self.base_url, open_browser=self._open_browser))
 
     def action_back(self) -> None:
         """Cancel the flow, which closes its socket; stored tokens stay as they are."""
