@@ -80,7 +80,7 @@ class FaultMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_requested = any(name == b"x-sandbox-fault" for name, _ in scope.get("headers", ()))
-        if scope["type"] != "http" or not (is_requested or self.lab.names):
+        if scope["type"] != "http" or (self.lab.is_idle and not is_requested):
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])

@@ -85,6 +85,11 @@ class FaultLab:
             self._entries.pop(name, None)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing was switched on since everything was off; cheap, for every request."""
+        return not self._entries
+
+    @property
     def names(self) -> list[str]:
         """The names of what is on, in the order in which it was switched on."""
         return list(self._active())

@@ -344,8 +344,12 @@ class Connection:
         self._set_status(waiting=max(self._retry_waits.values(), default=0.0))
 
     def _update_phase(self, exchange: Exchange) -> None:
-        """Set the phase: any response means online, a request without a response means offline, with its cause."""
-        if exchange.status is not None:
+        """Set the phase: any response means online, a request without a response means offline, with its cause.
+
+        A page instead of JSON comes from what is between here and drio, such as the sign-in page of a Wi-Fi.
+        """
+        is_page = exchange.error and "text/html" in dict(exchange.response_headers).get("content-type", "")
+        if exchange.status is not None and not is_page:
             self._set_status(phase="online" if self.session else "signed-out", cause="")
         elif exchange.error and exchange.error != "cancelled":
             self._set_status(phase="offline", cause=exchange.error)

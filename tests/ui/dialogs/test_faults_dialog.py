@@ -20,6 +20,7 @@ from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.driving import click_button, running, show, text_of, until
 from tests.ui.editing.test_faults import banner
 from tests.ui.editing.test_saving import edit_of, opened, set_field
+from tests.ui.signin.test_signin_screen import browsing, signing_in, stored_tokens
 from tests.ui.table_server import TableServer, drio_of, serving
 
 CONTROL = "/sandbox/faults"
@@ -52,6 +53,11 @@ def drio(sandbox_process: SandboxProcess, http: httpx.Client, monkeypatch: pytes
 def status_line(pilot: Pilot[Any]) -> str:
     """Return the first line of the screen."""
     return text_of(pilot.app).splitlines()[0]
+
+
+def notified(pilot: Pilot[Any]) -> str:
+    """Return the messages of the notifications."""
+    return "\n".join(note.message for note in pilot.app._notifications)
 
 
 async def lab(pilot: Pilot[Any]) -> FaultsDialog:
@@ -166,14 +172,72 @@ async def test_a_conflict_keeps_the_edit_and_changes_nothing(drio: Any, http: ht
         assert http.get(f"{tools}/{tool['id']}").json()["tool"]["name"] == "Refused"
 
 
-async def test_a_captive_portal_is_named_and_what_was_loaded_stays(drio: Any, http: httpx.Client) -> None:
+async def test_a_captive_portal_is_no_drio_and_what_was_loaded_stays(drio: Any, http: httpx.Client) -> None:
+    """F14."""
     async with drio() as pilot:
         before = [resource.id for resource in pilot.app.screen.resources]
         http.post(CONTROL, json={"on": ["captive-portal"]}).raise_for_status()
         await pilot.press("r")
-        await until(pilot, lambda: any("text/html" in note.message for note in pilot.app._notifications))
+        await until(pilot, lambda: "text/html" in notified(pilot))
         assert [resource.id for resource in pilot.app.screen.resources] == before
         assert "stale" in text_of(pilot.app)
+        assert "offline" in status_line(pilot)
+        http.delete(CONTROL)
+        await until(pilot, lambda: "online" in status_line(pilot) and "stale" not in text_of(pilot.app))
+
+
+async def test_a_retired_api_is_refused_with_its_message(drio: Any, http: httpx.Client) -> None:
+    async with drio() as pilot:
+        http.post(CONTROL, json={"on": ["api-retired"]}).raise_for_status()
+        await pilot.press("r")
+        await until(pilot, lambda: "The API v1 was retired." in notified(pilot))
+        await until(pilot, lambda: "stale" in text_of(pilot.app))
+
+
+async def test_waits_are_shown_and_end_with_the_answer(drio: Any, http: httpx.Client) -> None:
+    """F07: every third request waits, and is sent again by itself."""
+    async with drio() as pilot:
+        http.post(CONTROL, json={"on": ["GET:/v1/apps=rate-limit:2*1"]}).raise_for_status()
+        await pilot.press("r")
+        await until(pilot, lambda: "again in 2 s, Esc stops" in status_line(pilot))
+        await until(pilot, lambda: "online" in status_line(pilot) and not pilot.app.screen.has_request("request"))
+        assert not pilot.app._notifications
+        assert "stale" not in text_of(pilot.app)
+
+
+async def test_flaky_reads_are_repeated_until_they_succeed(drio: Any, http: httpx.Client) -> None:
+    """F08 F12: one of each fault, and the list is complete and not stale."""
+    async with drio() as pilot:
+        http.post("/api/v1/apps", json={"templateId": "blank", "name": "Read at last"}).raise_for_status()
+        http.post(CONTROL, json={"on": ["GET:/v1/apps=status:503*1", "GET:/v1/apps=reset*2"]}).raise_for_status()
+        await pilot.press("r")
+        await until(pilot, lambda: "Read at last" in text_of(pilot.app))
+        assert names_on(http) == []
+        await until(pilot, lambda: "online" in status_line(pilot) and "stale" not in text_of(pilot.app))
+
+
+@pytest.mark.socket
+async def test_an_expired_token_is_renewed_without_a_word(sandbox_process: SandboxProcess, http: httpx.Client) -> None:
+    """F02: one refresh, and the request is sent again."""
+    base_url = sandbox_process.base_url
+    async with signing_in(base_url) as pilot, browsing(base_url) as browser:
+        app: Any = pilot.app
+        await until(pilot, lambda: app.screen.url)
+        await browser.walk(app.screen.url)
+        await browser.follow()
+        await until(pilot, lambda: app.current_mode == "apps" and app.screen.resources)
+        before = await stored_tokens(base_url)
+        app.clear_notifications()
+        http.post(CONTROL, json={"on": ["GET:/v1/apps=invalid-token*1"]}).raise_for_status()
+        http.post("/api/v1/apps", json={"templateId": "blank", "name": "Seen with a new token"}).raise_for_status()
+        await pilot.press("r")
+        await until(pilot, lambda: "Seen with a new token" in text_of(app))
+        assert names_on(http) == []
+        after = await stored_tokens(base_url)
+        assert before
+        assert after
+        assert after.access_token != before.access_token
+        assert not app._notifications
 
 
 async def test_read_only_switches_nothing(drio: Any, http: httpx.Client) -> None:
