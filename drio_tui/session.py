@@ -227,6 +227,9 @@ async def command_session(
 class _WaitNotice:
     """Calls `notice` when drio asks to wait; once for requests that wait at the same time."""
 
+    reads_bodies = False
+    """Whether it needs the bodies of an `Exchange`, which take time to redact."""
+
     def __init__(self, notice: Notice) -> None:
         self._notice = notice
         self._until = 0.0

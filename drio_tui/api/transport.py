@@ -131,7 +131,8 @@ class Transport:
     - `auth` is applied only to requests to the origin of the base URL; it sees the status and headers of a response,
       not its body.
     - `on_exchange` is called with the same object when an attempt starts and ends, and before and after the delay of a
-      retry; it runs in the event loop and must not block.
+      retry; it runs in the event loop and must not block. If it has an attribute `reads_bodies` that is false, the
+      exchanges have no bodies.
     - `http` replaces the network (an ASGI application in tests).
     - `sandbox_id` is the id of a sandbox's data, where it is known already.
     - `revive` is awaited when the server could not be reached; if it returns True, the request is sent again, once, to
@@ -159,6 +160,7 @@ class Transport:
         self.limits = limits or Limits()
         self._revive = revive
         self._on_exchange = on_exchange
+        self._keeps_bodies = on_exchange is not None and getattr(on_exchange, "reads_bodies", True)
         self._sleep = sleep
         self._server = ""
         self._sandbox_id = sandbox_id
@@ -254,7 +256,7 @@ class Transport:
                 path=path,
                 attempt=attempt,
                 started_at=time.time(),
-                request_body=None if json is _UNSET else redact(json),
+                request_body=None if json is _UNSET or not self._keeps_bodies else redact(json),
             )
             try:
                 response = await self._attempt(exchange, content, headers, anonymous, budget)
@@ -405,7 +407,7 @@ class Transport:
                     parse_error = f"the JSON is malformed: {error}"
             else:
                 parse_error = f"the answer is {one_line(media_type, 60) or 'of no declared type'}, not JSON"
-            if self._on_exchange:
+            if self._keeps_bodies:
                 exchange.response_body = redact(data) if not parse_error else _first_line(body)
         headers = {name.lower(): value for name, value in response.headers.items()}
         if status == 407:  # only a proxy sends this

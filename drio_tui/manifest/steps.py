@@ -57,7 +57,10 @@ def plan_steps(
     are sent have to be known, see `needed_secrets`; without `with_secrets` they are not in the steps, which can only be
     looked at then.
     """
-    return _Planner([*changes], ids, snapshot, revealed if with_secrets else with_placeholders).planned()
+    changes = [*changes]
+    if not changes:
+        return PlannedSteps(())
+    return _Planner(changes, ids, snapshot, revealed if with_secrets else with_placeholders).planned()
 
 
 class _Planner:

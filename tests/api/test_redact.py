@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drio_tui.api.redact import HIDDEN, redact, redact_headers
+from drio_tui.api.redact import HIDDEN, may_hold_secrets, redact, redact_headers
 from drio_tui.ui.editing.review_dialog import value_text
 from tests.api.strategies import json_values
 
@@ -26,6 +26,7 @@ NAMES = [
 )
 def test_values_of_secret_properties_are_hidden(name: str, value: Any) -> None:
     assert SECRET not in repr(redact([{"outer": {name: value}}]))
+    assert may_hold_secrets([{"outer": {name: value}}])
 
 
 @given(st.sampled_from(NAMES), json_values)
@@ -103,3 +104,8 @@ def test_secret_headers_are_hidden_in_any_case_and_order_is_kept() -> None:
     ]  # fmt: skip
     assert redact_headers(headers) == [(name, value if name.lower() == "accept" else HIDDEN) for name, value in headers]
     assert redact_headers({"Cookie": "x", "A": "b"}) == [("Cookie", HIDDEN), ("A", "b")]
+
+
+@given(json_values)
+def test_what_cannot_hold_secrets_is_not_changed(value: Any) -> None:
+    assert may_hold_secrets(value) or redact(value) == value

@@ -12,7 +12,7 @@ import pytest
 
 from tests import preloaded
 from tests.cli.conftest import AppOnSandbox, CommandResult, Runner, on_terminal
-from tests.sandbox_fixtures import SandboxProcess
+from tests.sandbox_fixtures import SandboxProcess, kill_process, start_sandbox
 
 SECRET = "k-very-secret-123"
 
@@ -267,6 +267,39 @@ def test_one_app_is_promoted_to_another(on_sandbox: Runner, app: AppOnSandbox, t
     ]
     assert on_sandbox("apply", str(plan), "--yes").code == 0
     assert on_sandbox("plan", "--from", app.slug, "--to", slug, "--detailed-exitcode").code == 0
+
+
+@pytest.mark.slow
+def test_one_app_is_promoted_to_another_host(
+    on_sandbox: Runner, drio: Runner, app: AppOnSandbox, sandbox_process: SandboxProcess, tmp_path: Path
+) -> None:
+    """The second is a sandbox with its data in a folder; the first is that of --base-url, then a folder as well."""
+    other = start_sandbox(tmp_path / "production")
+    on_other = {"DRIO_TOKEN": other.token}
+    plan = tmp_path / "plan.json"
+    target = f"acme@sandbox:{other.data_dir}"
+    try:
+        for source in (app.slug, f"{app.slug}@sandbox:{sandbox_process.data_dir}"):
+            name = f"Find tickets {len(source)}"
+            app.patch(f"tools/{app.list('tools')['search-tickets']['id']}", {"name": name})
+            planned = on_sandbox("plan", "--from", source, "--to", target, "--prune", "--out", str(plan))
+            assert planned.code == 0, planned.err
+            assert "It cannot travel: auth/helpdesk-key#config.apiKey" in planned.out
+            assert not [text for text in (sandbox_process.token, other.token) if text in plan.read_text()]
+            refused = on_sandbox("apply", str(plan), "--yes")
+            assert (refused.code, "the plan is for " in refused.err) == (1, True)
+            applied = drio("apply", str(plan), "--yes", "--base-url", other.base_url, env=on_other)
+            assert applied.code == 0, applied.err
+            again = on_sandbox("plan", "--from", source, "--to", target, "--prune", "--detailed-exitcode")
+            assert again.code == 0, again.out
+            with other.client() as client:
+                apps = client.get("/api/v1/apps").json()["apps"]
+                (copied,) = [found for found in apps if found["slug"] == "acme"]
+                tools = client.get(f"/api/v1/apps/{copied['id']}/config").json()["config"]["tools"]
+            assert {tool["key"]: tool["name"] for tool in tools}["search-tickets"] == name
+            assert {tool["id"] for tool in tools}.isdisjoint(tool["id"] for tool in app.list("tools").values())
+    finally:
+        kill_process(other)
 
 
 def test_what_is_wrong_is_said_in_one_sentence(project: Project, on_sandbox: Runner, tmp_path: Path) -> None:

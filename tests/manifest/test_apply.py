@@ -363,6 +363,18 @@ def test_any_app_arrives_whole_and_travels_on(tmp_path: Path, example_data: Path
             copied = (await author.form("second")).data
             assert {**copied, "app": copied["app"] | {"slug": slug}} == exported
             assert [*copied["tools"]] == [*exported["tools"]]
+            async with in_process(folder / "second", example_app=False) as host:
+                elsewhere = Author(host)
+                first = await elsewhere.apply(copy.deepcopy(exported))
+                assert not first.failed
+                assert not first.left
+                promoted = await elsewhere.form(slug)
+                assert promoted.data == exported
+                assert [*promoted.data["tools"]] == [*exported["tools"]]
+                elsewhere.sent()
+                assert not (await elsewhere.apply(exported, prune=True)).results
+                assert not elsewhere.sent()
+                await elsewhere.editor.client.aclose()
             # any app becomes any other, and only --prune deletes
             other["app"] |= {"slug": "second", "template": "blank"}
             kept = await author.apply(copy.deepcopy(other))

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from drio_tui.api import json_codec
-from drio_tui.api.redact import redact
+from drio_tui.api.redact import may_hold_secrets, redact
 from drio_tui.server_id import migrate_old_files
 from drio_tui.storage import paths
 from drio_tui.storage.files import NotPrivate, os_error_text, private_dir, read_private, sync_dir, write_private
@@ -402,6 +402,8 @@ def without_secrets(value: dict[str, Any]) -> tuple[dict[str, Any], tuple[tuple[
 
     A list that contains a secret is removed as a whole: the rest of it would be restored as if it were complete.
     """
+    if not may_hold_secrets(value):
+        return dict(value), ()
     lost: list[tuple[str, ...]] = []
     return _strip(value, redact(value), (), lost), tuple(lost)
 
