@@ -160,7 +160,7 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
             if base is not None:
                 after = desired_of(await asyncio.to_thread(read_document, path), os.environ)
                 target = target_of(session.server_id, slug)
-                await asyncio.to_thread(write_base, document.root, target, await base_after(after, form, base))
+                await asyncio.to_thread(write_base, document.root, target, base_after(after, form, base))
         _print_pull(result, document.root, f"{slug} on {session.host}", options)
     if result.conflicts:
         raise SystemExit(1)

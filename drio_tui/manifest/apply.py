@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -218,7 +219,16 @@ class Applier:
         self._on_result, self._on_steps, self._save_base = on_result, on_steps, save_base
 
     async def run(self) -> Applied:
-        """Make the changes of the plan. Raises `NotApplicable` before anything is written, and `DrioError`s."""
+        """Make the changes of the plan that are not made. After `stop`, another run goes on.
+
+        Raises `NotApplicable` before anything of an existing app is written, and `DrioError`s.
+        """
+        try:
+            return await self._run()
+        finally:
+            self._stopped = False
+
+    async def _run(self) -> Applied:
         plan = self.plan
         plan.require_applicable()
         require_secrets(plan.changes)
@@ -233,22 +243,27 @@ class Applier:
             sent += [change for change in plan.changes if change.kind == "app"]
             # the app may have what its template brings
             plan = await plan_document(self.saver.client, plan.desired, options=plan.options, app=app)
-            plan.require_applicable()
+            try:
+                plan.require_applicable()
+            except NotApplicable as error:
+                hint = "The app was created, and nothing else was written. Correct the document, and apply it again."
+                raise NotApplicable(error.message, hint=hint) from None
         if self._save_base is not None and plan.changes:
             await self._save_base(base_before(plan.changes, plan.comparison.ids, app, self.plan.base))
         results += await self._carry_out(app, [*plan.changes], plan)
         done = {result.step.id for result in results if result.ok}
         sent += [change for change in plan.changes if _is_done(change, done)]
         try:
-            form = to_document(await read_snapshot(self.saver.client, app))
+            form = await asyncio.to_thread(to_document, await read_snapshot(self.saver.client, app))
         except DrioError:
             return Applied(app, tuple(results), self.group)
         if any(not result.ok and _is_rename(result.step) for result in results):
             base = base_before(plan.changes, plan.comparison.ids, app, self.plan.base)  # keys may be in between
         else:
-            base = await base_after(plan.desired, form, self.plan.base, sent)
-        left = compare(plan.desired, form, options=replace(plan.options, write_secrets=())).changes
-        return Applied(app, tuple(results), self.group, base, left)
+            base = await asyncio.to_thread(base_after, plan.desired, form, self.plan.base, sent)
+        options = replace(plan.options, write_secrets=())
+        left = await asyncio.to_thread(compare, plan.desired, form, options=options)
+        return Applied(app, tuple(results), self.group, base, left.changes)
 
     def stop(self) -> None:
         """Start no further step; the running ones are finished."""
@@ -257,7 +272,7 @@ class Applier:
             self.executor.stop()
 
     async def _carry_out(self, app: str, changes: list[Change], plan: DocumentPlan) -> list[Result]:
-        planned = plan_steps(changes, plan.comparison.ids, plan.snapshot)
+        planned = await asyncio.to_thread(plan_steps, changes, plan.comparison.ids, plan.snapshot)
         if planned.problems:
             raise NotApplicable("\n  ".join(planned.problems))
         self.executor = Executor(self.saver, app, planned.steps, self.state, **self._options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -49,11 +48,11 @@ def _public_fields(change: Change) -> Iterator[FieldChange]:
             yield FieldChange(field.path, field.before, field.after)
 
 
-async def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iterable[Change] = ()) -> Base:
+def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iterable[Change] = ()) -> Base:
     """Return the base of the next comparison: what of the document is in the app now.
 
     Where the app has something else, what was applied before stays, so that it is a conflict then too. `sent` are the
-    changes that were made: the secrets in them have new hashes.
+    changes that were made: the secrets in them have new hashes. Takes 50 ms for each of those.
     """
     app_id = next((id for (kind, _), id in form.ids.items() if kind == "app"), "")
     old = old if old is not None and old.app == app_id else None
@@ -78,7 +77,7 @@ async def base_after(desired: Object, form: DocumentForm, old: Base | None, sent
         if any(where.startswith(f"{place(*name)}#") for name in ids)
     }
     for where, secret in _sent_secrets(sent):
-        secrets[where] = await asyncio.to_thread(hash_of, secret.value)
+        secrets[where] = hash_of(secret.value)
     order = tuple(matching.document_key("tool", key) for key in form.data.get("tools", {}))
     renamed = {
         (kind, key): was

@@ -144,7 +144,7 @@ class PlannedPull:
         result = await asyncio.to_thread(change_files)
         if self.base is not None:
             after = await asyncio.to_thread(lambda: desired_of(read_document(self.path), environ))
-            base = await base_after(after, self.form, self.base)
+            base = await asyncio.to_thread(base_after, after, self.form, self.base)
             await asyncio.to_thread(write_base, root, self.target, base)
         return sorted(path.relative_to(root).as_posix() for path in result.files)
 

@@ -43,6 +43,37 @@ async def kill(author: Author, document: Object, at: int, when: str, **options: 
     return False
 
 
+async def test_an_apply_that_was_stopped_goes_on_when_it_is_run_again(author: Author) -> None:
+    plan = await author.plan(new_app())
+    await Applier(author.editor.saver, plan, pause=0).run()
+    document = new_app()
+    for tool in document["tools"].values():
+        tool["description"] = "Changed."
+    applier = Applier(
+        author.editor.saver, await author.plan(document), pause=0, parallel=1, on_result=lambda _: applier.stop()
+    )
+    stopped = await applier.run()
+    assert [result.ok for result in stopped.results] == [True, False]
+    author.sent()
+    applied = await applier.run()
+    assert not applied.failed
+    assert not applied.left
+    assert len(author.sent()) == 1
+
+
+async def test_an_app_that_was_created_is_not_said_to_be_unwritten(author: Author) -> None:
+    """What its template brings is known only then."""
+    document = new_app()
+    document["app"]["template"] = "support"
+    document["auth"] = {"helpdesk-key": {"name": "Key", "provider": "oauth"}}
+    document["integrations"], document["tools"], document["widgets"] = {}, {}, {}
+    plan = await author.plan(document)
+    with pytest.raises(NotApplicable) as caught:
+        await Applier(author.editor.saver, plan, pause=0).run()
+    assert "its provider is api-key in drio" in str(caught.value)
+    assert caught.value.hint.startswith("The app was created")
+
+
 def edited(number: int) -> Object:
     """Return a document in which every kind of change was made, with other values for each number."""
     document = new_app()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
 from dataclasses import replace
@@ -85,7 +84,7 @@ def test_a_pull_makes_the_document_equal_to_any_app(
             (folder / name).write_text(with_comments(text), encoding="utf-8")
     before = files_in(folder)
     if has_base:
-        base = asyncio.run(base_after(desired_of(read_document(folder), {}), form_of(document), None))
+        base = base_after(desired_of(read_document(folder), {}), form_of(document), None)
     assert not run(folder, document, base=base, delete=True).changes
     assert files_in(folder) == before
 
@@ -365,7 +364,7 @@ def test_a_renamed_resource_is_the_same_one(folder: Path) -> None:
 
 
 async def base_of(folder: Path, remote: Object) -> Base:
-    return await base_after(desired_of(read_document(folder), {}), form_of(remote), None)
+    return base_after(desired_of(read_document(folder), {}), form_of(remote), None)
 
 
 async def test_what_only_the_document_changed_is_kept(folder: Path) -> None:
