@@ -16,9 +16,11 @@ import time
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import httpx
 
+from benchmarks.apply_rate import slow_proxy
 from benchmarks.common import RUNS, Row, private_home, sandbox
 from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Exchange, Transport
@@ -29,6 +31,7 @@ from drio_tui.manifest.validation import quick_errors
 from drio_tui.workspace.saving.saver import Saver
 
 RATIO = 1.5
+LATENCY = 0.1
 CHECK_SECONDS = 0.2
 INTEGRATIONS, OPERATIONS, TOOLS, WIDGETS = 10, 20, 240, 50
 
@@ -86,19 +89,31 @@ def document() -> dict[str, Any]:
     return {"app": app, "integrations": integrations, "tools": tools, "widgets": widgets}
 
 
-async def _measure(folder: Path, base_url: str, token: str, runs: int) -> tuple[float, float, float, int]:
-    """Return the medians of the bare requests, the plan and the check, and the number of requests."""
+async def _measure(
+    folder: Path, base_url: str, token: str, runs: int, socket: Path | None = None
+) -> tuple[float, float, float, int]:
+    """Return the medians of the bare requests, the plan and the check, and the number of requests.
+
+    `socket` is that of a proxy to the sandbox.
+    """
     exchanges: list[Exchange] = []
     logged = DrioClient(Transport(f"{base_url}/api/v1", auth=_Token(token), on_exchange=exchanges.append))
-    client = DrioClient(Transport(f"{base_url}/api/v1", auth=_Token(token)))
-    bare_client = httpx.AsyncClient(base_url=f"{base_url}/api/v1", headers={"Authorization": f"Bearer {token}"})
+
+    def http() -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(uds=str(socket) if socket else None)
+
+    client = DrioClient(Transport(f"{base_url}/api/v1", auth=_Token(token), http=http()))
+    headers = {"Authorization": f"Bearer {token}"}
+    bare_client = httpx.AsyncClient(base_url=f"{base_url}/api/v1", headers=headers, transport=http())
     values = document()
     (folder / "drio.json").write_text(json.dumps(values))
-    plan = await plan_document(client, values)
-    applied = await Applier(Saver(client), plan, parallel=12).run()
-    if applied.failed or applied.base is None:
-        raise RuntimeError(applied.failed[0].problem)
-    write_base(folder, "target", applied.base)
+    base = read_base(folder, "target")
+    if base is None:
+        applied = await Applier(Saver(client), await plan_document(client, values), parallel=12).run()
+        if applied.failed or applied.base is None:
+            raise RuntimeError(applied.failed[0].problem)
+        base = applied.base
+        write_base(folder, "target", base)
 
     async def plan_once(base: Base | None, client: DrioClient = client) -> None:
         app = await find_app_id(client, values)
@@ -107,7 +122,7 @@ async def _measure(folder: Path, base_url: str, token: str, runs: int) -> tuple[
             raise RuntimeError(f"{len(result.changes)} changes")
 
     times: dict[str, list[float]] = {"bare": [], "plan": [], "check": []}
-    await plan_once(applied.base, logged)
+    await plan_once(base, logged)
     requests = list(dict.fromkeys(exchange.path for exchange in exchanges))
     for _ in range(runs + 1):
         started = time.perf_counter()
@@ -140,10 +155,19 @@ def main(runs: int = RUNS) -> list[Row]:
         folder = Path(name) / "document"
         folder.mkdir()
         bare, planned, checked, count = asyncio.run(_measure(folder, base_url, token, runs))
+        with slow_proxy(Path(name), urlsplit(base_url).port or 0, LATENCY) as socket:
+            late_bare, late_planned, _, _ = asyncio.run(_measure(folder, base_url, token, runs, socket))
     total = INTEGRATIONS * (1 + OPERATIONS) + TOOLS + WIDGETS
     return [
         Row(f"plan of {total} resources / its bare requests", planned / bare, "×", RATIO, note=f"{planned:.3f} s"),
         Row(f"{count} bare requests", bare, "s"),
+        Row(
+            "the same, each request late",
+            late_planned / late_bare,
+            "×",
+            RATIO,
+            note=f"{late_planned:.3f} s, {LATENCY * 1000:.0f} ms late",
+        ),
         Row(f"check of {total} resources before them", checked, "s", CHECK_SECONDS),
     ]
 
