@@ -181,6 +181,29 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         screen.dismiss(None)
         await until(pilot, lambda: app.screen is app_screen)
 
+        await pilot.press("M")
+        screen = await shown("DocumentScreen")
+        await pilot.press("x")
+        await shown("ExportDialog")
+        folder = document.parent / f"{theme}-acme"
+        app.screen.query_one(".-path").value = str(folder)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.screen is screen and screen.phase == "compared")
+        screen.path_field.value = "~/apps/acme"
+        file = folder / "drio.yaml"
+        text = file.read_text().replace("https://acme.com", "https://www.acme.com", 1)
+        text = text.replace("A note for colleagues; customers do not see it.", "A note that customers do not see.", 1)
+        file.write_text(text.replace("    name: Contact card\n", "    name: Contact\n", 1))
+        await pilot.press("r")
+        await until(pilot, lambda: screen.phase == "compared" and screen.opened.plan.changes)
+        await pilot.press("plus")
+        await pilot.pause()
+        app.clear_notifications()
+        await pilot.pause()
+        save("document")
+        screen.dismiss(None)
+        await until(pilot, lambda: app.screen is app_screen)
+
         await pilot.press("d")
         screen = await shown("DeployScreen")
         await until(pilot, lambda: screen.report is not None)

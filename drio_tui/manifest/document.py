@@ -72,6 +72,11 @@ class Document:
                 return owner
         return self.sources[0]
 
+    def place_of(self, location: Location) -> tuple[Path, int]:
+        """Return the file and line of the value at `location`, or of the nearest one around it."""
+        source = self.source_of(location)
+        return source.path, source.position(location)[0]
+
     def problem(
         self,
         location: Location,

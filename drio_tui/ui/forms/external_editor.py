@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MAX_BYTES = 16 << 20
 _DEFAULT_EDITORS = ("vi", "nano")
+_LINE_EDITORS = frozenset({"vi", "vim", "nvim", "nano", "emacs", "emacsclient", "micro", "kak", "joe"})
+"""Editors that take `+LINE` before the file."""
 
 
 class NoEditor(Exception):
@@ -37,14 +39,7 @@ def edit_in_external_editor(app: App[Any], text: str) -> str | None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text + "\n")
-        try:
-            with app.suspend():
-                status = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603 - set by the user
-        except SuspendNotSupported:
-            raise NoEditor("This terminal cannot be lent to an editor.") from None
-        except OSError as error:
-            raise NoEditor(f"The editor did not start: {os_error_text(error)}") from None
-        if status != 0:
+        if not _run(app, [*words, str(path)]):
             return None
         try:
             with path.open("rb") as edited:
@@ -54,6 +49,27 @@ def edit_in_external_editor(app: App[Any], text: str) -> str | None:
             return data.decode("utf-8").rstrip("\n")
         except (OSError, UnicodeDecodeError):
             raise NoEditor("What came back is not text.") from None
+
+
+def edit_file(app: App[Any], path: Path, line: int = 0) -> bool:
+    """Open a file in an editor, at a line if it is known to take one; return whether the editor ended without an error.
+
+    Raises `NoEditor`.
+    """
+    words = _command()
+    at_line = [f"+{line}"] if line and Path(words[0]).stem in _LINE_EDITORS else []
+    return _run(app, [*words, *at_line, str(path)])
+
+
+def _run(app: App[Any], command: list[str]) -> bool:
+    """Lend the terminal to an editor; return whether it ended without an error. Raises `NoEditor`."""
+    try:
+        with app.suspend():
+            return subprocess.run(command, check=False).returncode == 0  # noqa: S603 - set by the user
+    except SuspendNotSupported:
+        raise NoEditor("This terminal cannot be lent to an editor.") from None
+    except OSError as error:
+        raise NoEditor(f"The editor did not start: {os_error_text(error)}") from None
 
 
 def _command() -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,11 +13,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
-from drio_tui.document_layout import ResourceName
-from drio_tui.manifest.apply import DocumentPlan
 from drio_tui.manifest.export import Format
-from drio_tui.manifest.opened import key_of
-from drio_tui.plan.changes import PlanView
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -26,9 +22,6 @@ from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.forms.inputs import Segments
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-
-_MOST_LISTED = 6
-"""The most resources that a confirmation lists."""
 
 
 class SecretsDialog(Dialog[dict[str, str] | None]):
@@ -160,21 +153,3 @@ class ExportDialog(Dialog[ExportTarget | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
-
-
-def confirmation(plan: DocumentPlan, needed: Collection[ResourceName], overwritten: Collection[ResourceName]) -> str:
-    """Return what is said before a plan is applied, not sanitized.
-
-    `needed` are the resources that are created because others need them, `overwritten` the conflicts in which the
-    document is taken.
-    """
-    lines = [PlanView(tuple(change.shown() for change in plan.changes)).summary]
-    lines += _listed("Others need these, which are created too:", needed)
-    lines += _listed("What was changed in drio is overwritten:", overwritten)
-    return "\n".join([*lines, "In the app, z takes all of it back."])
-
-
-def _listed(title: str, names: Collection[ResourceName]) -> list[str]:
-    """Return a list of resources under a title, nothing if there are none."""
-    more = [f"… and {len(names) - _MOST_LISTED:,} more"] if len(names) > _MOST_LISTED else []
-    return [title, *(f"· {key}" for key in sorted(map(key_of, names))[:_MOST_LISTED]), *more] if names else []

@@ -25,15 +25,25 @@ from drio_tui.manifest.lock import InvalidLock
 from drio_tui.manifest.opened import OpenedDocument, key_of, key_of_step, open_document
 from drio_tui.manifest.problems import BadDocument, DocumentProblem
 from drio_tui.manifest.steps import needed_secrets
+from drio_tui.manifest.validation import location_of
 from drio_tui.plan.render import as_markdown
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.manifest.document_dialogs import SecretsDialog, confirmation
+from drio_tui.ui.forms.external_editor import NoEditor, edit_file
+from drio_tui.ui.manifest.document_dialogs import SecretsDialog
 from drio_tui.ui.manifest.document_export import DocumentExport, Exported, ExportFailed, ExportRefused, path_of
 from drio_tui.ui.manifest.document_pull import DocumentPull, PullFinished, PullPlanned
+from drio_tui.ui.manifest.document_texts import (
+    about_lines,
+    compared_text,
+    confirmation,
+    place_of_problem,
+    problem_text,
+    warning_lines,
+)
 from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_rows import PlanItem
 from drio_tui.ui.screen import DrioScreen
@@ -46,10 +56,12 @@ if TYPE_CHECKING:
 
 Phase = Literal["", "reading", "compared", "applying", "applied"]
 
+_NOT_MEANWHILE = frozenset({
+    "apply_changes", "pull_changes", "edit_document", "refresh", "toggle_prune", "export_app", "choose_document",
+})  # fmt: skip
+"""The actions that are disabled while the document is applied."""
 _REDRAW_SECONDS = 0.1
 """Seconds between two redraws of the progress."""
-_MOST_WARNINGS = 20
-"""The most warnings about the document that are listed."""
 
 
 class DocumentScreen(DrioScreen[bool]):
@@ -64,6 +76,8 @@ class DocumentScreen(DrioScreen[bool]):
             "again what is left", dangerous=True),
         Key("document.pull", "p", "pull_changes", "Pull", "Bring what was changed in drio into the files of the "
             "document"),
+        Key("document.edit", "e", "edit_document", "Edit", "Open the file in $VISUAL or $EDITOR, at the resource "
+            "or the first error"),
         Key("document.compare", "r", "refresh", "Compare", "Read the document and the app, and compare them again"),
         Key("document.prune", "P", "toggle_prune", "Deletes", "Also delete what the document lacks, or no longer; in "
             "collections that it has", show=False),
@@ -128,6 +142,7 @@ class DocumentScreen(DrioScreen[bool]):
         self.export = DocumentExport(self)
         self.pull = DocumentPull(self)
         self._path: Path | None = None
+        self._problems: tuple[DocumentProblem, ...] = ()
         self._applier: Applier | None = None
         self._stopping = False
         self._needs_redraw = False
@@ -196,13 +211,14 @@ class DocumentScreen(DrioScreen[bool]):
 
     def on_document_screen_compared(self, message: Compared) -> None:
         opened = self.opened = message.opened
+        self._problems = ()
         comparison = opened.plan.comparison
         items = [PlanItem(key_of(change.name), change.shown()) for change in comparison.changes]
         conflicts = {key_of(change.name) for change in comparison.conflicts}
         known = {item.key for item in self.panel.plan_tree.items}
         included = {item.key for item in items} - conflicts - (known - self.panel.plan_tree.included)
         self.panel.show(
-            items, problems=comparison.problems, notes=[*comparison.notes, *_warning_lines(opened.warnings)],
+            items, problems=comparison.problems, notes=[*comparison.notes, *warning_lines(opened.warnings)],
             included=included,
         )  # fmt: skip
         self.phase = "compared"
@@ -211,9 +227,10 @@ class DocumentScreen(DrioScreen[bool]):
     def on_document_screen_compare_failed(self, message: CompareFailed) -> None:
         self.opened = None
         error = message.error
+        self._problems = error.problems if isinstance(error, BadDocument) else ()
         self.phase = ""
         if isinstance(error, BadDocument):
-            self.panel.show([], problems=[_problem_text(problem) for problem in error.problems])
+            self.panel.show([], problems=[problem_text(problem) for problem in error.problems])
             self._show_panel(shown=True)
             count = count_of(len(error.problems), "error")
             self._show_note(f"✗ {count} in the document. Correct it, then r compares again.", "$text-error")
@@ -247,8 +264,8 @@ class DocumentScreen(DrioScreen[bool]):
         match phase:
             case "reading":
                 self._show_note("◌ Reading the document and the app… Esc stops", "$text-warning")
-            case "compared":
-                self._show_compared()
+            case "compared" if self.opened is not None:
+                self._show_note(*compared_text(self.opened))
             case "":
                 self._show_note("")
         self.refresh_bindings()
@@ -258,31 +275,8 @@ class DocumentScreen(DrioScreen[bool]):
         about.display = self.opened is not None
         if self.opened is None:
             return
-        plan = self.opened.plan
-        files = count_of(len(self.opened.document.files), "file")
-        base = "three-way, with drio.lock.json" if plan.base is not None else "two-way, no drio.lock.json"
-        deletes = "with deletes" if plan.options.prune else "no deletes"
-        lines = [f"{plan.slug} on {self.drio.status.host}  {files}  {deletes}  {base}", plan.comparison.scope]
+        lines = about_lines(self.opened, self.drio.status.host)
         about.update(Content("\n").join([sanitize_line(line) for line in lines]))
-
-    def _show_compared(self) -> None:
-        opened = self.opened
-        if opened is None:
-            return
-        comparison = opened.plan.comparison
-        if comparison.problems:
-            count = count_of(len(comparison.problems), "problem")
-            self._show_note(f"✗ {count} in the way. Correct the document, then r compares again.", "$text-error")
-        elif not comparison.changes:
-            self._show_note("✓ drio is as the document says.", "$text-success")
-        elif comparison.conflicts:
-            count = count_of(len(comparison.conflicts), "conflict")
-            text = f"! {count}: drio was changed since the last apply. p takes drio's values, Space the document's."
-            self._show_note(text, "$text-warning")
-        else:
-            drifted = len(opened.drift.changes)
-            text = f"≠ {count_of(drifted, 'resource')} changed in drio since {opened.drift.compared_with}."
-            self._show_note(text if drifted and opened.plan.base is not None else "", "$text-warning")
 
     def _show_note(self, text: str, style: str = "") -> None:
         note = self.query_one("#document-note", Static)
@@ -293,10 +287,20 @@ class DocumentScreen(DrioScreen[bool]):
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if self.phase == "applying":
-            busy = ("apply_changes", "pull_changes", "refresh", "toggle_prune", "export_app", "choose_document")
+            busy = (
+                "edit_document",
+                "apply_changes",
+                "pull_changes",
+                "refresh",
+                "toggle_prune",
+                "export_app",
+                "choose_document",
+            )
             return "It is being applied: Esc stops after the running requests." if action in busy else None
         match action:
             case "refresh" | "toggle_prune" | "pull_changes" if self._path is None:
+                return "Give a document first, then press Enter."
+            case "edit_document" if self.opened is None and not self._problems:
                 return "Give a document first, then press Enter."
             case "apply_changes" | "copy_plan" if self.opened is None:
                 return "Give a document first, then press Enter."
@@ -426,6 +430,22 @@ class DocumentScreen(DrioScreen[bool]):
     def action_choose_document(self) -> None:
         self.path_field.focus()
 
+    def action_edit_document(self) -> None:
+        if self._problems and self._path is not None:
+            path, line = place_of_problem(self._path, self._problems[0])
+        elif self.opened is not None:
+            item = self.panel.plan_tree.item
+            location = location_of(item.change.kind, item.change.name) if item is not None else ()
+            path, line = self.opened.document.place_of(location)
+        else:
+            return
+        try:
+            edit_file(self.app, path, line)
+        except NoEditor as error:
+            self.notify(sanitize(str(error)).plain, title="No editor", severity="warning", markup=False)
+        else:
+            self.action_refresh()
+
     def action_pull_changes(self) -> None:
         if self._path is not None:
             self.pull.start(self._path)
@@ -483,14 +503,3 @@ async def _remember(client: DrioClient, app: str, path: Path) -> None:
             known_documents.remember(KnownDocument(client.transport.server_id, app, str(path.resolve())))
 
     await asyncio.to_thread(remember)
-
-
-def _problem_text(problem: DocumentProblem) -> str:
-    return f"{problem} {problem.advice}".rstrip()
-
-
-def _warning_lines(warnings: tuple[DocumentProblem, ...]) -> list[str]:
-    lines = [f"▲ {_problem_text(problem)}" for problem in warnings[:_MOST_WARNINGS]]
-    if len(warnings) > _MOST_WARNINGS:
-        lines.append(f"… and {len(warnings) - _MOST_WARNINGS:,} more: drio-tui validate")
-    return lines

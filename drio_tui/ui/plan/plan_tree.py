@@ -167,6 +167,8 @@ class PlanTree(TreeLines):
                 rows += [_Row(item, line) for line in self._lines_below(item)]
         if not self.shown_items and self._query:
             rows.append(_Row(None, (("No resource matches.", MUTED),)))
+        if self._after and rows:
+            rows.append(_Row(None))
         rows += [_Row(None, line) for part in self._after for line in self._remark(part)]
         self.rows = rows
         index = self._index_of(self._key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -475,3 +475,28 @@ async def test_an_apply_is_stopped_and_goes_on_without_repeating_a_step(
         assert len(keys) == 67
         await hand.compare()
         assert hand.changes() == {}
+
+
+async def test_the_file_is_edited_at_the_resource_and_at_the_first_error(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    editor = tmp_path / "vim"
+    editor.write_text(f"#!/bin/sh\necho \"$@\" >> '{tmp_path / 'seen'}'\n")
+    editor.chmod(0o700)
+    monkeypatch.setenv("EDITOR", str(editor))
+    async with document_screen(sandbox_process, monkeypatch, tmp_path) as hand:
+        monkeypatch.setattr(hand.app, "suspend", nullcontext)
+        hand.edit(lambda document: document["tools"]["show-contact"].update(name="Card"))
+        await hand.compare()
+        lines = hand.file.read_text().splitlines()
+        await hand.pilot.press("e")
+        await until(hand.pilot, (tmp_path / "seen").exists)
+        await hand.compared()
+        option, path = (tmp_path / "seen").read_text().split()
+        assert path == str(hand.file)
+        assert '"show-contact": {' in lines[int(option[1:]) - 1]
+        hand.file.write_text("{\n  ,}")
+        await hand.pilot.press("r")
+        await until(hand.pilot, lambda: not hand.screen.phase)
+        await hand.pilot.press("e")
+        await until(hand.pilot, lambda: (tmp_path / "seen").read_text().endswith(f"+2 {hand.file}\n"))

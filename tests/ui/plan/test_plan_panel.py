@@ -105,7 +105,7 @@ async def test_each_resource_has_a_line_and_the_totals_are_below() -> None:
         assert "→ tool show-contact → show" in lines[3]
         assert "! tool search  description" in lines[4]
         assert "- widget table  The document lacks it." in lines[5]
-        assert "A note." in lines[6]
+        assert "A note." in lines[7]
         assert "1 to create, 1 to change, 1 to rename, 1 to delete, 1 in conflict." in lines[-1]
 
 
