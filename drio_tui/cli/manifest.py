@@ -156,7 +156,7 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
         wanted = PullOptions(options["delete"], options["declared"], options["on_conflict"] or "")
         result = await asyncio.to_thread(pull, document, form, os.environ, base=base, options=wanted)
         if not options["dry_run"]:
-            await asyncio.to_thread(result.write)
+            await asyncio.to_thread(result.write_files)
             if base is not None:
                 after = desired_of(await asyncio.to_thread(read_document, path), os.environ)
                 target = target_of(session.server_id, slug)

@@ -138,7 +138,7 @@ class PlannedPull:
 
         def change_files() -> Pull:
             result = pull(self.document, self.form, environ, base=self.base, options=options)
-            result.write()
+            result.write_files()
             return result
 
         result = await asyncio.to_thread(change_files)

@@ -76,7 +76,7 @@ class Pull:
         """Return the changes for the user."""
         return PlanView(self.changes, target, notes=self.notes)
 
-    def write(self) -> None:
+    def write_files(self) -> None:
         """Write the files, each atomically. Raises `NotPulled`, also if one was changed since it was read."""
         for path, before in self.before.items():
             if _read(path) != before:

@@ -42,7 +42,7 @@ def run_form(
     folder: Path, form: DocumentForm, base: Base | None, environ: dict[str, str] | None = None, **options: Any
 ) -> Pull:
     result = pull(read_document(folder), form, environ or {}, base=base, options=PullOptions(**options))
-    result.write()
+    result.write_files()
     return result
 
 
@@ -413,7 +413,7 @@ def test_a_file_that_was_changed_meanwhile_is_not_overwritten(folder: Path) -> N
     result = pull(read_document(folder), form_of(changed(app={"name": "X"})), {}, options=PullOptions())
     (folder / "drio.yaml").write_text("app: {slug: acme}\n")
     with pytest.raises(NotPulled, match="was changed while"):
-        result.write()
+        result.write_files()
     assert (folder / "drio.yaml").read_text() == "app: {slug: acme}\n"
 
 

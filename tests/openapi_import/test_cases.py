@@ -53,11 +53,14 @@ async def assert_calls_match_the_document(lax: ServedSandbox, upstream: Upstream
     """Deploy the app, call every operation with each alternative and declared response, and compare the requests."""
     config = (await lax.api("GET", f"/apps/{app}/config"))["config"]
     expected = sendable(document)
-    assert [operation["method"] for operation in config["operations"]] == [method.upper() for _, method in expected]
-    names = {tool["binding"]["integrationOperationId"]: tool["key"] for tool in config["tools"]}
+    by_id = {operation["id"]: operation for operation in config["operations"]}
+    tools = sorted(config["tools"], key=lambda tool: tool["order"])
+    operations = [by_id[tool["binding"]["integrationOperationId"]] for tool in tools]
+    assert [operation["method"] for operation in operations] == [method.upper() for _, method in expected]
+    assert len(operations) == len(by_id)
     async with lax.client(await lax.deploy(app)) as model:
         await model.list_tools()
-        for (path, method), operation in zip(expected, config["operations"], strict=True):
+        for (path, method), tool, operation in zip(expected, tools, operations, strict=True):
             accepted = oracle.accepted(document, path, method)
             answers = [*oracle.answers(document, path, method)] or [(200, "application/json", b'{"name": null}')]
             for choice in (0, 1):
@@ -65,7 +68,7 @@ async def assert_calls_match_the_document(lax: ServedSandbox, upstream: Upstream
                 for status, kind, body in answers:
                     upstream.response_for = lambda _, response=(body, f"{status} OK", kind): http_response(*response)
                     upstream.requests.clear()
-                    result = await model.call_tool(names[operation["id"]], request.arguments(operation["inputSchema"]))
+                    result = await model.call_tool(tool["key"], request.arguments(operation["inputSchema"]))
                     assert not result.is_error, f"{method} {path}: {result.content}"
                     (seen,) = upstream.requests
                     differences = request.differences(seen.method, seen.target, seen.headers, seen.body, "/base")

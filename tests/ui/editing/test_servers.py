@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import Button
 
+from drio_tui.plan import executor
 from drio_tui.schema.value_nodes import ScalarNode
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.editing.batch_dialog import BatchDialog
@@ -162,6 +163,7 @@ async def test_a_save_with_unknown_outcome_is_reported_and_keeps_the_edit(monkey
 
 
 async def test_a_batch_retries_only_the_failed_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "PARALLEL", 1)  # the second step waits for the answer to the first one's failure
     config = small_config()
     answers = drio_of(config)
     tools = [tool for tool in config["tools"] if isinstance(tool, dict)][:2]
