@@ -289,14 +289,20 @@ class _Comparer:
                 )
 
     def _check_references(self, deleted: set[ResourceName]) -> None:
-        """Report references to what does not exist, or would be deleted."""
+        """Report references to what does not exist, would be deleted, or stays deleted in drio."""
+        not_created = self.matching.deleted_elsewhere - self.changes.keys()
         for (kind, key), entry in self.matching.desired.items():
             merged = self.matching.entry((kind, key)) | entry
             for path, to, target in references(kind, merged):
                 known = (to, target) in self.matching.desired or self.matching.id_of(to, target) is not None
+                title = KINDS[to].title.lower()
+                if (to, target) in not_created:
+                    if self._sends(kind, key, path[0]):
+                        where = place(kind, key, path)
+                        self.problems.append(f"{where}: the {title} {target} was deleted in drio, and stays deleted")
+                    continue
                 if known and (to, target) not in deleted:
                     continue
-                title = KINDS[to].title.lower()
                 if path[0] in entry:
                     self.problems.append(f"{place(kind, key, path)}: there is no {title} {target}")
                 elif (to, target) in deleted:
@@ -310,10 +316,18 @@ class _Comparer:
                         "to be deleted"
                     )
 
+    def _sends(self, kind: str, key: str, name: str) -> bool:
+        """Return whether a property of a resource is sent: it is new, or the property changes."""
+        change = self.changes.get((kind, key))
+        if change is None:
+            return False
+        return name in change.entry or any(field.path[0] == name for field in change.fields)
+
     # --- collections -----------------------------------------------------------------------------
 
     def _order_tools(self, deleted: set[str]) -> None:
-        orders = tool_order.new_orders(self.desired, self.matching, deleted)
+        absent = {key for kind, key in self.matching.deleted_elsewhere - self.changes.keys() if kind == "tool"}
+        orders = tool_order.new_orders(self.desired, self.matching, deleted, absent)
         if not orders:
             return
         if self.base is not None and tool_order.changed_in_drio(self.matching, self.base.order):
@@ -393,7 +407,8 @@ class _Comparer:
     def _suggest_renames(self) -> None:
         """Note which new resources look like existing ones under another key."""
         unmatched = {
-            name: self.matching.translated(name[0], self.form.entry(*name) or {}) for name in self.matching.unmatched
+            name: _look(name[0], self.matching.translated(name[0], self.form.entry(*name) or {}))
+            for name in self.matching.unmatched
         }
         for name, change in self.changes.items():
             if change.action != "create" or name[0] == "app":
@@ -402,8 +417,8 @@ class _Comparer:
             integration = name[1].rpartition("/")[0]  # an operation stays in its integration
             alike = [
                 (kind, key)
-                for (kind, key), entry in unmatched.items()
-                if kind == name[0] and key.rpartition("/")[0] == integration and look & _look(kind, entry)
+                for (kind, key), old_look in unmatched.items()
+                if kind == name[0] and look & old_look and key.rpartition("/")[0] == integration
             ]
             if alike:
                 old = alike[0]

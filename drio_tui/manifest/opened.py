@@ -62,8 +62,8 @@ class OpenedDocument:
 
     def needed(self, names: Collection[ResourceName]) -> set[ResourceName]:
         """Return the resources that are not among `names` and that those need to be created first."""
-        created = {change.name for change in self.plan.changes if change.action == "create"}
         changes = {change.name: change for change in self.resolved.changes}
+        created = {change.name for change in changes.values() if change.action == "create"}
         found: set[ResourceName] = set()
         queue = [*names]
         while queue:

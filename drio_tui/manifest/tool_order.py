@@ -16,16 +16,19 @@ Orders = dict[str, tuple[Any, int]]
 _MOST = 2**31 - 1
 
 
-def new_orders(desired: Object, matching: Matching, deleted: Collection[str] = ()) -> Orders:
+def new_orders(
+    desired: Object, matching: Matching, deleted: Collection[str] = (), absent: Collection[str] = ()
+) -> Orders:
     """Return the orders to set so that the tools are in the document's order: as few as possible.
 
     There are none if the document does not list every tool of the app but the `deleted` ones, or sets `order` itself.
+    `absent` are tools of the document that are not in the app and are not created.
     """
     tools = desired.get("tools")
     if not isinstance(tools, dict) or any(isinstance(tool, dict) and "order" in tool for tool in tools.values()):
         return {}
     current = _current(matching, deleted)
-    wanted = [*tools]
+    wanted = [key for key in tools if key not in absent]
     existing = set(current)
     if not existing <= set(wanted):
         return {}

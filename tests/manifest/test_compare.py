@@ -289,6 +289,21 @@ class TestThreeWay:
         assert change.action == "create"
         assert not compare(app(), form, base=base, options=Options(on_conflict="drio")).changes
 
+    def test_what_stays_deleted_in_drio_cannot_be_referred_to(self):
+        edited, desired = app(), app()
+        edited["tools"]["search"]["next"] = []
+        del edited["tools"]["show"], edited["widgets"], desired["widgets"]
+        form = form_of(edited)
+        base = base_of(app(), form)
+        base = Base(base.app, {**base.ids, ("tool", "show"): "tool_gone"}, base.order, base.applied)
+        drio = Options(on_conflict="drio")
+        comparison = compare(desired, form, base=base, options=drio)
+        assert (comparison.changes, comparison.problems) == ((), ())
+        desired["tools"]["third"] = {"name": "Third", "next": ["show"]}
+        (problem,) = compare(desired, form, base=base, options=drio).problems
+        assert problem == "tools/third#next.0: the tool show was deleted in drio, and stays deleted"
+        assert compare(desired, form, base=base, options=Options(on_conflict="document")).problems == ()
+
     def test_what_was_edited_in_drio_is_not_deleted_without_a_word(self):
         edited, desired = app(), app()
         edited["widgets"]["table"]["name"] = "By hand"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,18 @@ def test_what_a_chosen_resource_refers_to_is_needed_as_well() -> None:
     assert document.needed([("tool", "show")]) == needed
     assert document.needed([("tool", "show"), *needed]) == set()
     assert document.needed([("integration", "billing")]) == set()
+
+
+def test_what_was_deleted_in_drio_is_needed_by_what_refers_to_it() -> None:
+    desired, current = app(), app()
+    del desired["widgets"], current["widgets"], current["tools"]["show"]
+    current["tools"]["search"]["next"] = []
+    base = base_of(app(), form_of(current))
+    base = replace(base, ids={**base.ids, ("tool", "show"): "tool_gone"})
+    desired["tools"]["third"] = {"name": "Third", "next": ["show"]}
+    document = opened(desired, current, base)
+    assert document.needed([("tool", "third")]) == {("tool", "show")}
+    assert ("create", "show") in {(change.action, change.key) for change in document.chosen([("tool", "show")]).changes}
 
 
 def test_a_chosen_conflict_takes_the_document() -> None:
