@@ -23,7 +23,7 @@ from drio_tui.auth.profiles import Profiles
 from drio_tui.storage import paths
 from tests import preloaded
 from tests.auth.conftest import FakeClock
-from tests.auth.httpd import HTML, Reply, Request, json_reply
+from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
 from tests.auth.world import REGISTER, TOKEN, SignInServers
 
 BROWSER = """#!{python}
@@ -440,4 +440,27 @@ async def test_doctor_waits_before_each_step_and_asks_before_the_sign_in(
             terminal.type(f"{params['redirect_uri']}?code={code}&state={params['state']}\n")
     await terminal.until("No step failed.")
     assert await terminal.end() == 0
+    assert world.refresh == {}
+
+
+async def test_ctrl_c_during_the_doctors_sign_in_revokes_its_tokens(
+    world: SignInServers, browser: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = asyncio.Event()
+
+    async def me(request: Request) -> Reply | Raw:
+        if world.bearer(request) is None:
+            return world.refuse()
+        waits.set()
+        return Raw(then="hang")
+
+    world.api_override["/api/v1/me"] = me
+    monkeypatch.setenv("BROWSER", browser["BROWSER"])
+    terminal = Terminal()
+    await terminal.start("doctor", "--base-url", world.api.origin, "--sign-in")
+    async with asyncio.timeout(30):
+        await waits.wait()
+    assert len(world.refresh) == 1
+    terminal.process.send_signal(signal.SIGINT)
+    assert await terminal.end() == 130
     assert world.refresh == {}

@@ -17,13 +17,13 @@ from drio_tui.auth.doctor.doctor import STEPS, Doctor
 from drio_tui.auth.doctor.report import Check, DoctorStep, Outcome, Report
 from drio_tui.auth.errors import PasteRefused
 from drio_tui.auth.events import Event, PasteOffered, UrlReady
-from drio_tui.auth.profiles import Profile, Profiles
+from drio_tui.auth.profiles import Profiles
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
-from drio_tui.ui.base.connection import Connection
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.screen import DrioScreen
+from drio_tui.ui.signin.profile import profile_to_sign_in
 from drio_tui.ui.widgets.copy_field import CopyField
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
@@ -36,19 +36,6 @@ _SYMBOLS = {
 }
 _CONSENT = "needs Continue"
 _TRIAL = "Continue tries a sign-in: a client and tokens that are thrown away, in your browser."
-
-
-def profile_to_sign_in(connection: Connection, base_url: str | None, profiles: Profiles) -> Profile:
-    """Return the profile to sign in to: that of `base_url`, or of the connection in use.
-
-    The sandbox's local user has no profile, so it is found by the address.
-    """
-    session, status = connection.session, connection.status
-    if base_url:
-        return profiles.resolve(None, base_url)
-    if status.sandbox and session is not None:
-        return profiles.resolve(None, session.base_url)
-    return profiles.resolve(status.profile if profiles.get(status.profile) else None, connection.base_url)
 
 
 class DoctorScreen(DrioScreen[None]):

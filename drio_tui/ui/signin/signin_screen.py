@@ -24,7 +24,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.screen import DrioScreen
-from drio_tui.ui.signin.doctor_screen import DoctorScreen, profile_to_sign_in
+from drio_tui.ui.signin.profile import profile_to_sign_in
 from drio_tui.ui.widgets.copy_field import CopyField
 from drio_tui.ui.widgets.sanitize import sanitize
 
@@ -299,6 +299,8 @@ class SignInScreen(DrioScreen[SignInResult]):
         self._start_attempt(register_again=True)
 
     def action_doctor(self) -> None:
+        from drio_tui.ui.signin.doctor_screen import DoctorScreen  # seldom needed, and imports much
+
         self.app.push_screen(DoctorScreen(self.base_url, open_browser=self._open_browser))
 
     def action_back(self) -> None:
