@@ -10,6 +10,7 @@ from rich.cells import cell_len, chop_cells
 
 from drio_tui.api.redact import HIDDEN
 from drio_tui.plan.changes import Action, ResourceChange, redacted
+from drio_tui.plan.record import without_step_secrets
 from drio_tui.plan.render import MOST_LINES, inline, line_diff, text_lines
 from drio_tui.plan.state import Progress, StepState
 from drio_tui.plan.steps import Step, replace_refs
@@ -129,10 +130,11 @@ def _item_of_step(step: Step, names: Mapping[str, str]) -> PlanItem:
 
 def _readable(change: ResourceChange, step: Step, names: Mapping[str, str]) -> ResourceChange:
     """Return the change of a step with the names of created resources, the values before, and without secrets."""
-    base = step.base if step.base is not None and step.verb == "update" else {}
+    stored = without_step_secrets(step)
+    base = stored.base if stored.base is not None and step.verb == "update" else {}
     fields = []
     for field in change.fields:
-        after = _without_secrets(field.path, replace_refs(field.after, names), step.secret)
+        after = _without_secrets(field.path, replace_refs(field.after, names), (*step.secret, *stored.lost))
         fields.append(FieldChange(field.path, value_at(base, field.path), after))
     return replace(change, fields=tuple(fields))
 

@@ -260,6 +260,9 @@ async def test_the_steps_of_a_plan_are_shown_with_names_and_without_secrets() ->
              base={"uses": []}),
         Step("4", "delete", "widget", "Delete the widget table", "widget_1"),
         Step("5", "read", "app", "Read the app"),
+        Step("6", "update", "auth", "Give the key", "auth_1",
+             changes=(FieldChange(("config",), MISSING, {"odd": "s3cr3t", "type": "x"}),),
+             base={"config": {"odd": "s3cr3t"}}),
     ]  # fmt: skip
     async with shown([]) as hand:
         hand.panel.show(items_of_steps(steps))
@@ -271,7 +274,7 @@ async def test_the_steps_of_a_plan_are_shown_with_names_and_without_secrets() ->
         assert '"in":"header"' in text
         assert "- Delete the widget table" in text
         assert "· Read the app" in text
-        assert "2 to create, 1 to change, 1 to delete." in lines[-1]
+        assert "2 to create, 2 to change, 1 to delete." in lines[-1]
 
 
 @given(st.text(), st.integers(8, 40), st.integers(0, 40))
