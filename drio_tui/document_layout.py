@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from drio_tui.api.json_codec import Document as Object
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 
 Path = tuple[str, ...]
 

@@ -44,6 +44,7 @@ def loaded_by(module: str) -> set[str]:
         ("drio_tui.workspace", HEAVY - {"httpx"}),
         ("drio_tui.endpoint", (HEAVY - {"httpx"}) | {"mcp", "httpx2"}),
         ("drio_tui.cli.manifest", HEAVY | {"yaml", "drio_tui.manifest"}),
+        ("drio_tui.cli.plan", HEAVY - {"httpx"}),
         ("drio_tui.api.yaml_reader", HEAVY | {"yaml"}),
         ("drio_tui.manifest.pull", (HEAVY - {"pydantic", "httpx"}) | {"yaml"}),
         ("drio_tui.openapi_import", HEAVY),

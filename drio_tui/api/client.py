@@ -123,7 +123,7 @@ class DrioClient:
     async def update(
         self, resource_type: ResourceType[T], id: str, changes: ApiModel | dict[str, Any], *, app: str = ""
     ) -> Item[T]:
-        """PATCH one resource with `changes` only (see `models.changes`).
+        """PATCH one resource with `changes` only (see `json_values.changes`).
 
         Raises `UsageError` when there are none.
         """

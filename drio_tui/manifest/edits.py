@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from drio_tui.api import json_codec, yaml_reader, yaml_writer
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.manifest.syntax_tree import (
     Node,
     column_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.document_layout import CREATE_ONLY, DEFAULTS, OPERATIONS, WAS, WHOLE
 from drio_tui.manifest.secret import Secret, with_placeholders
 from drio_tui.schema.fields import MISSING

@@ -28,7 +28,7 @@ from typing import Any
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.document_layout import WAS, ResourceName, entry_at, place
 from drio_tui.schema.fields import MISSING
 from drio_tui.storage.files import os_error_text, write_public

@@ -13,7 +13,7 @@ from typing import Any
 
 from drio_tui.api import redact
 from drio_tui.api.errors import DrioError
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.api.yaml_reader import Location
 from drio_tui.document_layout import (
     CREATE_ONLY,

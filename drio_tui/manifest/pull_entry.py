@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.api.yaml_reader import Location
 from drio_tui.document_layout import ResourceName, escape, place, unescape
 from drio_tui.manifest.document import Document, substituted

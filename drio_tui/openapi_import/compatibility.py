@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.openapi_import.existing import Raw
 from drio_tui.widget_data import template
 from drio_tui.workspace.lint.binding import schema_changes

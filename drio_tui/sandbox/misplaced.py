@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 from drio_tui.api.json_codec import Document
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.api.redact import is_secret_property
 from drio_tui.sandbox.problems import FieldError
 

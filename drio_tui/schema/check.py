@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.schema import formats, patterns
 from drio_tui.schema.fields import Field, compact_json
 from drio_tui.schema.resolve import PATTERNS, Json

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from drio_tui.api.json_codec import dumps
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.naming import title_of
 from drio_tui.schema.resolve import Flat, Json, Schemas, UnsupportedSchema, json_types, merge, own
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drio_tui.api.errors import FieldError
-from drio_tui.api.models import changes, same_json
+from drio_tui.api.json_values import changes, same_json
 from drio_tui.schema import lists as _lists  # the import registers the nodes of lists and maps
 from drio_tui.schema.fields import MISSING, Field
 from drio_tui.schema.lists import ArrayNode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import ClassVar, Literal
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.schema import check
 from drio_tui.schema.check import Path
 from drio_tui.schema.fields import MISSING, Field, Missing

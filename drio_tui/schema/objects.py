@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.schema import check
 from drio_tui.schema.fields import MISSING, Field
 from drio_tui.schema.nodes import NODES, Node, Presence, Value, same_value

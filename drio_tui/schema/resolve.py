@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 
 Json = Any
 Flat = dict[str, Any]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drio_tui.api import models
+from drio_tui.api import json_values, models
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import (
     ApiError,
@@ -79,7 +79,7 @@ async def call_all_routes(client: DrioClient) -> None:
     after = before.model_copy(deep=True)
     after.description = "Walked."
     after.branding = models.Branding.new(primary_color="#123456")
-    patch = models.changes(before.to_wire(), after.to_wire())
+    patch = json_values.changes(before.to_wire(), after.to_wire())
     changed = (await client.update(APP, app.id, patch)).model
     assert changed.branding
     assert (changed.description, changed.branding.primary_color) == ("Walked.", "#123456")

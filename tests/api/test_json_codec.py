@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui.api import json_codec
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.text import visible
 from tests.api.strategies import json_values
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drio_tui.api import json_codec, models
-from drio_tui.api.models import ApiModel, changes, same_json
+from drio_tui.api.json_values import changes, same_json
+from drio_tui.api.models import ApiModel
 from drio_tui.kinds import KINDS, Kind
 from tests.api.strategies import json_values, texts, wire_objects
 

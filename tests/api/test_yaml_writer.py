@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drio_tui.api import json_codec, yaml_reader
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.api.yaml_writer import NotYaml, dumps
 
 AMBIGUOUS = [

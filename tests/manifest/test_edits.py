@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui.api import json_codec
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.manifest.edits import CannotEdit, edited
 from drio_tui.manifest.syntax_tree import parsed
 from tests.api.test_yaml_writer import values

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.manifest.document import read_document
 from drio_tui.manifest.export import (
     Format,

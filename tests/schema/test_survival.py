@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.schema.form import to_fields, to_json
 from drio_tui.schema.value_nodes import JsonNode, ScalarNode
 from tests.schema.editing import edit, form, form_of, node_at, type_into

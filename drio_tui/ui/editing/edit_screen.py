@@ -16,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static, TextArea
 
 from drio_tui.api.errors import NotFound, top_property
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.schema.form import FormModel
 from drio_tui.schema.objects import ObjectNode
 from drio_tui.ui.base import keymap

@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.contrast import is_colour
 from drio_tui.schema.fields import MISSING, Reference, compact_json
 from drio_tui.schema.lists import MapNode

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.kinds import AUTH, KINDS
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.endpoint.models import SeenTool, Server
 from drio_tui.tool_calls.outputs import published
 from drio_tui.tool_calls.token_count import compact, size, tokens

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from drio_tui.api.json_codec import dumps
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.workspace.model.search import rank
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from drio_tui.api.models import changes, same_json
+from drio_tui.api.json_values import changes, same_json
 from drio_tui.schema.fields import MISSING
 
 Path = tuple[str, ...]

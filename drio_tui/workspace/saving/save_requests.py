@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from drio_tui.api.client import DrioClient
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.api.redact import is_secret
 from drio_tui.api.resource_type import Item
 from drio_tui.kinds import Kind

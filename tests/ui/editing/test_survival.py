@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.editing.review_dialog import ReviewDialog

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from drio_tui.api.models import same_json
+from drio_tui.api.json_values import same_json
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving.merge import FieldChange, diff, equal_at_depth, merge, patch_of, value_at, with_value
 

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from drio_tui.api.errors import FieldError, top_property
-from drio_tui.api.models import changes
+from drio_tui.api.json_values import changes
 from drio_tui.schema.fields import SchemaReader
 from drio_tui.schema.resolve import Json
 from drio_tui.ui.base.stylesheets import stylesheet

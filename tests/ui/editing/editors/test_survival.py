@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drio_tui.api.models import changes, same_json
+from drio_tui.api.json_values import changes, same_json
 from drio_tui.kinds import KINDS
 from drio_tui.schema.form import FormModel
 from drio_tui.schema.value_nodes import ScalarNode
