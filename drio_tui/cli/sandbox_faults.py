@@ -51,10 +51,14 @@ def on(names: tuple[str, ...], seed: int | None, data: Path | None, as_json: boo
     N matching requests), %N (every Nth) or ~P (with probability P), and @FROM-TO (in seconds from now). `sandbox
     faults list` shows the presets and the faults.
     """
+    from drio_tui.api.errors import BadRequest, UsageError
     from drio_tui.fault_lab import switch
 
     refuse_read_only("--read-only switches no fault on")
-    state = run(_ask(data_folder(data), lambda client: switch(client, on=names, seed=seed)))
+    try:
+        state = run(_ask(data_folder(data), lambda client: switch(client, on=names, seed=seed)))
+    except BadRequest as error:
+        raise UsageError(error.field_errors[0].message if error.field_errors else error.message) from None
     if as_json:
         echo_json(_state_as_json(state))
         return
@@ -102,9 +106,7 @@ def list_(as_json: bool) -> None:
     for line in table(("preset", "description"), preset_rows):
         echo(*line)
     echo("")
-    fault_rows = (
-        [kind.name + (f":{kind.argument}" if kind.argument else ""), kind.description] for kind in FAULTS.values()
-    )
+    fault_rows = ([kind.syntax, kind.description] for kind in FAULTS.values())
     for line in table(("fault", "description"), fault_rows):
         echo(*line)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Faults, Runner
+from tests.cli.conftest import AppOnSandbox, Faults, Runner
 from tests.cli.test_completion import complete
+from tests.openapi_import.documents import PETS
 
 
 def test_the_printed_command_switches_the_same_on_again(faults: Faults, drio: Runner) -> None:
@@ -42,8 +44,10 @@ def test_status_shows_what_the_rules_have_done(faults: Faults, on_sandbox: Runne
 
 def test_an_invalid_rule_is_refused_with_the_reason(faults: Faults) -> None:
     result = faults("on", "slow", "POST:/tools=explode")
-    assert result.code == 1
-    assert "POST:/tools=explode has an unknown fault 'explode'" in result.err
+    assert result.code == 2
+    assert result.err.startswith(
+        "error: That does not work: POST:/tools=explode has an unknown fault 'explode': status"
+    )
     assert faults("status").err.startswith("No faults are on.")
 
 
@@ -121,3 +125,23 @@ def test_a_lost_answer_is_an_unknown_outcome_and_the_app_is_created_once(faults:
     assert result.code == 1
     assert "It is not known whether that happened" in result.err
     assert "drio-tui apps" in result.err
+
+
+@pytest.mark.parametrize("fault", ["flaky", "answer-lost", "rate-limited", "WRITE:*=lost:503%2", "WRITE:*=reset%3"])
+def test_an_import_makes_every_resource_once(
+    faults: Faults, on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path, fault: str
+) -> None:
+    """F08 F12: what was not made at once is made by the same command when the faults have ended, and nothing twice."""
+    document = tmp_path / "pets.json"
+    document.write_text(json.dumps(PETS))
+    before = {kind: len(app.list(kind)) for kind in ("operations", "tools")}
+    faults("on", fault, "--seed", "5")
+    first = on_sandbox("import", app.slug, str(document), "--all", "--no-check", "--json")
+    assert "Traceback" not in first.err
+    done = faults("off", "--json").json["injected"]
+    assert sum(done.values()) > 0
+    if first.code != 0:
+        assert on_sandbox("import", app.slug, str(document), "--all", "--no-check", "--json").code == 0
+    keys = {kind: list(app.list(kind)) for kind in ("operations", "tools")}
+    assert {kind: len(keys[kind]) for kind in keys} == {kind: count + 5 for kind, count in before.items()}
+    assert not [key for kind in keys for key in keys[kind] if key.endswith(("-2", "_2"))]

@@ -129,7 +129,10 @@ class FaultMiddleware:
             await response(scope, receive, send)
         elif kind == "lost":
             await self.app(scope, receive, _discard)
-            await _disconnect(scope, RESET)
+            if rule.argument:
+                await _error(int(rule.argument), scope)(scope, receive, send)
+            else:
+                await _disconnect(scope, RESET)
         else:
             changed = _ChangedBody(send, lambda start, body: self._change(rule, scope, start, body, send))
             await self.app(scope, receive, changed.send)
@@ -215,6 +218,13 @@ class _ChangedBody:
                 await self._finish(self._start, b"".join(self._parts))
 
 
+def _error(status: int, scope: Scope) -> Response:
+    """Return an error in drio's envelope."""
+    text = _MESSAGES.get(status, "The fault lab of the sandbox answered this.")
+    name = "unavailable" if status == 503 else CODES.get(status, "injected")
+    return Response(envelope(request_id(scope), name, text), status, media_type=_JSON)
+
+
 async def _replacement(rule: Rule, scope: Scope) -> Response | None:
     """Return the answer that replaces the one of the app; None if the rule needs that one."""
     match rule.kind.name:
@@ -224,9 +234,7 @@ async def _replacement(rule: Rule, scope: Scope) -> Response | None:
             if body:
                 media_type = _JSON if body.lstrip().startswith(("{", "[")) else "text/plain"
                 return Response(body, status, media_type=media_type)
-            text = _MESSAGES.get(status, "The fault lab of the sandbox answered this.")
-            name = "unavailable" if status == 503 else CODES.get(status, "injected")
-            return Response(envelope(request_id(scope), name, text), status, media_type=_JSON)
+            return _error(status, scope)
         case "rate-limit":
             text = _MESSAGES[429]
             seconds = str(max(1, round(rule.seconds))) if rule.seconds else "0"

@@ -36,6 +36,13 @@ class FaultKind:
     argument: str = ""
     default: str | None = None
 
+    @property
+    def syntax(self) -> str:
+        """How the fault is written, with brackets round an argument that may be left out."""
+        if not self.argument:
+            return self.name
+        return f"{self.name}[:{self.argument}]" if self.default is not None else f"{self.name}:{self.argument}"
+
 
 FAULTS = {
     kind.name: kind
@@ -50,7 +57,7 @@ FAULTS = {
         FaultKind("slow-body", "The body comes in small pieces", "SECONDS", "10"),
         FaultKind("rate-limit", "429 with Retry-After", "SECONDS", "2"),
         FaultKind("invalid-token", "401 invalid_token, as for an expired token; only where a token was sent"),
-        FaultKind("lost", "The request is carried out, then its answer is lost"),
+        FaultKind("lost", "The request is carried out, then its answer lost, or replaced by an error", "CODE", ""),
         FaultKind("data", f"Answers to GET with other data: {', '.join(_SHAPES)}", "SHAPE[:COUNT]"),
     )
 }
@@ -158,7 +165,7 @@ def _parse_fault(text: str, methods: frozenset[str], pattern: re.Pattern[str], f
     if kind is None:
         raise ValueError(f"has an unknown fault {name!r}: {', '.join(FAULTS)}")
     if not argument and kind.argument and kind.default is None:
-        raise ValueError(f"lacks the argument of {name}: {name}:{kind.argument}")
+        raise ValueError(f"lacks the argument of {name}: {kind.syntax}")
     if argument and not kind.argument:
         raise ValueError(f"has an argument, but {name} takes none")
     argument = argument or kind.default or ""
@@ -168,8 +175,8 @@ def _parse_fault(text: str, methods: frozenset[str], pattern: re.Pattern[str], f
 
 def _check_argument(kind: FaultKind, argument: str) -> None:
     """Raise ValueError if an argument is not what the kind takes."""
-    if kind.name == "status":
-        code = argument.partition(":")[0]
+    if kind.name == "status" or (kind.name == "lost" and argument):
+        code = argument.partition(":")[0] if kind.name == "status" else argument
         if not re.fullmatch(r"[2-5]\d\d", code) or code in ("204", "205", "304"):
             raise ValueError("needs a status from 200 to 599 that may have a body")
     elif kind.argument == "SECONDS":

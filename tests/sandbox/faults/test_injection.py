@@ -71,6 +71,14 @@ async def test_status_with_a_body_sends_that_body(http: httpx.AsyncClient) -> No
     assert plain.headers["content-type"].startswith("text/plain")
 
 
+async def test_lost_answer_may_be_an_error_of_a_gateway(http: httpx.AsyncClient) -> None:
+    await switch_on(http, "POST:/apps=lost:504*1")
+    response = await http.post(APPS, json={"templateId": "blank", "name": "Made behind a gateway"})
+    assert response.status_code == 504
+    assert response.headers["x-sandbox-fault"] == "lost"
+    assert [app["name"] for app in (await http.get(APPS)).json()["apps"]].count("Made behind a gateway") == 1
+
+
 async def test_rate_limit_says_how_long_to_wait(http: httpx.AsyncClient) -> None:
     await switch_on(http, "rate-limited")
     responses = [await http.get(APPS) for _ in range(6)]

@@ -155,6 +155,7 @@ def test_body_of_a_status_may_contain_what_looks_like_a_condition() -> None:
         ("/tools=status", "lacks the argument"),
         ("/tools=status:204", "needs a status"),
         ("/tools=status:99", "needs a status"),
+        ("/tools=lost:slowly", "needs a status"),
         ("/tools=reset:5", "takes none"),
         ("/tools=delay:soon", "needs a time"),
         ("/tools=delay:301", "needs a time"),

@@ -22,6 +22,7 @@ from tests.ui.editing.test_faults import banner
 from tests.ui.editing.test_saving import edit_of, opened, set_field
 from tests.ui.signin.test_signin_screen import browsing, signing_in, stored_tokens
 from tests.ui.table_server import TableServer, drio_of, serving
+from tests.ui.test_hostile_text import unsafe
 
 CONTROL = "/sandbox/faults"
 
@@ -214,6 +215,30 @@ async def test_flaky_reads_are_repeated_until_they_succeed(drio: Any, http: http
         await until(pilot, lambda: "Read at last" in text_of(pilot.app))
         assert names_on(http) == []
         await until(pilot, lambda: "online" in status_line(pilot) and "stale" not in text_of(pilot.app))
+
+
+@pytest.mark.parametrize("shape", ["empty", "one", "huge:1500", "long", "hostile", "unknown"])
+async def test_an_app_with_other_data_is_shown_without_harm(
+    drio: Any, http: httpx.Client, sandbox_process: SandboxProcess, shape: str
+) -> None:
+    """F21 F25 F27 F57: lists of every length, any texts, and values that this version does not know."""
+    slug = f"data-{uuid.uuid4().hex[:8]}"
+    app = http.post("/api/v1/apps", json={"templateId": "support", "name": "Data", "slug": slug}).json()["app"]
+    async with drio() as pilot:
+        http.post(CONTROL, json={"on": [f"*=data:{shape}"]}).raise_for_status()
+        pilot.app.navigator.open_app(app["id"])
+        screen = await opened(pilot)
+        await pilot.pause()
+        counts = {kind: len(list(screen.snapshot.resources(kind))) for kind in ("tool", "widget")}
+        expected = {"empty": (0, 0), "one": (1, 1), "huge:1500": (1500, 1500)}.get(shape, (7, 5))
+        assert (counts["tool"], counts["widget"]) == expected
+        if expected[0]:
+            tool = next(iter(screen.snapshot.resources("tool")))
+            screen.tree_view.reveal(tool.key)
+            await until(pilot, lambda: screen.selected_node.about == tool.key)
+            await until(pilot, lambda: screen.detail._node.key == tool.key)
+        assert not unsafe(text_of(pilot.app))
+        assert ("unheard-of" in text_of(pilot.app)) is (shape == "unknown")
 
 
 @pytest.mark.socket
