@@ -296,15 +296,9 @@ async def _plan(session: Session, document: Object, path: Path | None, options: 
 
 def _read_lock(session: Session, document: Object, path: Path) -> Base | None:
     """Return what the lock file has about this app on this drio; after the first request, when its id is known."""
-    from drio_tui.document_layout import WAS
-    from drio_tui.manifest.apply import slug_of
-    from drio_tui.manifest.lock import read_base, target_of
+    from drio_tui.manifest.lock import find_base
 
-    for slug in (slug_of(document), document["app"].get(WAS)):
-        base = read_base(_folder_of(path), target_of(session.server_id, slug)) if isinstance(slug, str) else None
-        if base is not None:
-            return base
-    return None
+    return find_base(_folder_of(path), session.server_id, document)
 
 
 class _LockFile:
