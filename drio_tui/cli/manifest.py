@@ -58,7 +58,14 @@ def export(
     """
     from drio_tui.api.errors import UsageError
     from drio_tui.document_layout import place
-    from drio_tui.manifest.export import document_files, document_text, existing_files, files_to_replace, write_files
+    from drio_tui.manifest.export import (
+        document_files,
+        document_text,
+        existing_files,
+        files_to_replace,
+        named_files,
+        write_files,
+    )
 
     is_file = output is not None and not output.is_dir() and output.suffix in (".yaml", ".yml", ".json")
     if split and (output is None or is_file):
@@ -87,7 +94,8 @@ def export(
         count = f"{count_of(len(files), 'file')} to {folder}"
         info(f"Wrote {folder / next(iter(files)) if len(files) == 1 else count}.")
         if removed:
-            info(f"Removed {count_of(len(removed), 'file')} that it does not have any more.")
+            names = [path.resolve().relative_to(folder.resolve()).as_posix() for path in removed]
+            info(f"Removed {one_line(named_files(names), 300)}, which it does not have any more.")
     for omission in form.not_exported:
         warn(f"Not exported: {one_line(str(omission), 300)}")
 
@@ -168,6 +176,7 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
 
 def _print_pull(result: Pull, root: Path, target: str, options: dict[str, Any]) -> None:
     from drio_tui.cli.review import print_lines
+    from drio_tui.manifest.export import named_files
     from drio_tui.plan.changes import as_dict
     from drio_tui.plan.render import change_lines
 
@@ -182,9 +191,8 @@ def _print_pull(result: Pull, root: Path, target: str, options: dict[str, Any]) 
     for action, verb in (("update", "changed"), ("create", "added"), ("delete", "removed")):
         if count := sum(change.action == action for change in result.changes):
             counts.append(f"{count:,} {verb}")
-    where = f" {'Would write' if options['dry_run'] else 'Wrote'} {', '.join(files[:5])}" if files else ""
-    more = f" and {count_of(len(files) - 5, 'more file')}" if len(files) > 5 else ""
-    echo(f"{', '.join(counts)}.{one_line(where + more, 300)}{'.' if where else ''}" if counts else "Nothing to pull.")
+    where = f" {'Would write' if options['dry_run'] else 'Wrote'} {named_files(files)}." if files else ""
+    echo(f"{', '.join(counts)}.{one_line(where, 300)}" if counts else "Nothing to pull.")
 
 
 @click.command(epilog="Exit codes: 0 no errors (with --strict: and no warnings), 1 errors found, 2 usage.")

@@ -6,7 +6,7 @@ The text depends on the data only: two exports of one app are equal byte by byte
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from drio_tui.manifest.document import COLLECTIONS, MAIN_FILES, Document, load_d
 from drio_tui.manifest.problems import BadDocument
 from drio_tui.naming import kebab, unused
 from drio_tui.storage.files import os_error_text, write_public
+from drio_tui.text import count_of
 from drio_tui.workspace.saving.merge import Object
 
 Format = Literal["yaml", "json"]
@@ -27,6 +28,7 @@ _RESERVED_NAMES = frozenset(
 """Names that a file cannot have on Windows."""
 
 
+_MOST_NAMED = 5
 _FORCE = "--force overwrites it."
 
 
@@ -116,13 +118,22 @@ def files_to_replace(target: Path, data: Object) -> list[Path]:
     slug, other = _slug(data), _slug(document.data)
     if slug != other:
         name = f"of another app, {other[:80]}" if other else "without a slug"
-        raise NotExported(f"{target} has the document {name}.", hint=f"Choose another directory. {_FORCE}")
+        files = named_files([source.name for source in document.sources])
+        text = f"{target} has the document {name}, in {files}."
+        raise NotExported(text, hint=f"Choose another directory. --force overwrites or removes {files}.")
     if not _is_as_exported(document):
         raise NotExported(
             f"The document in {target} was edited: comments and layout would be lost.",
             hint=f"`drio-tui pull` brings the changes of drio into it. {_FORCE}",
         )
     return list(document.files)
+
+
+def named_files(names: Sequence[str]) -> str:
+    """Return the names of files as text, of many only the first ones; not sanitized."""
+    shown = ", ".join(names[:_MOST_NAMED])
+    more = len(names) - _MOST_NAMED
+    return f"{shown} and {count_of(more, 'more file')}" if more > 0 else shown
 
 
 def _is_as_exported(document: Document) -> bool:

@@ -117,7 +117,13 @@ def test_export_overwrites_another_app_only_with_force(on_sandbox: Runner, app: 
     result = on_sandbox("export", app.slug, "-o", str(tmp_path), "--json")
     assert (result.code, result.error["code"]) == (1, "not_exported")
     assert main.read_text() == "app: {slug: other}\n"
-    assert on_sandbox("export", app.slug, "-o", str(tmp_path), "--force").code == 0
+    main.rename(tmp_path / "values.yaml")  # such as that of a chart: it looks like a document
+    result = on_sandbox("export", app.slug, "-o", str(tmp_path))
+    assert "has the document of another app, other, in values.yaml." in result.err
+    assert "--force overwrites or removes values.yaml." in result.err
+    forced = on_sandbox("export", app.slug, "-o", str(tmp_path), "--force")
+    assert forced.code == 0
+    assert "Removed values.yaml, which" in forced.err
     assert yaml.safe_load(main.read_text())["app"]["slug"] == app.slug
 
 
