@@ -26,7 +26,7 @@ from drio_tui.document_layout import (
 from drio_tui.kinds import KINDS
 from drio_tui.naming import kebab, unused
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.model.references import Links
+from drio_tui.workspace.model.references import broken_links
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.saving.journal import without_secrets
 from drio_tui.workspace.saving.merge import Object, Path, value_at, with_value
@@ -299,7 +299,7 @@ class _Export:
     # --- references ------------------------------------------------------------------------------
 
     def _report_broken_references(self) -> None:
-        for link in Links(self.snapshot).broken():
+        for link in broken_links(self.snapshot):
             key = self._key(link.source[0], link.source[1])
             if key is not None and link.path != "integrationId" and link.target[0] != "provider":
                 path = tuple(link.path.replace("[", ".").replace("]", "").split("."))

@@ -350,14 +350,13 @@ class DocumentScreen(DrioScreen[bool]):
 
     def _begin(self, plan: DocumentPlan, earlier: Applier | None = None) -> None:
         """Carry out a plan, or what an `earlier` try left of it."""
-        client = self.connection.client
-        if client is None:
+        client, opened = self.connection.client, self.opened
+        if client is None or opened is None:
             return
         saver, on_change = get_saver(self.connection, client), lambda: self.post_message(self.Applying())
-        if earlier is None:
-            self._run(Applier(saver, plan, on_change=on_change))
-        else:
-            self._run(Applier(saver, plan, group=earlier.group, state=earlier.state, on_change=on_change))
+        group, state = (earlier.group, earlier.state) if earlier is not None else ("", None)
+        save_base = opened.store_base
+        self._run(Applier(saver, plan, group=group, state=state, save_base=save_base, on_change=on_change))
 
     def _run(self, applier: Applier) -> None:
         opened = self.opened

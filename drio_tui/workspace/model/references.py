@@ -68,7 +68,12 @@ class Links:
         return [sorted(group, key=lambda key: position.get(key, -1)) for group in groups]
 
 
-def _links(snapshot: Snapshot) -> Iterator[Link]:
+def broken_links(snapshot: Snapshot) -> Iterator[Link]:
+    """Yield the references to resources that do not exist; faster than `Links`."""
+    return _links(snapshot, only_broken=True)
+
+
+def _links(snapshot: Snapshot, *, only_broken: bool = False) -> Iterator[Link]:
     for resource in snapshot:
         if not isinstance(resource.raw, dict):
             continue
@@ -80,7 +85,8 @@ def _links(snapshot: Snapshot) -> Iterator[Link]:
             target_part = snapshot.parts[reference.to]
             for path, id in reference.ids(resource.raw):
                 broken = target_part.state == "ready" and snapshot.resource(reference.to, id) is None
-                yield Link(resource.key, path, (reference.to, id), reference.label, reference.reverse, broken)
+                if broken or not only_broken:
+                    yield Link(resource.key, path, (reference.to, id), reference.label, reference.reverse, broken)
 
 
 def _components(graph: dict[ResourceKey, list[ResourceKey]]) -> list[list[ResourceKey]]:
