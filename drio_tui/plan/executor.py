@@ -363,7 +363,9 @@ class Executor:
             if again:  # an earlier request may have created it
                 created = await self._find_created(kind, app, parent, state)
                 if created is not None:
-                    await self.saver.note_created(kind, app, created, parent=parent, group=self.group)
+                    await self.saver.note_created(
+                        kind, app, created, parent=parent, group=self.group, secret=step.secret
+                    )
                     return self._created(step, state, created)
             if step.lost:
                 state.maybe = False
@@ -383,7 +385,14 @@ class Executor:
                 state.maybe = again
                 return self._fail(step, "You stopped it.")
             outcome = await self.saver.create(
-                kind, app, body, parent=parent, idempotency_key=f"{self.group} {step.id}", group=self.group, known=known
+                kind,
+                app,
+                body,
+                parent=parent,
+                idempotency_key=f"{self.group} {step.id}",
+                group=self.group,
+                known=known,
+                secret=step.secret,
             )
             if succeeded(outcome) and isinstance(outcome, Saved | Unknown) and outcome.raw:
                 return self._created(step, state, outcome.raw, outcome)
@@ -395,7 +404,9 @@ class Executor:
                 except DrioError as error:
                     return self._fail(step, f"It is not known whether it was made. {error}", outcome)
                 if created is not None:
-                    await self.saver.note_created(kind, app, created, parent=parent, group=self.group)
+                    await self.saver.note_created(
+                        kind, app, created, parent=parent, group=self.group, secret=step.secret
+                    )
                     return self._created(step, state, created, outcome)
             attempts_left -= 1
             if step.drops_rejected and isinstance(outcome, Refused) and outcome.fields:
@@ -529,8 +540,11 @@ class Executor:
                 return Refused(current) if isinstance(current, ApiError) else Failed(current)
             base = current
         if base is None:
-            return await saver.change(kind, app, id, lambda raw: with_changes(raw, changes), group=group)
-        return await saver.save(Edit(kind, app, id, base, with_changes(base, changes), step.again), group=group)
+            return await saver.change(
+                kind, app, id, lambda raw: with_changes(raw, changes), group=group, secret=step.secret
+            )
+        edit = Edit(kind, app, id, base, with_changes(base, changes), step.again, step.secret)
+        return await saver.save(edit, group=group)
 
     def _record(self, step: Step, state: StepState, outcome: Outcome) -> bool:
         if succeeded(outcome):

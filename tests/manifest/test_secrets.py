@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,22 @@ async def test_a_changed_secret_is_noted_for_every_provider(author: Author) -> N
     assert not plan.changes
     assert list(plan.comparison.notes) == expected
     assert len(expected) == 6
+
+
+async def test_a_secret_of_an_ordinary_name_is_not_in_the_journal(author: Author) -> None:
+    """A server may return it: only the document says that it is a secret."""
+    app = new_app(auth={}, tools={}, widgets={})
+    app["integrations"] = {"helpdesk": {"name": "Helpdesk", "baseUrl": "https://h.example.com"}}
+    for number, options in enumerate(({}, {"write_secrets": ("all",)})):
+        headers = {"X-Tenant": Secret("TENANT", f"tenant-VERY-secret-{number}"), "X-Plain": "plain"}
+        app["integrations"]["helpdesk"]["config"] = {"headers": headers}
+        applied = await author.apply(app, **options)
+        assert not applied.failed
+    journal = author.editor.saver.journal(applied.app)
+    assert journal is not None
+    entries = [entry for entry in journal.read().entries if entry.kind == "integration"]
+    assert [(entry.what, entry.lost) for entry in entries] == [
+        ("create", ("config.headers.X-Tenant",)), ("update", ("config.headers.X-Tenant",)),
+    ]  # fmt: skip
+    assert "'X-Plain': 'plain'" in str(entries[0].after)
+    assert "VERY-secret" not in files_below(Path(os.environ["DRIO_STATE_DIR"])) + str([*map(asdict, entries)])

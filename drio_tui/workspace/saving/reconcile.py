@@ -8,7 +8,7 @@ from typing import Any
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.saving.journal import Entry, State, without_secrets
+from drio_tui.workspace.saving.journal import Entry, State, without_paths, without_secrets
 from drio_tui.workspace.saving.merge import (
     FieldChange,
     Merge,
@@ -65,17 +65,20 @@ def read_back_of(
 
 
 def ended_entry(entry: Entry, kind: Kind[Any], raw: Object | None, state: State) -> Entry:
-    """Return the entry of a create with its outcome; `raw` is the created resource, None if none was found."""
+    """Return the entry of a create with its outcome; `raw` is the created resource, None if none was found.
+
+    What was at the paths `lost` of the entry is not recorded either.
+    """
     if raw is None:
         return replace(entry, state=state)
-    after, lost = without_secrets(raw)
+    after, lost = without_secrets(without_paths(raw, entry.lost))
     return replace(
         entry,
         state=state,
         resource=str(raw.get("id", "")),
         name=kind.label(raw),
         after=after,
-        lost=dotted_paths(lost),
+        lost=tuple(dict.fromkeys((*entry.lost, *dotted_paths(lost)))),
     )
 
 

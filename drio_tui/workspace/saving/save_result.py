@@ -18,7 +18,7 @@ class Edit:
     """A resource as it was when the edit began (`base`) and as edited (`local`); both may contain secrets.
 
     `again` are properties that are sent even if unchanged: rebinding a tool to the same operation (`binding`) binds it
-    to the operation's current schema.
+    to the operation's current schema. `secret` are the dotted paths of values that are secrets whatever their names.
     """
 
     kind: Kind[Any]
@@ -27,6 +27,7 @@ class Edit:
     base: Object = field(repr=False)
     local: Object = field(repr=False)
     again: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

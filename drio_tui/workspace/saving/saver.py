@@ -24,7 +24,7 @@ from drio_tui.kinds import APP, Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.cancellation import CancellableRequests, RequestCancelled
-from drio_tui.workspace.saving.journal import Entry, Journal, State, without_secrets
+from drio_tui.workspace.saving.journal import Entry, Journal, State, without_paths, without_secrets
 from drio_tui.workspace.saving.merge import FieldChange, Merge, Object, diff, equal_at_depth, value_at
 from drio_tui.workspace.saving.reconcile import (
     dotted_paths,
@@ -160,13 +160,23 @@ class Saver:
         return await self._run_exclusively("save", edit.kind, edit.app, edit.id, run, digest)
 
     async def change(
-        self, kind: Kind[Any], app: str, id: str, to: Callable[[dict[str, Any]], dict[str, Any]], *, group: str = ""
+        self,
+        kind: Kind[Any],
+        app: str,
+        id: str,
+        to: Callable[[dict[str, Any]], dict[str, Any]],
+        *,
+        group: str = "",
+        secret: tuple[str, ...] = (),
     ) -> SaveOutcome:
-        """Read a resource and save what `to` returns for it; `to` must not modify its argument."""
+        """Read a resource and save what `to` returns for it; `to` must not modify its argument.
+
+        `secret` is that of `Edit`.
+        """
 
         async def run() -> SaveOutcome:
             deleted = Edit(kind, app, id, {}, {})
-            return await self._save(deleted, lambda raw: Edit(kind, app, id, raw, to(raw)), None, group, "")
+            return await self._save(deleted, lambda raw: Edit(kind, app, id, raw, to(raw), (), secret), None, group, "")
 
         return await self._run_exclusively("change", kind, app, id, run, journals.new_id())
 
@@ -261,7 +271,8 @@ class Saver:
             if not error.outcome_unknown:
                 await self._note_end(entry, "failed")
             return error
-        after, lost_paths = without_secrets(pick(comparable(kind, item.raw), write.properties))
+        public = without_paths(pick(comparable(kind, item.raw), write.properties), edit.secret)
+        after, lost_paths = without_secrets(public)
         # What was sent and is missing in the response is write-only: it counts as a secret, whatever its name is.
         write_only = tuple(
             change.dotted
@@ -307,8 +318,11 @@ class Saver:
         group: str = "",
         undoes: str = "",
         known: Collection[str] | None = None,
+        secret: tuple[str, ...] = (),
     ) -> CreateOutcome:
         """POST a new resource. `known` are the existing ids; they are read if not given.
+
+        `secret` are the dotted paths of values in the body that are secrets whatever their names, and not recorded.
 
         `idempotency_key` is an idempotency key, such as the id of a form: calls with the same key create one resource.
         Without it the body is the key. After an unknown outcome the list is read: a new resource that matches the body
@@ -323,7 +337,7 @@ class Saver:
                 read_back, raw = await self._find_created(kind, app, parent, pending.body, pending.known)
                 if raw is not None:
                     await self._note_end(ended_entry(pending.entry, kind, raw, "done"), "done")
-                    edit = Edit(kind, app, str(raw.get("id")), raw, {**raw, **body})
+                    edit = Edit(kind, app, str(raw.get("id")), raw, {**raw, **body}, (), secret)
                     outcome = await self._save(edit, lambda _: edit, None, group, undoes)
                     if isinstance(outcome, Conflicted | DeletedElsewhere):  # changed by others since it was found
                         return Unknown(pending.error, "applied", raw, group=group)
@@ -331,7 +345,7 @@ class Saver:
                 if read_back == "cannot tell":
                     self._pending_creates[key] = pending
                     return Unknown(pending.error, read_back, group=group)
-            return await self._create(key, kind, app, body, parent, group, undoes, known)
+            return await self._create(key, kind, app, body, parent, group, undoes, known, secret)
 
         return await self.single_flight.run(key, create)
 
@@ -345,6 +359,7 @@ class Saver:
         group: str,
         undoes: str,
         known: Collection[str] | None,
+        secret: tuple[str, ...],
     ) -> CreateOutcome:
         if (stopped := await self._wait_for_deploy(app)) is not None:
             return stopped
@@ -357,7 +372,8 @@ class Saver:
         # The body may have write-only properties of any name: only what the response shows is recorded, at the end.
         entry = journals.new_entry(
             "create", app, kind.name, "", kind.label(body), group=group, parent=parent, undoes=undoes,
-            known=self._known_fingerprints(known, group, kind.name, parent), sent=journals.fingerprints_of(body),
+            known=self._known_fingerprints(known, group, kind.name, parent), lost=secret,
+            sent=journals.fingerprints_of(without_paths(body, secret)),
         )  # fmt: skip
         await self._note_begin(entry)
         self._fingerprinted.add((group, kind.name, parent))
@@ -381,10 +397,13 @@ class Saver:
         request_ids = (item.request_id,) if item.request_id else ()
         return Saved(item.raw, tuple(diff({}, pick(item.raw, tuple(body)))), (), request_ids, group)
 
-    async def note_created(self, kind: Kind[Any], app: str, raw: Object, *, parent: str = "", group: str = "") -> None:
+    async def note_created(
+        self, kind: Kind[Any], app: str, raw: Object, *, parent: str = "", group: str = "", secret: tuple[str, ...] = ()
+    ) -> None:
         """Record a resource that a create made whose outcome was unknown, and that the caller has found."""
         app = str(raw.get("id")) if kind is APP else app
-        entry = journals.new_entry("create", app, kind.name, "", kind.label(raw), group=group, parent=parent)
+        label = kind.label(raw)
+        entry = journals.new_entry("create", app, kind.name, "", label, group=group, parent=parent, lost=secret)
         await self._note_begin(entry)
         await self._note_end(ended_entry(entry, kind, raw, "done"), "done")
 
@@ -601,11 +620,13 @@ _IDENTIFYING_PROPERTIES = ("key", "slug", "name")
 def _update_entry(edit: Edit, write: Write, remote: Object, wanted: Object, group: str, undoes: str) -> Entry:
     """Return the journal entry of a write that was not sent yet."""
     kind = edit.kind
-    before, lost = without_secrets(pick(comparable(kind, remote), write.properties))
-    after, sent_lost = without_secrets(pick(wanted, write.properties))
+    sides = (pick(comparable(kind, remote), write.properties), pick(wanted, write.properties))
+    (before, lost), (after, sent_lost) = (without_secrets(without_paths(side, edit.secret)) for side in sides)
+    secret = (path for path in edit.secret if path.partition(".")[0] in write.properties)
     return journals.new_entry(
         "update", edit.app, kind.name, edit.id, kind.label(remote), group=group, part=write.part,
-        before=before, after=loggable_before_response(before, after), lost=dotted_paths(lost, sent_lost), undoes=undoes,
+        before=before, after=loggable_before_response(before, after), undoes=undoes,
+        lost=tuple(dict.fromkeys((*dotted_paths(lost, sent_lost), *secret))),
     )  # fmt: skip
 
 
