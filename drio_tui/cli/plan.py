@@ -187,9 +187,14 @@ def apply(
                 if deploy:
                     from drio_tui.cli.deploy import deploy_app
 
-                    result_json["deploy"] = await deploy_app(
-                        session, result_json["app"], if_changed=True, quiet=as_json
-                    )
+                    try:
+                        result_json["deploy"] = await deploy_app(
+                            session, result_json["app"], if_changed=True, quiet=as_json
+                        )
+                    except DrioError:
+                        if as_json:
+                            echo_json(result_json)  # it is applied
+                        raise
                 if as_json:
                     echo_json(result_json)
 

@@ -249,6 +249,11 @@ def test_deploy_only_after_a_clean_preflight(project: Project, app: AppOnSandbox
     assert applied.code == 1
     assert "Not deployed" in applied.err
     assert app.list("tools")["search-tickets"]["binding"] is None
+    project.edit("tools", "search-tickets", name="Find tickets")
+    as_json = project.run("apply", "--yes", "--deploy", "--json")
+    assert as_json.code == 1
+    assert (as_json.json["results"][0]["done"], as_json.json["deploy"]) == (True, None)
+    assert as_json.error["title"] == "Not deployed"
 
 
 def test_one_app_is_promoted_to_another(on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path) -> None:
