@@ -14,6 +14,7 @@ import click
 
 from drio_tui.cli.common import SuggestingGroup, completer, handle_errors, refuse_read_only, run
 from drio_tui.cli.output import confirm, echo, echo_json, info
+from drio_tui.cli.sandbox_calls import calls
 from drio_tui.cli.sandbox_faults import faults
 from drio_tui.cli.sandbox_options import data_folder, requires_extra, sandbox_options
 from drio_tui.cli.sandbox_templates import template
@@ -394,5 +395,6 @@ def path(data: Path | None, as_json: bool) -> None:
             info(f"It is running at {running.base_url}")
 
 
+sandbox.add_command(calls)
 sandbox.add_command(faults)
 sandbox.add_command(template)

@@ -17,6 +17,7 @@ from drio_tui.api.json_codec import dumps
 from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.db import Database, ReadCache
 from drio_tui.sandbox.faults.lab import FaultLab
+from drio_tui.sandbox.mcp.call_log import CallLog
 from drio_tui.sandbox.oauth import OAuthServer, Principal
 from drio_tui.sandbox.settings import Settings
 from drio_tui.sandbox.store import Store
@@ -36,6 +37,7 @@ class Sandbox:
     oauth: OAuthServer
     allowed: AllowedHosts
     faults: FaultLab = field(default_factory=FaultLab)
+    calls: CallLog = field(default_factory=CallLog)
     responses: ReadCache[bytes] = field(init=False, repr=False)
     upstream_key: str = field(default="", repr=False)
     id: str = ""

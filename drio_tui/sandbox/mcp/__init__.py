@@ -10,6 +10,7 @@
 | `deployment_store` | history, restoring, and the secrets of deployments                         |
 | `deployment_cli`   | history and restoring for the command line                                 |
 | `draft_calls`      | running a draft's tool without deploying it                                |
+| `call_log`         | what clients asked, without secrets                                        |
 | `arguments`        | validation against untrusted JSON Schemas, with limits                     |
 | `widgets`          | widgets as self-contained HTML                                             |
 

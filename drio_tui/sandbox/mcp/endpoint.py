@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,11 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from fastapi.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from drio_tui.api.json_codec import loads
 from drio_tui.sandbox.core import Sandbox
+from drio_tui.sandbox.mcp.call_log import MAX_PARSED, CallLog, CallRecorder, Exchange, recorder
 from drio_tui.sandbox.mcp.deployment_store import deployed_secrets, live_deployment, live_number
 from drio_tui.sandbox.middleware import request_id
 from drio_tui.sandbox.problems import envelope
@@ -40,11 +42,12 @@ MAX_SERVERS = 64
 class _RunningServer:
     """The running server of one deployment."""
 
-    def __init__(self, number: int, manager: Any, runtime: Runtime) -> None:
+    def __init__(self, number: int, manager: Any, runtime: Runtime, calls: CallLog) -> None:
         self.number = number
         self.generation = -1  # of the response cache, when the deployment was last known to be live
         self._manager = manager
         self._runtime = runtime
+        self._calls = calls
         self._active_requests = 0
         self._ready = asyncio.Event()
         self._stop = asyncio.Event()
@@ -64,11 +67,53 @@ class _RunningServer:
         self._active_requests += 1
         try:
             await self._ready.wait()
-            await self._manager.handle_request(scope, receive, send)
+            await self._handle_recorded(scope, receive, send)
         finally:
             self._active_requests -= 1
             if self._draining and not self._active_requests:
                 self._stop.set()
+
+    async def _handle_recorded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, and record it before the last part of its response is sent."""
+        started, clock = time.time(), time.perf_counter()
+        body, answer = bytearray(), bytearray()
+        status = size = 0
+        recorded = CallRecorder()
+
+        async def receive_recorded() -> Message:
+            message = await receive()
+            body.extend(message.get("body", b""))
+            return message
+
+        async def send_recorded(message: Message) -> None:
+            nonlocal status, size
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                part = message.get("body", b"")
+                size += len(part)
+                answer.extend(part[: MAX_PARSED - len(answer)])
+                if not message.get("more_body"):
+                    seconds = time.perf_counter() - clock
+                    client = scope.get("client")
+                    exchange = Exchange(
+                        started,
+                        seconds,
+                        tuple(client) if client else None,
+                        dict(scope["headers"]),
+                        bytes(body),
+                        status,
+                        bytes(answer),
+                        size,
+                    )
+                    self._calls.record(self._runtime.deployment.app["id"], exchange, recorded, self._runtime.secrets)
+            await send(message)
+
+        token = recorder.set(recorded)
+        try:
+            await self._manager.handle_request(scope, receive_recorded, send_recorded)
+        finally:
+            recorder.reset(token)
 
     def drain(self) -> asyncio.Task[None]:
         """Stop after the requests that are being served; return the task that ends then."""
@@ -182,7 +227,7 @@ class Endpoint:
             allowed=self._sandbox.allowed,
             max_body=settings.max_body,
         )
-        return _RunningServer(number, manager, runtime)
+        return _RunningServer(number, manager, runtime, self._sandbox.calls)
 
 
 def _import_factory() -> Any:

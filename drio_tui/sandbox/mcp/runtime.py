@@ -14,9 +14,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from drio_tui.api.json_codec import Document
+from drio_tui.api.redact import is_secret
 from drio_tui.sandbox.mcp.arguments import SchemaValidator, ValidationAborted
+from drio_tui.sandbox.mcp.call_log import current_recorder
 from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
 from drio_tui.text import duration, visible
 from drio_tui.tool_calls.chain import chain_arguments
@@ -24,6 +27,7 @@ from drio_tui.tool_calls.credentials import CredentialProvider, SignInFailed
 from drio_tui.tool_calls.egress import EgressPolicy, GuardedTransport, Origin, Policy
 from drio_tui.tool_calls.fetch import Answer, FetchFailed, fetch
 from drio_tui.tool_calls.outputs import result_of
+from drio_tui.tool_calls.redaction import texts_in
 from drio_tui.tool_calls.requests import SAFE, BadArgument, PreparedRequest, build
 from drio_tui.tool_calls.response import as_text, read
 from drio_tui.widget_data.field_mappings import fill
@@ -70,11 +74,18 @@ class Runtime:
         self._egress = EgressPolicy.for_urls(policy, deployment.urls)
         self._transport = GuardedTransport(policy)
         self._credentials = CredentialProvider(self._transport, self._egress, secrets)
+        self._stored_secrets = {text for stored in (secrets or {}).values() for text in texts_in(stored)}
+        self._stored_secrets |= _configured_secrets(deployment)
 
     @property
     def sent_secrets(self) -> set[str]:
         """Every key, token and password that was sent to an upstream, as it was sent."""
         return self._credentials.given
+
+    @property
+    def secrets(self) -> set[str]:
+        """The stored secrets, those in the integrations' own headers and queries, and `sent_secrets`."""
+        return self._stored_secrets | self.sent_secrets
 
     async def aclose(self) -> None:
         """Close the connections to upstreams."""
@@ -159,12 +170,40 @@ class Runtime:
 
     async def _send(self, tool: DeployedTool, request: PreparedRequest) -> Answer:
         """Send a request; after a 401 once more, if new credentials can be issued."""
+        recorded = current_recorder().sending(tool.name, request.method, request.url)
+        try:
+            response = await self._send_signed_in(tool, request)
+        except (SignInFailed, FetchFailed) as error:
+            recorded.finish(error=str(error))
+            raise
+        recorded.finish(response.status)
+        return response
+
+    async def _send_signed_in(self, tool: DeployedTool, request: PreparedRequest) -> Answer:
         credentials = await self._credentials.credentials(tool.auth)
         response = await fetch(self._transport, self._egress, request, credentials)
         if response.status == 401 and self._credentials.forget(tool.auth):
             credentials = await self._credentials.credentials(tool.auth)
             response = await fetch(self._transport, self._egress, request, credentials)
         return response
+
+
+def _configured_secrets(deployment: Deployment) -> set[str]:
+    """Return what may be secret in the integrations themselves, in the query of the base URL and in headers."""
+    values: set[str] = set()
+    for tool in deployment.by_id.values():
+        query = urlsplit(tool.integration["baseUrl"]).query
+        values |= {value for name, value in parse_qsl(query) if _may_be_secret(name, value)}
+        headers = (tool.integration.get("config") or {}).get("headers")
+        if isinstance(headers, dict):
+            values |= {
+                value for name, value in headers.items() if isinstance(value, str) and _may_be_secret(name, value)
+            }
+    return values
+
+
+def _may_be_secret(name: str, value: str) -> bool:
+    return is_secret(name) or len(value) >= 16 or any(word in name.lower() for word in ("key", "sig", "auth"))
 
 
 def _is_valid(schema: Any, value: Any) -> bool:

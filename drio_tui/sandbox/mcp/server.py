@@ -15,12 +15,14 @@ from mcp.shared.exceptions import MCPError
 
 from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.mcp import snapshot as snapshots
+from drio_tui.sandbox.mcp.call_log import current_recorder
 from drio_tui.sandbox.mcp.messages import CheckedManager
 from drio_tui.sandbox.mcp.runtime import CallResult, Runtime
 from drio_tui.sandbox.mcp.snapshot import DeployedTool
 from drio_tui.sandbox.mcp.widgets import APPS_EXTENSION, MIME_TYPE, VIEW_META, Widget, widgets_of
 from drio_tui.tool_calls.egress import Origin, Policy
 from drio_tui.tool_calls.outputs import NOTE_META
+from drio_tui.tool_calls.redaction import secret_names
 from drio_tui.tool_calls.response import as_text
 from drio_tui.tool_calls.tools import tool_list_entry
 
@@ -73,7 +75,13 @@ def serve(runtime: Runtime) -> Server[dict[str, Any]]:
         tool = deployment.tools.get(params.name)
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, f"There is no tool {params.name[:80]!r}.")
-        return _tool_result(await runtime.call(tool, params.arguments or {}))
+        recorder = current_recorder()
+        recorder.secret_arguments = secret_names(tool.input_schema)
+        result = await runtime.call(tool, params.arguments or {})
+        tool_result = _tool_result(result)
+        texts = [content.text for content in tool_result.content if isinstance(content, types.TextContent)]
+        recorder.finish(result.structured, "\n".join(texts), failed=result.failed)
+        return tool_result
 
     async def list_resources(_context: Context, _params: Any) -> types.ListResourcesResult:
         return types.ListResourcesResult(resources=resources)

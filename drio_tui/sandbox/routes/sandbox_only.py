@@ -1,20 +1,22 @@
 """Routes below `/sandbox`, for what drio documents no routes for; they take the same bearer token.
 
 They are not part of the management API: the status of the process, an app's deployments, running a tool of a draft,
-the private addresses that deployed apps may call, and the fault lab.
+what MCP clients asked of deployed apps, the private addresses that those may call, and the fault lab.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from drio_tui import __version__
+from drio_tui.api.json_codec import loads
 from drio_tui.sandbox.bodies import StrictRoute
 from drio_tui.sandbox.core import Sandbox, json_response
+from drio_tui.sandbox.mcp.call_log import MAX_CALLS
 from drio_tui.sandbox.mcp.deployment_store import history
 from drio_tui.sandbox.mcp.draft_calls import load_draft_tool
 from drio_tui.sandbox.problems import invalid, not_found
@@ -55,6 +57,32 @@ async def restore_deployment(sandbox: SandboxDep, user: User, app_id: AppId, bod
     async with sandbox.writing(user) as store:
         document, endpoint = await apps.redeploy(store, app_id, body.version)
     return json_response(200, {"app": document, "endpoint": endpoint})
+
+
+# --- calls ----------------------------------------------------------------------------------------
+
+
+@router.get("/calls")
+async def list_calls(
+    sandbox: SandboxDep,
+    user: User,
+    app: Annotated[str | None, Query()] = None,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=MAX_CALLS)] = MAX_CALLS,
+) -> Response:
+    """List the newest MCP requests to the user's deployed apps, or to one `app`, oldest first.
+
+    `last` is the number of the newest request; with it as `after`, only newer ones are listed. It begins again when
+    the sandbox does: `log` is another one then.
+    """
+    async with sandbox.reading(user) as store:
+        if app is not None:
+            await store.app(app)
+            app_ids = [app]
+        else:
+            app_ids = [loads(text)["id"] for text in await store.apps()]
+    log = sandbox.calls
+    return json_response(200, {"log": log.id, "last": log.last, "calls": log.calls(app_ids, after, limit)})
 
 
 # --- draft calls ----------------------------------------------------------------------------------

@@ -10,10 +10,9 @@ from typing import Any
 
 from drio_tui.api.errors import DrioError
 from drio_tui.api.json_codec import Document
-from drio_tui.api.redact import is_secret
 from drio_tui.schema import check
 from drio_tui.schema.fields import Field, SchemaReader
-from drio_tui.tool_calls import tools
+from drio_tui.tool_calls import redaction, tools
 from drio_tui.urls import url_error_with_address
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
@@ -82,12 +81,7 @@ class BoundTool:
     @property
     def secret_names(self) -> tuple[str, ...]:
         """The arguments that are secret, by their names or their schemas."""
-        return tuple(
-            name
-            for name, schema in tools.properties(self.schema).items()
-            if is_secret(name)
-            or (isinstance(schema, dict) and (schema.get("writeOnly") is True or schema.get("format") == "password"))
-        )
+        return redaction.secret_names(self.schema)
 
     def field(self) -> Field:
         """Return the arguments as a form field."""

@@ -6,17 +6,18 @@ What credentials add is only named; their values are removed from the response.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from drio_tui.api import json_codec
 from drio_tui.api.json_codec import Document
-from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret, redact, redact_headers
+from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers
 from drio_tui.tool_calls import response as upstream_response
 from drio_tui.tool_calls.fetch import Answer
 from drio_tui.tool_calls.outputs import declares_no_object, result_of
+from drio_tui.tool_calls.redaction import hide_secrets, redacted_pairs, redacted_url, texts_in
 from drio_tui.tool_calls.requests import PreparedRequest, content_kind
 from drio_tui.widget_data import field_mappings
 from drio_tui.workspace.run import mapping
@@ -30,7 +31,6 @@ TARGETS: dict[str, str] = {
     "deployed": "Deployed",
 }
 _MOST_BYTES = 2 << 20
-_SHORTEST_SECRET = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,63 +182,22 @@ def _redacted_body(request: PreparedRequest) -> str:
     if not request.body:
         return ""
     if content_kind(request.headers.get("Content-Type", "")) == "form":
-        return _redacted_pairs(request.body.decode("ascii", "replace"))
+        return redacted_pairs(request.body.decode("ascii", "replace"))
     try:
         return json_codec.dumps(redact(json_codec.loads(request.body)))
     except json_codec.MalformedJson:
         return request.body.decode("utf-8", "replace")
 
 
-def _redacted_pairs(text: str) -> str:
-    """Return a query or form with the values of secret names hidden."""
-    pairs = []
-    for pair in text.split("&"):
-        name, separator, _ = pair.partition("=")
-        pairs.append(f"{name}={HIDDEN}" if separator and is_secret(unquote_plus(name)) else pair)
-    return "&".join(pairs)
-
-
 def secret_texts(bound: BoundTool, arguments: Document) -> list[str]:
     """Return the texts of the secret arguments."""
-    return [*_texts([arguments[name] for name in bound.secret_names if name in arguments])]
+    return [*texts_in([arguments[name] for name in bound.secret_names if name in arguments])]
 
 
 def redacted_arguments(bound: BoundTool, arguments: Document) -> Document:
     """Return arguments for display, with secrets hidden."""
     hidden = {name: HIDDEN for name in bound.secret_names if name in arguments}
     return dict(hide_secrets(redact(arguments | hidden), secret_texts(bound, arguments)))
-
-
-def redacted_url(url: str) -> str:
-    """Return an address without its password, and with the values of secret query parameters hidden."""
-    url = str(redact(url))
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    return urlunsplit(parts._replace(query=_redacted_pairs(parts.query)))
-
-
-def hide_secrets(value: Any, secrets: Iterable[str]) -> Any:
-    """Return a JSON value with the texts in `secrets` hidden, wherever they occur and however they are encoded."""
-    texts = {text for secret in secrets if len(secret) >= _SHORTEST_SECRET for text in encoded_forms(secret)}
-    longest_first = sorted(texts, key=lambda text: (-len(text), text))
-    if not longest_first:
-        return value
-
-    def hide(item: Any) -> Any:
-        if isinstance(item, str):
-            for secret in longest_first:
-                if secret in item:
-                    item = item.replace(secret, HIDDEN)
-            return item
-        if isinstance(item, dict):
-            return {hide(name): hide(member) for name, member in item.items()}
-        if isinstance(item, list):
-            return [hide(member) for member in item]
-        return item
-
-    return hide(value)
 
 
 def apply_answer(run: Run, bound: BoundTool, answer: Answer, secrets: Iterable[str] = ()) -> None:
@@ -298,17 +257,7 @@ def redacted_for_storage(run: Run) -> Document:
     data = run.as_wire() | {"arguments": arguments}
     if "response" in data:
         data["response"]["text"] = ""  # the result has the same content, and can be searched for secrets
-    data = hide_secrets(redact(data), [*_texts([run.arguments[name] for name in omitted])])
+    data = hide_secrets(redact(data), [*texts_in([run.arguments[name] for name in omitted])])
     if omitted or run.omitted_arguments:
         data["lost"] = sorted({*run.omitted_arguments, *omitted})
     return dict(data)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield json_codec.dumps(value)
-    elif isinstance(value, dict | list):
-        for member in value.values() if isinstance(value, dict) else value:
-            yield from _texts(member)

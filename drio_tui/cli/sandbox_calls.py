@@ -1,0 +1,103 @@
+"""`drio-tui sandbox calls`: what MCP clients asked of the deployed apps of the running sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from drio_tui.cli.common import completer, handle_errors, run
+from drio_tui.cli.output import echo, echo_json, info
+from drio_tui.cli.render import format_value, table
+from drio_tui.cli.sandbox_options import data_folder, sandbox_options
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+    from drio_tui.workspace.deploy.endpoint_calls import EndpointCall
+
+_INTERVAL_SECONDS = 0.5
+_HEADERS = ("time", "client", "method", "tool", "result", "ms", "bytes", "tokens")
+
+
+@click.command(epilog="Exit codes: 0 done, 1 failed or no sandbox is running, 2 usage, 130 Ctrl+C.")
+@click.argument("app", required=False, shell_complete=completer("apps"))
+@click.option("--follow", "-f", is_flag=True, help="Go on with new requests as they come, until Ctrl+C.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1, 1_000),
+    default=50,
+    show_default=True,
+    help="How many of the newest requests to show.",
+)
+@sandbox_options(database=False)
+@handle_errors
+def calls(app: str | None, follow: bool, limit: int, data: Path | None, as_json: bool) -> None:
+    """Show what MCP clients asked of APP (id, slug or name) once it was deployed, or of every app.
+
+    The sandbox keeps the newest 1,000 requests of each app in memory, with client, arguments, upstream requests,
+    result, duration, bytes and tokens, and without secrets. With --json each request is one line of JSON; its
+    `arguments` and `result` are null if they were too long to be kept.
+    """
+    run(_show(data_folder(data), app, follow, limit, as_json))
+
+
+async def _show(folder: Path, app: str | None, follow: bool, limit: int, as_json: bool) -> None:
+    from drio_tui.api.errors import DrioError
+    from drio_tui.cli.read import find_app
+    from drio_tui.launcher import find_running
+    from drio_tui.session import open_session
+    from drio_tui.workspace.deploy.endpoint_calls import CallFeed
+
+    running = find_running(folder)
+    if running is None:
+        raise DrioError(
+            "calls are kept only while it runs", title="No sandbox is running", hint="drio-tui sandbox start"
+        )
+    session = await open_session(sandbox=True, running=running)
+    try:
+        client: DrioClient = session.client
+        feed = CallFeed(client, await find_app(client, app) if app else None)
+        new_calls = await feed.fetch(limit)
+        _print(new_calls, as_json=as_json, headers=True)
+        if not new_calls and not as_json:
+            info("No client has called yet.")
+        while follow:
+            await asyncio.sleep(_INTERVAL_SECONDS)
+            _print(await feed.fetch(), as_json=as_json, headers=False)
+    finally:
+        await session.aclose()
+
+
+def _print(new_calls: Sequence[EndpointCall], *, as_json: bool, headers: bool) -> None:
+    if not new_calls:
+        return
+    if as_json:
+        for call in new_calls:
+            echo_json(call.wire, compact=True)
+    else:
+        lines = [*table(_HEADERS, [_row(call) for call in new_calls])]
+        for line in lines if headers else lines[1:]:
+            echo(*line)
+    sys.stdout.flush()
+
+
+def _row(call: EndpointCall) -> list[str]:
+    result = "ok"
+    if call.failed:
+        statuses = [str(request.status) for request in call.upstream if request.status is not None]
+        result = f"failed: {call.error or (statuses or [str(call.status)])[-1]}"
+    return [
+        format_value(call.time),
+        format_value(f"{call.client} {call.client_version}".strip(), 30),
+        format_value(call.method, 30),
+        format_value(call.tool, 30),
+        format_value(result, 40),
+        f"{call.seconds * 1_000:,.0f}",
+        f"{call.size:,}",
+        f"{call.tokens:,}",
+    ]

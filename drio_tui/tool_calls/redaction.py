@@ -1,0 +1,78 @@
+"""Hiding secrets in what calls of tools are shown and recorded with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
+
+from drio_tui.api.json_codec import Document, dumps
+from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret, redact
+from drio_tui.tool_calls.tools import properties
+
+_SHORTEST_SECRET = 4
+
+
+def secret_names(schema: Document) -> tuple[str, ...]:
+    """Return the arguments that are secret, by their names or their schemas."""
+    return tuple(
+        name
+        for name, property_schema in properties(schema).items()
+        if is_secret(name)
+        or (
+            isinstance(property_schema, dict)
+            and (property_schema.get("writeOnly") is True or property_schema.get("format") == "password")
+        )
+    )
+
+
+def redacted_pairs(text: str) -> str:
+    """Return a query or form with the values of secret names hidden."""
+    pairs = []
+    for pair in text.split("&"):
+        name, separator, _ = pair.partition("=")
+        pairs.append(f"{name}={HIDDEN}" if separator and is_secret(unquote_plus(name)) else pair)
+    return "&".join(pairs)
+
+
+def redacted_url(url: str) -> str:
+    """Return an address without its password, and with the values of secret query parameters hidden."""
+    url = str(redact(url))
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return urlunsplit(parts._replace(query=redacted_pairs(parts.query)))
+
+
+def hide_secrets(value: Any, secrets: Iterable[str]) -> Any:
+    """Return a JSON value with the texts in `secrets` hidden, wherever they occur and however they are encoded."""
+    texts = {text for secret in secrets if len(secret) >= _SHORTEST_SECRET for text in encoded_forms(secret)}
+    longest_first = sorted(texts, key=lambda text: (-len(text), text))
+    if not longest_first:
+        return value
+
+    def hide(item: Any) -> Any:
+        if isinstance(item, str):
+            for secret in longest_first:
+                if secret in item:
+                    item = item.replace(secret, HIDDEN)
+            return item
+        if isinstance(item, dict):
+            return {hide(name): hide(member) for name, member in item.items()}
+        if isinstance(item, list):
+            return [hide(member) for member in item]
+        return item
+
+    return hide(value)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts and numbers in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield dumps(value)
+    elif isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(member)
