@@ -135,9 +135,10 @@ class RunningSandbox:
         """What to do about a sandbox of another version; empty for one of this version."""
         if self.version in ("", __version__):
             return ""
+        stop = paths.sandbox_command("stop", self.data_dir)
         return (
-            f"The running sandbox is of drio-tui {self.version}, this is {__version__}. End it with "
-            "`drio-tui sandbox stop` when nothing else uses it: the next start brings it to this version."
+            f"The running sandbox is of drio-tui {self.version}, this is {__version__}. End it with `{stop}` "
+            "when nothing else uses it: the next start brings it to this version."
         )
 
     @property
@@ -198,7 +199,7 @@ async def ensure_sandbox(
         report("Starting the sandbox")
         running = await _start(folder, options or options_from_environment())
     if running.started_by_us:
-        report("The sandbox is ready; `drio-tui sandbox stop` ends it")
+        report(f"The sandbox is ready; `{paths.sandbox_command('stop', folder)}` ends it")
     else:
         report("Found a running sandbox")
     return running

@@ -38,7 +38,8 @@ async def test_a_sandbox_is_started_used_and_stopped(background: Path) -> None:
     running = await launcher.ensure_sandbox(background, on_line=lines.append)
     assert running.started_by_us
     assert launcher.is_locked(background)
-    assert lines == ["Starting the sandbox", "The sandbox is ready; `drio-tui sandbox stop` ends it"]
+    stop = f"drio-tui sandbox stop --data {background}"
+    assert lines == ["Starting the sandbox", f"The sandbox is ready; `{stop}` ends it"]
     base = running.base_url + "/api/v1"
     transport = Transport(base, auth=BearerAuth(StaticToken(running.token, "test"), base))
     assert (await transport.request("GET", "/me")).data["user"]

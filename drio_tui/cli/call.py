@@ -189,7 +189,7 @@ def _confirm_run(bound: BoundTool, target: str, arguments: dict[str, Any], yes: 
     warn(f"  with {one_line(json_codec.for_display(json_codec.dumps(redacted_arguments(bound, arguments))), 2_000)}")
     if not can_prompt():
         raise UsageError("this tool changes something, and nobody can be asked", hint="Add --yes to run it.")
-    confirm("Run it?", abort=True)
+    confirm("Run it?", exit_at_no=True)
 
 
 def _provide_credentials(runner: LocalRunner, bound: BoundTool) -> None:

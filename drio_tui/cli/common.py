@@ -1,12 +1,13 @@
 """Shared by all commands: options, running a coroutine, error output, exit codes.
 
-Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed, 128 + n for a signal.
+Exit codes: 0 done, 1 failed or answered with no, 2 usage, 4 sign-in needed, 128 + n for a signal.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Iterable
+import shlex
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
@@ -71,14 +72,17 @@ def review_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def ask_before(question: str, *, yes: bool) -> None:
-    """Ask before something is changed, unless `yes`. Raises `UsageError` where stdin is no terminal."""
+    """Ask before something is changed, unless `yes`; the command exits with 1 at no.
+
+    Raises `UsageError` where stdin is no terminal.
+    """
     if yes:
         return
     if not streams.can_prompt():
         from drio_tui.api.errors import UsageError
 
         raise UsageError("this changes something, and nobody can be asked", hint="Add --yes to do it all the same.")
-    confirm(question, abort=True)
+    confirm(question, exit_at_no=True)
 
 
 DATA_NEEDS_SANDBOX = "--data says where the sandbox keeps its data, so it needs --sandbox."
@@ -102,11 +106,19 @@ def effective_options(profile: str | None, base_url: str | None, sandbox: bool) 
     }
 
 
-def command_hint(text: str) -> str:
-    """Return `drio-tui TEXT` for a hint, with `--sandbox` if the running command was given it."""
-    context = click.get_current_context()
-    sandbox = context.params.get("sandbox") or context.find_root().params.get("sandbox")
-    return f"drio-tui {'--sandbox ' if sandbox else ''}{text}"
+def command_hint(*words: str, connection: Mapping[str, Any] | None = None) -> str:
+    """Return the command `drio-tui WORDS…` for a hint, quoted for a shell, for the drio that the running command uses.
+
+    `connection` are the connection options, as `effective_options` returns them, if it is for another drio. Options
+    before the command's name work for every command.
+    """
+    if connection is None:
+        given = click.get_current_context().params
+        connection = effective_options(given.get("profile"), given.get("base_url"), bool(given.get("sandbox")))
+    options = ["--sandbox"] if connection.get("sandbox") else []
+    for option, name in (("--data", "data_dir"), ("--profile", "profile"), ("--base-url", "base_url")):
+        options += [option, str(connection[name])] if connection.get(name) else []
+    return shlex.join(one_line(word) for word in ("drio-tui", *options, *words))
 
 
 def handle_errors(function: Callable[P, R]) -> Callable[P, R]:

@@ -76,7 +76,7 @@ def create(
             echo_json({"app": app.raw})
             return
         echo(format_value(app.raw.get("id"), 200))
-        created_slug = one_line(str(app.raw.get("slug") or app.raw.get("id") or ""), 300)
-        info(f"Created {one_line(name, 80)}. Look at it: {command_hint(f'inspect {created_slug}')}")
+        created_slug = str(app.raw.get("slug") or app.raw.get("id") or "")
+        info(f"Created {one_line(name, 80)}. Look at it: {command_hint('inspect', created_slug)}")
 
     run(work())

@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Protocol
 
-from drio_tui.cli.common import effective_options
+from drio_tui.cli.common import command_hint, effective_options
 from drio_tui.cli.find import OpenedApp, find_resource, saver_of
 from drio_tui.cli.output import info
 from drio_tui.cli.plan import CHANGES
 from drio_tui.cli.read import find_app
-from drio_tui.cli.review import carry_out
-from drio_tui.kinds import INTEGRATION
+from drio_tui.cli.review import app_name, carry_out
+from drio_tui.kinds import INTEGRATION, TOOL
 from drio_tui.session import command_session
 from drio_tui.text import count_of, one_line
+from drio_tui.workspace.model.search import reference_name
 
 if TYPE_CHECKING:
     from drio_tui.openapi_import.document import Document
@@ -75,7 +76,7 @@ async def update_app(
             auth=command.connection_of(snapshot, connection),
         )  # fmt: skip
         checked = () if options["no_check"] else (await document.check(selected)).problems
-        notes = [*plan.notes, *_advice(comparison, chosen, options)]
+        notes = [*plan.notes, *_advice(comparison, snapshot, chosen, options)]
         if options["yes"] and plan.steps and not options["as_json"] and not options["dry_run"]:
             for note in notes:
                 info(one_line(note, 400))
@@ -100,7 +101,7 @@ async def update_app(
         raise SystemExit(CHANGES)
 
 
-def _advice(comparison: Comparison, chosen: list[str] | None, options: dict[str, Any]) -> list[str]:
+def _advice(comparison: Comparison, snapshot: Snapshot, chosen: list[str] | None, options: dict[str, Any]) -> list[str]:
     """Return what the options of the command could do besides."""
     advice: list[str] = []
     new = [item.id for item in comparison.operations if item.state == "new" and not item.obstacle]
@@ -115,6 +116,8 @@ def _advice(comparison: Comparison, chosen: list[str] | None, options: dict[str,
         advice.append("--prune deletes what was imported and is not in the document any more, with its tools.")
     if any(item.kept for item in comparison.operations):
         advice.append("--on-conflict document takes the document's values instead of those that are kept.")
-    if any(item.unbound for item in comparison.operations):
-        advice.append("`drio-tui rebind APP TOOL` binds a tool all the same.")
+    if unbound := {id for item in comparison.operations for id in item.unbound}:
+        names = [reference_name(tool) for tool in snapshot.resources(TOOL.name) if tool.id in unbound]
+        rebind = command_hint("rebind", app_name(snapshot), *names)
+        advice.append(f"`{rebind}` binds {'it' if len(names) == 1 else 'them'} all the same.")
     return advice

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import NotFound
-from drio_tui.cli.common import completer, connection_options, effective_options, handle_errors, run
+from drio_tui.cli.common import command_hint, completer, connection_options, effective_options, handle_errors, run
 from drio_tui.cli.output import echo, echo_code, echo_json, info, style, warn
 from drio_tui.text import count_of, one_line
 
@@ -158,7 +158,9 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
     async with command_session(**connection_of(options), notice=info) as session:
         app = await find_app_id(session.client, desired)
         if not app:
-            raise NotFound(f"there is no app {one_line(slug, 80)}", status=404, hint="`drio-tui apply` creates it.")
+            raise NotFound(
+                f"there is no app {one_line(slug, 80)}", status=404, hint=f"`{command_hint('apply')}` creates it."
+            )
         form = to_document(await read_snapshot(session.client, app))
         base = find_base(document.root, session.server_id, desired)
         wanted = PullOptions(options["delete"], options["declared"], options["on_conflict"] or "")

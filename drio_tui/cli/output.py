@@ -81,9 +81,13 @@ def echo_code(code: str) -> None:
     click.echo(code)
 
 
-def confirm(question: str, *, abort: bool = False) -> bool:
-    """Ask a yes-or-no question on stderr and return the answer; with `abort`, raises `click.Abort` at no."""
-    return click.confirm(visible(question), abort=abort, err=True)
+def confirm(question: str, *, exit_at_no: bool = False) -> bool:
+    """Ask a yes-or-no question on stderr and return the answer; with `exit_at_no`, the command exits with 1 at no."""
+    agreed = click.confirm(visible(question), err=True)
+    if exit_at_no and not agreed:
+        warn("Nothing was changed.")
+        raise click.exceptions.Exit(1)
+    return agreed
 
 
 def pause(text: str) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,14 +94,15 @@ def plan(
     if bool(source) != bool(target):
         raise UsageError("--from and --to belong together")
     options = _options(prune, on_conflict, write_secrets, exact=source is not None)
+    target_connection = _connection_to(target or "", connection)
 
     async def work() -> DocumentPlan:
         if source and target:
             document, notes = await _read_app_form(source, target, connection)
-            async with _session_of(target, connection) as session:
+            async with command_session(**target_connection, notice=info) as session:
                 return await finish(session, await _plan(session, document, None, options), notes)
         read, document = _read_document(path, secrets_file)
-        async with command_session(**connection_of(connection), notice=info) as session:
+        async with command_session(**target_connection, notice=info) as session:
             return await finish(session, (await _plan(session, document, path, options)).located(read), ())
 
     async def finish(session: Session, result: DocumentPlan, notes: tuple[str, ...]) -> DocumentPlan:
@@ -117,6 +117,7 @@ def plan(
         if out is not None:
             folder = _folder_of(path) if source is None else None
             save_plan_file(session, result, folder, out, target=_target_text(session, result))
+            info(f"Saved: `{command_hint('apply', str(out), connection=target_connection)}` carries it out.")
         return result
 
     result = run(work())
@@ -233,7 +234,8 @@ def drift(
                 raise DrioError(f"there is no app {slug} in this drio", title="Nothing to compare with")
             form = to_document(await read_snapshot(session.client, app))
             found = find_drift(document, form, _read_lock(session, document, path), exact=exact)
-            view = found.view(f"{slug} on {session.host}")
+            folder = [] if path == Path() else [str(path)]
+            view = found.view(f"{slug} on {session.host}", plan_command=command_hint("plan", *folder))
         if as_json:
             echo_json(as_dict(view))
         elif markdown:
@@ -336,14 +338,14 @@ def _target_text(session: Session, planned: DocumentPlan) -> str:
 # --- other apps ------------------------------------------------------------------------------------
 
 
-def _session_of(text: str, connection: dict[str, Any]) -> AbstractAsyncContextManager[Session]:
-    """Return the session of `APP@PROFILE`, of the connection options without a profile."""
+def _connection_to(text: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of `command_session` for `APP@PROFILE`; the connection `options` count without a profile."""
     _, at, profile = text.rpartition("@")
     if not at:
-        return command_session(**connection_of(connection), notice=info)
+        return connection_of(options)
     if profile == "sandbox" or profile.startswith("sandbox:"):
-        return command_session(sandbox=True, data_dir=profile.partition(":")[2] or None, notice=info)
-    return command_session(profile=profile, notice=info)
+        return {"sandbox": True, "data_dir": profile.partition(":")[2] or None}
+    return {"profile": profile}
 
 
 async def _read_app_form(source: str, target: str, connection: dict[str, Any]) -> tuple[Object, tuple[str, ...]]:
@@ -353,7 +355,7 @@ async def _read_app_form(source: str, target: str, connection: dict[str, Any]) -
     from drio_tui.manifest.form import to_document
 
     name = source.rpartition("@")[0] or source
-    async with _session_of(source, connection) as session:
+    async with command_session(**_connection_to(source, connection), notice=info) as session:
         form = to_document(await read_snapshot(session.client, await find_app(session.client, name)))
     slug = target.rpartition("@")[0] or target
     notes = tuple(f"It cannot travel: {omission}" for omission in form.not_exported)
@@ -420,7 +422,7 @@ class _Application:
             self.file.plan.finished = True
             await self.file.save()
         if not self.as_json and result.results and not result.failed:
-            info(f"Applied. `{command_hint(f'undo {one_line(planned.slug, 80)}')}` takes it back.")
+            info(f"Applied. `{command_hint('undo', planned.slug)}` takes it back.")
         return result
 
     def _ask_secrets(self) -> dict[str, str]:

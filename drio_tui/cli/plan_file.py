@@ -6,10 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drio_tui.cli.common import command_hint
 from drio_tui.cli.output import info
 from drio_tui.session import Session
-from drio_tui.text import one_line
 
 if TYPE_CHECKING:
     from drio_tui.manifest.apply import DocumentPlan
@@ -23,7 +21,6 @@ def save_plan_file(session: Session, planned: DocumentPlan, folder: Path | None,
     relative = "" if folder is None else relative_folder(folder, out)
     saved = save_plan(planned, server=session.server_id, host=session.base_url, folder=relative, target=target)
     PlanFile(out, saved).store()
-    info(f"Saved: `{command_hint(f'apply {one_line(str(out), 200)}')}` carries it out.")
 
 
 def open_plan_file(stack: ExitStack, path: Path) -> PlanFile | None:

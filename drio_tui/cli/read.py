@@ -41,7 +41,7 @@ def apps(profile: str | None, base_url: str | None, sandbox: bool, as_json: bool
             echo_json(redact({"apps": listing.raw, **listing.extra}))
             return
         if not listing.raw:
-            info("No apps yet. `drio-tui create --template support --name NAME` makes one.")
+            info(f"No apps yet. `{command_hint('create', '--template', 'support', '--name', 'NAME')}` makes one.")
             return
         headers = ("name", "slug", "status", "version", "enabled", "template", "id")
         properties = ("name", "slug", "status", "version", "isEnabled", "templateId", "id")
@@ -199,7 +199,7 @@ async def suggest_template(client: DrioClient, template_id: str, error: DrioErro
     except DrioError:
         return
     if template_id not in known:
-        error.hint = f"{did_you_mean(template_id, known)} `drio-tui templates` lists what is there.".strip()
+        error.hint = f"{did_you_mean(template_id, known)} `{command_hint('templates')}` lists what is there.".strip()
 
 
 async def find_app(client: DrioClient, identifier: str) -> str:

@@ -118,7 +118,7 @@ async def carry_out(
             raise NotAllDone(problem, title="Not done", hint="")
         raise NotAllDone(f"{len(steps) - done} of {len(steps):,} changes were not made. The first: {problem}")
     if not as_json and any(step.changes or step.verb != "update" for step in steps):
-        info(f"`{command_hint(f'undo {one_line(_app_name(opened.snapshot), 80)}')}` takes it back.")
+        info(f"`{command_hint('undo', app_name(opened.snapshot))}` takes it back.")
 
 
 class ResultsInOrder:
@@ -217,5 +217,6 @@ def _result_as_dict(step: Step, result: Result | None, state: StepState) -> dict
     return {"id": id, "done": result is not None and result.ok, "problem": problem or None, "errors": state.fields}
 
 
-def _app_name(snapshot: Snapshot) -> str:
+def app_name(snapshot: Snapshot) -> str:
+    """Return the slug of an app, else its id."""
     return snapshot.app.text("slug") or snapshot.app_id if snapshot.app else snapshot.app_id

@@ -19,6 +19,7 @@ from drio_tui.cli.sandbox_faults import faults
 from drio_tui.cli.sandbox_options import data_folder, requires_extra, sandbox_options
 from drio_tui.cli.sandbox_templates import template
 from drio_tui.cli.streams import can_prompt
+from drio_tui.storage.paths import sandbox_command
 from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def start(data: Path | None, database_url: str | None, as_json: bool, **options:
     if running.advice:
         info(running.advice)
     if not running.started_by_us and not running.runs_with(start_options):
-        info("It was already running: the options given now take effect after `drio-tui sandbox stop`.")
+        stop_command = sandbox_command("stop", running.data_dir)
+        info(f"It was already running: the options given now take effect after `{stop_command}`.")
 
 
 @sandbox.command()

@@ -27,12 +27,12 @@ class Drift:
     compared_with: str
     not_applied: int = 0
 
-    def view(self, target: str = "") -> PlanView:
-        """Return the drift for the user."""
+    def view(self, target: str = "", *, plan_command: str = "drio-tui plan") -> PlanView:
+        """Return the drift for the user; `plan_command` shows what of the document is not applied."""
         notes: tuple[str, ...] = ()
         if self.not_applied:
             count = count_of(self.not_applied, "resource")
-            notes = (f"The document itself has changes of {count} that are not applied: drio-tui plan",)
+            notes = (f"The document itself has changes of {count} that are not applied: {plan_command}",)
         return PlanView(self.changes, target, f"Compared with {self.compared_with}.", notes)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -74,8 +73,7 @@ class AllowedHosts:
     @property
     def command(self) -> str:
         """The command that allows a host, without its last argument, the host."""
-        option = "" if self._data_dir == paths.sandbox_dir() else f" --data {shlex.quote(str(self._data_dir))}"
-        return f"drio-tui sandbox allow{option}"
+        return paths.sandbox_command("allow", self._data_dir)
 
     def advice(self, origin: Origin) -> str:
         """Return a sentence that tells the user how to allow an origin."""

@@ -12,7 +12,10 @@ be created: writing fails, and the caller keeps its data in memory.
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
+
+from drio_tui.text import visible
 
 APP = "drio-tui"
 _NONEXISTENT = Path("/nonexistent") / APP
@@ -57,3 +60,9 @@ def cache_dir() -> Path:
 def sandbox_dir() -> Path:
     """Return the default folder of the sandbox's database (without `--data`)."""
     return data_dir() / "sandbox"
+
+
+def sandbox_command(name: str, folder: Path) -> str:
+    """Return `drio-tui sandbox NAME` for the sandbox of a data folder, quoted for a shell."""
+    option = "" if folder == sandbox_dir() else f" --data {shlex.quote(visible(str(folder)))}"
+    return f"drio-tui sandbox {name}{option}"

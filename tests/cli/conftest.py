@@ -112,9 +112,12 @@ def app(sandbox_process: SandboxProcess) -> Iterator[AppOnSandbox]:
 
 
 def on_terminal(
-    process: SandboxProcess, arguments: tuple[str, ...], before_yes: Callable[[], object] = lambda: None
+    process: SandboxProcess,
+    arguments: tuple[str, ...],
+    before_answer: Callable[[], object] = lambda: None,
+    answer: str = "y",
 ) -> tuple[int, str]:
-    """Run a command on a terminal, call `before_yes` when it asks, answer yes; return its exit code and its output."""
+    """Run a command on a terminal, call `before_answer` when it asks, answer; return its exit code and its output."""
     ours, theirs = pty.openpty()
     env = {"DRIO_TOKEN": process.token, "TERM": "dumb"}
     command = preloaded.popen(
@@ -132,8 +135,8 @@ def on_terminal(
         if not part:
             break
         if not answered and b"[y/N]" in output:
-            before_yes()
-            os.write(ours, b"y\n")
+            before_answer()
+            os.write(ours, answer.encode() + b"\n")
             answered = True
     code = command.wait(60)
     os.close(ours)

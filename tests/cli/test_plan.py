@@ -344,3 +344,35 @@ def test_hostile_text_reaches_no_terminal_and_no_markup(project: Project) -> Non
         assert "\x1b" not in printed
         assert "\u202e" not in printed
     assert "\n# Heading" not in project.run("plan", "--markdown").out
+
+
+def test_hints_name_the_drio_that_the_command_was_for(drio: Runner, background: Path, tmp_path: Path) -> None:
+    box = ("--sandbox", "--data", str(background))
+    to_box = f"drio-tui --sandbox --data {background}"
+    assert drio("sandbox", "start", "--data", str(background)).code == 0
+    created = drio(*box, "create", "--template", "support", "--name", "Ours", "--slug", "ours")
+    assert created.err.endswith(f"Look at it: {to_box} inspect ours\n")
+    project = Project(tmp_path / "app", lambda *words, **options: drio(*box, *words, **options))
+    assert drio(*box, "export", "ours", "-o", str(project.folder), "--format", "json").code == 0
+    project.edit("tools", "search-tickets", name="Find tickets")
+    assert f"`{to_box} undo ours` takes it back." in project.run("apply", "--yes").err
+    project.edit("tools", "search-tickets", name="Look for tickets")
+    assert f"that are not applied: {to_box} plan {project.folder}" in project.run("drift").err
+    out = tmp_path / "my copy.json"
+    app = f"ours@sandbox:{background}"
+    saved = drio("plan", "--from", app, "--to", app.replace("ours", "copy", 1), "--out", str(out))
+    assert f"Saved: `{to_box} apply '{out}'` carries it out." in saved.err
+
+
+def test_a_question_that_is_answered_with_no_ends_with_1(
+    project: Project, app: AppOnSandbox, sandbox_process: SandboxProcess
+) -> None:
+    project.edit("tools", "search-tickets", name="Find tickets")
+    for command in (
+        ("apply", str(project.folder)),
+        ("set", app.slug, "tools", "search-tickets", "name=x"),
+        ("delete", app.slug, "tools", "search-tickets", "--detach"),
+    ):
+        code, output = on_terminal(sandbox_process, command, answer="n")
+        assert (code, output.splitlines()[-1]) == (1, "Nothing was changed."), output
+    assert app.list("tools")["search-tickets"]["name"] == "Search Tickets"
