@@ -198,7 +198,8 @@ def _print_result(change: ResourceChange, result: Result, errors: Mapping[str, s
     """Print the result of a step, with the `errors` by property; with `id`, only that of a success on stdout."""
     properties = ", ".join(field.dotted for field in change.fields) if change.action == "update" else ""
     title = one_line(change.title, 200)
-    detail = one_line(f": {properties}" if properties else f": {change.note}" if change.note else "", 200)
+    details = [*filter(None, (properties, change.note))]
+    detail = one_line(f": {', '.join(details)}" if details else "", 300)
     if not result.ok:
         warn(style("x" if ascii_only() else "✗", fg="red"), f" {title}{detail}")
         warn(f"  {one_line(result.problem, 400)}")

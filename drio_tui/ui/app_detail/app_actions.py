@@ -14,7 +14,7 @@ from drio_tui.plan.bulk import can_be_switched, enable_all
 from drio_tui.plan.duplicate import CopyResult, copy_body, duplicate, why_not_copied
 from drio_tui.plan.executor import Executor
 from drio_tui.plan.undo import UndoStep, undo_last
-from drio_tui.text import count_of
+from drio_tui.text import count_of, one_line
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.keymap import Key
@@ -179,8 +179,10 @@ class AppActions:
             if reasons and all(reasons):
                 return reasons[0]
         match action:
-            case "edit_resource" | "edit_outside" | "mark" if self.selected_resource() is None:
+            case "edit_resource" | "edit_outside" if self.selected_resource() is None:
                 return self._why_not_editable()
+            case "mark" if self.selected_resource() is None:
+                return "Choose a resource of the app to mark it."
             case "duplicate_resource":
                 resource = self.selected_resource()
                 return "There is nothing to copy here." if resource is None else why_not_copied(KINDS[resource.kind])
@@ -216,6 +218,9 @@ class AppActions:
     def _edit(self, *, in_external_editor: bool) -> None:
         resource = self.selected_resource()
         if resource is not None:
+            if any(key != resource.key for key in self.marked):
+                text = f"Only {resource.name} is edited: marks count for deleting, enabling and disabling."
+                self._screen.drio.notify(one_line(text, 200), markup=False)
             # For a connection that waits for its secret, the secret is focused first.
             waits = (
                 resource.kind == AUTH.name and resource.text("status") == "pending" and not resource.get("secretRef")

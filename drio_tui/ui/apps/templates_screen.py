@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any
@@ -116,7 +117,8 @@ class TemplatesScreen(ResourceListScreen):
 
     def show_rows(self, resources: Sequence[Resource]) -> int:
         matches = matching_templates(resources, self.filter_text)
-        self.rows.show([row_of(resource) for resource in matches])
+        numbers = Counter(resource.name for resource in resources)
+        self.rows.show([row_of(resource, with_id=numbers[resource.name] > 1) for resource in matches])
         if self.filter_text and matches:
             self.rows.action_first()
         return len(matches)
@@ -193,9 +195,14 @@ def _tags(resource: Resource) -> list[str]:
     return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
-def row_of(resource: Resource) -> Row:
-    """Return a template's row: its name, its category, the numbers of its resources, whether it works offline."""
+def row_of(resource: Resource, *, with_id: bool = False) -> Row:
+    """Return a template's row: its name, its category, the numbers of its resources, whether it works offline.
+
+    With `with_id` the id is beside the name, for names that several templates have.
+    """
     name = sanitize_line(resource.name, 200)
+    if with_id:
+        name = Content.assemble(name, " ", sanitize_line(resource.id, 100, "$foreground-muted"))
     if resource.reason:
         name = Content.assemble(("▲ ", "$text-warning"), name)
     category = sanitize_line(resource.text("category"), 40, "$text-secondary")

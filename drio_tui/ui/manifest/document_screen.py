@@ -150,7 +150,7 @@ class DocumentScreen(DrioScreen[bool]):
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="document-row"):
             yield Static("Document", classes="-label")
-            path = LineEditor("", placeholder="a directory or file, then Enter")
+            path = LineEditor("", placeholder="press o, then a directory or file and Enter")
             path.id = "document-path"
             yield path
         yield Static(id="document-about")

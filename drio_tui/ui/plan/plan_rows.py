@@ -79,11 +79,11 @@ class PlanItem:
 
     @property
     def note(self) -> str:
-        """What changes, in short: the names of the properties, or the remark."""
+        """What changes, in short: the names of the properties, and the remark."""
         names = dict.fromkeys(path[0] for path in self.paths)
         if self.change.action in ("create", "delete") or not names:
             return self.change.note
-        return ", ".join(names)
+        return ", ".join((*names, *filter(None, (self.change.note,))))
 
     @property
     def searched(self) -> str:

@@ -16,6 +16,7 @@ from textual.style import Style
 from drio_tui.contrast import is_colour
 from drio_tui.text import duration
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+from drio_tui.workspace.lint.annotations import HINT_LABELS
 
 TEXT_MAX = 20_000
 """Characters of one text that are shown; the JSON view shows the rest."""
@@ -35,7 +36,12 @@ _METHODS = {"GET": "info", "POST": "good", "PUT": "warn", "PATCH": "warn", "DELE
 
 
 def label_of(name: str) -> str:
-    """Return a property's name as a label: `companyUrl` → `Company URL`. Names that are not words stay as they are."""
+    """Return a property's name as a label: `companyUrl` → `Company URL`. Names that are not words stay as they are.
+
+    The annotations of tools have the labels of the editor.
+    """
+    if name in HINT_LABELS:
+        return HINT_LABELS[name]
     if not name.isascii() or not name.replace("_", "").isalnum() or len(name) > 60:
         return name
     words = [_SPELLED.get(word.lower(), word.lower()) for word in _WORD.findall(name)]

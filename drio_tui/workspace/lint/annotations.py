@@ -23,6 +23,7 @@ ANNOTATION_HELP: dict[str, tuple[str, str]] = {
     OPEN_WORLD: ("Open world", "It reaches beyond one closed system, such as a web search. Assumed unless you say no."),
 }
 """The label and the explanation of each annotation."""
+HINT_LABELS = {name: label for name, (label, _) in ANNOTATION_HELP.items() if name != "title"}
 
 _IDEMPOTENT_METHODS = frozenset({"PUT", "DELETE"})
 

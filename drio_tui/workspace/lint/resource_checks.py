@@ -85,7 +85,9 @@ def _binding(resource: Resource, snapshot: Snapshot) -> Iterator[ResourceDiagnos
     if status == "stale" or (changed and status in ("ready", None)):
         name = f" {operation.name}" if operation else ""
         message = f"The operation{name} changed its schema since the tool was bound to it"
-        yield ResourceDiagnostic("warning", "stale_binding", message, resource.key, "binding")
+        # What a deploy does not publish does not keep it from being deployed.
+        severity: Severity = "warning" if resource.get("isEnabled") is False else "error"
+        yield ResourceDiagnostic(severity, "stale_binding", message, resource.key, "binding")
     elif status in ("missing", "unbound"):
         yield ResourceDiagnostic("error", "broken_binding", f"The binding is {status}", resource.key, "binding")
 

@@ -218,6 +218,16 @@ async def test_unknown_properties_of_the_config_are_shown(monkeypatch: pytest.Mo
         await until(pilot, lambda: '"region": "eu-central"' in text_of(pilot.app))
 
 
+async def test_annotations_have_the_labels_of_the_editor(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config()
+    config["tools"][0]["annotations"] = {"readOnlyHint": True, "idempotentHint": True}
+    async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        await go_to(pilot, screen, "tool", "tool_1")
+        await until(pilot, lambda: "Only reads" in fields_text(screen))
+        assert "Safe to repeat" in fields_text(screen)
+
+
 async def test_fields_show_colours_references_and_times_in_readable_form(monkeypatch: pytest.MonkeyPatch) -> None:
     config = small_config()
     config["auth"][0] |= {"lastValidatedAt": "2020-03-15T12:00:00.000Z", "secretRef": None, "newMember": {"deep": [1]}}
@@ -349,3 +359,20 @@ async def test_e_on_a_group_heading_suggests_to_add_a_resource(monkeypatch: pyte
             screen.tree_view.reveal(("group", group))
             await until(pilot, lambda kind=group: screen.selected_node.key == ("group", kind))
             assert f"press a to add {title}" in screen.actions.disabled_reason("edit_resource")
+            assert "to mark it" in screen.actions.disabled_reason("mark")
+
+
+async def test_e_edits_the_selected_resource_and_says_that_the_marked_ones_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with (
+        serving(TableServer(drio_of())) as server,
+        running(server.base_url, monkeypatch) as pilot,
+    ):
+        screen = await open_first_app(pilot)
+        await go_to(pilot, screen, "tool", "tool_1")
+        await pilot.press("m")
+        await go_to(pilot, screen, "tool", "tool_2")
+        await pilot.press("m", "e")
+        name = screen.snapshot.resource("tool", "tool_2").name
+        await until(pilot, lambda: any(f"Only {name} is edited" in note.message for note in pilot.app._notifications))

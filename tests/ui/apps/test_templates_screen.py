@@ -112,6 +112,20 @@ async def test_the_details_show_when_a_template_cannot_be_loaded(monkeypatch: py
         assert "Customer support" in text_of(pilot.app)
 
 
+async def test_templates_of_one_name_are_told_apart_by_their_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    templates = [*copy.deepcopy(TEMPLATES), {"id": "second-desk", "name": TEMPLATES[0]["name"]}]
+    async with (
+        serving(TableServer(drio_of(templates=templates))) as server,
+        running(server.base_url, monkeypatch) as pilot,
+    ):
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.resources)
+        names = [row.cells[0].plain for row in screen.rows._rows]
+        title = TEMPLATES[0]["name"]
+        assert [name for name in names if title in name] == [f"{title} support", f"{title} second-desk"]
+        assert TEMPLATES[1]["name"] in names
+
+
 async def test_an_invalid_template_is_shown_with_the_reason_beside_the_valid_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

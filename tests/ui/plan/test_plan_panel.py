@@ -109,6 +109,11 @@ async def test_each_resource_has_a_line_and_the_totals_are_below() -> None:
         assert "1 to create, 1 to change, 1 to rename, 1 to delete, 1 in conflict." in lines[-1]
 
 
+def test_the_remark_of_a_change_is_beside_the_properties() -> None:
+    change = ResourceChange("update", "tool", "list", (FieldChange(("name",), "a", "b"),), note="bind it again")
+    assert PlanItem("list", change).note == "name, bind it again"
+
+
 async def test_an_open_resource_shows_old_and_new_values_and_hides_unchanged_lines() -> None:
     async with shown() as hand:
         text = await hand.press("enter")

@@ -21,12 +21,18 @@ def test_a_valid_app_has_no_problems() -> None:
 def test_a_binding_with_another_schema_hash_is_stale_despite_status_ready() -> None:
     config = small_config()
     config["operations"][0]["schemaHash"] = "hash_2"
-    assert problems_of(config) == [("warning", "stale_binding", ("tool", "tool_1"))]
+    assert problems_of(config) == [("error", "stale_binding", ("tool", "tool_1"))]
 
 
 def test_a_binding_with_status_stale_is_stale() -> None:
     config = small_config()
     config["tools"][0]["binding"]["status"] = "stale"
+    assert problems_of(config) == [("error", "stale_binding", ("tool", "tool_1"))]
+
+
+def test_a_stale_binding_of_a_disabled_tool_is_a_warning() -> None:
+    config = small_config()
+    config["tools"][0] |= {"isEnabled": False, "binding": config["tools"][0]["binding"] | {"status": "stale"}}
     assert problems_of(config) == [("warning", "stale_binding", ("tool", "tool_1"))]
 
 
@@ -52,7 +58,7 @@ def test_errors_come_before_warnings() -> None:
 
 def test_problems_are_counted_on_their_node_and_on_every_parent() -> None:
     config = small_config()
-    config["tools"][0]["binding"]["status"] = "stale"
+    config["tools"][0] |= {"isEnabled": False, "binding": config["tools"][0]["binding"] | {"status": "stale"}}
     config["widgets"][0]["actions"][0]["targetToolId"] = "tool_9"
     tree = TreeModel(snapshot_of(config))
     assert tree.by_key[("binding", "tool_1")].warnings == 1
