@@ -98,6 +98,8 @@ def export(
             info(f"Removed {one_line(named_files(names), 300)}, which it does not have any more.")
     for omission in form.not_exported:
         warn(f"Not exported: {one_line(str(omission), 300)}")
+    if form.write_only:
+        info("Write { $secret: NAME } for a secret: it is read from the environment or --secrets FILE, or asked for.")
 
 
 def _print_document(text: str) -> None:

@@ -262,10 +262,7 @@ class _Export:
             paths: list[Path] = [("config", name) for name in names]
             if stored or any(path in removed or value_at(result, path) is not MISSING for path in paths):
                 self.write_only[key] = tuple(paths)
-                advice = (
-                    "secrets are never exported; in the document { $secret: NAME } says where its value is taken from"
-                )
-                removed.update(dict.fromkeys(paths, advice))
+                removed.update(dict.fromkeys(paths, "secrets are never exported"))
             if stored:
                 result = with_value(result, ("secretRef",), None)
             for path in paths:

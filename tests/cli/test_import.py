@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -248,6 +249,12 @@ def test_an_update_is_shown_reviewed_made_and_undone(on_sandbox: Runner, app: st
     assert "name: Create a pet → Add a pet" in planned.out
     assert "DELETE /pets/{petId} is not in the document, and these tools are bound to it: delete-pet." in planned.out
     assert "GET /shops. --operation, --tag or --all adds them." in planned.out
+    incompatible = newer_pets()
+    incompatible["paths"]["/pets"]["get"]["parameters"][0]["required"] = True
+    document = tmp_path / "incompatible.json"
+    document.write_text(json.dumps(incompatible))
+    stale = on_sandbox("import", app, str(document), "--update", "--dry-run", "--no-check")
+    assert re.search(r"`drio-tui --base-url \S+ rebind \S+ list-pets` binds it all the same\.", stale.out), stale.out
     markdown = on_sandbox("import", app, newer, "--update", "--dry-run", "--markdown", "--no-check")
     assert markdown.out.startswith("**5 to change.**")
     refused = on_sandbox("import", app, newer, "--update", "--no-check")

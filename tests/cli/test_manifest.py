@@ -87,6 +87,7 @@ def test_export_prints_the_app_without_ids_and_secrets(on_sandbox: Runner, app: 
     result = on_sandbox("export", app.slug)
     assert result.code == 0
     assert result.out == on_sandbox("export", app.slug).out
+    assert "Write { $secret: NAME } for a secret" in result.err
     data = yaml.safe_load(result.out)
     assert data == on_sandbox("export", app.slug, "--json").json
     assert data["app"]["slug"] == app.slug
