@@ -11,6 +11,7 @@ from pathlib import Path
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, SignInRequired, UsageError
+from drio_tui.api.http import is_replay
 from drio_tui.api.transport import BACKOFF_STATUSES, Exchange, Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
 from drio_tui.auth.profiles import DEFAULT_BASE_URL, Profile, Profiles, normalize_base_url
@@ -151,7 +152,10 @@ async def open_session(
     With `sandbox`, `running` is the sandbox to use; without it one is found or started. It keeps running, and is
     restarted when it has ended. Raises `SignInRequired` when the profile has no sign-in (with `or_anonymous` it returns
     a session without a token instead), and `UsageError` for an invalid profile or URL.
+    While a cassette is replayed, the session is the recorded one, whatever the other arguments; it needs no sign-in.
     """
+    if is_replay():
+        return _replayed_session(on_exchange)
     if sandbox:
         if base_url or profile:
             raise UsageError("--sandbox cannot be combined with --profile or --base-url.")
@@ -188,6 +192,8 @@ async def anonymous_session(
     notice: Notice | None = None,
 ) -> Session:
     """Return a session without a token, for public resources: the templates."""
+    if is_replay():
+        return _replayed_session(on_exchange)
     selected = _resolve_profile(await _load_profiles(notice), profile, base_url)
     return _new_session(selected, None, None, "", on_exchange)
 
@@ -265,12 +271,13 @@ def _new_session(
     source: str,
     on_exchange: Callable[[Exchange], None] | None,
     link: SandboxLink | None = None,
+    sandbox_id: str = "",
 ) -> Session:
     transport = Transport(
         profile.base_url,
         auth=auth,
         on_exchange=on_exchange,
-        sandbox_id=link.running.id if link else "",
+        sandbox_id=link.running.id if link else sandbox_id,
         revive=link.revive if link else None,
     )
     return Session(
@@ -285,3 +292,16 @@ def _new_sandbox_session(running: RunningSandbox, on_exchange: Callable[[Exchang
     session = _new_session(Profile("sandbox", base), auth, None, auth.source.source, on_exchange, link)
     link.attach(session)
     return session
+
+
+def _replayed_session(on_exchange: Callable[[Exchange], None] | None) -> Session:
+    """Return a session with the recorded server, with a token that is none. Its local files are the cassette's own."""
+    from drio_tui.cassette.active import player  # imported already, by what started the replay
+
+    replayed = player()
+    assert replayed is not None
+    base = normalize_base_url(replayed.base_url)
+    auth = BearerAuth(StaticToken("replayed", "the cassette"), base)
+    return _new_session(
+        Profile("replay", base), auth, None, "the cassette", on_exchange, sandbox_id=replayed.cassette.digest
+    )

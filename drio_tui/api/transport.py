@@ -41,7 +41,7 @@ from drio_tui.api.errors import (
     UsageError,
     api_error,
 )
-from drio_tui.api.http import httpx
+from drio_tui.api.http import httpx, new_client
 from drio_tui.api.json_codec import SANDBOX_SERVER
 from drio_tui.api.redact import redact, redact_headers
 from drio_tui.api.response_body import ACCEPT_ENCODING, read_body
@@ -169,7 +169,7 @@ class Transport:
         if sandbox_id:
             self.server_id_known.set()
         try:
-            self._client = httpx.AsyncClient(
+            self._client = new_client(
                 transport=http,
                 follow_redirects=False,
                 headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING},

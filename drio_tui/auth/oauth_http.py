@@ -19,7 +19,7 @@ from urllib.parse import quote_plus, urljoin
 
 from drio_tui import __version__
 from drio_tui.api.error_mapping import retry_after
-from drio_tui.api.http import httpx
+from drio_tui.api.http import httpx, new_client
 from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret, redact_headers
 from drio_tui.auth.errors import (
     BadAnswer,
@@ -194,7 +194,7 @@ class OAuthHttpClient:
         is_local = url.startswith("http:")  # `require_safe` lets http through for this machine only
         if is_local not in self._clients:
             try:
-                self._clients[is_local] = httpx.AsyncClient(
+                self._clients[is_local] = new_client(
                     timeout=self._timeout,
                     follow_redirects=False,
                     mounts=dict.fromkeys(_LOOPBACK_MOUNTS),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import shlex
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
@@ -171,7 +172,54 @@ def _set_quiet(_ctx: click.Context, _parameter: click.Parameter, value: bool) ->
     return value
 
 
-SHARED_OPTIONS = ("read_only", "quiet")
+SHARED_OPTIONS = ("read_only", "quiet", "record", "replay")
+
+
+def _record(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    if value is not None and not ctx.resilient_parsing:
+        from drio_tui.cassette.active import start_recording
+
+        _start_cassette(start_recording, value)
+
+
+def _replay(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    if value is not None and not ctx.resilient_parsing:
+        from drio_tui.cassette.active import start_replay
+
+        _start_cassette(start_replay, value)
+
+
+def _start_cassette(start: Callable[[Path, Callable[[], str]], None], path: Path) -> None:
+    """Begin to record to a cassette or to replay one, until the process exits."""
+    from drio_tui.api.errors import DrioError
+    from drio_tui.cassette.active import stop
+
+    try:
+        start(path, _command_name)
+    except DrioError as error:
+        raise click.UsageError(f"{error.title}: {error.message}.") from None
+
+    def end() -> None:
+        if problem := stop():
+            warn(f"The recording is incomplete: {visible(problem)}")
+
+    streams.EXIT_HOOKS.append(end)
+
+
+def _command_name() -> str:
+    """Return the name of the running command without the program's, e.g. `sandbox start`; empty for the TUI."""
+    context = click.get_current_context(silent=True)
+    return context.command_path.partition(" ")[2] if context else ""
+
+
+def refuse_replay(message: str) -> None:
+    """Raise `UsageError` with `message` while a cassette is replayed."""
+    from drio_tui.api.http import is_replay
+
+    if is_replay():
+        from drio_tui.api.errors import UsageError
+
+        raise UsageError(message, hint="A replayed session needs no sign-in.")
 
 
 def shared_options() -> tuple[click.Option, ...]:
@@ -180,6 +228,22 @@ def shared_options() -> tuple[click.Option, ...]:
     quiet = "Print results and errors only."
     return (
         click.Option(["--read-only"], is_flag=True, expose_value=False, callback=_set_read_only, help=read_only),
+        click.Option(
+            ["--record"],
+            metavar="FILE",
+            type=click.Path(dir_okay=False, path_type=Path),
+            expose_value=False,
+            callback=_record,
+            help="Append all requests and answers to the cassette FILE, without secrets.",
+        ),
+        click.Option(
+            ["--replay"],
+            metavar="FILE",
+            type=click.Path(dir_okay=False, path_type=Path),
+            expose_value=False,
+            callback=_replay,
+            help="Answer all requests from the cassette FILE, without a network.",
+        ),
         click.Option(["-q", "--quiet"], is_flag=True, expose_value=False, callback=_set_quiet, help=quiet),
     )
 

@@ -121,14 +121,15 @@ def deploy(
     as_json: bool,
 ) -> None:
     """Deploy APP (id or slug) after a preflight, and look at the result as an AI client does."""
+    from drio_tui.api.http import is_replay
+
     refuse_read_only("--read-only deploys nothing; `drio-tui check` shows what a deploy would meet")
 
     async def work() -> None:
         async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             app_id = await find_app(session.client, app)
-            result = await deploy_app(
-                session, app_id, force=force, if_changed=if_changed, verify=not no_verify, quiet=as_json
-            )
+            verify = not no_verify and not is_replay()  # calls of the endpoint are not recorded
+            result = await deploy_app(session, app_id, force=force, if_changed=if_changed, verify=verify, quiet=as_json)
         if as_json:
             echo_json(result)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from drio_tui.cli import streams
-from drio_tui.cli.common import connection_options, effective_options, handle_errors, run
+from drio_tui.cli.common import connection_options, effective_options, handle_errors, refuse_replay, run
 from drio_tui.cli.output import confirm, echo, echo_json, pause, style
 from drio_tui.cli.sign_in_events import (
     accept_pasted_url,
@@ -58,6 +58,7 @@ def doctor(
     from drio_tui.auth.events import UrlReady
     from drio_tui.auth.profiles import Profiles, token_variable
 
+    refuse_replay("the doctor examines a server, and a replay uses no network")
     if step and not streams.can_prompt():
         raise UsageError("--step waits for Enter, and stdin is no terminal.")
     options = effective_options(profile, base_url, sandbox)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from drio_tui.cli.cassette import replay
 from drio_tui.cli.common import SuggestingGroup, completer, handle_errors, refuse_read_only, run
 from drio_tui.cli.output import confirm, echo, echo_json, info
 from drio_tui.cli.sandbox_calls import calls
@@ -400,3 +401,4 @@ def path(data: Path | None, as_json: bool) -> None:
 sandbox.add_command(calls)
 sandbox.add_command(faults)
 sandbox.add_command(template)
+sandbox.add_command(replay)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.cli.common import effective_options, handle_errors, profile_option, run
+from drio_tui.cli.common import effective_options, handle_errors, profile_option, refuse_replay, run
 from drio_tui.cli.output import echo, echo_json, info, style
 from drio_tui.cli.render import iso_time
 from drio_tui.cli.sign_in_events import (
@@ -68,6 +68,7 @@ def login(
     from drio_tui.auth.profiles import Profiles, token_variable
     from drio_tui.auth.token_store import TokenStore
 
+    refuse_replay("a replay cannot sign in")
     options = effective_options(profile, base_url, sandbox)
     profiles = Profiles.load()
     notify = notifier(as_json)
@@ -116,6 +117,7 @@ def logout(profile: str | None, all_profiles: bool, as_json: bool) -> None:
     from drio_tui.auth.token_store import TokenStore
     from drio_tui.cli import completing
 
+    refuse_replay("a replay cannot sign out")
     notify = notifier(as_json)
     profiles = Profiles.load()
     notify_of_profile_notices(profiles, notify)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 _closed: set[str] = set()
+EXIT_HOOKS: list[Callable[[], object]] = []
+"""Called once before the process exits."""
 
 
 def prepare() -> None:
@@ -50,6 +53,7 @@ def exit_process(status: int, *, finalize: bool = True) -> NoReturn:
     flushed is redirected to the null device. Without `finalize` the interpreter is not finalized: during finalization
     signal handlers are the default ones again, so that Ctrl+C would change the status.
     """
+    _run_exit_hooks()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -65,9 +69,15 @@ def exit_process(status: int, *, finalize: bool = True) -> NoReturn:
 
 def exit_immediately(status: int) -> NoReturn:
     """Exit with `status` without flushing the streams."""
+    _run_exit_hooks()
     for stream in (sys.stdout, sys.stderr):
         _discard(stream)
     os._exit(status)
+
+
+def _run_exit_hooks() -> None:
+    while EXIT_HOOKS:
+        EXIT_HOOKS.pop()()
 
 
 def report_write_error(error: Exception) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from drio_tui.api.http import is_replay
 from drio_tui.cli.common import DATA_NEEDS_SANDBOX
 from drio_tui.cli.streams import exit_if_closed, exit_process
 from drio_tui.ui.app.launch import refusal, run_tui
@@ -28,6 +29,8 @@ def start(
     reason = refusal()
     if reason:
         raise click.UsageError(reason)
+    if is_replay():  # the cassette says where to
+        profile, base_url, sandbox, data = None, None, False, None
     options = LaunchOptions(
         profile=profile,
         base_url=base_url,

@@ -22,6 +22,7 @@ import httpx2
 from drio_tui.api import json_codec
 from drio_tui.api.error_mapping import LOOPBACK, map_http_error, network_settings_error
 from drio_tui.api.errors import DrioError, NotDrio, RedirectRefused, ResponseTooLarge, UsageError
+from drio_tui.api.http import is_replay
 from drio_tui.api.redact import redact, redact_headers
 from drio_tui.api.response_body import ACCEPT_ENCODING, read_body
 from drio_tui.api.transport import USER_AGENT, Exchange, Limits, exchange_number
@@ -64,6 +65,8 @@ class BoundedClient(httpx2.AsyncClient):
         http: httpx2.AsyncBaseTransport | None,
     ) -> None:
         address = validated_url(url)
+        if is_replay():
+            raise UsageError("calls of a deployed app are not recorded, and a replay uses no network")
         local = address.host in LOOPBACK
         self._limits = limits
         self._on_exchange = on_exchange

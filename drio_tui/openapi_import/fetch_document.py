@@ -173,7 +173,7 @@ async def _from_url(url: str, report: Progress) -> Source:
 
 
 async def _download(url: str, report: Progress) -> Source:
-    from drio_tui.api.http import httpx
+    from drio_tui.api.http import new_client
     from drio_tui.api.response_body import ACCEPT_ENCODING
 
     headers = {
@@ -183,7 +183,7 @@ async def _download(url: str, report: Progress) -> Source:
     }
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     current_url = url.partition("#")[0]
-    async with httpx.AsyncClient(
+    async with new_client(
         follow_redirects=False, headers=headers, timeout=httpx.Timeout(30.0, connect=10.0), cookies=no_cookies
     ) as client:
         for _ in range(_MOST_REDIRECTS + 1):

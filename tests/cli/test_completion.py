@@ -82,7 +82,7 @@ async def drio() -> Any:
     [
         (("inspect", "x", "--kind", "to"), ["tools"]),
         (("connect", "x", "--client", "claude-c"), ["claude-code"]),
-        (("sandbox", "re"), ["restore", "reset"]),
+        (("sandbox", "re"), ["replay", "restore", "reset"]),
         (("depl",), ["deploy"]),
     ],
 )
