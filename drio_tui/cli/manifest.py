@@ -148,7 +148,7 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
     from drio_tui.manifest.apply import find_app_id, read_snapshot, slug_of
     from drio_tui.manifest.document import read_document
     from drio_tui.manifest.form import to_document
-    from drio_tui.manifest.lock import find_base, target_of, write_base
+    from drio_tui.manifest.lock import find_base, known_app, target_of, write_base
     from drio_tui.manifest.new_base import base_after
     from drio_tui.manifest.pull import desired_of, pull
     from drio_tui.manifest.pull_entry import PullOptions
@@ -158,7 +158,11 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
     desired = desired_of(document, os.environ)
     slug = slug_of(desired)
     async with command_session(**connection_of(options), notice=info) as session:
-        app = await find_app_id(session.client, desired)
+
+        def known() -> str:
+            return known_app(find_base(document.root, session.server_id, desired), desired)
+
+        app = await find_app_id(session.client, desired, known)
         if not app:
             raise NotFound(
                 f"there is no app {one_line(slug, 80)}", status=404, hint=f"`{command_hint('apply')}` creates it."
@@ -171,7 +175,7 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
             await asyncio.to_thread(result.write_files)
             if base is not None:
                 after = desired_of(await asyncio.to_thread(read_document, path), os.environ)
-                target = target_of(session.server_id, slug)
+                target = target_of(session.server_id, slug_of(after))
                 await asyncio.to_thread(write_base, document.root, target, base_after(after, form, base))
         _print_pull(result, document.root, f"{slug} on {session.host}", options)
     if result.conflicts:
@@ -192,7 +196,7 @@ def _print_pull(result: Pull, root: Path, target: str, options: dict[str, Any]) 
     for note in result.notes:
         warn(one_line(note, 300))
     counts = [count_of(len(result.conflicts), "conflict")] if result.conflicts else []
-    for action, verb in (("update", "changed"), ("create", "added"), ("delete", "removed")):
+    for action, verb in (("update", "changed"), ("rename", "renamed"), ("create", "added"), ("delete", "removed")):
         if count := sum(change.action == action for change in result.changes):
             counts.append(f"{count:,} {verb}")
     where = f" {'Would write' if options['dry_run'] else 'Wrote'} {named_files(files)}." if files else ""

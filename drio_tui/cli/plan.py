@@ -218,7 +218,7 @@ def drift(
 
     Without drio.lock.json it shows how drio differs from the document.
     """
-    from drio_tui.manifest.apply import find_app_id, read_snapshot
+    from drio_tui.manifest.apply import read_snapshot
     from drio_tui.manifest.drift import find_drift
     from drio_tui.manifest.form import to_document
     from drio_tui.plan.changes import as_dict
@@ -228,7 +228,7 @@ def drift(
 
     async def work() -> bool:
         async with command_session(**connection_of(connection), notice=info) as session:
-            app = await find_app_id(session.client, document)
+            app = await _find_app(session, document, path)
             slug = one_line(str(document["app"]["slug"]), 80)
             if not app:
                 raise DrioError(f"there is no app {slug} in this drio", title="Nothing to compare with")
@@ -294,11 +294,22 @@ def _secret_values(names: list[str], secrets_file: Path | None) -> dict[str, str
 
 
 async def _plan(session: Session, document: Object, path: Path | None, options: Options) -> DocumentPlan:
-    from drio_tui.manifest.apply import find_app_id, plan_document
+    from drio_tui.manifest.apply import plan_document
 
-    app = await find_app_id(session.client, document)
+    app = await _find_app(session, document, path)
     base = None if path is None else _read_lock(session, document, path)
     return await plan_document(session.client, document, base=base, options=options, app=app)
+
+
+async def _find_app(session: Session, document: Object, path: Path | None) -> str:
+    """Return the id of the app of a document: that in the lock file beside it, or one with its slug; else empty."""
+    from drio_tui.manifest.apply import find_app_id
+    from drio_tui.manifest.lock import known_app
+
+    def known() -> str:
+        return "" if path is None else known_app(_read_lock(session, document, path), document)
+
+    return await find_app_id(session.client, document, known)
 
 
 def _read_lock(session: Session, document: Object, path: Path) -> Base | None:

@@ -78,7 +78,7 @@ async def _find_app(session: Session, saved: SavedPlan) -> str:
     """Return the id of the app of a plan, empty if there is none. Raises `NotApplicable` for another drio or app."""
     from drio_tui.manifest.apply import NotApplicable, find_app_id
 
-    app = await find_app_id(session.client, saved.desired)
+    app = await find_app_id(session.client, saved.desired, lambda: saved.app)
     if session.server_id != saved.server:
         raise NotApplicable(
             f"the plan is for {saved.host}, and this is {session.base_url}", hint="Name the drio with --profile."

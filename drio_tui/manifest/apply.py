@@ -98,10 +98,16 @@ def slug_of(desired: Object) -> str:
     return slug
 
 
-async def find_app_id(client: DrioClient, desired: Object) -> str:
-    """Return the id of the app with the document's slug, else with the slug that it had (`was`); empty if none has."""
+async def find_app_id(client: DrioClient, desired: Object, known: Callable[[], str] = str) -> str:
+    """Return the id of the app of a document: that of `known()` if it exists, else of the app with the document's slug.
+
+    Else of the app with the slug that it had (`was`); empty if there is none. `known` is called once the drio answered.
+    """
     slugs = [slug_of(desired), (entry_at(desired, "app", "") or {}).get(WAS)]
     listing = await client.list(APP)
+    known_id = known()
+    if known_id and any(raw.get("id") == known_id for raw in listing.items):
+        return known_id
     for slug in slugs:
         ids = [str(raw["id"]) for raw in listing.items if slug and raw.get("slug") == slug and raw.get("id")]
         if len(ids) > 1:

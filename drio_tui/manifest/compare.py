@@ -28,7 +28,7 @@ from drio_tui.manifest import tool_order
 from drio_tui.manifest.fields import changed_fields, declared, is_declared, same_value, split_secrets, with_nulls
 from drio_tui.manifest.form import DocumentForm, mask_paths
 from drio_tui.manifest.lock import Base, has_changed
-from drio_tui.manifest.matching import Matching
+from drio_tui.manifest.matching import Matching, own_key
 from drio_tui.manifest.secret import Secret, with_placeholders
 from drio_tui.plan.changes import Action, PlanView, ResourceChange
 from drio_tui.schema.fields import MISSING
@@ -36,6 +36,8 @@ from drio_tui.text import count_of
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, Object, dotted, value_at
 
 OnConflict = Literal["", "document", "drio"]
+BOTH_CHANGED = "both the document and drio changed it"
+DRIO_CHANGED = "it was changed in drio since the last apply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +204,20 @@ class _Comparer:
         current = self.matching.entry((kind, key)) if current is None else current
         entry, current = declared(entry), declared(current)
         was = self.matching.renamed.get((kind, key), "") if was is None else was
-        if not was and same_json(normalized(kind, entry), current):
+        identity = self._identity_conflict(kind, key, was)
+        if not was and identity is None and same_json(normalized(kind, entry), current):
             return  # by far the most resources
         if self.options.exact:
             entry = with_nulls(kind, entry, current)
         public, secrets = split_secrets(entry)
         fields: list[FieldChange] = []
         conflicts: list[FieldConflict] = []
+        if identity is not None:
+            was = str(identity.remote) if self.options.on_conflict == "document" else ""
+            if was and kind == "operation":
+                was = self.matching.current[kind, key]
+            if not self.options.on_conflict:
+                conflicts.append(identity)
         for change in changed_fields(kind, public, current, secrets):
             conflict = self._conflict(kind, key, change)
             if conflict is None or self.options.on_conflict == "document":
@@ -233,6 +242,20 @@ class _Comparer:
                 action, kind, key, id, was, fields=tuple(fields), conflicts=tuple(conflicts), note=note
             )
 
+    def _identity_conflict(self, kind: str, key: str, was: str) -> FieldConflict | None:
+        """Return the conflict of a key, or of the slug `was`, that others changed; None if there is none."""
+        if kind == "app":
+            path, base, remote = ("slug",), self.base.slug if self.base else "", was
+            if not was or not base or was == base:
+                return None
+        else:
+            former = self.matching.renamed_in_drio.get((kind, key))
+            if former is None:
+                return None
+            path, base, remote = ("key",), own_key(former[1]), own_key(self.matching.current[kind, key])
+        local = own_key(key)
+        return FieldConflict(path, base, remote, local, BOTH_CHANGED if base != local else DRIO_CHANGED)
+
     def _conflict(self, kind: str, key: str, change: FieldChange) -> FieldConflict | None:
         """Return the conflict of a change with what others changed since the last apply, None if there is none."""
         id = self.app_id if kind == "app" else self.matching.id_of(kind, key) or ""
@@ -243,8 +266,7 @@ class _Comparer:
         if same_value(base, change.before):
             return None
         both = not same_value(base, change.after)
-        reason = "both the document and drio changed it" if both else "it was changed in drio since the last apply"
-        return FieldConflict(change.path, base, change.before, change.after, reason)
+        return FieldConflict(change.path, base, change.before, change.after, BOTH_CHANGED if both else DRIO_CHANGED)
 
     # --- secrets ---------------------------------------------------------------------------------
 

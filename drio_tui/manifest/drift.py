@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from drio_tui.document_layout import OPERATIONS, SECTIONS, entries
@@ -48,7 +49,9 @@ def find_drift(desired: Object, form: DocumentForm, base: Base | None, *, exact:
     without_values = replace(known, applied={}, order=(), secrets={}, begun=()) if known is not None else None
     options = Options(prune=True, on_conflict="document", exact=exact)
     comparison = compare(reference, form, base=without_values, options=options)
-    changes = tuple(_reversed(change) for change in comparison.changes)
+    begun = {*known.begun_ids.values()} if known is not None else set()
+    found = (_without_begun_rename(change, begun) for change in comparison.changes)
+    changes = tuple(_reversed(change) for change in found if change.action != "update" or change.fields)
     if known is None:
         return Drift(changes, "the document")
     planned = {change.name for change in compare(desired, form, base=known).changes if change.action != "conflict"}
@@ -91,6 +94,11 @@ def _with_sections(applied: Object, desired: Object) -> Object:
     return result
 
 
+def _without_begun_rename(change: Change, begun: Collection[str]) -> Change:
+    """Return a change without its rename if an apply that did not end has made it; `begun` are ids."""
+    return replace(change, action="update", was="") if change.action == "rename" and change.id in begun else change
+
+
 def _reversed(change: Change) -> ResourceChange:
     """Return what someone did in drio from the change that would take it back."""
     shown = change.shown()
@@ -101,4 +109,6 @@ def _reversed(change: Change) -> ResourceChange:
             return ResourceChange("create", change.kind, change.key, note="It was made in drio.")
         case _:
             fields = tuple(FieldChange(field.path, field.after, field.before) for field in shown.fields)
+            if change.was:
+                return ResourceChange("rename", change.kind, change.was, fields, was=change.key)
             return ResourceChange("update", change.kind, change.key, fields)

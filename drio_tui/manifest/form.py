@@ -71,7 +71,8 @@ class DocumentForm:
 
     `ids` are the ids of the resources by kind and key. `write_only` are the secret properties of the auth connections,
     by key, whose values the server has and never returns. `unusable` are resources that cannot be referred to, with
-    the reason: they have no id. `orders` are those of the tools, by key.
+    the reason: they have no id. `orders` are those of the tools, by key. `derived` are resources whose key is not the
+    API's, but made from their properties.
     """
 
     data: Object = field(repr=False)
@@ -80,6 +81,7 @@ class DocumentForm:
     write_only: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     unusable: Mapping[ResourceName, str] = field(default_factory=dict)
     orders: Mapping[str, int] = field(default_factory=dict)
+    derived: frozenset[ResourceName] = frozenset()
 
     def entry(self, kind: str, key: str) -> Object | None:
         """Return the entry of a resource, None if there is none."""
@@ -143,7 +145,12 @@ class _Export:
             for (kind, key), resource in self.resources.items()
             if kind == "tool" and isinstance(order := resource.get("order"), int)
         }
-        return DocumentForm(data, ids, tuple(self.omissions), self.write_only, self.unusable, orders)
+        derived = frozenset(
+            (kind, key)
+            for (kind, key), resource in self.resources.items()
+            if resource.text("slug" if kind == "app" else "key") != key.rpartition("/")[2]
+        )
+        return DocumentForm(data, ids, tuple(self.omissions), self.write_only, self.unusable, orders, derived)
 
     def _omit(self, kind: str, key: str, path: Path, reason: str) -> None:
         self.omissions.append(Omission(kind, key, path, reason))

@@ -29,7 +29,7 @@ from typing import Any
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
 from drio_tui.api.json_values import same_json
-from drio_tui.document_layout import WAS, ResourceName, entry_at, place
+from drio_tui.document_layout import WAS, ResourceName, entry_at, objects_of, place
 from drio_tui.schema.fields import MISSING
 from drio_tui.storage.files import os_error_text, write_public
 from drio_tui.storage.lock import user_file_lock
@@ -71,7 +71,7 @@ class Base:
     `app` is the id of the app there, `ids` those of the resources by kind and key, `order` the keys of the tools in
     their order, `applied` the document without secrets, `secrets` a hash by place (`auth/key#config.apiKey`). `begun`
     are the changes of applies since then that did not end, `begun_ids` the ids of the keys in them. `renamed` has the
-    former keys (`was`) of the entries that were renamed.
+    former keys (`was`) of the entries that were renamed, `keys` the keys in drio where the server chose another one.
     """
 
     app: str = ""
@@ -82,6 +82,13 @@ class Base:
     begun: tuple[BegunChange, ...] = field(default=(), repr=False)
     begun_ids: Mapping[ResourceName, str] = field(default_factory=dict)
     renamed: Mapping[ResourceName, str] = field(default_factory=dict)
+    keys: Mapping[ResourceName, str] = field(default_factory=dict)
+
+    @property
+    def slug(self) -> str:
+        """The slug of the app as it was applied, empty if that is not known."""
+        slug = objects_of({"app": self.applied.get("app")}).get("app", {}).get("slug")
+        return slug if isinstance(slug, str) else ""
 
     def entry(self, kind: str, key: str) -> Object | None:
         """Return the entry of a resource as it was applied, None if it was not in the document."""
@@ -110,6 +117,7 @@ def read_base(folder: Path, target: str) -> Base | None:
             tuple(_change_from_json(change) for change in begun["changes"]),
             {name_of(text): str(id) for text, id in begun["ids"].items()},
             {name_of(text): str(was) for text, was in value.get("renamed", {}).items()},
+            {name_of(text): str(key) for text, key in value.get("keys", {}).items()},
         )  # fmt: skip
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InvalidLock(f"{folder / FILE_NAME}: its entry for {target} is not valid: {error}") from error
@@ -126,6 +134,12 @@ def find_base(folder: Path, server: str, desired: Object) -> Base | None:
         if base is not None:
             return base
     return None
+
+
+def known_app(base: Base | None, desired: Object) -> str:
+    """Return the id of the app to which the document was applied under its slug; empty if it was not."""
+    app = entry_at(desired, "app", "") or {}
+    return base.app if base is not None and base.slug == app.get("slug") else ""
 
 
 def write_base(folder: Path, target: str, base: Base) -> None:
@@ -146,6 +160,8 @@ def write_base(folder: Path, target: str, base: Base) -> None:
         entry["begun"] = {"ids": _by_place(base.begun_ids), "changes": changes}
     if base.renamed:
         entry["renamed"] = _by_place(base.renamed)
+    if base.keys:
+        entry["keys"] = _by_place(base.keys)
     try:
         with user_file_lock(path).hold_blocking(_LOCK_SECONDS):
             _write_entry(path, target, entry)

@@ -19,6 +19,7 @@ class Matching:
     `current` has the key that the resource of an entry has in drio, `renamed` those whose `was` names it. `unmatched`
     are the resources that no entry describes, `deleted_elsewhere` the entries whose resource was there at the last
     apply and is not there now; `deleted_by_begun` are those that an apply which did not end has deleted.
+    `renamed_in_drio` are the entries whose resource got another key in drio, with their names at the last apply.
     """
 
     def __init__(self, desired: Object, form: DocumentForm, base: Base | None) -> None:
@@ -29,6 +30,7 @@ class Matching:
         }
         self.current: dict[ResourceName, str] = {}
         self.renamed: dict[ResourceName, str] = {}
+        self.renamed_in_drio: dict[ResourceName, ResourceName] = {}
         self.deleted_elsewhere: set[ResourceName] = set()
         self.deleted_by_begun: set[ResourceName] = set()
         self.problems: list[str] = []
@@ -57,6 +59,7 @@ class Matching:
             for name in names:
                 if name not in self.current:
                     self._note_missing(name)
+        self._find_renamed_in_drio()
         self.unmatched = [name for name in form.ids if name[0] != "app" and name not in self._document_keys]
 
     def _id_of_begun_create(self, change: BegunChange) -> str:
@@ -149,6 +152,25 @@ class Matching:
         self._claim(name, key)
         if key != self._key_in_drio(*name):
             self.renamed[name] = key
+
+    def _find_renamed_in_drio(self) -> None:
+        """Find the entries whose key in drio is neither that of the last apply nor that of the document.
+
+        One that an apply which did not end was renaming is renamed on.
+        """
+        begun = {(kind, id) for (kind, _), id in (self.base.begun_ids if self.base else {}).items()}
+        for name, key in self.current.items():
+            kind, id = name[0], self.form.ids[name[0], key]
+            former = self._base_names.get((kind, id))
+            if former is None or (kind, key) in self.form.derived:
+                continue
+            known = self.base.keys.get(former, "") if self.base else ""
+            if own_key(key) in (known or own_key(former[1]), own_key(name[1])):
+                continue
+            if (kind, id) in begun:
+                self.renamed[name] = key
+            else:
+                self.renamed_in_drio[name] = former
 
     def _note_missing(self, name: ResourceName) -> None:
         if (reason := self.form.unusable.get(name)) is not None:
@@ -267,6 +289,11 @@ class Matching:
         for kind, key in self.unmatched:
             if (kind, key) not in deleted:
                 yield kind, key, self.translated(kind, self.form.entry(kind, key) or {})
+
+
+def own_key(key: str) -> str:
+    """Return the key of a resource without that of its integration."""
+    return key.rpartition("/")[2]
 
 
 def with_item(value: Any, path: tuple[str, ...], new: Any) -> Any:

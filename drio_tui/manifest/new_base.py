@@ -82,9 +82,12 @@ def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iter
     renamed = {
         (kind, key): was
         for kind, key, entry in entries(desired)
-        if (kind, key) in matching.current and isinstance(was := entry.get(WAS), str)
+        if (kind, key) in matching.current
+        and isinstance(was := entry.get(WAS), str)
+        and ((kind, key) not in matching.renamed or (old is not None and old.renamed.get((kind, key)) == was))
     }
-    return Base(app_id, ids, order, applied, secrets, renamed=renamed)
+    keys = {name: key for name, key in (old.keys if old else {}).items() if old and ids.get(name) == old.ids.get(name)}
+    return Base(app_id, ids, order, applied, secrets, renamed=renamed, keys=keys)
 
 
 def _applied_entry(kind: str, entry: Object, current: Object, before: Object) -> Object:

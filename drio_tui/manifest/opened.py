@@ -15,7 +15,7 @@ from drio_tui.manifest.compare import Change, Options
 from drio_tui.manifest.document import Document, read_document
 from drio_tui.manifest.drift import Drift, find_drift
 from drio_tui.manifest.form import DocumentForm, to_document
-from drio_tui.manifest.lock import Base, find_base, target_of, write_base
+from drio_tui.manifest.lock import Base, find_base, known_app, target_of, write_base
 from drio_tui.manifest.new_base import base_after
 from drio_tui.manifest.problems import DocumentProblem
 from drio_tui.manifest.pull import Pull, desired_of, pull
@@ -105,8 +105,8 @@ async def open_document(
 
     def compare() -> OpenedDocument:
         form = to_document(snapshot)
-        _require_same_app(desired, form)
         base = find_base(document.root, server, desired)
+        _require_same_app(desired, form, base)
         plan = plan_for(desired, snapshot, form, base=base, options=Options(prune=prune))
         options = Options(prune=prune, on_conflict="document")
         has_conflicts = bool(plan.comparison.conflicts)
@@ -125,7 +125,7 @@ class PlannedPull:
     document: Document
     form: DocumentForm
     base: Base | None
-    target: str
+    server: str
     result: Pull
 
     async def write(self, names: Collection[ResourceName], environ: Mapping[str, str]) -> list[str]:
@@ -145,7 +145,8 @@ class PlannedPull:
         if self.base is not None:
             after = await asyncio.to_thread(lambda: desired_of(read_document(self.path), environ))
             base = await asyncio.to_thread(base_after, after, self.form, self.base)
-            await asyncio.to_thread(write_base, root, self.target, base)
+            target = target_of(self.server, slug_of(after))  # the slug may be another one now
+            await asyncio.to_thread(write_base, root, target, base)
         return sorted(path.relative_to(root).as_posix() for path in result.files)
 
 
@@ -159,12 +160,11 @@ async def plan_pull(client: DrioClient, app: str, path: Path, environ: Mapping[s
 
     def compare() -> PlannedPull:
         form, desired = to_document(snapshot), desired_of(document, environ)
-        _require_same_app(desired, form)
         server = client.transport.server_id
-        target = target_of(server, slug_of(desired))
         base = find_base(document.root, server, desired)
+        _require_same_app(desired, form, base)
         result = pull(document, form, environ, base=base, options=PullOptions(delete=True))
-        return PlannedPull(path, document, form, base, target, result)
+        return PlannedPull(path, document, form, base, server, result)
 
     return await asyncio.to_thread(compare)
 
@@ -177,8 +177,9 @@ async def drift_of(client: DrioClient, app: str, path: Path, environ: Mapping[st
 
     def compare() -> Drift:
         form = to_document(snapshot)
-        _require_same_app(desired, form)
-        return find_drift(desired, form, find_base(document.root, server, desired))
+        base = find_base(document.root, server, desired)
+        _require_same_app(desired, form, base)
+        return find_drift(desired, form, base)
 
     return await asyncio.to_thread(compare)
 
@@ -189,8 +190,10 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Document, Object]:
     return document, document.resolve(environ, secrets)
 
 
-def _require_same_app(desired: Object, form: DocumentForm) -> None:
-    """Raise `OtherApp` unless the document has the slug of the app, or had it (`was`)."""
+def _require_same_app(desired: Object, form: DocumentForm, base: Base | None) -> None:
+    """Raise `OtherApp` unless the document has the slug of the app, or had it (`was`), or was applied to it last."""
+    if (known := known_app(base, desired)) and known in form.ids.values():
+        return
     current = (form.entry("app", "") or {}).get("slug")
     slug = slug_of(desired)
     if current not in (slug, desired["app"].get(WAS)):

@@ -6,8 +6,9 @@ it, drio's value is taken wherever the two differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +35,18 @@ from drio_tui.manifest.edits import CannotEdit, edited
 from drio_tui.manifest.export import document_files
 from drio_tui.manifest.form import DocumentForm
 from drio_tui.manifest.lock import Base
-from drio_tui.manifest.matching import Matching
-from drio_tui.manifest.pull_entry import EntryPull, PullOptions
+from drio_tui.manifest.matching import Matching, own_key
+from drio_tui.manifest.pull_entry import BOTH_CHANGED, EntryPull, PullOptions
+from drio_tui.manifest.renamed_keys import edited_keys, new_name, with_new_keys, with_new_references
 from drio_tui.manifest.secret import NOT_GIVEN, Secret
 from drio_tui.manifest.source import Source
 from drio_tui.manifest.substitutions import SecretValue, file_text
 from drio_tui.manifest.validation import location_of
 from drio_tui.naming import kebab, unused
-from drio_tui.plan.changes import PlanView, ResourceChange
+from drio_tui.plan.changes import Action, PlanView, ResourceChange
 from drio_tui.schema.fields import MISSING
 from drio_tui.storage.files import os_error_text, write_public
-from drio_tui.workspace.saving.merge import FieldChange, Object
+from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, Object
 from drio_tui.workspace.saving.merge import Path as PropertyPath
 
 
@@ -140,15 +142,17 @@ class _Puller:
         self.changes: list[ResourceChange] = []
         self.notes: list[str] = []
         self.removed: set[ResourceName] = set()
+        self.keys: dict[ResourceName, str] = {}
         self.omitted = {(item.kind, item.key, item.path) for item in form.not_exported}
 
     def result(self) -> Pull:
+        self._find_new_keys()
         app = entry_at(self.document.data, "app", "")
         if app is not None and self.options.includes(("app", str(app.get("slug", "")))):
             current = {name: value for name, value in (self.form.entry("app", "") or {}).items() if name != "slug"}
             self._pull_entry(("app", str(app.get("slug", ""))), app, current, self.matching.applied("app", self.app_id))
         for name in self.matching.desired:
-            if not self.options.includes(name):
+            if not self._includes(name):
                 continue
             if name in self.matching.current:
                 applied = self.matching.applied(name[0], self.matching.id_of(*name) or "")
@@ -160,8 +164,70 @@ class _Puller:
             self._add_new()
         if self.options.only is None or any(kind == "tool" for kind, _ in self.options.only):
             self._order_tools()
+        self._pull_identities()
         self.notes += self.matching.problems
         return self._finished()
+
+    # --- keys --------------------------------------------------------------------------------------
+
+    def _includes(self, name: ResourceName) -> bool:
+        return self.options.includes(name) or self.options.includes(new_name(name, self.keys))
+
+    def _find_new_keys(self) -> None:
+        """Find the entries that get the key that their resource got in drio."""
+        found: dict[ResourceName, str] = {}
+        for name, former in self.matching.renamed_in_drio.items():
+            if former == name or self.options.on_conflict == "drio":
+                found[name] = own_key(self.matching.current[name])
+        for name, key in found.items():
+            new = new_name(name, {name: key})
+            if new in self.matching.desired and new not in found:
+                self.notes.append(f"{place(*name)} is {key} in drio, which is another resource in the document.")
+            elif self.options.includes(name) or self.options.includes(new_name(name, found)):
+                self.keys[name] = key
+                if (entry_at(self.document.data, *name) or {}).get(WAS) == key:
+                    self.set_value((*location_of(*name), WAS), MISSING)
+
+    def _pull_identities(self) -> None:
+        """Report the entries that get another key, or would; bring the app's slug."""
+        for name, former in self.matching.renamed_in_drio.items():
+            if name in self.keys:
+                self._amend(name, "rename", was=name[1], new_key=new_name(name, self.keys)[1])
+            elif former != name and not self.options.on_conflict and self.options.includes(name):
+                base, remote, local = own_key(former[1]), own_key(self.matching.current[name]), own_key(name[1])
+                self._add_conflict(name, FieldConflict(("key",), base, remote, local, BOTH_CHANGED))
+        slug = str((self.desired.get("app") or {}).get("slug", ""))
+        base = self.base.slug if self.base else ""
+        in_drio = (self.form.entry("app", "") or {}).get("slug")
+        app = ("app", slug)
+        if not base or not isinstance(in_drio, str) or in_drio in (base, slug):
+            return
+        if not (self.options.includes(app) or self.options.includes(("app", in_drio))):
+            return
+        if base != slug and self.options.on_conflict != "drio":
+            if not self.options.on_conflict:
+                self._add_conflict(app, FieldConflict(("slug",), base, in_drio, slug, BOTH_CHANGED))
+        elif ("app", "slug") in self.document.substitutions:
+            self.notes.append("app.slug differs in drio, and is no plain text in the document: change it.")
+        else:
+            self.set_value(("app", "slug"), in_drio)
+            self._amend(app, "rename", was=slug, new_key=in_drio)
+
+    def _amend(
+        self, name: ResourceName, action: Action, *, was: str = "", new_key: str = "",
+        conflicts: tuple[FieldConflict, ...] = (),
+    ) -> None:  # fmt: skip
+        """Change what is reported of a resource; one in conflict stays one."""
+        known = next((change for change in self.changes if (change.kind, change.name) == name), None)
+        change = known or ResourceChange(action, *name)
+        if known is not None:
+            self.changes.remove(known)
+        action = "conflict" if change.action == "conflict" else action
+        conflicts = (*change.conflicts, *conflicts)
+        self.changes.append(replace(change, action=action, name=new_key or name[1], was=was, conflicts=conflicts))
+
+    def _add_conflict(self, name: ResourceName, conflict: FieldConflict) -> None:
+        self._amend(name, "conflict", conflicts=(conflict,))
 
     # --- one resource ------------------------------------------------------------------------------
 
@@ -286,6 +352,7 @@ class _Puller:
         value: Object = {key: entry}
         for step in reversed(collection):
             value = {str(step): value}
+        value = with_new_keys(with_new_references(value, self.keys), self.keys)
         path = self.document.root / folder / f"{unused(kebab(key, 'resource'), taken)}{suffix}"
         (text,) = document_files(value, format="json" if suffix == ".json" else "yaml").values()
         self.new_files[path] = text.encode()
@@ -336,14 +403,18 @@ class _Puller:
         before: dict[Path, bytes | None] = dict.fromkeys(self.new_files)
         for source in self.document.sources:
             value = self.values[source.name]
-            if same_json(value, source.value):
-                continue
-            path = source.path.resolve()
-            before[path] = source.data
-            if "/" in source.name and not _has_content(value):
-                files[path] = None
+            is_same = same_json(value, source.value)
+            data: bytes | None = source.data
+            if not is_same and "/" in source.name and not _has_content(value):
+                data = None
             else:
-                files[path] = _edited(source.name, source.data, value, is_json=source.path.suffix == ".json")
+                is_json = source.path.suffix == ".json"
+                data = source.data if is_same else _edited(source.name, source.data, value, is_json=is_json)
+                if self.keys:
+                    data = _edited_by(source.name, data, partial(edited_keys, keys=self.keys, is_json=is_json))
+            if data != source.data:
+                path = source.path.resolve()
+                before[path], files[path] = source.data, data
         for path, value in self.file_values.items():
             data = _read(path)
             before[path] = data
@@ -385,8 +456,12 @@ def _read(path: Path) -> bytes | None:
 
 
 def _edited(name: str, data: bytes, value: Any, *, is_json: bool) -> bytes:
+    return _edited_by(name, data, lambda text: edited(text, value, is_json=is_json))
+
+
+def _edited_by(name: str, data: bytes, edit: Callable[[str], str]) -> bytes:
     try:
-        return edited(data.decode("utf-8"), value, is_json=is_json).encode("utf-8")
+        return edit(data.decode("utf-8")).encode("utf-8")
     except UnicodeError:
         raise NotPulled(f"{name} is not UTF-8 text.", hint="Convert it, and pull again.") from None
     except CannotEdit as error:

@@ -16,6 +16,7 @@ from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, Object, value_at
 from drio_tui.workspace.saving.merge import Path as PropertyPath
 
+BOTH_CHANGED = "both the document and drio changed it since the last apply"
 Side = Literal["", "document", "drio"]
 
 
@@ -134,8 +135,7 @@ class EntryPull:
         if _same(base, local, default) or self.puller.options.on_conflict == "drio":
             return True
         if not self.puller.options.on_conflict:
-            reason = "both the document and drio changed it since the last apply"
-            self.conflicts.append(FieldConflict(path, base, current, local, reason))
+            self.conflicts.append(FieldConflict(path, base, current, local, BOTH_CHANGED))
         return False
 
     def _compare_substitution(

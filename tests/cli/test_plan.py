@@ -96,6 +96,72 @@ def test_what_was_changed_in_drio_is_drift_and_a_conflict(project: Project, app:
     assert app.list("tools")["search-tickets"]["name"] == "Search Tickets"
 
 
+def test_a_key_changed_in_drio_is_drift_and_a_conflict_and_is_pulled(project: Project, app: AppOnSandbox) -> None:
+    assert project.run("apply", "--yes").code == 0
+    id = app.list("tools")["search-tickets"]["id"]
+    app.patch(f"tools/{id}", {"key": "find-tickets"})
+    drift = project.run("drift")
+    assert (drift.code, "→ tool search-tickets → find-tickets" in drift.out) == (3, True)
+    planned = project.run("plan")
+    assert planned.code == 1
+    assert "base: search-tickets\n        document: search-tickets\n        drio: find-tickets\n" in planned.out
+    back = project.run("apply", "--yes", "--on-conflict", "document")
+    assert back.code == 0, back.err
+    assert app.list("tools")["search-tickets"]["id"] == id
+    app.patch(f"tools/{id}", {"key": "find-tickets"})
+    pulled = project.run("pull")
+    assert pulled.code == 0, pulled.err
+    assert "1 renamed." in pulled.out
+    assert "find-tickets" in project.document["tools"]
+    assert "search-tickets" not in [*project.document["tools"], *map(str, project.document["widgets"].values())]
+    assert project.run("plan", "--detailed-exitcode").code == 0
+    assert project.run("drift").code == 0
+
+
+def test_an_undone_rename_is_a_change_in_drio(project: Project, app: AppOnSandbox) -> None:
+    assert project.run("apply", "--yes").code == 0
+    document = project.document
+    for section in ("tools", "widgets"):
+        text = json.dumps(document[section]).replace('"search-tickets"', '"find-tickets"')
+        document[section] = json.loads(text)
+    document["tools"]["find-tickets"]["was"] = "search-tickets"
+    project.write(document)
+    assert project.run("apply", "--yes").code == 0
+    assert "find-tickets" in app.list("tools")
+    assert project.run("plan", "--detailed-exitcode").code == 0
+    assert project._run("undo", app.slug, "--yes").code == 0
+    drift = project.run("drift")
+    assert (drift.code, "→ tool find-tickets → search-tickets" in drift.out) == (3, True)
+    assert project.run("plan").code == 1
+    assert project.run("pull").code == 0
+    assert "search-tickets" in project.document["tools"]
+    assert "was" not in project.document["tools"]["search-tickets"]
+    assert project.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_slug_changed_in_drio_is_a_conflict_and_creates_nothing(
+    project: Project, app: AppOnSandbox, tmp_path: Path
+) -> None:
+    assert project.run("apply", "--yes").code == 0
+    slug = f"{app.slug}-x"
+    app.client.patch(f"/api/v1/apps/{app.id}", json={"slug": slug}).raise_for_status()
+    drift = project.run("drift")
+    assert (drift.code, f"→ app {app.slug} → {slug}" in drift.out) == (3, True)
+    planned = project.run("plan")
+    assert (planned.code, "to create" in planned.out) == (1, False)
+    assert f"drio: {slug}\n" in planned.out
+    assert project.run("apply", "--yes").code == 1
+    plan = tmp_path / "plan.json"
+    assert project.run("plan", "--on-conflict", "document", "--out", str(plan)).code == 0
+    back = project._run("apply", str(plan), "--yes")
+    assert back.code == 0, back.err
+    assert project.run("plan", "--detailed-exitcode").code == 0
+    app.client.patch(f"/api/v1/apps/{app.id}", json={"slug": slug}).raise_for_status()
+    assert project.run("pull").code == 0
+    assert project.document["app"]["slug"] == slug
+    assert project.run("plan", "--detailed-exitcode").code == 0
+
+
 def test_a_killed_apply_is_no_conflict_after_an_edit(
     project: Project, app: AppOnSandbox, sandbox_process: SandboxProcess
 ) -> None:

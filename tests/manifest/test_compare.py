@@ -329,7 +329,8 @@ class TestThreeWay:
         form = form_of(other)
         base = base_of(app(), form)
         ids = {name: id for name, id in base.ids.items() if name[0] != "widget"}
-        base = Base(base.app, {**ids, ("widget", "table"): form.ids["widget", "table-2"]}, base.order, base.applied)
+        ids["widget", "table"] = form.ids["widget", "table-2"]
+        base = Base(base.app, ids, base.order, base.applied, keys={("widget", "table"): "table-2"})
         assert not compare(app(), form, base=base).changes
 
 

@@ -432,3 +432,48 @@ def test_only_the_chosen_resources_are_pulled(folder: Path) -> None:
     removed, added = difference(folder)
     assert len(removed) == len(added) == 1
     assert "Display" in added[0]
+
+
+def test_a_key_changed_in_drio_is_renamed_in_place_and_references_follow(tmp_path: Path) -> None:
+    text = """\
+app: { slug: acme, name: Acme }
+integrations:
+  crm:  # the CRM
+    name: CRM
+    baseUrl: https://crm.example.com
+    operations:
+      find: { name: Find, method: GET, path: /find }
+tools:
+  search:  # first
+    name: Search
+    binding: crm/find
+    next: [ show ]
+  "show":  # second
+    name: Show
+widgets:
+  table:
+    name: Table
+    tool: show  # its tool
+    primitive: data-table
+"""
+    path = tmp_path / "drio.yaml"
+    path.write_text(text, encoding="utf-8")
+    document = desired_of(read_document(tmp_path), {})
+    form = form_of(document)
+    base = base_after(document, form, None)
+    other = json.loads(
+        json.dumps(document).replace('"show"', '"list"').replace("crm", "sales").replace("//sales", "//crm")
+    )
+    other["tools"]["list"]["name"] = "List"
+    renamed = form_of(other)
+    former = {("tool", "list"): "tool/show", ("integration", "sales"): "integration/crm"}
+    former[("operation", "sales/find")] = "operation/crm/find"
+    renamed = replace(renamed, ids={name: former.get(name, id) for name, id in renamed.ids.items()})
+    result = run_form(tmp_path, renamed, base)
+    assert [(change.action, change.was, change.name) for change in result.changes] == [
+        ("rename", "crm", "sales"), ("rename", "show", "list"),
+    ]  # fmt: skip
+    expected = text.replace("show", "list").replace("crm", "sales").replace("//sales", "//crm")
+    assert path.read_text(encoding="utf-8") == expected.replace("name: Show", "name: List")
+    after = desired_of(read_document(tmp_path), {})
+    assert not compare(after, renamed, base=base_after(after, renamed, base)).changes
