@@ -100,7 +100,7 @@ def test_an_unknown_app_is_an_error_with_a_hint(on_sandbox: Runner) -> None:
     result = on_sandbox("inspect", "no-such-app")
     assert result.code == 1
     assert "no-such-app" in result.err
-    assert "drio-tui apps" in result.err
+    assert re.search(r"`drio-tui --base-url \S+ apps`", result.err)
 
 
 def test_an_app_is_created_and_its_id_printed(on_sandbox: Runner) -> None:
@@ -265,4 +265,4 @@ def test_a_web_server_that_is_not_drio_is_an_error(drio: Runner, sandbox_process
 
 def test_hints_repeat_the_sandbox_option(drio: Runner, background: Path) -> None:
     result = drio("--sandbox", "--data", str(background), "inspect", "no-such-app")
-    assert "drio-tui --sandbox apps" in result.err
+    assert f"`drio-tui --sandbox --data {background} apps`" in result.err

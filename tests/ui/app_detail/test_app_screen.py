@@ -168,7 +168,7 @@ async def test_a_refresh_keeps_the_cursor_and_the_open_nodes(monkeypatch: pytest
 
 async def test_problems_are_counted_listed_and_jumped_to(monkeypatch: pytest.MonkeyPatch) -> None:
     config = small_config()
-    config["tools"][0]["binding"]["status"] = "stale"
+    config["tools"][0] |= {"isEnabled": False, "binding": config["tools"][0]["binding"] | {"status": "stale"}}
     config["widgets"][0]["actions"][0]["targetToolId"] = "tool_9"
     config["auth"][0]["status"] = "invalid"
     async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
