@@ -40,11 +40,6 @@ def player() -> Player | None:
     return _player
 
 
-def badge() -> str:
-    """Return what the status line says: that requests are recorded or replayed, else an empty text."""
-    return "replay" if _player is not None else "recording" if _recorder is not None else ""
-
-
 def stop() -> str:
     """Stop recording or replaying; return why a recording is incomplete, else an empty text."""
     global _recorder, _player

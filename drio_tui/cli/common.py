@@ -5,11 +5,12 @@ Exit codes: 0 done, 1 failed or answered with no, 2 usage, 4 sign-in needed, 128
 
 from __future__ import annotations
 
+import atexit
 import functools
 import shlex
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypeVar
 
 import click
 
@@ -24,6 +25,7 @@ CREDENTIAL = "DRIO_UPSTREAM_SECRET"
 """The environment variable from which a secret of an upstream is read."""
 
 _READ_ONLY = "drio_tui.read_only"
+_CASSETTE = "drio_tui.cassette"
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -180,6 +182,7 @@ def _record(ctx: click.Context, _parameter: click.Parameter, value: Path | None)
         from drio_tui.cassette.active import start_recording
 
         _start_cassette(start_recording, value)
+        ctx.meta[_CASSETTE] = "recording"  # shared by the contexts of all commands
 
 
 def _replay(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
@@ -187,6 +190,7 @@ def _replay(ctx: click.Context, _parameter: click.Parameter, value: Path | None)
         from drio_tui.cassette.active import start_replay
 
         _start_cassette(start_replay, value)
+        ctx.meta[_CASSETTE] = "replay"
 
 
 def _start_cassette(start: Callable[[Path, Callable[[], str]], None], path: Path) -> None:
@@ -204,6 +208,13 @@ def _start_cassette(start: Callable[[Path, Callable[[], str]], None], path: Path
             warn(f"The recording is incomplete: {visible(problem)}")
 
     streams.EXIT_HOOKS.append(end)
+    atexit.register(end)  # after an error inside the program; a second call does nothing
+
+
+def cassette_mode() -> Literal["", "recording", "replay"]:
+    """Return whether this command records its requests to a cassette, or replays one."""
+    mode: Literal["", "recording", "replay"] = click.get_current_context().meta.get(_CASSETTE, "")
+    return mode
 
 
 def _command_name() -> str:

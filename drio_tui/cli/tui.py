@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from drio_tui.api.http import is_replay
-from drio_tui.cli.common import DATA_NEEDS_SANDBOX
+from drio_tui.cli.common import DATA_NEEDS_SANDBOX, cassette_mode
 from drio_tui.cli.streams import exit_if_closed, exit_process
 from drio_tui.ui.app.launch import refusal, run_tui
 from drio_tui.ui.base.launch_options import LaunchOptions
@@ -29,7 +28,8 @@ def start(
     reason = refusal()
     if reason:
         raise click.UsageError(reason)
-    if is_replay():  # the cassette says where to
+    cassette = cassette_mode()
+    if cassette == "replay":  # the cassette says where to
         profile, base_url, sandbox, data = None, None, False, None
     options = LaunchOptions(
         profile=profile,
@@ -38,5 +38,6 @@ def start(
         read_only=read_only,
         data_dir=Path(data) if data else None,
         new=new,
+        cassette=cassette,
     )
     exit_process(run_tui(options), finalize=False)

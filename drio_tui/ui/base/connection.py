@@ -62,7 +62,7 @@ class Connection:
         self.session: Session | None = None
         self.base_url: str | None = None
         self._server = ""
-        self.status = Status(read_only=options.read_only, sandbox=options.sandbox)
+        self.status = Status(read_only=options.read_only, sandbox=options.sandbox, cassette=options.cassette)
         self.steps: tuple[Step, ...] = ()
         self._post = post
         self._ready = asyncio.Event()
@@ -102,6 +102,9 @@ class Connection:
 
     async def use_sandbox(self) -> None:
         """Connect to the local sandbox as its local user; start the sandbox if it does not run."""
+        if self.options.cassette == "replay":  # the cassette says where to
+            await self.use_profile()
+            return
         self._set_status(phase="starting", sandbox=True, profile="sandbox", host="local sandbox", account="", cause="")
 
         async def connect() -> Session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,8 @@ class LaunchOptions:
     `profile` and `base_url` choose where to connect (None: the current profile); `sandbox` starts or joins
     the local sandbox, whose data are in `data_dir` (None: the platform's folder); `read_only` hides every
     action that changes something; `theme` overrides the configured one for this run. `new` opens the
-    wizard that creates an app, prefilled with a template's id and a name (either may be empty).
+    wizard that creates an app, prefilled with a template's id and a name (either may be empty). `cassette` says
+    whether requests are recorded to a cassette or answered from one.
     """
 
     profile: str | None = None
@@ -23,3 +25,4 @@ class LaunchOptions:
     data_dir: Path | None = None
     theme: str | None = None
     new: tuple[str, str] | None = None
+    cassette: Literal["", "recording", "replay"] = ""

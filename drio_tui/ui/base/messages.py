@@ -26,7 +26,7 @@ class Status:
     """What the status line shows. Its texts are not sanitized: show them through `sanitize_line`.
 
     `waiting` is the number of seconds until a failed request is sent again, 0 if none waits. `faults` names what is on
-    in the fault lab of a sandbox.
+    in the fault lab of a sandbox. `cassette` is "recording" or "replay" while a cassette is used.
     """
 
     phase: Phase = "starting"
@@ -38,6 +38,7 @@ class Status:
     read_only: bool = False
     waiting: float = 0.0
     faults: tuple[str, ...] = ()
+    cassette: str = ""
 
 
 class SessionChanged(Message):

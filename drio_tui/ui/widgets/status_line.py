@@ -116,8 +116,13 @@ class StatusLine(Widget):
             state = Content.assemble((faults, "bold reverse $text-error"), " ", state)
         if status.read_only:
             state = Content.assemble(("◆ read-only ", "$text-accent"), " ", state)
+        if status.cassette:
+            state = Content.assemble((f" {status.cassette} ", "bold reverse $text-accent"), " ", state)
         if state.cell_length > width and faults:
             return Content.assemble((_FAULTS, "bold reverse $text-error"), " ", (symbol, colour), " ").truncate(width)
+        if state.cell_length > width and status.cassette:
+            badge = (f" {status.cassette} ", "bold reverse $text-accent")
+            return Content.assemble(badge, " ", (symbol, colour), " ").truncate(width)
         if state.cell_length > width:
             return Content.assemble((symbol, colour), " ")
         profile = "" if status.profile in (status.host, "sandbox") else status.profile
