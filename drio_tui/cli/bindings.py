@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import UsageError
-from drio_tui.cli.common import completer, connection_options, handle_errors, refuse_read_only, review_options, run
+from drio_tui.cli.common import (
+    command_hint,
+    completer,
+    connection_options,
+    handle_errors,
+    refuse_read_only,
+    review_options,
+    run,
+)
 from drio_tui.cli.edit import READ_ONLY
 from drio_tui.cli.find import OpenedApp, find_resource, find_resources, opened_app
+from drio_tui.cli.review import app_name
 from drio_tui.kinds import OPERATION, TOOL
 from drio_tui.text import count_of, one_line
 from drio_tui.workspace.model.search import reference_name
@@ -143,7 +152,8 @@ def _is_stale(tool: Resource, snapshot: Snapshot, *, named: bool) -> bool:
     state = binding_state(tool.get("binding"), snapshot)
     if named and state in ("missing", "unbound"):
         why = "its operation is not there any more" if state == "missing" else "it is bound to nothing"
-        hint = f"`drio-tui bind APP {one_line(reference_name(tool), 60)} INTEGRATION/OPERATION` binds it."
+        command = command_hint("bind", app_name(snapshot), reference_name(tool), "INTEGRATION/OPERATION")
+        hint = f"`{command}` binds it."
         raise UsageError(f"{one_line(tool.name, 80)} cannot be rebound: {why}", hint=hint)
     return state == "stale"
 

@@ -11,6 +11,7 @@ from drio_tui.cli.common import SuggestingGroup, completer, handle_errors, not_f
 from drio_tui.cli.output import echo, echo_json, info
 from drio_tui.cli.render import format_value, table
 from drio_tui.cli.sandbox_options import data_folder, requires_extra, sandbox_options
+from drio_tui.storage.paths import sandbox_command
 from drio_tui.text import count_of, one_line
 
 _EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage."
@@ -100,7 +101,8 @@ def remove(template_id: str, data: Path | None, as_json: bool) -> None:
     folder = data_folder(data)
     if not remove_template(folder, template_id):
         known = [template.id for template in catalogue(folder).values() if template.is_custom]
-        raise not_found_error("template", template_id, known, otherwise="drio-tui sandbox template list shows them.")
+        otherwise = f"`{sandbox_command('template list', folder)}` shows them."
+        raise not_found_error("template", template_id, known, otherwise=otherwise)
     if as_json:
         echo_json({"removed": template_id})
     else:

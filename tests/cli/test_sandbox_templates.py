@@ -67,6 +67,7 @@ def test_templates_are_listed_with_their_source_replaced_and_removed(
     assert drio("sandbox", "template", "remove", "ours", *data, "--json").json == {"removed": "ours"}
     again = drio("sandbox", "template", "remove", "ours", *data)
     assert (again.code, again.err.splitlines()[0]) == (1, "error: Not there: no template ours")
+    assert f"`drio-tui sandbox template list {' '.join(data)}` shows them." in again.err
     assert "ours" not in drio("sandbox", "template", "list", *data).out
 
 
