@@ -199,6 +199,8 @@ def _print_pull(result: Pull, root: Path, target: str, options: dict[str, Any]) 
     for action, verb in (("update", "changed"), ("rename", "renamed"), ("create", "added"), ("delete", "removed")):
         if count := sum(change.action == action for change in result.changes):
             counts.append(f"{count:,} {verb}")
+    if files and not counts:
+        counts.append("No values differ")
     where = f" {'Would write' if options['dry_run'] else 'Wrote'} {named_files(files)}." if files else ""
     echo(f"{', '.join(counts)}.{one_line(where, 300)}" if counts else "Nothing to pull.")
 

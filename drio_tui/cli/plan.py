@@ -88,6 +88,7 @@ def plan(
     With --from APP --to APP the plan makes the second app like the first: PROFILE is a profile, `sandbox`, or
     `sandbox:DIR` for a sandbox with its data in DIR.
     """
+    from drio_tui.manifest.apply import CONFLICT_HINT
     from drio_tui.plan.changes import as_dict
     from drio_tui.plan.render import as_markdown
 
@@ -107,7 +108,7 @@ def plan(
 
     async def finish(session: Session, result: DocumentPlan, notes: tuple[str, ...]) -> DocumentPlan:
         view = result.comparison.view(_target_text(session, result))
-        view = view.with_notes(notes)
+        view = view.with_notes((*notes, *([CONFLICT_HINT] if result.comparison.conflicts else ())))
         if as_json:
             echo_json(as_dict(view))
         elif markdown:
@@ -243,7 +244,7 @@ def drift(
         elif found.changes:
             print_plan(view)
         else:
-            echo(f"No drift: {slug} is as {found.compared_with} says.")
+            echo(found.nothing_text(slug))
             for note in view.notes:
                 info(note)
         return bool(found.changes)

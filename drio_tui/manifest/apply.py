@@ -28,6 +28,8 @@ from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.merge import Object
 from drio_tui.workspace.saving.saver import Saver
 
+CONFLICT_HINT = "Bring the changes into the document (drio-tui pull), or choose: --on-conflict document|drio"
+
 
 class NotApplicable(DrioError):
     """A plan has problems or conflicts, so that nothing was written."""
@@ -85,7 +87,7 @@ class DocumentPlan:
             names = ", ".join(place(*change.name) for change in self.comparison.conflicts)
             raise NotApplicable(
                 f"drio was changed since the last apply: {names}",
-                hint="Bring the changes into the document (drio-tui pull), or choose: --on-conflict document|drio",
+                hint=CONFLICT_HINT,
             )
 
 

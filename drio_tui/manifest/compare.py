@@ -13,6 +13,7 @@ from typing import Any, Literal
 from drio_tui.api.json_values import same_json
 from drio_tui.api.redact import HIDDEN
 from drio_tui.document_layout import (
+    CREATE_ONLY,
     OPERATIONS,
     PROPERTIES,
     SECTIONS,
@@ -30,14 +31,15 @@ from drio_tui.manifest.form import DocumentForm, mask_paths
 from drio_tui.manifest.lock import Base, has_changed
 from drio_tui.manifest.matching import Matching, own_key
 from drio_tui.manifest.secret import Secret, with_placeholders
-from drio_tui.plan.changes import Action, PlanView, ResourceChange
+from drio_tui.plan.changes import Action, PlanView, ResourceChange, redacted
+from drio_tui.plan.render import inline
 from drio_tui.schema.fields import MISSING
 from drio_tui.text import count_of
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, Object, dotted, value_at
 
 OnConflict = Literal["", "document", "drio"]
 BOTH_CHANGED = "both the document and drio changed it"
-DRIO_CHANGED = "it was changed in drio since the last apply"
+DRIO_CHANGED = "changed in drio since the last apply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,8 @@ class _Comparer:
                 fields.append(change)
             elif not self.options.on_conflict:
                 conflicts.append(conflict)
+        if not self.options.exact:
+            self._note_undeclared(kind, key, entry, current)
         note = ""
         for path, secret in secrets.items():
             where = place(kind, key, path)
@@ -241,6 +245,17 @@ class _Comparer:
             self.changes[kind, key] = Change(
                 action, kind, key, id, was, fields=tuple(fields), conflicts=tuple(conflicts), note=note
             )
+
+    def _note_undeclared(self, kind: str, key: str, entry: Object, current: Object) -> None:
+        """Note what was applied once, is in drio, and is not in the document any more: it stays."""
+        id = self.app_id if kind == "app" else self.matching.id_of(kind, key) or ""
+        applied = self.matching.applied(kind, id) or {}
+        for name, value in applied.items():
+            if name in entry or value is None or name not in current or name in (*CREATE_ONLY, WAS, OPERATIONS, "slug"):
+                continue
+            shown = inline(redacted((name,), current[name]))
+            stays = f"stays {shown}" if shown is not None and len(shown) <= 60 else "stays as it is"
+            self.notes.append(f"{KINDS[kind].title.lower()} {key}: {name} is no longer declared and {stays}.")
 
     def _identity_conflict(self, kind: str, key: str, was: str) -> FieldConflict | None:
         """Return the conflict of a key, or of the slug `was`, that others changed; None if there is none."""
@@ -357,8 +372,7 @@ class _Comparer:
                 return
             if not self.options.on_conflict:
                 key = next(iter(orders))
-                reason = "the order of the tools was changed in drio since the last apply"
-                conflict = FieldConflict(("order",), MISSING, MISSING, MISSING, reason)
+                conflict = self._order_conflict(self.base.order)
                 known = self._change_of_tool(key)
                 self.changes["tool", key] = replace(known, action="conflict", conflicts=(*known.conflicts, conflict))
                 return
@@ -369,6 +383,15 @@ class _Comparer:
             else:
                 known = replace(known, fields=(*known.fields, FieldChange(("order",), before, after)))
             self.changes["tool", key] = known
+
+    def _order_conflict(self, base: tuple[str, ...]) -> FieldConflict:
+        """Return the conflict of the order of the tools; its values are lists of keys."""
+        wanted = [*self.desired["tools"]]
+        in_drio = [self.matching.document_key("tool", key) for key in self.form.data.get("tools", {})]
+        common = {*base} & {*wanted}
+        same = [key for key in base if key in common] == [key for key in wanted if key in common]
+        reason = f"the order of the tools: {DRIO_CHANGED if same else BOTH_CHANGED}"
+        return FieldConflict(("order",), [*base], in_drio, wanted, reason)
 
     def _change_of_tool(self, key: str) -> Change:
         """Return the change of a tool, an empty one if it has none."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
-from drio_tui.document_layout import OPERATIONS, SECTIONS, entries
+from drio_tui.document_layout import DEFAULTS, OPERATIONS, SECTIONS, entries
 from drio_tui.manifest.compare import Change, Options, compare
 from drio_tui.manifest.form import DocumentForm
 from drio_tui.manifest.lock import Base
@@ -13,8 +14,11 @@ from drio_tui.manifest.matching import Matching
 from drio_tui.manifest.new_base import put_entry
 from drio_tui.manifest.tool_order import changed_in_drio
 from drio_tui.plan.changes import PlanView, ResourceChange
+from drio_tui.schema.fields import MISSING
 from drio_tui.text import count_of
 from drio_tui.workspace.saving.merge import FieldChange, Object
+
+DOCUMENT = "the document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,19 @@ class Drift:
     def view(self, target: str = "", *, plan_command: str = "drio-tui plan") -> PlanView:
         """Return the drift for the user; `plan_command` shows what of the document is not applied."""
         notes: tuple[str, ...] = ()
+        if self.changes:
+            notes = ("drio-tui pull brings the changes into the document; drio-tui plan shows what apply would do.",)
         if self.not_applied:
             count = count_of(self.not_applied, "resource")
-            notes = (f"The document itself has changes of {count} that are not applied: {plan_command}",)
-        return PlanView(self.changes, target, f"Compared with {self.compared_with}.", notes)
+            notes += (f"The document itself has changes of {count} that are not applied: {plan_command}",)
+        scope = f"Compared with {self.compared_with}."
+        return PlanView(self.changes, target, scope, notes, is_past=self.compared_with != DOCUMENT)
+
+    def nothing_text(self, slug: str) -> str:
+        """Return the sentence that says that there is no drift; not sanitized."""
+        if self.compared_with == DOCUMENT:
+            return f"No drift: {slug} is as the document says."
+        return f"No drift: nothing was changed in {slug} since the last apply."
 
 
 def find_drift(desired: Object, form: DocumentForm, base: Base | None, *, exact: bool = False) -> Drift:
@@ -53,7 +66,7 @@ def find_drift(desired: Object, form: DocumentForm, base: Base | None, *, exact:
     found = (_without_begun_rename(change, begun) for change in comparison.changes)
     changes = tuple(_reversed(change) for change in found if change.action != "update" or change.fields)
     if known is None:
-        return Drift(changes, "the document")
+        return Drift(changes, DOCUMENT)
     planned = {change.name for change in compare(desired, form, base=known).changes if change.action != "conflict"}
     drifted = {change.name for change in comparison.changes}
     return Drift(changes, "what was applied last, in drio.lock.json", len(planned - drifted))
@@ -99,6 +112,12 @@ def _without_begun_rename(change: Change, begun: Collection[str]) -> Change:
     return replace(change, action="update", was="") if change.action == "rename" and change.id in begun else change
 
 
+def _value_in_drio(kind: str, field: FieldChange) -> Any:
+    """Return what drio has at a path: a default value, which a document form leaves out, too."""
+    is_default = field.before is MISSING and len(field.path) == 1
+    return DEFAULTS[kind].get(field.path[0], MISSING) if is_default else field.before
+
+
 def _reversed(change: Change) -> ResourceChange:
     """Return what someone did in drio from the change that would take it back."""
     shown = change.shown()
@@ -108,7 +127,9 @@ def _reversed(change: Change) -> ResourceChange:
         case "delete":
             return ResourceChange("create", change.kind, change.key, note="It was made in drio.")
         case _:
-            fields = tuple(FieldChange(field.path, field.after, field.before) for field in shown.fields)
+            fields = tuple(
+                FieldChange(field.path, field.after, _value_in_drio(change.kind, field)) for field in shown.fields
+            )
             if change.was:
                 return ResourceChange("rename", change.kind, change.was, fields, was=change.key)
             return ResourceChange("update", change.kind, change.key, fields)

@@ -384,7 +384,7 @@ class _Puller:
             source = main if _tools_of(self.values[main]) else self.document.source_of(("tools",)).name
         _tools_of(self.values[source])[ORDER] = order
         if order != now:
-            self.notes.append("The order of the tools is that of drio.")
+            self.notes.append(f"The order of the tools was changed in drio: {source} gets it, as $order in its tools.")
 
     def _is_order_of_drio(self, now: list[str], in_drio: list[str], added: list[str]) -> bool:
         """Return whether drio's order of the tools counts, and not that of the document."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from drio_tui.api.json_values import same_json
 from drio_tui.api.redact import redact
 from drio_tui.kinds import KINDS
 from drio_tui.schema.fields import MISSING
@@ -17,8 +18,8 @@ Action = Literal["create", "update", "rename", "delete", "conflict"]
 SYMBOLS: dict[Action, str] = {"create": "+", "update": "~", "rename": "→", "delete": "-", "conflict": "!"}
 _VERBS: dict[Action, str] = {
     "create": "to create", "update": "to change", "rename": "to rename", "delete": "to delete",
-    "conflict": "in conflict",
 }  # fmt: skip
+_PAST: dict[Action, str] = {"create": "created", "update": "changed", "rename": "renamed", "delete": "deleted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,14 @@ class ResourceChange:
         return SYMBOLS[self.action]
 
     @property
+    def is_changed_in_drio(self) -> bool:
+        """Whether it is only in conflict with a plan since drio was changed; the document was not."""
+        values = [(conflict.base, conflict.local) for conflict in self.conflicts]
+        return bool(self.conflicts) and all(
+            base is local if MISSING in (base, local) else same_json(base, local) for base, local in values
+        )
+
+    @property
     def title(self) -> str:
         """The kind and name, with the earlier name of a renamed resource; not sanitized."""
         kind = KINDS[self.kind].title.lower() if self.kind in KINDS else self.kind
@@ -56,7 +65,8 @@ class PlanView:
     """All changes of a plan, in the order in which they are made.
 
     `target` says which app of which drio is changed, `scope` what is compared. `notes` are remarks about the whole
-    plan, such as probable renames; `problems` are the reasons for which it cannot be carried out.
+    plan, such as probable renames; `problems` are the reasons for which it cannot be carried out. `is_past`: others
+    have made these changes in drio.
     """
 
     changes: tuple[ResourceChange, ...]
@@ -64,6 +74,7 @@ class PlanView:
     scope: str = ""
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    is_past: bool = False
 
     def with_notes(self, notes: Iterable[str]) -> PlanView:
         """Return the plan with more remarks."""
@@ -85,7 +96,18 @@ class PlanView:
         """The totals as a sentence: `2 to create, 1 to change.`"""
         if not self.totals:
             return "Nothing to change."
-        return ", ".join(f"{count:,} {_VERBS[action]}" for action, count in self.totals.items()) + "."
+        if self.is_past:
+            return (
+                ", ".join(f"{count:,} {_PAST.get(action, action)}" for action, count in self.totals.items())
+                + " in drio."
+            )
+        counts = [f"{count:,} {_VERBS[action]}" for action, count in self.totals.items() if action != "conflict"]
+        in_drio = sum(change.is_changed_in_drio for change in self.conflicts)
+        if in_drio:
+            counts.append(f"{in_drio:,} changed in drio")
+        if both := len(self.conflicts) - in_drio:
+            counts.append(f"{both:,} in conflict")
+        return ", ".join(counts) + "."
 
 
 def redacted(path: Path, value: Any) -> Any:

@@ -83,11 +83,13 @@ def test_what_was_changed_in_drio_is_drift_and_a_conflict(project: Project, app:
     app.patch(f"tools/{tool['id']}", {"name": "By hand"})
     drift = project.run("drift")
     assert drift.code == 3
-    assert "~ tool search-tickets\n    name: Search Tickets → By hand\n1 to change.\n" in drift.out
+    assert "~ tool search-tickets\n    name: Search Tickets → By hand\ndrio-tui pull brings" in drift.out
+    assert drift.out.endswith("\n1 changed in drio.\n")
     assert project.run("drift", "--json").json["changes"][0]["fields"][0]["after"] == "By hand"
     planned = project.run("plan")
     assert planned.code == 1
-    assert "! tool search-tickets" in planned.out
+    assert "! tool search-tickets\n    name: changed in drio since the last apply" in planned.out
+    assert "(drio-tui pull), or choose: --on-conflict document|drio\n1 changed in drio.\n" in planned.out
     refused = project.run("apply", "--yes")
     assert refused.code == 1
     assert "drio was changed since the last apply: tools/search-tickets" in refused.err
@@ -200,7 +202,58 @@ def test_a_tool_disabled_by_hand_is_drift_where_the_document_counts_as_exact(
     assert project.run("drift").code == 0
     drift = project.run("drift", "--exact")
     assert drift.code == 3
-    assert "~ tool search-tickets\n    isEnabled: (none) → false\n1 to change.\n" in drift.out
+    assert "~ tool search-tickets\n    isEnabled: (none) → false\n" in drift.out
+
+
+def test_a_tool_enabled_by_hand_drifts_to_the_default(project: Project, app: AppOnSandbox) -> None:
+    project.edit("tools", "search-tickets", isEnabled=False)
+    assert project.run("apply", "--yes").code == 0
+    app.patch(f"tools/{app.list('tools')['search-tickets']['id']}", {"isEnabled": True})
+    assert "isEnabled: false → true\n" in project.run("drift").out
+
+
+def test_a_property_that_is_no_longer_declared_stays_and_is_noted(project: Project) -> None:
+    project.edit("tools", "search-tickets", isEnabled=False)
+    assert project.run("apply", "--yes").code == 0
+    document = project.document
+    del document["tools"]["search-tickets"]["isEnabled"]
+    project.write(document)
+    planned = project.run("plan", "--detailed-exitcode")
+    assert planned.code == 0
+    assert "tool search-tickets: isEnabled is no longer declared and stays false.\n" in planned.out
+
+
+def test_an_order_changed_in_drio_is_shown_and_pulled(project: Project, app: AppOnSandbox) -> None:
+    assert project.run("apply", "--yes").code == 0
+    keys = [*project.document["tools"]]
+    app.patch(f"tools/{app.list('tools')[keys[0]]['id']}", {"order": 500})
+    order = next(
+        conflict for change in project.run("plan", "--json").json["changes"] for conflict in change["conflicts"]
+    )
+    assert (order["base"], order["document"], order["drio"]) == (keys, keys, [*keys[1:], keys[0]])
+    for option, verb in (("--dry-run", "Would write"), ("--delete", "Wrote")):
+        pulled = project.run("pull", option)
+        assert pulled.code == 0
+        assert pulled.out == f"No values differ. {verb} drio.json.\n"
+        assert "The order of the tools was changed in drio: drio.json gets it, as $order in its tools." in pulled.err
+    assert project.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_an_applied_plan_is_refused_on_another_drio(
+    project: Project, app: AppOnSandbox, on_sandbox: Runner, drio: Runner, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    project.edit("tools", "search-tickets", name="Find tickets")
+    assert project.run("plan", "--out", str(plan)).code == 0
+    assert on_sandbox("apply", str(plan), "--yes").code == 0
+    other = start_sandbox(tmp_path / "other")
+    try:
+        refused = drio("apply", str(plan), "--yes", "--base-url", other.base_url, env={"DRIO_TOKEN": other.token})
+        assert refused.code == 1
+        assert json.loads(plan.read_text())["host"] in refused.err
+        assert other.base_url in refused.err
+    finally:
+        kill_process(other)
 
 
 def test_only_prune_deletes(project: Project, app: AppOnSandbox) -> None:
