@@ -464,3 +464,28 @@ async def test_ctrl_c_during_the_doctors_sign_in_revokes_its_tokens(
     terminal.process.send_signal(signal.SIGINT)
     assert await terminal.end() == 130
     assert world.refresh == {}
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
+async def test_a_recorded_sign_in_has_no_secret(
+    world: SignInServers, browser: dict[str, str], tmp_path: Path, method: str
+) -> None:
+    """B68: sign in, look, sign out, with a cassette; whatever way the client authenticates in."""
+    if method != "none":
+        world.settings.secret_method = method
+    cassette = tmp_path / "walk.cassette"
+    record = ("--record", str(cassette))
+    login = await drio("login", "--base-url", world.api.origin, "--timeout", "8", *record, env=browser)
+    assert login.code == 0, login.err
+    assert (await drio("me", *record)).code == 0
+    assert (await drio("logout", *record)).code == 0
+    recorded = cassette.read_text()
+    assert "redacted-code-1" in recorded
+    assert "redacted-verifier-1" in recorded
+    secrets = [text for text in world.minted if text.startswith(("at-", "rt-", "code-", "secret-"))]
+    secrets += [r.params["state"] for r in world.idp.requests if "state" in r.params]
+    secrets += [r.form["code_verifier"] for r in world.idp.requests_to(TOKEN) if "code_verifier" in r.form]
+    assert len(secrets) >= 5
+    assert not [text[:8] for text in secrets if text in recorded]
+    basics = [r.headers["authorization"].split()[1] for r in world.idp.requests if "authorization" in r.headers]
+    assert not [text[:8] for text in basics if text in recorded]
