@@ -270,7 +270,8 @@ class Applier:
         else:
             base = await asyncio.to_thread(base_after, plan.desired, form, self.plan.base, sent)
         options = replace(plan.options, write_secrets=())
-        left = await asyncio.to_thread(compare, plan.desired, form, options=options)
+        keys = replace(base, applied={}, order=(), secrets={}, begun=())  # which resource is which entry
+        left = await asyncio.to_thread(compare, plan.desired, form, base=keys, options=options)
         return Applied(app, tuple(results), self.group, base, left.changes)
 
     def stop(self) -> None:

@@ -367,7 +367,7 @@ class _Comparer:
         orders = tool_order.new_orders(self.desired, self.matching, deleted, absent)
         if not orders:
             return
-        if self.base is not None and tool_order.changed_in_drio(self.matching, self.base.order):
+        if self.base is not None and tool_order.changed_in_drio(self.matching, self.base):
             if self.options.on_conflict == "drio":
                 return
             if not self.options.on_conflict:

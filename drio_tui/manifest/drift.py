@@ -74,8 +74,6 @@ def find_drift(desired: Object, form: DocumentForm, base: Base | None, *, exact:
 
 def _applied(base: Base, form: DocumentForm) -> Object:
     """Return what was applied, with what drio has of the changes of an apply that did not end."""
-    if not base.begun:
-        return base.applied
     matching = Matching(base.applied, form, base)
     result: Object = {}
     for kind, key, _ in entries(base.applied):
@@ -84,13 +82,17 @@ def _applied(base: Base, form: DocumentForm) -> Object:
         entry = matching.applied(kind, id)
         if entry is not None and name not in matching.deleted_by_begun:
             put_entry(result, name, {name: value for name, value in entry.items() if name != OPERATIONS})
+    made = set(matching.made_by_begun.values())
     for kind, key in matching.unmatched:
-        entry = matching.applied(kind, form.ids[kind, key])
+        id = form.ids[kind, key]
+        entry = matching.applied(kind, id) or ({} if id in made else None)
         if entry is not None and (kind, key) not in matching.desired:
             put_entry(result, (kind, key), entry)
-    if "tools" in result and not changed_in_drio(matching, base.order):
+    if "tools" in result:
         tools, names = result["tools"], {id: key for (kind, key), id in base.ids.items() if kind == "tool"}
         keys = [names.get(form.ids["tool", key], key) for key in form.data.get("tools", {})]
+        if changed_in_drio(matching, base):
+            keys = [*base.order]
         result["tools"] = {key: tools[key] for key in keys if key in tools} | tools
     return result
 

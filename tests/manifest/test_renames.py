@@ -179,3 +179,12 @@ async def test_keys_that_move_on_by_one(author, at, locked):
     assert (form.ids["tool", "b"], form.ids["tool", "c"]) == (ids["tool", "a"], ids["tool", "b"])
     assert form.data["tools"] == {"b": {"name": "A"}, "c": {"name": "B", "next": ["b"]}}
     assert not (await author.plan(document)).changes
+
+
+async def test_keys_are_swapped_and_the_order_is_changed_at_once(author):
+    await author.apply(start())
+    document = swapped()
+    document["tools"] = dict(reversed(document["tools"].items()))
+    applied = await author.apply(document)
+    assert not applied.failed
+    assert [*(await author.form("acme")).data["tools"]] == [*document["tools"]]
