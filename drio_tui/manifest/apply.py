@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from drio_tui.api import json_codec
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, UsageError
 from drio_tui.document_layout import WAS, entry_at, place
@@ -14,9 +15,9 @@ from drio_tui.kinds import APP
 from drio_tui.manifest.compare import Change, Comparison, Options, compare
 from drio_tui.manifest.document import Document
 from drio_tui.manifest.form import DocumentForm, to_document
-from drio_tui.manifest.lock import Base
+from drio_tui.manifest.lock import Base, Unfinished
 from drio_tui.manifest.new_base import base_after, base_before
-from drio_tui.manifest.secret import with_values
+from drio_tui.manifest.secret import with_placeholders, with_values
 from drio_tui.manifest.steps import needed_secrets, plan_steps
 from drio_tui.manifest.validation import with_position
 from drio_tui.plan.executor import PARALLEL, Executor, Result
@@ -196,7 +197,8 @@ class Applier:
     """Carries out the plan of a document; running it again, or planning again, goes on where it ended.
 
     `state` and `save` are how far a saved plan got; `save` is awaited before each request. `save_base` stores what the
-    lock file has to say if the apply does not end, and is awaited before the first change of an existing app.
+    lock file has to say if the apply does not end, and is awaited before the first change of an existing app. Without a
+    `group` an apply of the same document that did not end is gone on with: one undo takes all of it.
     `on_result` is called with each result, `on_steps` with the number of steps once it is known, `on_change` when a
     step begins or ends.
     """
@@ -217,7 +219,11 @@ class Applier:
         pause: float = 1.5,
     ) -> None:
         self.saver, self.plan = saver, plan
-        self.group = group or journals.new_id()
+        document = journals.digest(json_codec.dumps(with_placeholders(plan.desired)))
+        stopped = plan.base.unfinished if plan.base is not None and plan.base.app == plan.app else None
+        goes_on = stopped is not None and stopped.document == document
+        self.group = group or (stopped.group if stopped is not None and goes_on else journals.new_id())
+        self._unfinished = Unfinished(self.group, document)
         self.state = state or PlanState()
         self.executor: Executor | None = None
         self._stopped = False
@@ -257,7 +263,8 @@ class Applier:
                 hint = "The app was created, and nothing else was written. Correct the document, and apply it again."
                 raise NotApplicable(error.message, hint=hint) from None
         if self._save_base is not None and plan.changes:
-            await self._save_base(base_before(plan.changes, plan.comparison.ids, app, self.plan.base))
+            before = base_before(plan.changes, plan.comparison.ids, app, self.plan.base)
+            await self._save_base(replace(before, unfinished=self._unfinished))
         results += await self._carry_out(app, [*plan.changes], plan)
         done = {result.step.id for result in results if result.ok}
         sent += [change for change in plan.changes if _is_done(change, done)]
@@ -269,6 +276,8 @@ class Applier:
             base = base_before(plan.changes, plan.comparison.ids, app, self.plan.base)  # keys may be in between
         else:
             base = await asyncio.to_thread(base_after, plan.desired, form, self.plan.base, sent)
+        if not all(result.ok for result in results):
+            base = replace(base, unfinished=self._unfinished)
         options = replace(plan.options, write_secrets=())
         keys = replace(base, applied={}, order=(), secrets={}, begun=())  # which resource is which entry
         left = await asyncio.to_thread(compare, plan.desired, form, base=keys, options=options)

@@ -65,6 +65,14 @@ class BegunChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An apply that did not do all of it: its undo group, and a digest of its document."""
+
+    group: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
 class Base:
     """What was applied to one target last.
 
@@ -72,6 +80,7 @@ class Base:
     their order, `applied` the document without secrets, `secrets` a hash by place (`auth/key#config.apiKey`). `begun`
     are the changes of applies since then that did not end, `begun_ids` the ids of the keys in them. `renamed` has the
     former keys (`was`) of the entries that were renamed, `keys` the keys in drio where the server chose another one.
+    `unfinished` is an apply that did not do all of it.
     """
 
     app: str = ""
@@ -83,6 +92,7 @@ class Base:
     begun_ids: Mapping[ResourceName, str] = field(default_factory=dict)
     renamed: Mapping[ResourceName, str] = field(default_factory=dict)
     keys: Mapping[ResourceName, str] = field(default_factory=dict)
+    unfinished: Unfinished | None = None
 
     @property
     def slug(self) -> str:
@@ -112,12 +122,14 @@ def read_base(folder: Path, target: str) -> Base | None:
         if not isinstance(applied, dict):
             raise ValueError("applied is no object")
         begun = value.get("begun", {"ids": {}, "changes": ()})
+        stopped = value.get("unfinished")
         return Base(
             str(value["app"]), ids, tuple(map(str, value.get("order", ()))), applied, secrets,
             tuple(_change_from_json(change) for change in begun["changes"]),
             {name_of(text): str(id) for text, id in begun["ids"].items()},
             {name_of(text): str(was) for text, was in value.get("renamed", {}).items()},
             {name_of(text): str(key) for text, key in value.get("keys", {}).items()},
+            Unfinished(str(stopped["group"]), str(stopped["document"])) if stopped else None,
         )  # fmt: skip
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InvalidLock(f"{folder / FILE_NAME}: its entry for {target} is not valid: {error}") from error
@@ -162,6 +174,8 @@ def write_base(folder: Path, target: str, base: Base) -> None:
         entry["renamed"] = _by_place(base.renamed)
     if base.keys:
         entry["keys"] = _by_place(base.keys)
+    if base.unfinished is not None:
+        entry["unfinished"] = {"group": base.unfinished.group, "document": base.unfinished.document}
     try:
         with user_file_lock(path).hold_blocking(_LOCK_SECONDS):
             _write_entry(path, target, entry)

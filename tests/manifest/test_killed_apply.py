@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from drio_tui.kinds import APP, TOOL
 from drio_tui.manifest.apply import Applier, NotApplicable
 from drio_tui.manifest.drift import find_drift
+from drio_tui.plan.undo import undo_last
 from tests.manifest.test_apply import Author, author, new_app
 from tests.manifest.test_history import World
 from tests.sandbox_fixtures import in_process, run_in_new_loop
@@ -59,6 +60,21 @@ async def test_an_apply_that_was_stopped_goes_on_when_it_is_run_again(author: Au
     assert not applied.failed
     assert not applied.left
     assert len(author.sent()) == 1
+
+
+async def test_one_undo_takes_back_an_apply_that_was_killed_and_applied_again(author: Author) -> None:
+    await author.apply(new_app())
+    document = new_app()
+    for tool in document["tools"].values():
+        tool["description"] = "Changed."
+    before = await author.form("acme")
+    assert await kill(author, document, 2, "before")
+    assert (await author.form("acme")).data != before.data
+    again = await author.apply(document)
+    assert not again.failed
+    assert author.base.unfinished is None
+    await undo_last(author.editor.saver, again.app)
+    assert (await author.form("acme")).data == before.data
 
 
 async def test_an_app_that_was_created_is_not_said_to_be_unwritten(author: Author) -> None:
