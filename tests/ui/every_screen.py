@@ -7,6 +7,7 @@ import inspect
 import json
 import pkgutil
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.openapi_import.update_screen import PreparedUpdate, UpdateScreen
 from drio_tui.ui.playground.playground_dialogs import CredentialsDialog
 from drio_tui.ui.widgets.row_list import RowList
+from drio_tui.workspace.deploy.endpoint_calls import EndpointCall
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.run.local_runner import CredentialRequest
 from drio_tui.workspace.run.run_history import RunHistory
@@ -279,11 +281,35 @@ async def visit_app(walk: Walk, folder: Path) -> None:
     await walk.visit("connect")
     await walk.close(connect_screen)
     await walk.close(deploy_screen)
+    await pilot.press("w")
+    calls_screen = await walk.wait_for("CallsScreen", lambda screen: screen.calls)
+    calls_screen.show_calls([_call_shown(calls_screen.calls[-1], walk.suffix)])
+    await walk.visit("calls")
+    await walk.close(calls_screen)
     app_screen.action_show_history()
     await walk.wait_for("HistoryDialog")
     await walk.visit("history")
     await walk.close(app.screen)
     await visit_document(walk, folder, app_screen)
+
+
+def _call_shown(call: EndpointCall, suffix: str) -> EndpointCall:
+    """Return a call of a tool, in the place of one that differs from run to run."""
+    return replace(
+        call,
+        client=f"claude{suffix}",
+        client_version="1.2",
+        method="tools/call",
+        tool=f"search-contacts{suffix}",
+        arguments={"q": f"northwind{suffix}"},
+        result=None,
+        upstream=(),
+        failed=True,
+        error=f"The upstream answered 404{suffix}",
+        seconds=0.012,
+        size=1_204,
+        tokens=310,
+    )
 
 
 async def visit_editors(walk: Walk, app_screen: Any, resources: dict[str, list[Any]]) -> None:

@@ -89,6 +89,7 @@ HIDDEN = {
     ("app_screen.filter", "json.find"): "searches the JSON",
     ("app_screen.next", "json.next"): "searches the JSON",
     ("app_screen.previous", "json.previous"): "searches the JSON",
+    ("calls.filter", "json.find"): "searches the JSON",
     ("requests.filter", "json.find"): "searches the JSON",
     ("playground.browser", "json.whole"): "shows what was cut off in the JSON; the widget is on another page",
 }

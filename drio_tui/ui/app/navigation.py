@@ -19,6 +19,7 @@ from drio_tui.ui.widgets.sanitize import sanitize
 if TYPE_CHECKING:
     from drio_tui.auth.flow import SignInResult
     from drio_tui.ui.signin.signin_screen import SignInScreen
+    from drio_tui.workspace.model.snapshot import Snapshot
 
 SCREENS: dict[str, tuple[str, str]] = {
     "start": ("app.start_screen", "StartScreen"),
@@ -32,6 +33,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "import": ("openapi_import.import_screen", "ImportScreen"),
     "wizard": ("wizard.wizard_screen", "WizardScreen"),
     "deploy": ("deploy.deploy_screen", "DeployScreen"),
+    "calls": ("deploy.calls_screen", "CallsScreen"),
     "connect": ("deploy.connect_screen", "ConnectScreen"),
     "document": ("manifest.document_screen", "DocumentScreen"),
     "sign_in": ("signin.signin_screen", "SignInScreen"),
@@ -112,9 +114,13 @@ class Navigator:
         self._app.switch_mode("apps")
         self._app.push_screen(make_screen("wizard", session, wanted=wanted, fresh=not draft and not name))
 
-    def open_tool(self, app_id: str, tool_id: str) -> None:
-        """Show the playground of one tool."""
-        self._app.push_screen(make_screen("playground", app_id, tool_id))
+    def open_tool(self, app_id: str, tool_id: str, arguments: dict[str, Any] | None = None) -> None:
+        """Show the playground of one tool, with these arguments instead of those that were typed last."""
+        self._app.push_screen(make_screen("playground", app_id, tool_id, arguments))
+
+    def open_calls(self, app_id: str, snapshot: Snapshot) -> None:
+        """Show what MCP clients ask of a deployed app of the sandbox."""
+        self._app.push_screen(make_screen("calls", app_id, snapshot))
 
     def open_deploy(self, app_id: str, done: Callable[[Any], None] | None = None) -> None:
         """Show the deploy screen of an app; `done` gets the endpoint if it was deployed, else None."""

@@ -71,6 +71,8 @@ class AppScreen(DrioScreen[None]):
         Key("app_screen.back", "backspace,left_square_bracket", "jump_back", "Jump back", "Undo a jump", show=False),
         Key("app_screen.deploy", "d", "open_deploy", "Deploy", "Check the app, and take it live", dangerous=True),
         Key("app_screen.connect", "C", "open_connect", "Connect", "How to connect AI clients to the app", show=False),
+        Key("app_screen.calls", "w", "open_calls", "Calls", "What AI clients ask of the deployed app (sandbox)",
+            show=False),
         Key("app_screen.document", "M", "open_document", "Document", "Compare the app with its document in git, or "
             "export it", show=False),
         Key("app_screen.allow", "A", "allow_host", "Allow address", "Let the sandbox call the private address of the "
@@ -289,6 +291,10 @@ class AppScreen(DrioScreen[None]):
                 return "Choose a tool first, or a widget or an operation that belongs to one."
             case "jump_back" if not self._jumps:
                 return "There was no jump to go back from."
+            case "open_calls":
+                client = self.connection.client
+                if client is None or not client.transport.is_sandbox:
+                    return "Only the sandbox keeps what clients ask of an app."
             case "allow_host":
                 return cannot_allow_reason(self.connection.client, self.actions.selected_resource()) or None
         return self.actions.disabled_reason(action)
@@ -377,6 +383,9 @@ class AppScreen(DrioScreen[None]):
 
     def action_open_connect(self) -> None:
         self.drio.navigator.open_connect(self.app_id)
+
+    def action_open_calls(self) -> None:
+        self.drio.navigator.open_calls(self.app_id, self.snapshot)
 
     def action_open_document(self) -> None:
         def closed(changed: bool | None) -> None:

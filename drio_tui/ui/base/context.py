@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drio_tui.ui.base.connection import Connection
     from drio_tui.ui.base.launch_options import LaunchOptions
     from drio_tui.ui.base.messages import Status, Step
+    from drio_tui.workspace.model.snapshot import Snapshot
 
 R = TypeVar("R")
 
@@ -47,7 +48,9 @@ class Navigation(Protocol):
 
     def open_wizard(self, template: Any = ..., *, wanted: str = ..., name: str = ..., draft: str = ...) -> None: ...
 
-    def open_tool(self, app_id: str, tool_id: str) -> None: ...
+    def open_tool(self, app_id: str, tool_id: str, arguments: dict[str, Any] | None = ...) -> None: ...
+
+    def open_calls(self, app_id: str, snapshot: Snapshot) -> None: ...
 
     def open_deploy(self, app_id: str, done: Callable[[Any], None] | None = ...) -> None: ...
 

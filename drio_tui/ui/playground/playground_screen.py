@@ -130,8 +130,9 @@ class PlaygroundScreen(DrioScreen[None]):
             self.run = run
             self.bound = bound
 
-    def __init__(self, app_id: str, tool_id: str) -> None:
+    def __init__(self, app_id: str, tool_id: str, arguments: dict[str, Any] | None = None) -> None:
         super().__init__()
+        self._first_arguments = arguments
         self.app_id = app_id
         self.tool_id = tool_id
         self.snapshot: Snapshot | None = None
@@ -203,7 +204,8 @@ class PlaygroundScreen(DrioScreen[None]):
         if first:
             self.target = "sandbox" if self.is_sandbox else "here"
         try:
-            await self.set_tool(bound_of(message.snapshot, self.tool_id), keep=not first)
+            arguments = self._first_arguments if first else None
+            await self.set_tool(bound_of(message.snapshot, self.tool_id), keep=not first, arguments=arguments)
         except DrioError as error:
             self.bound = None
             self.show_status(Content.assemble(("✗ ", "$text-error"), sanitize(f"{error} {error.hint}", "$text-error")))
