@@ -103,7 +103,11 @@ class Matching:
         Their new keys may be those of others that are renamed too: keys can be swapped.
         """
         old_keys: dict[ResourceName, str] = {}
+        former: dict[ResourceName, ResourceName] = {}
         for name in names:
+            for old in [*self._former_names(name)][:1]:
+                if (other := former.setdefault(old, name)) != name:
+                    self.problems.append(f"{place(*name)}: {place(*other)} was {old[1].rpartition('/')[2]} too")
             for old in self._former_names(name):
                 if (key := self._locked(old)) is not None and key not in old_keys.values():
                     old_keys[name] = key

@@ -208,6 +208,11 @@ def test_was_renames_a_resource_and_what_refers_to_it_stays():
     assert not compare({"tools": desired["tools"]}, renamed).changes
 
 
+def test_two_entries_with_the_same_former_key():
+    desired = {"tools": {"a": {"name": "A", "was": "show"}, "b": {"name": "B", "was": "show"}}}
+    assert "tools/b: tools/a was show too" in compare(desired, form_of(app())).problems
+
+
 def _without_was(entry: Object) -> Object:
     return {name: value for name, value in entry.items() if name != "was"}
 
