@@ -9,7 +9,7 @@ that a client that has its response finds the request in the log.
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
@@ -113,7 +113,7 @@ class CallLog:
     """The requests to all deployed endpoints of this process. `id` tells one process's log from another's."""
 
     def __init__(self, max_calls: int = MAX_CALLS, max_characters: int = MAX_CHARACTERS) -> None:
-        self.id = secrets.token_hex(6)
+        self.id = os.urandom(6).hex()
         self.last = 0
         """The number of the newest request; the first one has 1."""
         self._max_calls = max_calls
