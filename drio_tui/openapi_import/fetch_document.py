@@ -173,7 +173,7 @@ async def _from_url(url: str, report: Progress) -> Source:
 
 
 async def _download(url: str, report: Progress) -> Source:
-    from drio_tui.api.http import new_client
+    from drio_tui.api.http import httpx, new_client
     from drio_tui.api.response_body import ACCEPT_ENCODING
 
     headers = {

@@ -225,3 +225,14 @@ def test_sandbox_replay_prints_where_it_listens(walk: Walk) -> None:
         assert answer.status_code == 501
         assert answer.json()["error"]["code"] == "not_recorded"
         process.terminate()
+
+
+def test_hostile_text_of_a_cassette_is_shown_without_control_characters(walk: Walk, drio: Runner) -> None:
+    content = walk.cassette.read_text(encoding="utf-8")
+    walk.cassette.write_text(
+        content.replace("/api/v1/apps", "/api/v1/apps\\u001b[2J\\u202e[@click=app.quit]x[/]"), "utf-8"
+    )
+    shown = drio("cassette", "show", str(walk.cassette))
+    assert shown.code == 0
+    assert "[@click=app.quit]x[/]" in shown.out
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", shown.out + shown.err)

@@ -175,6 +175,7 @@ NOT_HOSTILE = {
     "schema": "prints a constant",
     "token": "prints the account of the profile",
     "doctor": "tests/auth/test_doctor.py",
+    "cassette": "tests/cli/test_cassettes.py",
     "login": "prints the account of the profile",
     "logout": "prints the account of the profile",
     "status": "prints the account of the profile",

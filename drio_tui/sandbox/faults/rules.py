@@ -16,6 +16,8 @@ import random
 import re
 from dataclasses import dataclass
 
+from drio_tui.text import duration
+
 MAX_SECONDS = 300.0
 WRITE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _METHODS = WRITE_METHODS | {"GET", "HEAD", "OPTIONS"}
@@ -181,7 +183,7 @@ def _check_argument(kind: FaultKind, argument: str) -> None:
             raise ValueError("needs a status from 200 to 599 that may have a body")
     elif kind.argument == "SECONDS":
         if not re.fullmatch(r"\d{1,4}(\.\d{1,3})?", argument) or float(argument) > MAX_SECONDS:
-            raise ValueError(f"needs a time from 0 to {MAX_SECONDS:.0f} seconds")
+            raise ValueError(f"needs a time of at most {duration(MAX_SECONDS)}")
     elif kind.name == "type":
         if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", argument, re.ASCII):
             raise ValueError("needs a media type such as text/plain")
