@@ -375,20 +375,21 @@ class Connection:
             self._probe = asyncio.create_task(self._probe_connection(first=0.0))
 
     async def _fetch_faults(self, limits: Limits) -> None:
-        """Read what is on in the fault lab of a sandbox that does not respond: no response of the API says it."""
+        """Read what is on in the fault lab of a sandbox that does not respond: no response of the API says it.
+
+        Any response of the lab names it, also the one that asks for a sign-in.
+        """
         from drio_tui.api.errors import DrioError
         from drio_tui.api.transport import Transport
 
         client = self.client
         if client is None or not client.transport.is_sandbox:
             return
-        transport = Transport(
-            client.transport.base_url, auth=client.transport.auth, on_exchange=self._record_exchange, limits=limits
-        )
+        transport = Transport(client.transport.base_url, on_exchange=self._record_exchange, limits=limits)
         try:
-            await transport.request("GET", fault_lab.PATH, at_origin=True)
+            await transport.request("GET", fault_lab.PATH, at_origin=True, anonymous=True)
         except DrioError:
-            pass  # it has ended
+            pass  # it asks for a sign-in, or it has ended
         finally:
             await transport.aclose()
 
