@@ -8,7 +8,7 @@ passed to widgets with markup disabled.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _ELLIPSIS = "…"
@@ -108,6 +108,11 @@ def duration(seconds: float, *, parts: int = 2, short: bool = False) -> str:
 def _decimal(number: float) -> str:
     """Return a number with at most one decimal, without decimals from 10 on."""
     return f"{round(number, 1):g}" if number < 10 else f"{number:,.0f}"
+
+
+def first_names(names: Sequence[str], most: int) -> str:
+    """Return names separated by commas; of more than `most` only the first ones: `a, b and 3 more`. Not sanitized."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def did_you_mean(wanted: str, known: Iterable[object]) -> str:

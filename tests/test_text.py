@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui import text
-from drio_tui.text import count_of, duration, one_line, visible
+from drio_tui.text import count_of, duration, first_names, one_line, visible
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -161,3 +161,9 @@ def test_durations_are_formatted_only_by_duration() -> None:
         if by_hand.search(line)
     ]
     assert matches == []
+
+
+def test_of_many_names_the_first_ones_are_given() -> None:
+    assert first_names([], 2) == ""
+    assert first_names(["a", "b"], 2) == "a, b"
+    assert first_names(["a", "b", "c", "d"], 2) == "a, b and 2 more"

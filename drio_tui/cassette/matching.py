@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from drio_tui.cassette.placeholders import PLACEHOLDER
-from drio_tui.text import one_line
+from drio_tui.text import first_names, one_line
 from drio_tui.urls import is_loopback
 
 _LOCAL_PORT = re.compile(r"(//(?:127\.0\.0\.1|localhost|\[::1\])):\d+")
@@ -68,8 +68,7 @@ def difference(asked: MatchedRequest, recorded: MatchedRequest) -> str:
         found.append(f"the path ({one_line(recorded.path, 120)}, now {one_line(asked.path, 120)})")
     found += _differences("query", dict(recorded.query), dict(asked.query))
     found += _differences("body", _value(recorded), _value(asked))
-    more = len(found) - _MOST_DIFFERENCES
-    return ", ".join(found[:_MOST_DIFFERENCES]) + (f" and {more} more" if more > 0 else "")
+    return first_names(found, _MOST_DIFFERENCES)
 
 
 def likeness(asked: MatchedRequest, recorded: MatchedRequest) -> float:

@@ -20,7 +20,7 @@ from drio_tui.cli.find import OpenedApp, find_resources, opened_app
 from drio_tui.cli.read import find_kind
 from drio_tui.cli.values import Assignment, is_assignment
 from drio_tui.kinds import APP, Kind
-from drio_tui.text import one_line
+from drio_tui.text import first_names, one_line
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
 if TYPE_CHECKING:
@@ -218,10 +218,9 @@ def _deletion(opened: OpenedApp, resources: Sequence[Resource], dependents: str 
     )
     others = [*plan.also_deleted, *plan.detached]
     if others and dependents is None:
-        names = ", ".join(one_line(step.about, 100) for step in others[:10])
-        more = f" and {len(others) - 10} more" if len(others) > 10 else ""
+        names = first_names([one_line(step.about, 100) for step in others], 10)
         raise UsageError(
-            f"others refer to {'it' if len(resources) == 1 else 'them'}. Deleting would also: {names}{more}",
+            f"others refer to {'it' if len(resources) == 1 else 'them'}. Deleting would also: {names}",
             hint="--detach does that; --cascade deletes everything that refers to them. --dry-run shows it.",
         )
     return [*plan.steps]

@@ -14,7 +14,7 @@ from drio_tui.cli.output import info
 from drio_tui.cli.read import find_app
 from drio_tui.kinds import KINDS, OPERATION, Kind
 from drio_tui.session import Session, command_session
-from drio_tui.text import one_line
+from drio_tui.text import first_names, one_line
 from drio_tui.workspace.model.search import named, reference_name
 from drio_tui.workspace.model.snapshot import KIND_ORDER, Resource, Snapshot
 
@@ -125,7 +125,6 @@ def _names(resource: Resource) -> list[str]:
 
 def _not_found(kind: Kind[Any], name: str, resources: Sequence[Resource]) -> Exception:
     known = [text for resource in resources for text in _names(resource)]
-    listed = ", ".join(one_line(reference_name(resource), 40) for resource in resources[:_MOST_LISTED])
-    more = f" and {len(resources) - _MOST_LISTED} more" if len(resources) > _MOST_LISTED else ""
-    existing = f"There are: {listed}{more}." if resources else f"The app has no {kind.plural.lower()}."
+    listed = first_names([one_line(reference_name(resource), 40) for resource in resources], _MOST_LISTED)
+    existing = f"There are: {listed}." if resources else f"The app has no {kind.plural.lower()}."
     return not_found_error(f"{kind.title.lower()} has the key, name or id", name, known, otherwise=existing)

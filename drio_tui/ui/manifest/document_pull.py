@@ -16,9 +16,9 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from drio_tui.document_layout import ResourceName
+from drio_tui.manifest.export import named_files
 from drio_tui.manifest.opened import PlannedPull, key_of, plan_pull
 from drio_tui.manifest.pull import Pull
-from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.keymap import Key
@@ -151,8 +151,6 @@ class DocumentPull:
 
     def finished(self, message: PullFinished) -> None:
         """Say which files were changed, and compare them again."""
-        names = ", ".join(message.names[:5]) or "nothing"
-        more = f" and {count_of(len(message.names) - 5, 'more file')}" if len(message.names) > 5 else ""
-        text = sanitize_line(f"Changed {names}{more}.", 400).plain
+        text = sanitize_line(f"Changed {named_files(message.names) or 'nothing'}.", 400).plain
         self._screen.drio.notify(text, title="Pulled", markup=False)
         self._screen.action_refresh()

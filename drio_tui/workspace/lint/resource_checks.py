@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from drio_tui.kinds import KINDS
+from drio_tui.text import first_names
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot
 
@@ -108,6 +109,5 @@ def _chains(snapshot: Snapshot, links: Links) -> Iterator[ResourceDiagnostic]:
             if len(cycle) == 1:
                 message = "It hands its result to itself"
             else:
-                cycle_names = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-                message = f"Its chain runs in a circle: {cycle_names}"
+                message = f"Its chain runs in a circle: {first_names(names, 6)}"
             yield ResourceDiagnostic("error", "chain_cycle", message, key, "nextToolIds")

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from drio_tui.kinds import KINDS
-from drio_tui.text import count_of
+from drio_tui.text import count_of, first_names
 from drio_tui.workspace.lint.resource_checks import ResourceDiagnostic, check_resources
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot, SnapshotPart
@@ -341,8 +341,7 @@ class TreeModel:
         links = self.links.chain(resource.key)
         if not links:
             return
-        names = [self._name(link.target) for link in links[:4]]
-        note = "then " + ", ".join(names) + (f" and {len(links) - 4} more" if len(links) > 4 else "")
+        note = "then " + first_names([self._name(link.target) for link in links], 4)
         chain = TreeNode(
             ("chain", resource.id), "chain", "Chain", note, about=resource.key, value=resource.get("nextToolIds")
         )
