@@ -13,6 +13,8 @@
 | `preview_page`    | a widget's HTML with a result in it, for the browser                             |
 | `mapping`         | which values a widget's field mappings find in a result, and which they could    |
 | `schema_examples` | example values of a schema                                                       |
+| `value_shape`     | what a schema or a sample says of a value: names, types, formats                 |
+| `mapping_suggestions` | field mappings of a widget, suggested from a schema or a real result         |
 
 Nothing here prompts or displays: the playground screen and `drio-tui call` do.
 """
