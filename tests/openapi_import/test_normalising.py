@@ -49,8 +49,8 @@ TEXT = {"type": "string"}
 )  # fmt: skip
 def test_request_schemas_can_be_satisfied_and_are_accepted_by_ai_clients(schema: Any, expected: Any) -> None:
     assert converted(schema) == expected
-    sentences = {refusal.sentence for refusal in refusals({"type": "object", "properties": {"a": converted(schema)}})}
-    assert not {text for text in sentences if "prefixItems" not in text and "enum of texts" not in text}
+    codes = {refusal.code for refusal in refusals({"type": "object", "properties": {"a": converted(schema)}})}
+    assert codes <= {"schema_prefix_items", "schema_enum", "schema_type_list"}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,8 @@ def test_converted_enum_values_are_noted() -> None:
     ("schema", "message"),
     [
         ({"type": "array"}, "OpenAI's and Gemini's APIs refuse a list without items"),
-        ({"type": ["array", "null"]}, "OpenAI's and Gemini's APIs refuse a list without items"),
+        ({"type": ["array", "null"], "items": {}}, "Cursor and Gemini's API were seen to refuse"),
+        ({"$ref": "#/$defs/a"}, "Local connectors of Claude Desktop were seen to drop $ref"),
         ({"type": "array", "items": [TEXT]}, "items that are a list of schemas"),
         ({"type": "array", "prefixItems": [TEXT], "items": {}}, "Gemini's API knows no prefixItems"),
         ({"type": "integer", "enum": [1, 2]}, "Gemini's API takes an enum of texts only"),

@@ -56,7 +56,7 @@ class Expected:
 
 def expected(snapshot: Snapshot) -> list[Expected]:
     """Return the enabled tools in order; one whose operation does not exist has no schema."""
-    return [_expected(tool, snapshot) for tool in snapshot.resources("tool") if is_live(tool)]
+    return [expected_tool(tool, snapshot) for tool in snapshot.resources("tool") if is_live(tool)]
 
 
 def is_live(tool: Resource) -> bool:
@@ -71,7 +71,8 @@ def operation_of(tool: Resource, snapshot: Snapshot) -> Resource | None:
     return snapshot.resource("operation", id) if isinstance(id, str) else None
 
 
-def _expected(tool: Resource, snapshot: Snapshot) -> Expected:
+def expected_tool(tool: Resource, snapshot: Snapshot) -> Expected:
+    """Return a tool as models see it once it is published, enabled or not."""
     operation = operation_of(tool, snapshot)
     schema = output_schema = None
     if operation is not None and isinstance(operation.raw, dict):

@@ -9,18 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from drio_tui.workspace.lint.resource_checks import Severity
+from drio_tui.workspace.lint.clients import CLIENT_RULES
+from drio_tui.workspace.lint.resource_checks import Rule, Severity
 from drio_tui.workspace.model.snapshot import Resource, ResourceKey
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A kind of diagnostic: `what` it is about, and `advice` on how to fix it."""
-
-    severity: Severity
-    what: str
-    advice: str
-
 
 RULES: dict[str, Rule] = {
     # what the sandbox refuses
@@ -38,37 +29,25 @@ RULES: dict[str, Rule] = {
     "invalid_auth": Rule("error", "an auth connection does not work", "Fix it: calls that need it will fail."),
     "no_base_url": Rule("error", "an integration has no address", "Give it the address of its API."),
     "path_parameter": Rule("error", "an operation's path cannot be filled", "Fix the path."),
-    "duplicate_tool_name": Rule("error", "two tools have one name for models", "Give it another key."),
     "wrong_mapping": Rule("error", "a mapping is no JSONPath", "Write a JSONPath, such as $.results."),
     # what works, but not well
     "no_sign_in": Rule("warning", "an API wants a sign-in and gets none", "Give its integration an auth connection."),
     "pending_auth": Rule("warning", "an auth connection has no credentials", "Give it some: calls fail until then."),
     "private_base_url": Rule("warning", "an address is in a private network", "Name a public address."),
     "plain_http": Rule("warning", "an address is not encrypted", "Use https."),
-    "tool_name": Rule("warning", "a key is no name that clients take", "Give it another key."),
-    "long_tool_name": Rule("warning", "Cursor leaves out tools of such long names", "Shorten its key."),
-    "no_description": Rule("warning", "models do not learn what it is for", "Say when to call it and what it gives."),
-    "long_description": Rule("warning", "longer than OpenAI's models take", "Shorten it."),
-    "argument_name": Rule("warning", "Claude's API refuses an argument's name", "Rename it."),
-    "schema_union": Rule("warning", "Claude's API refuses an input schema", "Say it inside of a property."),
-    "schema_refused": Rule("warning", "a client refuses part of an input schema", "Say it in another way."),
-    "unsafe_read_only": Rule(
-        "warning", "it says that it only reads, and may not", "Take “Only reads” away, unless it is true."
-    ),
-    "read_only_not_said": Rule("warning", "it only reads and does not say so", "Say that it only reads."),
     "mapping_finds_nothing": Rule("warning", "a mapping finds nothing in a sample", "Try it on a real result."),
     "unknown_template_path": Rule(
         "warning", "a template names what is not in a sample", "Name what the row or the result has."
     ),
     "no_tools": Rule("warning", "no tool is enabled", "Add a tool, or enable one."),
-    "too_many_tools": Rule("warning", "more tools than clients take", "Disable some, or make two apps."),
-    "many_tokens": Rule("warning", "the list of tools is long to read", "Shorten descriptions and schemas."),
     "large_output_schema": Rule(
         "warning", "an output schema is longer than what is published", "Say less in it: what models read is enough."
     ),
     "low_contrast": Rule("warning", "colours can hardly be read on each other", "Choose other colours."),
     "app_disabled": Rule("warning", "the app is switched off", "Switch it on."),
     "degraded": Rule("warning", "something is not as documented", "Look at its JSON; saving it again may fix it."),
+    # what AI clients refuse, change or ask for
+    **CLIENT_RULES,
 }
 """The rules by code."""
 

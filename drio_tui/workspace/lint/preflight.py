@@ -1,24 +1,29 @@
 """The preflight: diagnostics of an app as it would be deployed now.
 
-The rules are in `diagnostics.RULES`. Only what a deploy publishes is checked: enabled tools, and what they refer to.
+The rules are in `diagnostics.RULES`, those of AI clients in `clients.CLIENT_RULES`. Only what a deploy publishes is
+checked: enabled tools, and what they refer to.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from drio_tui import contrast
 from drio_tui.tool_calls.outputs import LARGEST, bounded
-from drio_tui.tool_calls.requests import SAFE
-from drio_tui.tool_calls.token_count import MANY_TOKENS, MANY_TOOLS, size
+from drio_tui.tool_calls.token_count import size
 from drio_tui.workspace.deploy.model_view import Expected, expected
 from drio_tui.workspace.lint.allowed_hosts import AllowedHosts
-from drio_tui.workspace.lint.annotations import READ_ONLY
 from drio_tui.workspace.lint.binding import binding_state
-from drio_tui.workspace.lint.client_schemas import refusals
+from drio_tui.workspace.lint.client_checks import (
+    list_diagnostics,
+    name_diagnostics,
+    schema_diagnostics,
+    server_of,
+    tool_diagnostics,
+)
+from drio_tui.workspace.lint.clients import CLIENT_RULES
 from drio_tui.workspace.lint.diagnostics import RULES, Diagnostic, about
 from drio_tui.workspace.lint.import_source import wanted_sign_in
 from drio_tui.workspace.lint.path_parameters import find_path_errors, unsendable_arguments
@@ -29,15 +34,6 @@ from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.run.mapping import apply_mappings, check_template, scope_of
 from drio_tui.workspace.run.schema_examples import sample_of
-
-LONGEST_DESCRIPTION = 1024
-"""The most characters that OpenAI's API takes as the description of a tool."""
-LONGEST_WITH_SERVER = 60
-"""The most characters that Cursor takes of a server's and a tool's name together."""
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ARGUMENT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_UNIONS = ("oneOf", "anyOf", "allOf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +116,7 @@ class _Checks:
     def run(self) -> Iterator[Diagnostic]:
         yield from self.check_resources()
         yield from self.check_app()
-        yield from self.check_names()
+        yield from name_diagnostics(self.enabled_tools, server_of(self.snapshot))
         for tool in self.enabled_tools:
             yield from self.check_tool(tool)
         for operation, schema in self.operations.values():
@@ -172,16 +168,7 @@ class _Checks:
             yield about(app, "app_disabled", "The app is switched off.", "isEnabled")
         if not self.enabled_tools and self.snapshot.parts["tool"].state == "ready":
             yield about(app, "no_tools", "No tool is enabled: there is nothing for a model to call.")
-        if len(self.enabled_tools) > MANY_TOOLS:
-            count = len(self.enabled_tools)
-            text = f"{count} tools are enabled. Cursor passes on about {MANY_TOOLS} of all its servers together"
-            yield about(app, "too_many_tools", f"{text}, and models choose worse from long lists.")
-        tokens = sum(tool.tokens for tool in self.enabled_tools)
-        if tokens > MANY_TOKENS:
-            largest = max(self.enabled_tools, key=lambda tool: tool.tokens)
-            bytes_total = sum(tool.bytes for tool in self.enabled_tools)
-            total = f"The list of tools has {bytes_total:,} bytes, about {tokens:,} tokens of a model's context"
-            yield about(app, "many_tokens", f"{total}; {largest.title} alone {largest.tokens:,}.")
+        yield from list_diagnostics(app, self.enabled_tools)
         branding = app.get("branding")
         if isinstance(branding, dict) and self.widgets:
             for pair in contrast.pairs(branding):
@@ -193,31 +180,10 @@ class _Checks:
 
     # --- tools --------------------------------------------------------------------------------------
 
-    def check_names(self) -> Iterator[Diagnostic]:
-        app = self.snapshot.app
-        slug = app.text("slug") if app is not None else ""
-        seen: dict[str, Expected] = {}
-        for tool in self.enabled_tools:
-            resource, key = tool.resource, tool.resource.text("key") or tool.resource.name
-            if tool.name in seen:
-                text = f"Models would see {tool.name} twice: {seen[tool.name].title} has that name too."
-                yield about(resource, "duplicate_tool_name", text, "key")
-            seen.setdefault(tool.name, tool)
-            if not _NAME.fullmatch(key):
-                text = f"Clients take names of up to 64 letters, digits, _ and -: models would see it as {tool.name}."
-                yield about(resource, "tool_name", text, "key")
-            elif tool.name[0] in "0123456789-":
-                text = f"Gemini's API refuses a name such as {tool.name}, which does not begin with a letter or _."
-                yield about(resource, "tool_name", text, "key")
-            elif slug and len(slug) + len(tool.name) > LONGEST_WITH_SERVER:
-                text = f"With the server's name ({slug}) before it, it is longer than {LONGEST_WITH_SERVER} characters."
-                yield about(resource, "long_tool_name", text, "key")
-
     def check_tool(self, tool: Expected) -> Iterator[Diagnostic]:
         yield from self.check_binding(tool.resource)
         yield from self.check_chain(tool.resource)
-        yield from self.check_description(tool)
-        yield from self.check_annotations(tool)
+        yield from _of_clients(tool_diagnostics(tool))
 
     def check_binding(self, resource: Resource) -> Iterator[Diagnostic]:
         match binding_state(resource.get("binding"), self.snapshot):
@@ -242,26 +208,6 @@ class _Checks:
         tool = self.snapshot.resource("tool", id)
         return f"a tool that is gone ({id})" if tool is None else f"{tool.name}, which is disabled"
 
-    def check_description(self, tool: Expected) -> Iterator[Diagnostic]:
-        description = tool.resource.text("description").strip()
-        if not description:
-            inherited = tool.operation is not None and tool.operation.text("description")
-            text = f"It has no description: models get {'its operation’s' if inherited else 'nothing but its name'}."
-            yield about(tool.resource, "no_description", text, "description")
-        elif len(description) > LONGEST_DESCRIPTION:
-            text = f"Its description has {len(description):,} characters; OpenAI's models take {LONGEST_DESCRIPTION:,}."
-            yield about(tool.resource, "long_description", text, "description")
-
-    def check_annotations(self, tool: Expected) -> Iterator[Diagnostic]:
-        method = tool.operation.text("method").upper() if tool.operation is not None else ""
-        read_only, path = tool.annotations.get(READ_ONLY), f"annotations.{READ_ONLY}"
-        if read_only is True and method and method not in SAFE:
-            text = f"It says that it only reads, and calls an operation with {method}: clients may call it unasked."
-            yield about(tool.resource, "unsafe_read_only", text, path)
-        elif read_only is None and method in SAFE:
-            text = f"Its operation is a {method}, and it does not say that it only reads: users are asked each time."
-            yield about(tool.resource, "read_only_not_said", text, path)
-
     def check_operation(self, operation: Resource, schema: dict[str, Any] | None) -> Iterator[Diagnostic]:
         """Check an operation. `schema` is the input schema of its tools, as models get it."""
         path = operation.text("path")
@@ -275,18 +221,7 @@ class _Checks:
         if isinstance(output, dict) and (schema_bytes := size(output)) > LARGEST:
             text = f"Its output schema has {schema_bytes:,} bytes; of more than {LARGEST:,} {bounded(output)[1]}."
             yield about(operation, "large_output_schema", text, "outputSchema")
-        keyword = next((word for word in _UNIONS if schema and word in schema), "")
-        if keyword:
-            text = (
-                f"Its input schema has {keyword} at the top, which Claude's API refuses, and all other tools with it."
-            )
-            yield about(operation, "schema_union", text, "inputSchema")
-        for name in (schema or {}).get("properties") or ():
-            if not _ARGUMENT.fullmatch(name):
-                text = f"Claude's API refuses the argument name {name}: letters, digits, _ . - and at most 64 of them."
-                yield about(operation, "argument_name", text, f"inputSchema.properties.{name}")
-        for refusal in refusals(schema or {}):
-            yield about(operation, "schema_refused", refusal.sentence, f"inputSchema.{refusal.path}")
+        yield from _of_clients(schema_diagnostics(operation, schema))
 
     def check_sign_in(self, integration: Resource) -> Iterator[Diagnostic]:
         sign_in_ways = wanted_sign_in(integration.raw) if isinstance(integration.raw, dict) else []
@@ -331,3 +266,8 @@ class _Checks:
         for problem in check_template(template, scope) if isinstance(template, str) else ():
             text = f"The template of action {number + 1} {problem}."
             yield about(widget, "unknown_template_path", text, f"{path}.template")
+
+
+def _of_clients(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Yield those whose rule belongs to the preflight; `lint` reports the others."""
+    return (diagnostic for diagnostic in diagnostics if CLIENT_RULES[diagnostic.code].in_preflight)

@@ -15,6 +15,15 @@ Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """A kind of diagnostic: `what` it is about, and `advice` on how to fix it."""
+
+    severity: Severity
+    what: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceDiagnostic:
     """What is wrong with a resource. `message` may contain names from the app: not sanitized.
 

@@ -10,9 +10,10 @@ import pytest
 
 from drio_tui.api.errors import Conflict, ServerError
 from drio_tui.kinds import APP, OPERATION, TOOL, WIDGET
+from drio_tui.tool_calls.token_count import MANY_TOOLS
 from drio_tui.workspace.lint.allowed_hosts import AllowedHosts
 from drio_tui.workspace.lint.diagnostics import RULES
-from drio_tui.workspace.lint.preflight import MANY_TOOLS, preflight
+from drio_tui.workspace.lint.preflight import preflight
 from drio_tui.workspace.model.snapshot import PartFailed
 from tests.workspace.saving_world import World
 from tests.workspace.small_app import small_config, snapshot_of
@@ -143,13 +144,13 @@ CASES: list[tuple[Change, list[tuple[str, str, str, str]]]] = [
     ),
     (
         patched("operations", 0, inputSchema={"type": "object", "properties": {"a": {"type": "array"}}}),
-        [("warning", "schema_refused", "operation_1", "inputSchema.properties.a")],
+        [("warning", "schema_array", "operation_1", "inputSchema.properties.a")],
     ),
     (
         patched("operations", 0, outputSchema=ROWS | {"description": "x" * 9_000}),
         [("warning", "large_output_schema", "operation_1", "outputSchema")],
     ),
-    (patched("tools", 1, key="2fa"), [("warning", "tool_name", "tool_2", "key")]),
+    (patched("tools", 1, key="2fa"), [("warning", "tool_name_start", "tool_2", "key")]),
     (
         patched("widgets", 0, config={"fieldMappings": {"rows": "results"}}),
         [("error", "wrong_mapping", "widget_1", f"{MAPPINGS}.rows")],
