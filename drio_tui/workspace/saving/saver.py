@@ -7,35 +7,31 @@ Within one `Saver` writes to the same resource are serialized.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
-from drio_tui.api import json_codec
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import ApiError, Conflict, DrioError, NotFound, PreconditionFailed
 from drio_tui.api.models import DeployResult
 from drio_tui.api.resource_type import Item
-from drio_tui.kinds import APP, Kind
+from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.cancellation import CancellableRequests, RequestCancelled
-from drio_tui.workspace.saving.journal import Entry, Journal, State, without_paths, without_secrets
-from drio_tui.workspace.saving.merge import FieldChange, Merge, Object, diff, equal_at_depth, value_at
+from drio_tui.workspace.saving.creating import Creator, NewResource, digest_of
+from drio_tui.workspace.saving.deploying import Deploys
+from drio_tui.workspace.saving.journal import Entry, Journal, without_paths, without_secrets
+from drio_tui.workspace.saving.merge import FieldChange, Merge, Object, diff, value_at
 from drio_tui.workspace.saving.reconcile import (
     dotted_paths,
-    ended_entry,
     loggable_before_response,
-    matches_body,
     merge_edit,
     pick,
     read_back_of,
     remote_changes_since,
 )
+from drio_tui.workspace.saving.recorded_requests import RecordedRequests, refused_or_failed
 from drio_tui.workspace.saving.save_requests import Write, comparable, requests_for
 from drio_tui.workspace.saving.save_result import (
     ChangedMeanwhile,
@@ -78,16 +74,6 @@ class Preview:
         return self.merge.local_changes
 
 
-@dataclass(frozen=True, slots=True)
-class _PendingCreate:
-    """A create with an unknown outcome: the body that was sent, and the ids that existed before."""
-
-    body: Object = field(repr=False)
-    known: Collection[str]
-    error: DrioError
-    entry: Entry
-
-
 class Saver:
     """Writes to one drio. `journal_of` returns the journal of an app; without it there is no journal.
 
@@ -97,14 +83,12 @@ class Saver:
 
     def __init__(self, client: DrioClient, journal_of: Callable[[str], Journal] | None = None) -> None:
         self.client = client
-        self._journal_of = journal_of
-        self._journals: dict[Path, Journal] = {}
-        self._deploying: dict[str, asyncio.Event] = {}
         self.single_flight = SingleFlight()
-        self._requests = CancellableRequests()
-        self._pre_write_requests = CancellableRequests()
-        self._pending_creates: dict[tuple[str, ...], _PendingCreate] = {}
-        self._fingerprinted: set[tuple[str, ...]] = set()
+        self._requests = RecordedRequests(client, journal_of)
+        self._deploys = Deploys(self._requests, self.single_flight)
+        self._creator = Creator(
+            self._requests, lambda edit, group, undoes: self._save(edit, lambda _: edit, None, group, undoes)
+        )
         self.undo_failures: dict[str, str] = {}
         """Why changes could not be undone, by id of their entry; `undo_last` skips them."""
 
@@ -115,32 +99,29 @@ class Saver:
         is being written is read back, as after a lost response, and ends with `Unknown`; a second `stop` cancels the
         reading. A deploy is not cancelled: during a deploy no change is being written.
         """
-        cancelled = self._pre_write_requests.cancel(app)
-        return cancelled if app in self._deploying else self._requests.cancel(app) or cancelled
+        cancelled = self._requests.before_write.cancel(app)
+        return cancelled if self._deploys.is_running(app) else self._requests.running.cancel(app) or cancelled
 
     def stop_deploy(self, app: str) -> bool:
         """Cancel the running deploy of an app, or the writes it waits for; return whether there was a request."""
-        return self._requests.cancel(app)
+        return self._requests.running.cancel(app)
 
     def journal(self, app: str) -> Journal | None:
         """Return the journal of an app, None if there is none.
 
         It is the same object each time, since it has in memory what could not be written to its file.
         """
-        if self._journal_of is None or not app:
-            return None
-        journal = self._journal_of(app)
-        return self._journals.setdefault(journal.path, journal)
+        return self._requests.journal(app)
 
     # --- changing --------------------------------------------------------------------------------
 
     async def preview(self, edit: Edit) -> Preview | DeletedElsewhere | Failed | Refused:
         """Read the resource and merge the edit, without writing."""
-        remote = await self._read(edit.kind, edit.app, edit.id, self._pre_write_requests)
+        remote = await self._requests.read(edit.kind, edit.app, edit.id, self._requests.before_write)
         if remote is None:
             return DeletedElsewhere(edit, edit.local)
         if isinstance(remote, DrioError):
-            return _refused_or_failed(remote)
+            return refused_or_failed(remote)
         return Preview(edit, merge_edit(edit, remote), remote)
 
     async def save(
@@ -151,7 +132,7 @@ class Saver:
         The resource is read first, unless `preview` was made less than `PREVIEW_SECONDS` ago.
         The binding and chain of a tool and the actions of a widget have separate routes, used after the PATCH.
         """
-        digest = _digest(edit.base, edit.local, [*edit.again])
+        digest = digest_of(edit.base, edit.local, [*edit.again])
 
         async def run() -> SaveOutcome:
             fresh = preview is not None and time.monotonic() - preview.read_at < PREVIEW_SECONDS
@@ -192,16 +173,16 @@ class Saver:
         self, edit: Edit, edit_for: Callable[[dict[str, Any]], Edit], remote: Object | None, group: str, undoes: str
     ) -> SaveOutcome:
         """Save what `edit_for` returns for the current resource: `remote`, or what is read if that is None."""
-        if (stopped := await self._wait_for_deploy(edit.app)) is not None:
+        if (stopped := await self._deploys.wait(edit.app)) is not None:
             return stopped
         group = group or journals.new_id()
         for attempts_left in reversed(range(_MAX_ATTEMPTS)):
-            current = await self._read(edit.kind, edit.app, edit.id) if remote is None else remote
+            current = await self._requests.read(edit.kind, edit.app, edit.id) if remote is None else remote
             remote = None
             if current is None:
                 return DeletedElsewhere(edit, edit.local)
             if isinstance(current, DrioError):
-                return _refused_or_failed(current)
+                return refused_or_failed(current)
             edit = edit_for(dict(current))
             outcome = await self._write(edit, current, group, undoes)
             if (
@@ -221,7 +202,7 @@ class Saver:
             return True
         if not isinstance(outcome.error, Conflict) or outcome.fields or outcome.referrers or outcome.read is None:
             return False
-        current = await self._read(edit.kind, edit.app, edit.id)
+        current = await self._requests.read(edit.kind, edit.app, edit.id)
         return isinstance(current, dict) and bool(
             diff(comparable(edit.kind, outcome.read), comparable(edit.kind, current))
         )
@@ -262,14 +243,14 @@ class Saver:
     ) -> Item[Any] | DrioError:
         """Send one request and record it in the journal."""
         kind = edit.kind
-        await self._note_begin(entry)
+        await self._requests.note_begin(entry)
         try:
             request = write.send(self.client, kind, edit.app, edit.id)
-            item = await self._requests.run(edit.app, request, changes=True)
+            item = await self._requests.running.run(edit.app, request, changes=True)
         except DrioError as error:
             # A write with an unknown outcome stays `unknown` in the journal; an undo reads the resource.
             if not error.outcome_unknown:
-                await self._note_end(entry, "failed")
+                await self._requests.note_end(entry, "failed")
             return error
         public = without_paths(pick(comparable(kind, item.raw), write.properties), edit.secret)
         after, lost_paths = without_secrets(public)
@@ -281,7 +262,7 @@ class Saver:
         )
         added = tuple(path for path in lost_paths if value_at(remote, path) is MISSING)
         lost = dict.fromkeys((*entry.lost, *dotted_paths(lost_paths), *write_only))
-        await self._note_end(replace(entry, after=after, lost=tuple(lost), added=added), "done")
+        await self._requests.note_end(replace(entry, after=after, lost=tuple(lost), added=added), "done")
         return item
 
     async def _outcome_of_error(
@@ -297,11 +278,11 @@ class Saver:
     ) -> SaveOutcome:
         """Return the outcome of a save with a failed request; the resource is read back if needed."""
         if error.outcome_unknown:
-            current = await self._read(edit.kind, edit.app, edit.id)
+            current = await self._requests.read(edit.kind, edit.app, edit.id)
             read_back = read_back_of(edit.kind, write, before, wanted, current)
-            await self._note_read_back(entry, read_back, error)
+            await self._requests.note_read_back(entry, read_back, error)
             return Unknown(error, read_back, current if isinstance(current, dict) else None, written, entry.group)
-        if isinstance(error, NotFound) and await self._read(edit.kind, edit.app, edit.id) is None:
+        if isinstance(error, NotFound) and await self._requests.read(edit.kind, edit.app, edit.id) is None:
             return DeletedElsewhere(edit, edit.local)
         return Refused(error, written, read) if isinstance(error, ApiError) else Failed(error, written)
 
@@ -329,105 +310,18 @@ class Saver:
         is the created one (`applied`); if none has its key, slug or name, it was not created. A later call with the
         same key first looks for the resource of the previous attempt, and updates it to the new body.
         """
-        key = (app, "create", kind.name, parent, idempotency_key or _digest(body))
+        new = NewResource(kind, app, body, parent, idempotency_key, group, undoes, known, secret)
 
         async def create() -> CreateOutcome:
-            pending = self._pending_creates.pop(key, None)
-            if pending is not None:
-                read_back, raw = await self._find_created(kind, app, parent, pending.body, pending.known)
-                if raw is not None:
-                    await self._note_end(ended_entry(pending.entry, kind, raw, "done"), "done")
-                    edit = Edit(kind, app, str(raw.get("id")), raw, {**raw, **body}, (), secret)
-                    outcome = await self._save(edit, lambda _: edit, None, group, undoes)
-                    if isinstance(outcome, Conflicted | DeletedElsewhere):  # changed by others since it was found
-                        return Unknown(pending.error, "applied", raw, group=group)
-                    return outcome
-                if read_back == "cannot tell":
-                    self._pending_creates[key] = pending
-                    return Unknown(pending.error, read_back, group=group)
-            return await self._create(key, kind, app, body, parent, group, undoes, known, secret)
+            return await self._deploys.wait(app) or await self._creator.create(new)
 
-        return await self.single_flight.run(key, create)
-
-    async def _create(
-        self,
-        key: tuple[str, ...],
-        kind: Kind[Any],
-        app: str,
-        body: Object,
-        parent: str,
-        group: str,
-        undoes: str,
-        known: Collection[str] | None,
-        secret: tuple[str, ...],
-    ) -> CreateOutcome:
-        if (stopped := await self._wait_for_deploy(app)) is not None:
-            return stopped
-        if known is None:
-            listed = await self.list_resources(kind, app, parent)
-            if isinstance(listed, DrioError):
-                return _refused_or_failed(listed)
-            known = {str(raw.get("id")) for raw in listed}
-        group = group or journals.new_id()
-        # The body may have write-only properties of any name: only what the response shows is recorded, at the end.
-        entry = journals.new_entry(
-            "create", app, kind.name, "", kind.label(body), group=group, parent=parent, undoes=undoes,
-            known=self._known_fingerprints(known, group, kind.name, parent), lost=secret,
-            sent=journals.fingerprints_of(without_paths(body, secret)),
-        )  # fmt: skip
-        await self._note_begin(entry)
-        self._fingerprinted.add((group, kind.name, parent))
-        try:
-            request = self.client.create(kind, body, app=app, parent=parent)
-            item = await self._requests.run(app, request, changes=True)
-        except DrioError as error:
-            if not error.outcome_unknown:
-                await self._note_end(entry, "failed")
-                return _refused_or_failed(error)
-            read_back, raw = await self._find_created(kind, app, parent, body, known)
-            if read_back != "applied":
-                self._pending_creates[key] = _PendingCreate(body, known, error, entry)
-            await self._note_read_back(ended_entry(entry, kind, raw, entry.state), read_back, error)
-            return Unknown(error, read_back, raw, group=group)
-        done_entry = ended_entry(entry, kind, item.raw, "done")
-        if kind is APP:  # the journal is named after the id of the app, which is known only now
-            done_entry = replace(done_entry, app=done_entry.resource)
-            await self._note_begin(done_entry)
-        await self._note_end(done_entry, "done")
-        request_ids = (item.request_id,) if item.request_id else ()
-        return Saved(item.raw, tuple(diff({}, pick(item.raw, tuple(body)))), (), request_ids, group)
+        return await self.single_flight.run(new.key, create)
 
     async def note_created(
         self, kind: Kind[Any], app: str, raw: Object, *, parent: str = "", group: str = "", secret: tuple[str, ...] = ()
     ) -> None:
         """Record a resource that a create made whose outcome was unknown, and that the caller has found."""
-        app = str(raw.get("id")) if kind is APP else app
-        label = kind.label(raw)
-        entry = journals.new_entry("create", app, kind.name, "", label, group=group, parent=parent, lost=secret)
-        await self._note_begin(entry)
-        await self._note_end(ended_entry(entry, kind, raw, "done"), "done")
-
-    def _known_fingerprints(self, known: Collection[str], *key: str) -> tuple[str, ...] | None:
-        """Return the fingerprints of the existing ids for the journal; None if it has them for this `key` already."""
-        if key in self._fingerprinted:
-            return None
-        return tuple(journals.fingerprint_of(id) for id in known)
-
-    async def _find_created(
-        self, kind: Kind[Any], app: str, parent: str, body: Object, known: Collection[str]
-    ) -> tuple[ReadBack, Object | None]:
-        """Return whether a create with an unknown outcome was applied, and the created resource if it was found."""
-        listed = await self.list_resources(kind, app, parent)
-        if isinstance(listed, DrioError):
-            return "cannot tell", None
-        new = [raw for raw in listed if str(raw.get("id")) not in known]
-        candidates = [
-            raw for raw in new if any(name in body and body[name] == raw.get(name) for name in _IDENTIFYING_PROPERTIES)
-        ]
-        matches = [raw for raw in candidates if matches_body(comparable(kind, raw), comparable(kind, body))]
-        if len(matches) == 1:
-            return "applied", matches[0]
-        return ("cannot tell", None) if candidates else ("not applied", None)
+        await self._creator.note_created(kind, app, raw, parent=parent, group=group, secret=secret)
 
     # --- deleting --------------------------------------------------------------------------------
 
@@ -467,13 +361,13 @@ class Saver:
         group: str,
         undoes: str,
     ) -> DeleteOutcome:
-        if (stopped := await self._wait_for_deploy(app)) is not None:
+        if (stopped := await self._deploys.wait(app)) is not None:
             return stopped
-        current = await self._read(kind, app, id)
+        current = await self._requests.read(kind, app, id)
         if current is None:
             return Deleted(kind.label(base or {"id": id}), already=True)
         if isinstance(current, DrioError):
-            return _refused_or_failed(current)
+            return refused_or_failed(current)
         if base is not None:
             changes = [change for change in remote_changes_since(kind, base, current) if change.dotted not in ignoring]
             if changes:
@@ -489,19 +383,19 @@ class Saver:
             "delete", app, kind.name, id, name, group=group, before=before, lost=lost, links=links,
             place=place, parent=parent if isinstance(parent, str) else "", undoes=undoes,
         )  # fmt: skip
-        await self._note_begin(entry)
+        await self._requests.note_begin(entry)
         try:
-            request_id = await self._requests.run(app, self.client.delete(kind, id, app=app), changes=True)
+            request_id = await self._requests.running.run(app, self.client.delete(kind, id, app=app), changes=True)
         except DrioError as error:
             if not error.outcome_unknown:
-                await self._note_end(entry, "failed")
-                return Deleted(name, already=True) if isinstance(error, NotFound) else _refused_or_failed(error)
-            remaining = await self._read(kind, app, id)
+                await self._requests.note_end(entry, "failed")
+                return Deleted(name, already=True) if isinstance(error, NotFound) else refused_or_failed(error)
+            remaining = await self._requests.read(kind, app, id)
             raw = remaining if isinstance(remaining, dict) else None
             read_back: ReadBack = "applied" if remaining is None else "cannot tell" if raw is None else "not applied"
-            await self._note_read_back(entry, read_back, error)
+            await self._requests.note_read_back(entry, read_back, error)
             return Unknown(error, read_back, raw, group=group)
-        await self._note_end(entry, "done")
+        await self._requests.note_end(entry, "done")
         return Deleted(name, request_id, group=group)
 
     # --- deploying -------------------------------------------------------------------------------
@@ -515,106 +409,17 @@ class Saver:
         what is deployed, since later writes wait until the deploy has ended. If its first call raises a `DrioError`,
         nothing is deployed.
         """
-        return await self.single_flight.run((app, "deploy"), lambda: self._deploy_exclusively(app, look))
-
-    async def _deploy_exclusively(
-        self, app: str, look: Callable[[], Coroutine[Any, Any, None]] | None
-    ) -> Item[DeployResult] | Refused | Failed | Unknown:
-        await self.single_flight.wait_idle(app)
-        finished = self._deploying[app] = asyncio.Event()
-        try:
-            if look is not None:
-                await self._requests.run(app, look())
-            outcome = await self._deploy(app)
-            if look is not None and not isinstance(outcome, Refused | Failed):
-                with contextlib.suppress(DrioError):
-                    await self._requests.run(app, look())
-            return outcome
-        except DrioError as error:
-            return _refused_or_failed(error)
-        finally:
-            del self._deploying[app]
-            finished.set()
-
-    async def _wait_for_deploy(self, app: str) -> Failed | None:
-        """Wait until no deploy is running; return the outcome of the write if the user cancels it meanwhile."""
-        while (finished := self._deploying.get(app)) is not None:
-            try:
-                await self._pre_write_requests.run(app, finished.wait())
-            except RequestCancelled as error:
-                return Failed(error)
-        return None
-
-    async def _deploy(self, app: str) -> Item[DeployResult] | Refused | Failed | Unknown:
-        before = await self._read(APP, app, app)
-        if before is None or isinstance(before, DrioError):
-            return _refused_or_failed(before or NotFound("the app is not there any more", status=404))
-        entry = journals.new_entry("deploy", app, APP.name, app, APP.label(before))
-        await self._note_begin(entry)
-        try:
-            item = await self._requests.run(app, self.client.deploy(app), changes=True)
-        except DrioError as error:
-            if not error.outcome_unknown:
-                await self._note_end(entry, "failed")
-                return _refused_or_failed(error)
-            current = await self._read(APP, app, app)
-            raw = current if isinstance(current, dict) else None
-            version_changed = raw is not None and not equal_at_depth(raw.get("version"), before.get("version"))
-            read_back: ReadBack = "applied" if version_changed else "cannot tell"
-            await self._note_read_back(entry, read_back, error)
-            return Unknown(error, read_back, raw, group=entry.group)
-        await self._note_end(entry, "done")
-        return item
+        return await self.single_flight.run((app, "deploy"), lambda: self._deploys.deploy(app, look))
 
     # --- reading ---------------------------------------------------------------------------------
 
     async def read(self, kind: Kind[Any], app: str, id: str) -> Object | DrioError | None:
         """Return the current resource, None if it does not exist, or the error."""
-        return await self._read(kind, app, id)
-
-    async def _read(
-        self, kind: Kind[Any], app: str, id: str, requests: CancellableRequests | None = None
-    ) -> Object | DrioError | None:
-        try:
-            return (await (requests or self._requests).run(app, self.client.get(kind, id, app=app))).raw
-        except NotFound:
-            return None
-        except DrioError as error:
-            return error
+        return await self._requests.read(kind, app, id)
 
     async def list_resources(self, kind: Kind[Any], app: str, parent: str = "") -> list[Object] | DrioError:
         """Return all current resources of a kind, or the error."""
-        try:
-            listing = self.client.list(kind, app=app, parent=parent)
-            return (await self._requests.run(app, listing)).items
-        except DrioError as error:
-            return error
-
-    # --- journal ---------------------------------------------------------------------------------
-
-    async def _note_begin(self, entry: Entry) -> None:
-        """Record a change before its request is sent, without blocking the event loop."""
-        if (journal := self.journal(entry.app)) is not None:
-            await asyncio.to_thread(journal.begin, entry)
-
-    async def _note_end(self, entry: Entry, state: State) -> None:
-        """Record the outcome of a change."""
-        if (journal := self.journal(entry.app)) is not None:
-            await asyncio.to_thread(journal.end, replace(entry, state=state))
-
-    async def _note_read_back(self, entry: Entry, read_back: ReadBack, error: DrioError) -> None:
-        """Record what reading back showed after an unknown outcome.
-
-        A cancelled request may still arrive at the server: if it was not applied yet, its entry stays `unknown`, and an
-        undo reads the resource.
-        """
-        if read_back == "applied":
-            await self._note_end(entry, "done")
-        elif read_back == "not applied" and not isinstance(error, RequestCancelled):
-            await self._note_end(entry, "failed")
-
-
-_IDENTIFYING_PROPERTIES = ("key", "slug", "name")
+        return await self._requests.list_resources(kind, app, parent)
 
 
 def _update_entry(edit: Edit, write: Write, remote: Object, wanted: Object, group: str, undoes: str) -> Entry:
@@ -628,11 +433,3 @@ def _update_entry(edit: Edit, write: Write, remote: Object, wanted: Object, grou
         before=before, after=loggable_before_response(before, after), undoes=undoes,
         lost=tuple(dict.fromkeys((*dotted_paths(lost, sent_lost), *secret))),
     )  # fmt: skip
-
-
-def _refused_or_failed(error: DrioError) -> Refused | Failed:
-    return Refused(error) if isinstance(error, ApiError) else Failed(error)
-
-
-def _digest(*values: Any) -> str:
-    return journals.digest(json_codec.dumps([*values]))
