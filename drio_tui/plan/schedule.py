@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from drio_tui.plan.state import StepState
-from drio_tui.plan.steps import IDENTIFYING, Step
+from drio_tui.plan.steps import Step
+from drio_tui.workspace.saving.created_lookup import IDENTIFYING
 
 
 class Schedule:

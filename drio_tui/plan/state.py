@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from drio_tui.workspace.saving.journal import fingerprints_of
 from drio_tui.workspace.saving.merge import Object
 
 Progress = Literal["todo", "sent", "done", "failed", "skipped"]
@@ -16,18 +17,18 @@ _PROGRESS = frozenset({"todo", "sent", "done", "failed", "skipped"})
 class StepState:
     """How far one step got.
 
-    `made` is the id of the created resource, `mark` a digest of what was sent, `sent_names` are the slug, key and name
-    in it. `why` is the reason why it failed or was skipped (not yet sanitized), `fields` the error messages by property
-    path. `maybe`: the outcome is unknown, it may have been carried out. `own`: the user skipped it. `at` is when it was
-    sent, in seconds since the epoch. `known` are the ids of the resources before it was sent, in files of earlier
-    versions; they are in `PlanState.known` now.
+    `made` is the id of the created resource, `mark` a digest of what was sent, `sent` are the `fingerprints_of` the
+    body of a create. `why` is the reason why it failed or was skipped (not yet sanitized), `fields` the error messages
+    by property path. `maybe`: the outcome is unknown, it may have been carried out. `own`: the user skipped it. `at` is
+    when it was sent, in seconds since the epoch. `known` are the ids of the resources before it was sent, in files of
+    earlier versions; they are in `PlanState.known` now.
     """
 
     state: Progress = "todo"
     made: str = ""
     known: tuple[str, ...] = ()
     mark: str = ""
-    sent_names: dict[str, str] = field(default_factory=dict)
+    sent: dict[str, str] = field(default_factory=dict)
     why: str = ""
     fields: dict[str, str] = field(default_factory=dict)
     maybe: bool = False
@@ -69,21 +70,17 @@ def collection(kind: str, parent: str) -> str:
 def state_to_json(state: StepState) -> Object:
     """Return the state of a step as it is stored."""
     values = {name: getattr(state, name) for name in _STATE}
-    return {_file_key(name): [*value] if isinstance(value, tuple) else value for name, value in values.items()}
+    return {name: [*value] if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def state_from_json(value: Mapping[str, Any]) -> StepState:
     """Return the stored state of a step. Raises `ValueError`, `KeyError` or `TypeError`."""
-    state = StepState(**{name: value[_file_key(name)] for name in _STATE})
+    sent = value["sent"] if "sent" in value else fingerprints_of(value[_SENT_NAMES])
+    state = StepState(**{name: value[name] for name in _STATE if name != "sent"}, sent=sent)
     state.known = tuple(_texts(state.known))
-    if state.state not in _PROGRESS or not isinstance(state.fields, dict) or not isinstance(state.sent_names, dict):
+    if state.state not in _PROGRESS or not isinstance(state.fields, dict) or not isinstance(state.sent, dict):
         raise ValueError("it is not the state of a step")
     return state
-
-
-def _file_key(name: str) -> str:
-    """Return the key in the file; `sent_names` has another one, as in files of earlier versions."""
-    return _SENT_NAMES_KEY if name == "sent_names" else name
 
 
 def known_from_json(value: Any) -> dict[str, list[str]]:
@@ -98,5 +95,6 @@ def _texts(values: Iterable[Any]) -> list[str]:
     return texts
 
 
-_SENT_NAMES_KEY = "said"
-_STATE = ("state", "made", "known", "mark", "sent_names", "why", "fields", "maybe", "own", "at")
+_SENT_NAMES = "said"
+"""Files of earlier versions have the slug, key and name that were sent, not their fingerprints."""
+_STATE = ("state", "made", "known", "mark", "sent", "why", "fields", "maybe", "own", "at")

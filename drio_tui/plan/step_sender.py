@@ -1,16 +1,15 @@
 """Sends the requests of single steps, and records in their states how they ended.
 
 The state of a step is saved before its request is sent. When the outcome of a create is unknown (a lost response, the
-program killed), the resources are listed before it is sent again: one with the same slug, key or name that did not
-exist before, and that no other step has created, is the one that the request created. Updates, detaches and deletes
-read the resource anyway, so that sending them again changes nothing twice.
+program killed), the created resource is looked up before it is sent again (`workspace/saving/created_lookup.py`).
+Updates, detaches and deletes read the resource anyway, so that sending them again changes nothing twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,9 @@ from drio_tui.kinds import APP, INTEGRATION, KINDS, Kind
 from drio_tui.plan.rejected_references import without_rejected
 from drio_tui.plan.shared_save import SharedSave
 from drio_tui.plan.state import PlanState, StepState, collection
-from drio_tui.plan.steps import IDENTIFYING, Step, replace_refs, with_changes, without_references
+from drio_tui.plan.steps import Step, replace_refs, with_changes, without_references
+from drio_tui.workspace.saving.created_lookup import SentBody, find_created
+from drio_tui.workspace.saving.journal import fingerprints_of, without_paths
 from drio_tui.workspace.saving.merge import FieldChange, Object
 from drio_tui.workspace.saving.save_result import (
     Deleted,
@@ -148,7 +149,7 @@ class StepSender:
             why = f"It is not known whether it was made. {error}" if again else str(error)
             listing = Refused(error) if isinstance(error, ApiError) else Failed(error)
             return self._fail(step, why, listing, go_on=isinstance(error, ApiError) and not again)
-        state.sent_names = {name: body[name] for name in IDENTIFYING if isinstance(body.get(name), str)}
+        state.sent = fingerprints_of(without_paths(body, step.secret))
         state.maybe = True
         self._on_create(step, body)
         attempts_left = _MAX_UNAVAILABLE
@@ -200,21 +201,23 @@ class StepSender:
     async def _find_created(self, kind: Kind[Any], app: str, parent: str, state: StepState) -> Object | None:
         """Find the resource that a request with an unknown outcome created; None if there is none.
 
-        Raises `DrioError` if drio cannot be asked, or several match.
+        Raises `DrioError` if drio cannot be asked, or it is not clear which one it is.
         """
+        sent = SentBody.of_fingerprints(kind, state.sent)
         while True:
             listed = await self.saver.list_resources(kind, app, parent)
             if isinstance(listed, DrioError):
                 raise listed
             known = {*state.known, *self.plan_state.known.get(collection(kind.name, parent), ()), *self.plan_state.made}
-            matches = [
-                raw for raw in listed if str(raw.get("id")) not in known and _matches_sent(raw, state.sent_names)
-            ]
-            if len(matches) == 1:
-                return matches[0]
-            if len(matches) > 1:
-                message = f"{len(matches)} new ones go by that name. Delete those that are too many, then retry."
+            lookup = find_created(listed, sent, known.__contains__)
+            if lookup.raw is not None:
+                return lookup.raw
+            if lookup.candidates > 1:
+                message = f"{lookup.candidates} new ones go by that name. Delete those that are too many, then retry."
                 raise DrioError(message, title="There are several")
+            if lookup.candidates:
+                message = "A new one goes by that name, but is not as it was sent. Delete or rename it, then retry."
+                raise DrioError(message, title="It may be another one")
             if not 0 <= time.time() - state.at < LATE or not self._pause:
                 return None
             await asyncio.sleep(self._pause)
@@ -336,11 +339,3 @@ def _may_be_done(outcome: Outcome | None) -> bool:
 def _cannot_go_on(outcome: Outcome) -> bool:
     """Return whether other requests would fail for the same reason."""
     return isinstance(outcome, Failed) or (isinstance(outcome, Refused) and isinstance(outcome.error, RateLimited))
-
-
-def _matches_sent(raw: Object, sent: Mapping[str, str]) -> bool:
-    """Return whether a resource has the slug that was sent, else the key, else the name: the first that both have."""
-    for name in IDENTIFYING:
-        if name in sent and isinstance(value := raw.get(name), str):
-            return value.strip() == sent[name].strip()
-    return False

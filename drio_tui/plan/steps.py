@@ -12,8 +12,6 @@ from drio_tui.workspace.saving.merge import FieldChange, Object, with_value
 from drio_tui.workspace.saving.save_result import Outcome
 
 Verb = Literal["create", "update", "detach", "delete", "read", "run"]
-IDENTIFYING = ("slug", "key", "name")
-"""The properties by which a created resource is found again, the most reliable first."""
 
 
 @dataclass(frozen=True, slots=True)

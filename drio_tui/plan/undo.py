@@ -23,6 +23,7 @@ from drio_tui.plan.rejected_references import create_without_rejected_references
 from drio_tui.plan.steps import Step
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving import journal as journals
+from drio_tui.workspace.saving.created_lookup import SentBody, find_created
 from drio_tui.workspace.saving.journal import Entry, History, Journal, without_paths
 from drio_tui.workspace.saving.merge import Object, dotted, equal_at_depth, value_at, with_value
 from drio_tui.workspace.saving.reconcile import ended_entry
@@ -335,8 +336,7 @@ async def _reconcile_delete(saver: Saver, history: History, entry: Entry) -> Ent
 async def _reconcile_create(saver: Saver, history: History, entry: Entry) -> Entry | None:
     """Return the entry of a create with its outcome; None if drio does not respond.
 
-    The created resource is the one with the name and fingerprints of the entry that did not exist before it, and that
-    no other entry is about.
+    Only resources count that did not exist before it, and that no other entry is about.
     """
     kind = KINDS[entry.kind]
     listed = await saver.list_resources(kind, entry.app, history.current(entry.parent) if entry.parent else "")
@@ -349,17 +349,18 @@ async def _reconcile_create(saver: Saver, history: History, entry: Entry) -> Ent
     }
     siblings = [other for other in history.group(entry) if (other.kind, other.parent) == (entry.kind, entry.parent)]
     first = next((sibling for sibling in siblings if sibling.known is not None), None)
-    before = set(first.known or ()) if first else None
-    named = [raw for raw in listed if kind.label(raw) == entry.name and str(raw.get("id")) not in recorded_ids]
-    new = [raw for raw in named if before is not None and journals.fingerprint_of(str(raw.get("id"))) not in before]
-    if not named or (before is not None and not new):
+    before = set(first.known or ()) if first else set()
+
+    def is_known(id: str) -> bool:
+        return id in recorded_ids or journals.fingerprint_of(id) in before
+
+    sent = journals.fingerprints_of({"name": entry.name}) if entry.sent is None else entry.sent
+    lookup = find_created(listed, SentBody.of_fingerprints(kind, sent), is_known)
+    if not lookup.candidates:
         return replace(entry, state="failed")
-    if len(new) > 1 or not new or entry.sent is None:
+    if first is None or entry.sent is None or lookup.raw is None or not lookup.is_as_sent:
         return replace(entry, state="unresolved")
-    actual = journals.fingerprints_of(new[0])
-    # A difference means that others created it, or changed it since, or that drio stores the value in another form.
-    differs = any(actual.get(name, expected) != expected for name, expected in entry.sent.items())
-    return replace(entry, state="unresolved") if differs else ended_entry(entry, kind, new[0], "done")
+    return ended_entry(entry, kind, lookup.raw, "done")
 
 
 async def _undo(saver: Saver, journal: Journal, history: History, entry: Entry, group: str, force: bool) -> UndoStep:

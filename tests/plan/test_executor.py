@@ -16,6 +16,7 @@ from drio_tui.plan.schedule import Schedule
 from drio_tui.plan.state import PlanState, StepState
 from drio_tui.plan.steps import Step, changes_of
 from drio_tui.plan.undo import undo_last
+from drio_tui.workspace.saving.journal import fingerprints_of
 from drio_tui.workspace.saving.save_result import Conflicted
 from tests.plan.conftest import (
     WHOLE_PLAN,
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 
 def executor_of(world: World, steps: list[Step], state: PlanState | None = None, **options: Any) -> Executor:
     return Executor(world.editor.saver, world.app, steps, state, pause=0, **options)
+
+
+def sent_state(at: float = 0.0, **body: str) -> StepState:
+    """Return the state of a create whose outcome is unknown."""
+    return StepState("sent", sent=fingerprints_of(body), maybe=True, at=at)
 
 
 async def test_steps_run_after_those_they_need_with_ids_for_refs_and_one_undo(world: World) -> None:
@@ -125,7 +131,7 @@ async def test_create_that_may_have_been_carried_out_is_looked_up_after_a_restar
     (step,) = tool_steps(1)
     before = [tool["id"] for tool in (await world.editor.client.list(TOOL, app=world.app)).items]
     made = await world.editor.client.create(TOOL, step.body, app=world.app)
-    state = PlanState({step.id: StepState("sent", sent_names={"name": "tool 0"}, maybe=True)}, {"tool": before})
+    state = PlanState({step.id: sent_state(name="tool 0")}, {"tool": before})
     executor = executor_of(world, [step], state)
     network = world.editor.network.inner = Counting(world.editor.network.inner)
     await executor.run()
@@ -138,13 +144,33 @@ async def test_created_resource_is_found_by_its_name_if_drio_returns_no_key(worl
     before = [tool["id"] for tool in (await world.editor.client.list(TOOL, app=world.app)).items]
     made = await world.editor.client.create(TOOL, step.body, app=world.app)
     state = PlanState(
-        {step.id: StepState("sent", sent_names={"key": "tool-0", "name": "tool 0"}, maybe=True)}, {"tool": before}
+        {step.id: sent_state(key="tool-0", name="tool 0")},
+        {"tool": before},
     )
     executor = executor_of(world, [step], state)
     world.editor.network.inner = WithoutKeys(world.editor.network.inner)
     await executor.run()
     assert executor.state(step).made == made.raw["id"]
     assert len(await tool_names(world, "tool 0")) == 1
+
+
+@pytest.mark.parametrize("differs", [False, True])
+async def test_created_resource_that_drio_stored_under_another_key_is_found_after_a_restart(
+    world: World, differs: bool
+) -> None:
+    step = replace(create_tool("tool 0"), body={"name": "tool 0", "key": "tool-0", "description": "It finds."})
+    before = [tool["id"] for tool in (await world.editor.client.list(TOOL, app=world.app)).items]
+    stored = step.body | {"key": "tool-0-2"} | ({"description": "Another one."} if differs else {})
+    made = await world.editor.client.create(TOOL, stored, app=world.app)
+    state = PlanState({step.id: sent_state(**step.body)}, {"tool": before})
+    executor = executor_of(world, [step], state)
+    await executor.run()
+    assert await tool_names(world, "tool 0") == ["tool 0"]
+    if differs:
+        assert "is not as it was sent" in executor.failed[0].problem
+        assert executor.state(step).maybe
+    else:
+        assert executor.state(step).made == made.raw["id"]
 
 
 class WithoutKeys(httpx.AsyncBaseTransport):
@@ -169,7 +195,10 @@ async def test_resource_that_existed_before_or_that_another_step_made_is_not_tak
     old = (await client.create(TOOL, {"name": "twin"}, app=app)).raw["id"]
     made = (await client.create(TOOL, {"name": "twin"}, app=app)).raw["id"]
     state = PlanState(
-        {first.id: StepState("done", made=made), second.id: StepState("sent", sent_names={"name": "twin"}, maybe=True)},
+        {
+            first.id: StepState("done", made=made),
+            second.id: sent_state(name="twin"),
+        },
         {"tool": [old]},
     )
     executor = executor_of(world, [first, second], state)
@@ -183,7 +212,7 @@ async def test_user_decides_when_several_resources_may_be_the_created_one(world:
     (step,) = tool_steps(1)
     for _ in range(2):
         await world.editor.client.create(TOOL, step.body, app=world.app)
-    state = PlanState({step.id: StepState("sent", sent_names={"name": "tool 0"}, maybe=True)})
+    state = PlanState({step.id: sent_state(name="tool 0")})
     executor = executor_of(world, [step], state)
     await executor.run()
     (failed,) = executor.failed
@@ -194,7 +223,7 @@ async def test_user_decides_when_several_resources_may_be_the_created_one(world:
 
 async def test_conflict_of_a_repeated_create_means_that_it_was_carried_out_late(world: World) -> None:
     step = replace(create_tool("late"), body={"name": "late", "key": "late-key"})
-    state = PlanState({step.id: StepState("sent", sent_names={"key": "late-key"}, maybe=True)}, {"tool": []})
+    state = PlanState({step.id: sent_state(key="late-key")}, {"tool": []})
     executor = executor_of(world, [step], state)
 
     async def carry_out_late() -> None:
@@ -379,7 +408,7 @@ async def test_step_whose_secret_was_not_kept_says_so_and_sends_nothing(world: W
 async def test_create_sent_a_moment_ago_is_looked_up_twice(world: World) -> None:
     """The server may still be carrying it out."""
     (step,) = tool_steps(1)
-    state = PlanState({step.id: StepState("sent", sent_names={"name": "tool 0"}, maybe=True, at=time.time())})
+    state = PlanState({step.id: sent_state(name="tool 0", at=time.time())})
     other = Editor(world.editor.sandbox)
     inner = world.editor.network.inner
     lists = 0
@@ -425,7 +454,7 @@ async def test_ids_from_before_a_create_with_an_unknown_outcome_count_until_it_i
     old, new = tool_steps(2)
     before = [tool["id"] for tool in (await world.editor.client.list(TOOL, app=world.app)).items]
     made = await world.editor.client.create(TOOL, old.body, app=world.app)
-    state = PlanState({old.id: StepState("sent", sent_names={"name": "tool 0"}, maybe=True)}, {"tool": before})
+    state = PlanState({old.id: sent_state(name="tool 0")}, {"tool": before})
     executor = executor_of(world, [new, old], state, parallel=1)
     await executor.run()
     assert executor.state(old).made == made.raw["id"]
@@ -516,7 +545,7 @@ async def test_failed_create_that_may_have_been_carried_out_is_looked_up_by_the_
     (step,) = tool_steps(1)
     before = [tool["id"] for tool in (await world.editor.client.list(TOOL, app=world.app)).items]
     await world.editor.client.create(TOOL, step.body, app=world.app)
-    state = PlanState({step.id: StepState("failed", sent_names={"name": "tool 0"}, maybe=True)}, {"tool": before})
+    state = PlanState({step.id: replace(sent_state(name="tool 0"), state="failed")}, {"tool": before})
     executor = executor_of(world, [step], state)
     await executor.run()
     assert executor.complete

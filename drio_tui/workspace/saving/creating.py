@@ -10,11 +10,11 @@ from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import APP, Kind
 from drio_tui.workspace.saving import journal as journals
+from drio_tui.workspace.saving.created_lookup import SentBody, find_created
 from drio_tui.workspace.saving.journal import Entry, without_paths
 from drio_tui.workspace.saving.merge import Object, diff
-from drio_tui.workspace.saving.reconcile import ended_entry, matches_body, pick
+from drio_tui.workspace.saving.reconcile import ended_entry, pick
 from drio_tui.workspace.saving.recorded_requests import RecordedRequests, refused_or_failed
-from drio_tui.workspace.saving.save_requests import comparable
 from drio_tui.workspace.saving.save_result import (
     Conflicted,
     CreateOutcome,
@@ -148,17 +148,10 @@ class Creator:
         listed = await self._requests.list_resources(kind, app, parent)
         if isinstance(listed, DrioError):
             return "cannot tell", None
-        new = [raw for raw in listed if str(raw.get("id")) not in known]
-        candidates = [
-            raw for raw in new if any(name in body and body[name] == raw.get(name) for name in _IDENTIFYING_PROPERTIES)
-        ]
-        matches = [raw for raw in candidates if matches_body(comparable(kind, raw), comparable(kind, body))]
-        if len(matches) == 1:
-            return "applied", matches[0]
-        return ("cannot tell", None) if candidates else ("not applied", None)
-
-
-_IDENTIFYING_PROPERTIES = ("key", "slug", "name")
+        lookup = find_created(listed, SentBody.of(kind, body), known.__contains__)
+        if lookup.is_as_sent:
+            return "applied", lookup.raw
+        return ("cannot tell", None) if lookup.candidates else ("not applied", None)
 
 
 def digest_of(*values: Any) -> str:

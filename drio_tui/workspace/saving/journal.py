@@ -106,9 +106,12 @@ def fingerprint_of(text: str) -> str:
 
 
 def fingerprints_of(body: dict[str, Any]) -> dict[str, str]:
-    """Return the fingerprints of the properties of a body, without secrets and objects."""
+    """Return the fingerprints of the properties of a body, without secrets and objects.
+
+    Text counts without spaces around it, which drio may remove.
+    """
     return {
-        name: fingerprint_of(json_codec.dumps(value))
+        name: fingerprint_of(json_codec.dumps(value.strip() if isinstance(value, str) else value))
         for name, value in without_secrets(body)[0].items()
         if not isinstance(value, dict)
     }

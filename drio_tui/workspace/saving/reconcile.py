@@ -82,17 +82,6 @@ def ended_entry(entry: Entry, kind: Kind[Any], raw: Object | None, state: State)
     )
 
 
-def matches_body(raw: Object, body: Object) -> bool:
-    """Return whether all properties of `body` that the resource has are equal in both."""
-    return all(
-        matches_body(raw[name], value)
-        if isinstance(value, dict) and isinstance(raw[name], dict)
-        else equal_at_depth(raw[name], value, 1)
-        for name, value in body.items()
-        if name in raw
-    )
-
-
 def pick(raw: Object, properties: tuple[str, ...]) -> Object:
     """Return a copy with only these properties."""
     return {name: raw[name] for name in properties if name in raw}
