@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar
 
 from drio_tui.api import shape_check
-from drio_tui.api.errors import ApiError, DrioError, NewerApi, NotDrio, OutcomeUnknown, UsageError
+from drio_tui.api.errors import ApiError, ApiRetired, DrioError, NewerApi, NotDrio, OutcomeUnknown, UsageError
 from drio_tui.api.resource_type import Item, Listing, ResourceType, path_of
 from drio_tui.api.transport import ApiResponse, Transport
-from drio_tui.api.versions import newer_version, version_of_envelope
+from drio_tui.api.versions import VersionProbe, version_of_envelope
 
 if TYPE_CHECKING:
     from drio_tui.api.models import ApiModel, DeployResult, Template, Tool, User, Widget
@@ -43,7 +43,6 @@ _WIDGET: ResourceType[Widget] = ResourceType(
 )
 APPS = "/apps"
 _ALWAYS_SERVED = frozenset({APPS, "/templates", "/me"})
-_PROBE_SECONDS = 8.0
 _DEPLOY: ResourceType[DeployResult] = ResourceType("deploy", "", "/apps/{app}/deploy", "", "", "DeployResult")
 
 
@@ -70,7 +69,7 @@ class DrioClient:
         self._v1_confirmed = False
         self._probe_count = 0  # requests sent by `_speaks_v1`
         self._apps_exist = True  # the result of the last one
-        self._newer_version: str | None = None  # of the API, empty when there is none; None: not looked for yet
+        self.versions = VersionProbe(transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -98,8 +97,11 @@ class DrioClient:
             if not isinstance(resources, list):
                 version = version_of_envelope(envelope)
                 if version is not None:
-                    raise NewerApi(await self._find_newer_version() or version)
+                    self.versions.note_v1_gone("missing")
+                    raise NewerApi((await self.versions.find()).newest or version)
                 raise NotDrio(f"{path} answered without a list of {resource_type.list_key}")
+        if path == APPS:
+            self.versions.confirm_v1(reply.headers)
         rest = {key: value for key, value in envelope.items() if key != resource_type.list_key}
         return Listing(resource_type, resources, rest, reply.request_id)
 
@@ -141,20 +143,30 @@ class DrioClient:
 
     @asynccontextmanager
     async def _explain_missing(self, path: str) -> AsyncIterator[None]:
-        """Replace a 404 or 410 by `NewerApi` if the server does not serve v1 but a newer version."""
+        """Replace a 404 or 410 by `NewerApi` or `ApiRetired` if the server does not serve v1."""
         try:
             yield
             self._v1_confirmed = True
         except ApiError as error:
             if error.status not in (404, 410):
                 raise
-            if path not in _ALWAYS_SERVED and (self._v1_confirmed or await self._speaks_v1()):
-                raise  # the resource does not exist
-            version = await self._find_newer_version()
-            if version is not None:
-                raise NewerApi(version) from error
             if path in _ALWAYS_SERVED:
                 error.hint = "Check the base URL: every drio has this address below /api/v1."
+            if path != APPS and ((self._v1_confirmed and error.status == 404) or await self._speaks_v1()):
+                raise  # the resource does not exist
+            self._v1_confirmed = False
+            self.versions.note_v1_gone("retired" if error.status == 410 else "missing")
+            newest = (await self.versions.find()).newest
+            if newest is not None:
+                raise NewerApi(newest) from error
+            if error.status == 410:
+                raise ApiRetired(
+                    error.message,
+                    status=error.status,
+                    api_code=error.api_code,
+                    details=error.details,
+                    request_id=error.request_id,
+                ) from error
             raise
 
     async def _speaks_v1(self) -> bool:
@@ -168,33 +180,14 @@ class DrioClient:
 
     async def _probe_apps(self) -> bool:
         try:
-            await self.transport.request("GET", APPS)
+            reply = await self.transport.request("GET", APPS)
         except ApiError as error:
             return error.status not in (404, 410)
         except DrioError:
             return True  # unknown: the caller's 404 is raised unchanged
         self._v1_confirmed = True
+        self.versions.confirm_v1(reply.headers)
         return True
-
-    async def _find_newer_version(self) -> str | None:
-        """Return the newer API version that the server speaks, or None; it is looked for once."""
-        async with self._probe_lock:
-            if self._newer_version is None:
-                try:
-                    async with asyncio.timeout(_PROBE_SECONDS):
-                        self._newer_version = await newer_version(self.transport.base_url, self._status) or ""
-                except TimeoutError:
-                    return None  # looked for again the next time
-        return self._newer_version or None
-
-    async def _status(self, path: str) -> int | None:
-        try:
-            reply = await self.transport.request("GET", path, anonymous=True, at_origin=True)
-        except ApiError as error:
-            return error.status
-        except DrioError:
-            return None
-        return reply.status if isinstance(reply.data, dict) else None
 
     # --- other routes ----------------------------------------------------------------------------
 

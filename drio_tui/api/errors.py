@@ -10,6 +10,7 @@ Error responses are read in two forms: drio's envelope `{"error": {"code", "mess
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -58,6 +59,10 @@ class SignInRequired(DrioError):
     title = "Sign-in needed"
     hint = "Run `drio-tui login`, or press `L` in the program."
     exit_code = 4
+
+
+NO_V1 = 5
+"""The exit code if the server does not serve v1 of the API, which every command that edits needs."""
 
 
 class UsageError(DrioError):
@@ -117,14 +122,20 @@ class NewerApi(DrioError):
     """The server speaks a later version of the API than the one this program edits."""
 
     title = "This drio is newer than drio-tui"
+    exit_code = NO_V1
 
     def __init__(self, version: str) -> None:
+        reading = "`drio-tui v3 apps` lists its apps, and `" if version == "v3" else "`"
         super().__init__(
             f"this drio speaks {version}; drio-tui edits v1, which it does not serve",
-            hint=f"Update drio-tui (`pip install --upgrade drio-tui`). Until it speaks {version}, edit in drio's "
-            "dashboard, or name a host that serves v1 with `--base-url`.",
+            hint=f"{reading}drio-tui api GET /api/{version}/apps` sends any request. Update drio-tui "
+            "(`pip install --upgrade drio-tui`) to edit, use drio's dashboard, or name a host that serves v1 with "
+            "`--base-url`.",
         )
         self.version = version
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "version": self.version}
 
 
 class ResponseTooLarge(NotDrio):
@@ -154,7 +165,8 @@ class ApiError(DrioError):
     """The API responded with an error status.
 
     Attributes: `status` (HTTP status), `api_code` (the server's `code`, or the RFC 6749 `error`),
-    `details` (any JSON or None), `request_id` (string or None), `retry_after` (seconds or None).
+    `details` (any JSON or None), `request_id` (string or None), `retry_after` (seconds or None), `headers` (of the
+    response, with lower-case names).
     """
 
     title = "drio refused the request"
@@ -177,6 +189,7 @@ class ApiError(DrioError):
         self.details = details
         self.request_id = request_id
         self.retry_after = retry_after
+        self.headers: Mapping[str, str] = {}
 
     @property
     def code(self) -> str:
@@ -225,6 +238,14 @@ class NotFound(ApiError):
 
     title = "Not there"
     hint = "It may have been deleted elsewhere; refresh."
+
+
+class ApiRetired(ApiError):
+    """410 for every path: the server no longer serves v1 of the API, nor a later version."""
+
+    title = "This drio no longer serves API v1"
+    hint = "No later version answers either. Editing needs v1: name a host that serves it with `--base-url`."
+    exit_code = NO_V1
 
 
 class Conflict(ApiError):

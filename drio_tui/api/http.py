@@ -15,7 +15,7 @@ if _skips_main:
     del sys.modules["httpx._main"]
 
 _factory: Callable[..., httpx.AsyncClient] = httpx.AsyncClient
-_is_replay = False
+_recorded: Callable[[str, str], bool] | None = None
 
 
 def new_client(**options: Any) -> httpx.AsyncClient:
@@ -23,12 +23,22 @@ def new_client(**options: Any) -> httpx.AsyncClient:
     return _factory(**options)
 
 
-def replace_clients(factory: Callable[..., httpx.AsyncClient] | None, *, is_replay: bool = False) -> None:
-    """Use `factory` for all further clients, None for httpx's own; `is_replay` says that it uses no network."""
-    global _factory, _is_replay
-    _factory, _is_replay = factory or httpx.AsyncClient, is_replay
+def replace_clients(
+    factory: Callable[..., httpx.AsyncClient] | None, *, recorded: Callable[[str, str], bool] | None = None
+) -> None:
+    """Use `factory` for all further clients, None for httpx's own.
+
+    `recorded` says that it uses no network, and returns whether it has an answer to a request without a body.
+    """
+    global _factory, _recorded
+    _factory, _recorded = factory or httpx.AsyncClient, recorded
 
 
 def is_replay() -> bool:
     """Return whether no network may be used, because a cassette is replayed."""
-    return _is_replay
+    return _recorded is not None
+
+
+def can_answer(method: str, url: str) -> bool:
+    """Return whether a request without a body can be answered: False for one that a replayed cassette does not have."""
+    return _recorded is None or _recorded(method, url)

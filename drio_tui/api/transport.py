@@ -212,6 +212,10 @@ class Transport:
             return server_id(self.base_url, match[1])
         return server_id(self.base_url, self._sandbox_id)
 
+    def url_at_origin(self, path: str) -> str:
+        """Return the URL of a path below the origin of the base URL."""
+        return self._root + path
+
     async def aclose(self) -> None:
         """Close the connections; running requests have to be cancelled by their callers."""
         await self._client.aclose()
@@ -225,6 +229,7 @@ class Transport:
         anonymous: bool = False,
         at_origin: bool = False,
         etag: str = "",
+        retried: bool = True,
     ) -> ApiResponse:
         """Send a request and return the response. `path` is below the base URL and already percent-encoded.
 
@@ -233,7 +238,7 @@ class Transport:
         `SharedBackoff` wait for each other's delays, and all are retried on 429. `anonymous`
         sends no token. With `at_origin` the path is below the origin of the base URL, where the sandbox has
         additional routes. With `etag` the response may have status 304 and no data: the version of that ETag is still
-        current. Raises only `DrioError`s.
+        current. Without `retried` it is sent once. Raises only `DrioError`s.
         """
         if self._client.is_closed:
             raise ConnectionFailed("the program is closing its connections")
@@ -252,7 +257,7 @@ class Transport:
             exchange = Exchange(
                 number=exchange_number(),
                 method=method,
-                url=(self._root if at_origin else self.base_url) + path,
+                url=self.url_at_origin(path) if at_origin else self.base_url + path,
                 path=path,
                 attempt=attempt,
                 started_at=time.time(),
@@ -269,7 +274,9 @@ class Transport:
                 if revive and isinstance(error, ConnectionFailed) and await revive():
                     revive = None
                     continue
-                repeatable = method in REPEATABLE or (shared is not None and isinstance(error, RateLimited))
+                repeatable = (method in REPEATABLE and retried) or (
+                    shared is not None and isinstance(error, RateLimited)
+                )
                 if shared is not None and isinstance(error, RateLimited) and shared.answered > answered:
                     answered, retries = shared.answered, 0  # drio lets other requests through meanwhile
                 retries += 1
@@ -418,6 +425,7 @@ class Transport:
             if parse_error:
                 failure.message = f"HTTP {status}; {parse_error}: {_first_line(body)}"
                 failure.hint = NotDrio.hint if status < 500 else failure.hint
+            failure.headers = headers
             exchange.request_id = failure.request_id
             raise failure
         if status == 304 and "if-none-match" in response.request.headers:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from drio_tui.api.errors import NewerApi
-from drio_tui.api.versions import newer_version
+from drio_tui.api.versions import Answer, ApiVersion, ApiVersions, Ask, find_versions, path_of_versions
 from drio_tui.auth.errors import AccountUnknown, SignInFailed, Step
 from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.profiles import Profile
@@ -32,14 +30,20 @@ class Account:
 async def fetch_account(http: OAuthHttpClient, profile: Profile, tokens: TokenSet) -> Account:
     """Return the account that `tokens` belong to, from `GET /me`.
 
-    Raises `AccountUnknown`, `NewerApi` for a drio without this version of the API, and the errors of requests.
+    A drio without v1, but with a later version of the API, may have no such route: the token is tried on its list of
+    apps, and the account is not known. Raises `AccountUnknown`, and the errors of requests.
     """
     response = await http.get(f"{profile.base_url}/me", step=Step.ACCOUNT, bearer=tokens.access_token)
     response.raise_if_unavailable()
     if response.status in (404, 410):
-        version = await newer_version(profile.base_url, _status_probe(http, profile))
-        if version is not None:
-            raise NewerApi(version)
+        known = ApiVersions().with_version(ApiVersion("v1", "missing"))
+        newest = (await find_versions(profile.base_url, _ask_with(http, profile), known)).newest
+        if newest is not None:
+            url = f"{profile.origin}{path_of_versions(profile.base_url)}/{newest}/apps"
+            response = await http.get(url, step=Step.ACCOUNT, bearer=tokens.access_token)
+            response.raise_if_unavailable()
+            if 200 <= response.status < 300:
+                return Account(None, None, None)
     if not 200 <= response.status < 300:
         raise AccountUnknown(
             f"{response.host} answered HTTP {response.status} to the new token. {response.error_text()}"
@@ -50,15 +54,17 @@ async def fetch_account(http: OAuthHttpClient, profile: Profile, tokens: TokenSe
     return _parse_account(body)
 
 
-def _status_probe(http: OAuthHttpClient, profile: Profile) -> Callable[[str], Awaitable[int | None]]:
-    async def status(path: str) -> int | None:
+def _ask_with(http: OAuthHttpClient, profile: Profile) -> Ask:
+    async def ask(path: str) -> Answer:
         try:
             response = await http.get(profile.origin + path, step=Step.ACCOUNT)
         except SignInFailed:
-            return None
-        return response.status if response.error_object() or response.status >= 400 else None
+            return Answer()
+        if response.error_object() or response.status >= 400:
+            return Answer(response.status, {name.lower(): value for name, value in response.headers.items()})
+        return Answer()
 
-    return status
+    return ask
 
 
 def _parse_account(body: dict[str, Any]) -> Account:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from drio_tui.api.errors import NewerApi, UsageError
+from drio_tui.api.errors import UsageError
 from drio_tui.asyncio_wait import wait_until_done
 from drio_tui.auth import token_endpoint
 from drio_tui.auth.account import Account, fetch_account
@@ -152,7 +152,7 @@ class SignInFlow:
             try:
                 self._emit(StepStarted(Step.ACCOUNT, "Asking who is signed in"))
                 account = await fetch_account(http, self.profile, tokens)
-            except (SignInFailed, NewerApi):
+            except SignInFailed:
                 with contextlib.suppress(SignInFailed):  # best effort: the tokens are discarded either way
                     await token_endpoint.revoke(http, tokens)
                 raise

@@ -27,7 +27,7 @@ def start_replay(path: Path, command: Callable[[], str]) -> None:
     global _player
     _refuse_second()
     _player = Player(path, command)
-    replace_clients(_player.client, is_replay=True)
+    replace_clients(_player.client, recorded=_player.has_answer)
 
 
 def _refuse_second() -> None:

@@ -15,7 +15,7 @@ from drio_tui.cassette.matching import MatchedRequest, difference, likeness, mat
 from drio_tui.cassette.placeholders import Placeholders, recorded_body
 from drio_tui.text import one_line
 
-_API_URL = re.compile(r"(https?://[^/?#]+)(/[^?#]*?)?/api/v1(?=[/?#]|$)")
+_API_URL = re.compile(r"(https?://[^/?#]+(?:/[^?#]*?)?/api)/v\d+(?=[/?#]|$)")
 _API_PATH = re.compile(r"/api/v\d+(/|$|\?)")
 _SANDBOX_ID = re.compile(r"\(id=[0-9a-f]{24}\)")
 _READS = frozenset({"GET", "HEAD"})
@@ -54,15 +54,12 @@ class Player:
         """The base URL of the recorded API. Raises `UsageError` if no request to it was recorded."""
         for exchange in self.cassette.exchanges:
             if match := _API_URL.match(exchange.url):
-                return match[0]
+                return f"{match[1]}/v1"
         raise UsageError(f"{one_line(str(self.path), 200)} contains no request to the API of drio")
 
     def answer(self, method: str, url: str, content: bytes, media_type: str) -> RecordedExchange:
         """Return the recorded exchange of this request. Raises `NotRecorded`."""
-        hide = Placeholders()
-        oauth = not _API_PATH.search(url)
-        body = recorded_body(content, media_type, hide, oauth=oauth)
-        asked = self._matched({"method": method, "url": hide.url(url, oauth=oauth), "body": body})
+        asked = self._asked(method, url, content, media_type)
         with self._lock:
             if self._chosen is None:
                 self._chosen = self._choose(asked)
@@ -78,6 +75,19 @@ class Player:
                 raise NotRecorded(self._why(asked, self._chosen, len(same)))
             self._used.add(answer.number)
             return answer
+
+    def has_answer(self, method: str, url: str) -> bool:
+        """Return whether a request without a body was recorded, so that `answer` does not fail."""
+        asked = self._asked(method, url, b"", "")
+        with self._lock:
+            exchanges = [pair[0] for pair in self._chosen or ()] or self.cassette.exchanges
+        return any(self._matched(dict(exchange.request)) == asked for exchange in exchanges)
+
+    def _asked(self, method: str, url: str, content: bytes, media_type: str) -> MatchedRequest:
+        hide = Placeholders()
+        oauth = not _API_PATH.search(url)
+        body = recorded_body(content, media_type, hide, oauth=oauth)
+        return self._matched({"method": method, "url": hide.url(url, oauth=oauth), "body": body})
 
     def _matched(self, request: dict[str, Any]) -> MatchedRequest:
         matched = matched_request(request)

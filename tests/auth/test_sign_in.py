@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from drio_tui.api.errors import NewerApi
 from drio_tui.auth import browser_step
 from drio_tui.auth.browser import DesktopEnvironment
 from drio_tui.auth.errors import (
@@ -363,18 +362,26 @@ async def test_failed_account_request_stores_nothing_and_revokes_the_tokens(
     assert not any((user.profiles.path.parent).glob("*"))
 
 
-async def test_sign_in_to_a_drio_without_v1_raises_newer_api(user: User, world: SignInServers) -> None:
-    """B42: `GET /me` is missing because the server speaks a newer API; nothing is stored."""
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_sign_in_to_a_drio_without_v1_tries_the_token_on_v3(
+    user: User, world: SignInServers, accepted: bool
+) -> None:
+    """B42: `GET /me` is missing because the server speaks a newer API: the account is not known then."""
     world.settings.me_status = 404
 
     async def wants_a_token(request: Request) -> Reply:
+        if accepted and request.headers.get("authorization", "").startswith("Bearer "):
+            return json_reply({"items": [], "next_cursor": None})
         return json_reply({"error": {"code": "unauthorized", "message": "no", "request_id": "r"}}, 401)
 
     world.api_override["/api/v3/apps"] = wants_a_token
-    with pytest.raises(NewerApi, match="this drio speaks v3; drio-tui edits v1"):
-        await user.sign_in()
-    assert len(user.profiles) == 0
-    assert len(world.revoked) == 1
+    if not accepted:
+        with pytest.raises(AccountUnknown):
+            await user.sign_in()
+    else:
+        assert (await user.sign_in()).account.label is None
+    assert len(user.profiles) == accepted
+    assert len(world.revoked) == (not accepted)
 
 
 async def test_url_is_emitted_even_when_a_browser_opens(user: User, world: SignInServers, tmp_path) -> None:
