@@ -12,6 +12,8 @@ from drio_tui.api.errors import NotDrio, UsageError
 from drio_tui.api.shape_check import Shape, matches_shape
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from drio_tui.api.models import ApiModel
 
 T = TypeVar("T", bound="ApiModel")
@@ -124,10 +126,15 @@ def parse_item(resource_type: ResourceType[T], raw: Any) -> T | InvalidItem:
     try:
         return resource_type.model.from_wire(raw)
     except ValidationError as error:
-        errors = error.errors(include_url=False, include_context=False, include_input=False)[:3]
-        return InvalidItem(raw, "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in errors))
+        return InvalidItem(raw, first_errors(error))
     except RecursionError:
         return InvalidItem(raw, "nested too deeply")
+
+
+def first_errors(error: ValidationError) -> str:
+    """Return the first errors of a validation in one line, e.g. `name: Input should be a valid string`."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)[:3]
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in errors)
 
 
 def validation_error(resource_type: ResourceType[Any], raw: Any) -> str:

@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "history": ("history", "history", "List the changes made to an app from here."),
     "undo": ("history", "undo", "Take back the last change to an app."),
     "api": ("request", "api", "Send any request to the signed-in drio."),
+    "v3": ("v3", "v3", "Read a drio through API v3: apps, tools, validation."),
     "token": ("request", "token", "Show whose token is used, or print it."),
     "login": ("signin", "login", "Sign in through the browser."),
     "logout": ("signin", "logout", "Sign out: revoke and forget the tokens."),
@@ -82,7 +83,7 @@ class _LazyGroup(SuggestingGroup):
     cls=_LazyGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed.",
+    epilog="Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed, 5 drio does not serve API v1.",
 )
 @profile_option
 @click.option("--base-url", metavar="URL", help="The drio host, instead of the profile's.")

@@ -1,6 +1,7 @@
 """Shared by all commands: options, running a coroutine, error output, exit codes.
 
-Exit codes: 0 done, 1 failed or answered with no, 2 usage, 4 sign-in needed, 128 + n for a signal.
+Exit codes: 0 done, 1 failed or answered with no, 2 usage, 4 sign-in needed, 5 drio does not serve API v1, 128 + n for
+a signal.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ class V3Drio:
         if not 1 <= limit <= 100 or not start.startswith("after-"):
             return 400, error("bad_request", "limit must be 1 to 100, and cursor that of a page.")
         words = query.get("query", "").lower()  # guessed: where it looks
-        found = [resource for resource in resources if words in str(resource.get("name", "")).lower()]
+        found = [resource for resource in resources if words in json.dumps(resource).lower()]
         first = int(start.removeprefix("after-"))
         rest = first + limit < len(found)
         return 200, {"items": found[first : first + limit], "next_cursor": f"after-{first + limit}" if rest else None}
