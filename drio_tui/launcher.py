@@ -1,14 +1,14 @@
 """Finding, starting and stopping the local sandbox, which is a separate process.
 
 Nothing of the sandbox is imported: it runs as `python -m drio_tui sandbox serve` in the background, is used over HTTP,
-and outlives the program that started it. Its data folder (0700) has `sandbox.lock` (locked while it runs),
+and outlives the program that started it. asyncio is imported where it is used, so that `start_early` does not wait for
+it. Its data folder (0700) has `sandbox.lock` (locked while it runs),
 `sandbox.json` (0600: where it listens, removed when it ends), `sandbox.log` and `local-token` (0600). Other processes
 get the token from that file only, never over the network and never as an argument.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -33,7 +33,7 @@ DATABASE_VARIABLE = "DRIO_SANDBOX_DATABASE_URL"
 KEY_FILE_VARIABLE = "DRIO_SANDBOX_SECRET_KEY_FILE"
 IDLE_EXIT_VARIABLE = "DRIO_SANDBOX_IDLE_EXIT"
 _STOP_SECONDS = 10.0
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.02
 _LOG_LINES = 12
 _LOG_BYTES = 1 << 20
 _LOCK_FILE = "sandbox.lock"
@@ -192,17 +192,34 @@ async def ensure_sandbox(
 
     `on_line` is called with the progress, one short sentence at a time. Raises `SandboxFailed`.
     """
+    import asyncio
+
     report = on_line or (lambda _line: None)
     folder = resolve_data_dir(data_dir)
-    running = await _wait_until_ready(folder)
+    process = _started_early.pop(folder, None)
+    running = None if process else await _wait_until_ready(folder)
     if running is None:
         report("Starting the sandbox")
-        running = await _start(folder, options or options_from_environment())
+        if process is None:
+            process = await asyncio.to_thread(_spawn, folder, options or options_from_environment())
+        running = await _wait_for_process(process, folder)
     if running.started_by_us:
         report(f"The sandbox is ready; `{paths.sandbox_command('stop', folder)}` ends it")
     else:
         report("Found a running sandbox")
     return running
+
+
+def start_early(data_dir: Path | str | None) -> None:
+    """Start the sandbox of `data_dir` as `ensure_sandbox` would, where none runs, and let `ensure_sandbox` wait for it.
+
+    It begins to start while this program is still being imported. A failure is left to `ensure_sandbox`, which tries
+    again and reports it.
+    """
+    with contextlib.suppress(SandboxFailed):
+        folder = resolve_data_dir(data_dir)
+        if not is_locked(folder):
+            _started_early[folder] = _spawn(folder, options_from_environment())
 
 
 def resolve_data_dir(data_dir: Path | str | None) -> Path:
@@ -217,6 +234,8 @@ def resolve_data_dir(data_dir: Path | str | None) -> Path:
 
 async def _wait_until_ready(folder: Path) -> RunningSandbox | None:
     """Return the sandbox that uses `folder`, once it is ready; None if there is none. Raises `SandboxFailed`."""
+    import asyncio
+
     deadline = time.monotonic() + START_SECONDS
     while await asyncio.to_thread(is_locked, folder):
         running = await asyncio.to_thread(find_running, folder)
@@ -233,6 +252,8 @@ async def _wait_until_ready(folder: Path) -> RunningSandbox | None:
 
 
 async def _accepts_connections(running: RunningSandbox) -> bool:
+    import asyncio
+
     address = urlsplit(running.base_url)
     try:
         _, writer = await asyncio.open_connection(address.hostname, address.port)
@@ -335,6 +356,8 @@ def _stop_error(message: str) -> SandboxFailed:
 
 async def wait_until_ended(running: RunningSandbox) -> None:
     """Keep a connection to the sandbox open until the sandbox ends; meanwhile the sandbox is not idle."""
+    import asyncio
+
     address = urlsplit(running.base_url)
     try:
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
@@ -352,34 +375,54 @@ async def wait_until_ended(running: RunningSandbox) -> None:
 # -- starting -----------------------------------------------------------------------------------------
 
 
-async def _start(folder: Path, options: StartOptions) -> RunningSandbox:
-    """Start the sandbox and return it, or one that was started at the same time, once it is ready.
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """The process of a sandbox that was started, its log file, and the size of that file before the start."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+    log_start: int
+
+    def log_tail(self) -> str:
+        """Return the last lines of the log since the start."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(self.log_start)
+                lines = file.read(_LOG_BYTES).decode("utf-8", "replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(line.rstrip() for line in lines[-_LOG_LINES:])
+
+
+_started_early: dict[Path, _Process] = {}
+"""By folder: what `start_early` has started and `ensure_sandbox` has not waited for yet."""
+
+
+async def _wait_for_process(process: _Process, folder: Path) -> RunningSandbox:
+    """Return the sandbox that was started, or one that was started at the same time, once it is ready.
 
     Raises `SandboxFailed`.
     """
-    process, log, log_start = await asyncio.to_thread(_spawn, folder, options)
+    import asyncio
+
     deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None:
+    while process.popen.poll() is None:
         running = await asyncio.to_thread(find_running, folder)
         if running:
-            running.started_by_us = running.pid == process.pid
+            running.started_by_us = running.pid == process.popen.pid
             return running
         if time.monotonic() > deadline:
-            process.kill()
-            tail = _log_tail(log, log_start)
-            raise SandboxFailed(f"it was not ready within {duration(START_SECONDS)}\n{tail}".rstrip())
+            process.popen.kill()
+            raise SandboxFailed(f"it was not ready within {duration(START_SECONDS)}\n{process.log_tail()}".rstrip())
         await asyncio.sleep(_POLL_SECONDS)
     running = await _wait_until_ready(folder)  # another process may have got the lock first
     if running is None:
-        raise SandboxFailed(_log_tail(log, log_start) or f"it ended with exit code {process.returncode}")
+        raise SandboxFailed(process.log_tail() or f"it ended with exit code {process.popen.returncode}")
     return running
 
 
-def _spawn(folder: Path, options: StartOptions) -> tuple[subprocess.Popen[bytes], Path, int]:
-    """Start the process; return it, its log file, and the size of that file before the start.
-
-    Raises `SandboxFailed`.
-    """
+def _spawn(folder: Path, options: StartOptions) -> _Process:
+    """Start the process. Raises `SandboxFailed`."""
     log = folder / _LOG_FILE
     # -P: a file in the working directory must not be imported instead of a module.
     command = [sys.executable, "-P", "-m", "drio_tui", "sandbox", "serve", "--data", str(folder), *options.arguments()]
@@ -402,18 +445,7 @@ def _spawn(folder: Path, options: StartOptions) -> tuple[subprocess.Popen[bytes]
         raise SandboxFailed(f"{folder}: {files.os_error_text(error)}", hint="Check the folder and the disk.") from error
     # If it ends while this program runs, something has to wait for it, or it stays a zombie.
     threading.Thread(target=process.wait, name="drio-sandbox-end", daemon=True).start()
-    return process, log, log_start
-
-
-def _log_tail(log: Path, start: int) -> str:
-    """Return the last lines of the log, without its first `start` bytes."""
-    try:
-        with log.open("rb") as file:
-            file.seek(start)
-            lines = file.read(_LOG_BYTES).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return ""
-    return "\n".join(line.rstrip() for line in lines[-_LOG_LINES:])
+    return _Process(process, log, log_start)
 
 
 def _base_url(ready: Any) -> str:

@@ -210,6 +210,25 @@ async def test_concurrent_starts_share_one_sandbox(background: Path) -> None:
     assert [first.started_by_us, second.started_by_us].count(True) == 1
 
 
+async def test_a_sandbox_that_was_started_early_is_the_one_that_is_used(background: Path) -> None:
+    launcher.start_early(background)
+    lines: list[str] = []
+    running = await launcher.ensure_sandbox(background, on_line=lines.append)
+    assert running.started_by_us
+    assert lines[0] == "Starting the sandbox"
+    launcher.start_early(background)  # it runs already: nothing is started
+    assert (await launcher.ensure_sandbox(background)).pid == running.pid
+    assert (background / "sandbox.log").read_text().count("already running") == 0
+
+
+async def test_a_failure_of_an_early_start_is_reported_by_the_usual_one(tmp_path: Path) -> None:
+    (tmp_path / "box").write_text("a file where the folder should be")
+    launcher.start_early(tmp_path / "box")
+    with pytest.raises(launcher.SandboxFailed) as failure:
+        await launcher.ensure_sandbox(tmp_path / "box")
+    assert str(tmp_path / "box") in failure.value.message
+
+
 async def test_a_sandbox_of_another_version_is_used_with_advice(background: Path) -> None:
     await launcher.ensure_sandbox(background)
     ready = background / "sandbox.json"

@@ -8,6 +8,7 @@ import click
 
 from drio_tui.cli.common import DATA_NEEDS_SANDBOX, cassette_mode
 from drio_tui.cli.streams import exit_if_closed, exit_process
+from drio_tui.launcher import start_early
 from drio_tui.ui.app.launch import refusal, run_tui
 from drio_tui.ui.base.launch_options import LaunchOptions
 
@@ -31,6 +32,8 @@ def start(
     cassette = cassette_mode()
     if cassette == "replay":  # the cassette says where to
         profile, base_url, sandbox, data = None, None, False, None
+    if sandbox:
+        start_early(data)
     options = LaunchOptions(
         profile=profile,
         base_url=base_url,
