@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from pydantic.warnings import UnsupportedFieldAttributeWarning
+from starlette.routing import compile_path
 
 from drio_tui.api.json_codec import MalformedJson, loads
 from drio_tui.sandbox.problems import Problem, invalid
+
+# FastAPI ignores it where it makes the validator of a body. Those of models with `defer_build` are made later.
+warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 
 _MAX_DEPTH = 100
 _MALFORMED = "The body is not JSON."
@@ -31,7 +37,28 @@ class StrictRequest(Request):
         return value
 
 
-class StrictRoute(APIRoute):
+class LazyRoute(APIRoute):
+    """A route of which only what finds it for a request is made at once.
+
+    FastAPI's analysis of the parameters and models, which takes milliseconds for each route, is made when one of its
+    other attributes is first read.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], *, methods: list[str], **options: Any) -> None:
+        self._unanalysed: dict[str, Any] | None = {"path": path, "endpoint": endpoint, "methods": methods, **options}
+        self.path, self.endpoint, self.methods = path, endpoint, set(methods)
+        self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+
+    def __getattr__(self, name: str) -> Any:
+        arguments = self.__dict__.get("_unanalysed")
+        if arguments is None:
+            raise AttributeError(name)
+        self._unanalysed = None
+        super().__init__(**arguments)
+        return getattr(self, name)
+
+
+class StrictRoute(LazyRoute):
     """A route that accepts `application/json` only and parses it as `StrictRequest` does."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -21,6 +21,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from drio_tui.api.json_codec import MalformedJson, dumps, loads
+from drio_tui.sandbox.bodies import LazyRoute
 from drio_tui.sandbox.core import json_response, sandbox_of
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX
 from drio_tui.sandbox.tables import UpstreamRow
@@ -41,7 +42,7 @@ class UpstreamProblem(Exception):
 
 
 class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 class NewContact(_Input):
@@ -73,7 +74,9 @@ async def _require_key(request: Request) -> None:
         raise UpstreamProblem(401, f"Send the API key in {KEY_HEADER}.")
 
 
-router = APIRouter(prefix=UPSTREAM_PREFIX, include_in_schema=False, dependencies=[Depends(_require_key)])
+router = APIRouter(
+    prefix=UPSTREAM_PREFIX, route_class=LazyRoute, include_in_schema=False, dependencies=[Depends(_require_key)]
+)
 
 
 @cache

@@ -39,7 +39,7 @@ async def status(sandbox: SandboxDep, user: User) -> Response:  # noqa: ARG001 -
 class RestoreInput(BaseModel):
     """The version to publish again; null or absent for the one before the live one."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     version: str | None = None
 
@@ -91,7 +91,7 @@ async def list_calls(
 class RunInput(BaseModel):
     """The arguments of one call."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     arguments: dict[str, Any]
 
@@ -118,7 +118,7 @@ async def widget_page(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: T
 class AllowInput(BaseModel):
     """A host and port, such as `127.0.0.1:8000`."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     host: str = Field(max_length=300)
 
@@ -165,7 +165,7 @@ async def revoke_host(sandbox: SandboxDep, user: User, host: str) -> Response:  
 class FaultsInput(BaseModel):
     """Presets and rules to switch on and off, and the seed of their probabilities."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     on: list[str] = Field([], max_length=100)
     off: list[str] = Field([], max_length=100)
