@@ -1,37 +1,31 @@
 """Egress rules: which hosts a deployed app may call, and at which addresses.
 
 Only hosts and ports that the app's integrations name (and the token endpoints of their auth connections) may be
-called. A name is resolved once, each of its addresses is checked, and the connection is made to a checked address,
-so that a change of the DNS record in between has no effect (DNS rebinding). Private, loopback, link-local (with
+called. `guarded_transport` resolves a name once, checks each of its addresses, and connects to a checked address, so
+that a change of the DNS record in between has no effect (DNS rebinding). Private, loopback, link-local (with
 cloud metadata) and otherwise special addresses are refused unless `allow_private`. If the caller is itself a server
 (the sandbox), only its paths below one prefix (the helpdesk) may be called, and these always.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import re
-import socket
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-import httpcore
-
-from drio_tui.api.http import httpx
 from drio_tui.urls import url_error
+
+if TYPE_CHECKING:
+    from drio_tui.api.http import httpx  # imported where a URL is parsed: the sandbox starts without it
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Origin = tuple[str, int]
 """A host in lower case (an IPv6 address without brackets) and a port."""
 
 _PORTS = {"http": 80, "https": 443}
-_RESOLVE_SECONDS = 5.0
-_IDLE_SECONDS = 15.0
-_CONNECTIONS = 64
 _WITH_PORT = re.compile(r":[0-9]+\Z")
-_ADDRESSES_TRIED = 3
 _NUMERIC_HOST = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?", re.IGNORECASE)
 _NAME = re.compile(
     r"(?=.{1,253}\.?\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?)*\.?"
@@ -78,10 +72,10 @@ class Policy:
 
 def origin_of(url: httpx.URL) -> Origin:
     """Return the host and port of a URL; an internationalized name in its ASCII form (`xn--…`), as it is looked up."""
-    return _plain_host(url.raw_host.decode()), url.port or _PORTS.get(url.scheme, 0)
+    return plain_host(url.raw_host.decode()), url.port or _PORTS.get(url.scheme, 0)
 
 
-def _plain_host(host: str) -> str:
+def plain_host(host: str) -> str:
     """Return a host in the form that is compared: lower case, without a trailing dot."""
     return host.rstrip(".").lower()
 
@@ -94,13 +88,15 @@ def origin_text(origin: Origin) -> str:
 
 def parse_origin(text: str) -> Origin:
     """Return the origin that the user writes as `HOST:PORT` or URL. Raises ValueError with the end of a sentence."""
+    from drio_tui.api.http import httpx
+
     text = text.strip()
     url = text if "://" in text else f"http://{text}"
     try:
         if url_error(url):
             raise ValueError
         host, port = origin_of(httpx.URL(url))
-        _check_host(host)
+        check_host(host)
     except (httpx.InvalidURL, ValueError, EgressDenied):
         raise ValueError("is no host and port, such as 127.0.0.1:8000") from None
     if "://" not in text and not _WITH_PORT.search(text):
@@ -120,6 +116,8 @@ class EgressPolicy:
     @classmethod
     def for_urls(cls, policy: Policy, urls: Iterable[str]) -> EgressPolicy:
         """Return a policy that allows the origins of the URLs. A URL that cannot be parsed allows nothing."""
+        from drio_tui.api.http import httpx
+
         origins = set()
         for url in urls:
             try:
@@ -135,7 +133,7 @@ class EgressPolicy:
         if url.userinfo:
             raise EgressDenied("An address may not carry a user name or password.")
         host, port = origin = origin_of(url)
-        _check_host(host)
+        check_host(host)
         if origin not in self.origins:
             raise EgressDenied(f"{host}:{port} is not a host that this app's integrations name.")
         if origin == self.policy.own:
@@ -144,7 +142,7 @@ class EgressPolicy:
                 raise EgressDenied("The sandbox does not call itself.")
 
 
-def _check_host(host: str) -> None:
+def check_host(host: str) -> None:
     """Raise `EgressDenied` for what is neither a plain name nor an address in its usual notation."""
     try:
         ipaddress.ip_address(host)
@@ -188,141 +186,17 @@ def _embedded(address: Address) -> ipaddress.IPv4Address | None:
     return ipv4
 
 
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections only to addresses that were checked."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        self._backend = httpcore.AnyIOBackend()
-        self._allowed_before: set[Origin] = set()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - part of the interface
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect as httpcore requires it. Also raises `EgressDenied` and `Unreachable`."""
-        failure: Exception | None = None
-        for address in (await self.addresses(host, port))[:_ADDRESSES_TRIED]:
-            try:
-                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure or Unreachable(f"{host} has no address.")
-
-    async def check_again(self, origin: Origin) -> None:
-        """Raise `EgressDenied` where the user no longer allows calls to the origin's private address.
-
-        A connection to it may still be open. Raises `Unreachable` as `connect_tcp` does.
-        """
-        if origin in self._allowed_before and origin not in self.policy.private:
-            self._allowed_before.discard(origin)
-            await self.addresses(*origin)
-
-    async def connect_unix_socket(self, *_args: Any, **_options: Any) -> httpcore.AsyncNetworkStream:
-        raise EgressDenied("Local sockets are not spoken to.")
-
-    async def addresses(self, host: str, port: int) -> list[str]:
-        """Return the addresses of a host, all of which may be called. Raises `EgressDenied` if one may not."""
-        host = _plain_host(host)
-        _check_host(host)
-        addresses = await self._resolve(host, port)
-        policy = self.policy
-        own_port = policy.own[1] if policy.own else None
-        allowed = (host, port) in policy.private
-        for text in addresses:
-            address = ipaddress.ip_address(text.partition("%")[0])
-            if (host, port) == policy.own:
-                if address.is_loopback:
-                    continue
-                raise EgressDenied("The sandbox's own address is not this machine.")
-            if policy.own and port == own_port and _is_loopback(address):
-                raise EgressDenied(f"The sandbox does not call itself; its helpdesk is at {policy.own[0]}:{own_port}.")
-            allowable = not _is_metadata(address)  # metadata is never allowed for a single origin, under any name
-            if reason := denial_reason(address, allow_private=policy.allow_private or (allowed and allowable)):
-                private = allowable and not denial_reason(address, allow_private=True)
-                message = f"{host} {reason}" if host == str(address) else f"{host} is at {address}, which {reason}"
-                raise EgressDenied(f"{message}.", private=(host, port) if private else None)
-        if allowed:
-            self._allowed_before.add((host, port))
-        return addresses
-
-    async def _resolve(self, host: str, port: int) -> list[str]:
-        try:
-            return [str(ipaddress.ip_address(host))]
-        except ValueError:
-            pass
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(_RESOLVE_SECONDS):
-                infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-        except TimeoutError:
-            raise Unreachable(f"The name {host} could not be looked up in time.") from None
-        except (OSError, UnicodeError):
-            raise Unreachable(f"The name {host} has no address.") from None
-        return list(dict.fromkeys(str(info[4][0]) for info in infos))
-
-
-def _is_metadata(address: Address) -> bool:
+def is_metadata(address: Address) -> bool:
     effective = _embedded(address) or address
     return effective.is_link_local or effective in _METADATA
 
 
 def _has_metadata(host: str) -> bool:
     try:
-        return _is_metadata(ipaddress.ip_address(host))
+        return is_metadata(ipaddress.ip_address(host))
     except ValueError:
         return False
 
 
-def _is_loopback(address: Address) -> bool:
+def is_loopback(address: Address) -> bool:
     return (_embedded(address) or address).is_loopback
-
-
-class _PoolTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over a given pool: the pool that httpx makes itself cannot have a `network_backend`.
-
-    httpx's `__init__` is not called, so there is no second pool that connects without the checks: if httpx renames
-    `_pool`, requests fail.
-    """
-
-    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
-        self._pool = pool
-
-
-class GuardedTransport(httpx.AsyncBaseTransport):
-    """The httpx transport over `GuardedBackend`. Certificates are loaded for the first https request."""
-
-    def __init__(self, policy: Policy, *, connections: int = _CONNECTIONS) -> None:
-        self._backend = GuardedBackend(policy)
-        self._connections = connections
-        self._transports: dict[str, httpx.AsyncHTTPTransport] = {}
-
-    def _transport(self, scheme: str) -> httpx.AsyncHTTPTransport:
-        transport = self._transports.get(scheme)
-        if transport is None:
-            pool = httpcore.AsyncConnectionPool(
-                ssl_context=httpx.create_ssl_context() if scheme == "https" else None,
-                max_connections=self._connections,
-                max_keepalive_connections=self._connections // 2,
-                keepalive_expiry=_IDLE_SECONDS,
-                network_backend=self._backend,
-            )
-            transport = self._transports[scheme] = _PoolTransport(pool)
-        return transport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await self._backend.check_again(origin_of(request.url))
-        try:
-            transport = self._transport(request.url.scheme)
-        except OSError as error:
-            raise httpx.ConnectError("no certificates could be loaded, see SSL_CERT_FILE and SSL_CERT_DIR") from error
-        return await transport.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        for transport in self._transports.values():
-            await transport.aclose()
-        self._transports.clear()

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from drio_tui.api.http import httpx
-from drio_tui.tool_calls import egress
+from drio_tui.tool_calls import guarded_transport
 from drio_tui.tool_calls.egress import (
     EgressDenied,
     EgressPolicy,
-    GuardedBackend,
     Origin,
     Policy,
     Unreachable,
@@ -24,6 +23,7 @@ from drio_tui.tool_calls.egress import (
     origin_text,
     parse_origin,
 )
+from drio_tui.tool_calls.guarded_transport import GuardedBackend
 
 OWN = ("127.0.0.1", 8800)
 STRICT = Policy()
@@ -238,7 +238,7 @@ async def test_a_slow_name_lookup_is_reported(monkeypatch: pytest.MonkeyPatch) -
         await asyncio.get_running_loop().create_future()
         return []
 
-    monkeypatch.setattr(egress, "_RESOLVE_SECONDS", 0.01)
+    monkeypatch.setattr(guarded_transport, "_RESOLVE_SECONDS", 0.01)
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
     with pytest.raises(Unreachable, match=r"^The name slow\.example could not be looked up in time\.$"):
         await GuardedBackend(STRICT).addresses("slow.example", 80)

@@ -23,7 +23,6 @@ from drio_tui.sandbox.settings import UPSTREAM_PREFIX
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import ResourceRow, SecretRow
 from drio_tui.tool_calls.egress import Policy, origin_text
-from drio_tui.tool_calls.fetch import Answer
 
 if TYPE_CHECKING:
     from drio_tui.sandbox.core import Sandbox
@@ -52,6 +51,8 @@ class DraftTool:
         config = self._config | {"tools": [tool for tool in self._config["tools"] if tool["id"] == self._tool_id]}
         deployment, tool = await self._as_deployed(config)
         runtime_module = await _import_module("runtime")
+        from drio_tui.tool_calls.fetch import Answer  # the runtime has imported it
+
         own_url = urlsplit(self._settings.base_url)
         policy = Policy(
             (own_url.hostname or "", own_url.port or 80),

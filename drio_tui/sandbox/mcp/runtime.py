@@ -24,8 +24,9 @@ from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
 from drio_tui.text import duration, visible
 from drio_tui.tool_calls.chain import chain_arguments
 from drio_tui.tool_calls.credentials import CredentialProvider, SignInFailed
-from drio_tui.tool_calls.egress import EgressPolicy, GuardedTransport, Origin, Policy
+from drio_tui.tool_calls.egress import EgressPolicy, Origin, Policy
 from drio_tui.tool_calls.fetch import Answer, FetchFailed, fetch
+from drio_tui.tool_calls.guarded_transport import GuardedTransport
 from drio_tui.tool_calls.outputs import result_of
 from drio_tui.tool_calls.redaction import texts_in
 from drio_tui.tool_calls.requests import SAFE, BadArgument, PreparedRequest, build

@@ -6,20 +6,30 @@ have no scripts, and their only style sheet is served by the sandbox.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from drio_tui.sandbox.middleware import PAGE_CSP
 from drio_tui.sandbox.oauth.settings import STYLE_PATH
 from drio_tui.text import one_line
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _FOLDER = Path(__file__).parent.parent / "pages"
-_TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
-_TEMPLATES.filters["shown"] = lambda value, width=200: one_line(str(value), width)
-_TEMPLATES.globals["style"] = STYLE_PATH
+
+
+@cache
+def _templates() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # most sandboxes never show a page
+
+    templates = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
+    templates.filters["shown"] = lambda value, width=200: one_line(str(value), width)
+    templates.globals["style"] = STYLE_PATH
+    return templates
 
 
 def page(
@@ -34,7 +44,7 @@ def page(
     csp = PAGE_CSP.replace("form-action 'self'", f"form-action 'self' {form_action}") if form_action else PAGE_CSP
     headers = {"Content-Security-Policy": csp, "Cache-Control": "no-store", "X-Frame-Options": "DENY"}
     headers["Referrer-Policy"] = "same-origin" if has_form else "no-referrer"
-    body = _TEMPLATES.get_template(f"{template}.html").render(values)
+    body = _templates().get_template(f"{template}.html").render(values)
     return HTMLResponse(body, status, headers)
 
 

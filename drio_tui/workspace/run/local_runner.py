@@ -17,8 +17,9 @@ from drio_tui.api.errors import DrioError
 from drio_tui.api.http import httpx
 from drio_tui.api.json_codec import Document
 from drio_tui.tool_calls.credentials import CredentialProvider, SignInFailed
-from drio_tui.tool_calls.egress import EgressPolicy, GuardedTransport, Origin, Policy, origin_of, origin_text
+from drio_tui.tool_calls.egress import EgressPolicy, Origin, Policy, origin_of, origin_text
 from drio_tui.tool_calls.fetch import Answer, FetchFailed, FetchLimits, fetch
+from drio_tui.tool_calls.guarded_transport import GuardedTransport
 from drio_tui.tool_calls.requests import SAFE, BadArgument, PreparedRequest, build
 from drio_tui.urls import is_loopback
 from drio_tui.workspace.run.bound_tool import BoundTool

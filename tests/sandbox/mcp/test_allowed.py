@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from drio_tui.sandbox.allowed import AllowedHosts, change_allowed_hosts, clear_allowed_hosts
-from drio_tui.tool_calls.egress import EgressDenied, GuardedBackend, Policy, origin_text, parse_origin
+from drio_tui.tool_calls.egress import EgressDenied, Policy, origin_text, parse_origin
+from drio_tui.tool_calls.guarded_transport import GuardedBackend
 from tests.sandbox.mcp.conftest import ServedSandbox, Upstream, served
 from tests.sandbox.mcp.test_draft_calls import run_draft
 from tests.sandbox.mcp.test_egress import FakeResolver

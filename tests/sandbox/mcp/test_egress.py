@@ -15,17 +15,16 @@ import pytest
 import pytest_asyncio
 
 from drio_tui.api.http import httpx
-from drio_tui.tool_calls import egress
+from drio_tui.tool_calls import guarded_transport
 from drio_tui.tool_calls.egress import (
     EgressDenied,
     EgressPolicy,
-    GuardedBackend,
-    GuardedTransport,
     Policy,
     Unreachable,
     denial_reason,
 )
 from drio_tui.tool_calls.fetch import Credentials, FetchFailed, FetchLimits, fetch
+from drio_tui.tool_calls.guarded_transport import GuardedBackend, GuardedTransport
 from drio_tui.tool_calls.requests import PreparedRequest
 from tests.sandbox.mcp.conftest import ServedSandbox, Upstream, http_response, read_request
 
@@ -283,7 +282,7 @@ async def test_connection_is_reused_and_closed_with_the_transport(upstream: Upst
 async def test_idle_connection_is_not_reused(
     monkeypatch: pytest.MonkeyPatch, upstream: Upstream, connections: Any
 ) -> None:
-    monkeypatch.setattr(egress, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(guarded_transport, "_IDLE_SECONDS", 0.0)
     async with GuardedTransport(LAX) as transport:
         for _ in range(2):
             await (await transport.handle_async_request(get(upstream))).aread()
