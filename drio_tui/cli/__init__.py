@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "new": ("new", "new", "Create an app step by step, in the program."),
     "create": ("create", "create", "Create an app from a template."),
     "check": ("deploy", "check", "Show the errors and warnings that a deploy would have."),
+    "lint": ("lint", "lint", "Show the tools as AI clients list them, with tokens and what each refuses."),
     "deploy": ("deploy", "deploy", "Deploy an app and look at it as an AI client does."),
     "call": ("call", "call", "Run a tool of an app and print its result."),
     "import": ("import_openapi", "import_openapi", "Create operations and tools from an OpenAPI document."),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import functools
 import shlex
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypeVar
 
@@ -21,6 +21,7 @@ from drio_tui.text import did_you_mean, one_line, visible
 
 if TYPE_CHECKING:
     from drio_tui.api.errors import NotFound
+    from drio_tui.workspace.lint.clients import Client
 
 CREDENTIAL = "DRIO_UPSTREAM_SECRET"
 """The environment variable from which a secret of an upstream is read."""
@@ -34,8 +35,8 @@ R = TypeVar("R")
 def completer(category: str) -> Callable[[click.Context, click.Parameter, str], Any]:
     """Return the `shell_complete` of a parameter.
 
-    `category` is apps, templates, custom templates (of the sandbox), kinds, clients or profiles; resources or
-    assignments of the KIND on the command line; or the list of one kind (tools, operations …) of the APP.
+    `category` is apps, templates, custom templates (of the sandbox), kinds, clients, linted clients or profiles;
+    resources or assignments of the KIND on the command line; or the list of one kind (tools, operations …) of the APP.
     """
 
     def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Any:
@@ -315,3 +316,25 @@ def exit_with_error(error: Any, *, as_json: bool) -> NoReturn:
         if getattr(error, "request_id", None):
             warn(f"request id: {visible(error.request_id)}")
     raise SystemExit(error.exit_code)
+
+
+client_option = click.option(
+    "--client",
+    "client_names",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=completer("linted clients"),
+    help="Only the rules of this client: chatgpt, claude or cursor. Can be repeated.",
+)
+
+
+def clients_named(names: Sequence[str]) -> tuple[Client, ...]:
+    """Return the clients with these names, all for none. Raises `UsageError` for an unknown one."""
+    from drio_tui.api.errors import UsageError
+    from drio_tui.workspace.lint.clients import CLIENTS
+
+    for name in names:
+        if name not in CLIENTS:
+            hint = f"{did_you_mean(name, list(CLIENTS))} The clients are: {', '.join(CLIENTS)}.".strip()
+            raise UsageError(f"there are no rules for a client {one_line(name, 40)}", hint=hint)
+    return tuple(client for client in CLIENTS.values() if not names or client.name in names)

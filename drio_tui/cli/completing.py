@@ -112,6 +112,10 @@ def _names(category: str, ctx: click.Context) -> list[list[str]]:
             from drio_tui.workspace.deploy.ai_clients import client_instructions
 
             return [[guide.name, guide.title] for guide in client_instructions("", "")]
+        case "linted clients":
+            from drio_tui.workspace.lint.clients import CLIENTS
+
+            return [[client.name, client.title] for client in CLIENTS.values()]
         case "fault presets":
             from drio_tui.sandbox.faults.presets import PRESETS
 

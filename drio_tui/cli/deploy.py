@@ -10,9 +10,9 @@ import click
 
 from drio_tui.api.errors import DrioError, OutcomeUnknown, UsageError
 from drio_tui.cli.common import completer, connection_options, effective_options, handle_errors, refuse_read_only, run
-from drio_tui.cli.output import Line, echo, echo_json, info, style, warn
+from drio_tui.cli.output import echo, echo_json, info, warn
 from drio_tui.cli.read import find_app
-from drio_tui.cli.render import ascii_only, format_value
+from drio_tui.cli.render import ascii_only, diagnostic_lines, format_value
 from drio_tui.kinds import APP
 from drio_tui.session import Session, command_session
 from drio_tui.text import count_of, did_you_mean, one_line
@@ -21,7 +21,6 @@ from drio_tui.tool_calls.token_count import kilobytes
 if TYPE_CHECKING:
     from drio_tui.workspace.deploy.deploy_record import Change, Record
     from drio_tui.workspace.deploy.deployer import Deployed
-    from drio_tui.workspace.lint.diagnostics import Diagnostic
     from drio_tui.workspace.lint.preflight import Preflight
     from drio_tui.workspace.model.snapshot import Snapshot
 
@@ -49,7 +48,10 @@ class NotReady(DrioError):
 @connection_options
 @handle_errors
 def check(app: str, strict: bool, profile: str | None, base_url: str | None, sandbox: bool, as_json: bool) -> None:
-    """Show the errors and warnings that a deploy of APP (id or slug) would have."""
+    """Show the errors and warnings that a deploy of APP (id or slug) would have.
+
+    `lint` shows the tools as each AI client lists them, with tokens per tool, and what each client refuses.
+    """
 
     async def work() -> Preflight:
         async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
@@ -79,25 +81,13 @@ async def _run_preflight(session: Session, snapshot: Snapshot) -> Preflight:
 
 def _print_preflight(report: Preflight, *, err: bool = False) -> None:
     for diagnostic in report.diagnostics:
-        for line in _diagnostic_lines(diagnostic):
+        for line in diagnostic_lines(diagnostic):
             echo(*line, err=err)
     tools = count_of(report.tools, "tool")
     counts = f"{count_of(report.errors, 'error')}, {count_of(report.warnings, 'warning')}"
     cost = f"{kilobytes(report.bytes)} in the list of tools, about {report.tokens:,} tokens of a model's context"
     tail = f" {tools}, {cost}."
     echo(f"{counts if report.diagnostics else 'No problems.'}{'.' if report.diagnostics else ''}{tail}", err=err)
-
-
-def _diagnostic_lines(diagnostic: Diagnostic) -> Iterable[Line]:
-    symbol, ascii_symbol, colour = ("✗", "x", "red") if diagnostic.severity == "error" else ("▲", "!", "yellow")
-    subject = f"{diagnostic.key[0]} {diagnostic.name}"
-    yield (
-        style(ascii_symbol if ascii_only() else symbol, fg=colour),
-        " ",
-        style(one_line(subject, 80), bold=True),
-        f": {one_line(diagnostic.message, 300)}",
-    )
-    yield (f"  {one_line(diagnostic.advice, 200)} [{diagnostic.code}]",)
 
 
 @click.command(

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import NotFound
-from drio_tui.cli.common import command_hint, completer, connection_options, effective_options, handle_errors, run
+from drio_tui.cli.common import (
+    client_option,
+    clients_named,
+    command_hint,
+    completer,
+    connection_options,
+    effective_options,
+    handle_errors,
+    run,
+)
 from drio_tui.cli.output import echo, echo_code, echo_json, info, style, warn
 from drio_tui.text import count_of, one_line
 
@@ -207,20 +216,21 @@ def _print_pull(result: Pull, root: Path, target: str, options: dict[str, Any]) 
 
 @click.command(epilog="Exit codes: 0 no errors (with --strict: and no warnings), 1 errors found, 2 usage.")
 @document_argument
+@client_option
 @click.option("--strict", is_flag=True, help="Let warnings count as errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
 @handle_errors
-def validate(path: Path, strict: bool, as_json: bool) -> None:
+def validate(path: Path, client_names: tuple[str, ...], strict: bool, as_json: bool) -> None:
     """Check the document in DIR (drio.yaml and the files beside it) without a server.
 
-    Checks the schema, references, chains and JSONPath, and what `check` would find in the app. Each problem is
-    printed with its file, line and column.
+    Checks the schema, references, chains and JSONPath, and what `check` would find in the app; with --client, what
+    `lint` would. Each problem is printed with its file, line and column.
     """
     from drio_tui.manifest.document import load_document
     from drio_tui.manifest.validation import validate as validated
 
     document = load_document(path)
-    problems = validated(document, os.environ)
+    problems = validated(document, os.environ, clients_named(client_names) if client_names else ())
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
         echo_json(

@@ -15,6 +15,7 @@ from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
     from drio_tui.kinds import Kind
+    from drio_tui.workspace.lint.diagnostics import Diagnostic
     from drio_tui.workspace.model.snapshot import Resource
 
 _MAX_WIDTH = 60
@@ -115,3 +116,16 @@ def _child_lines(branch: Branch, indent: str, lines: dict[str, str]) -> Iterator
         last = number == len(branch.children)
         yield (indent + lines["last" if last else "branch"], *child.line)
         yield from _child_lines(child, indent + lines["none" if last else "down"], lines)
+
+
+def diagnostic_lines(diagnostic: Diagnostic, clients: str = "") -> Iterator[Line]:
+    """Yield the lines of a diagnostic: what is wrong, and advice. `clients` names the AI clients that it is about."""
+    symbol, ascii_symbol, colour = ("✗", "x", "red") if diagnostic.severity == "error" else ("▲", "!", "yellow")
+    subject = f"{diagnostic.key[0]} {diagnostic.name}"
+    yield (
+        style(ascii_symbol if ascii_only() else symbol, fg=colour),
+        " ",
+        style(one_line(subject, 80), bold=True),
+        f": {one_line(diagnostic.message, 300)}",
+    )
+    yield (f"  {one_line(diagnostic.advice, 200)} [{diagnostic.code}{f': {clients}' if clients else ''}]",)

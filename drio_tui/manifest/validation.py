@@ -6,7 +6,7 @@ A document may be partial: what it refers to and does not have may be in drio, s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -35,6 +35,8 @@ from drio_tui.schema.check import deep_errors
 from drio_tui.schema.fields import Field, SchemaReader
 from drio_tui.text import did_you_mean
 from drio_tui.widget_data.jsonpath import NotEvaluated, PathError, parse
+from drio_tui.workspace.lint.client_view import lint
+from drio_tui.workspace.lint.clients import CLIENT_RULES, Client
 from drio_tui.workspace.lint.diagnostics import RULES, Diagnostic
 from drio_tui.workspace.lint.preflight import preflight
 from drio_tui.workspace.lint.resource_checks import Severity
@@ -60,12 +62,14 @@ _ABOUT_ABSENT = frozenset({"unbound_tool", "no_base_url"})
 """Rules whose error is a warning if the document does not have the property: drio may have its value."""
 
 
-def validate(document: Document, environ: Mapping[str, str]) -> list[DocumentProblem]:
+def validate(document: Document, environ: Mapping[str, str], clients: Sequence[Client] = ()) -> list[DocumentProblem]:
     """Return all problems of a document in the order of its files, with those found when it was read.
+
+    What one of `clients` refuses is an error; without clients, what any of them refuses is a warning.
 
     Variables that are not in `environ` and have no default, and secrets, are taken to be right.
     """
-    problems = {*document.problems, *_Validation(document, environ).run()}
+    problems = {*document.problems, *_Validation(document, environ, clients).run()}
     order = {source.name: number for number, source in enumerate(document.sources)}
     return sorted(
         problems,
@@ -115,8 +119,9 @@ def snapshot_of(data: Object) -> Snapshot:
 class _Validation:
     """One validation of a document."""
 
-    def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
+    def __init__(self, document: Document, environ: Mapping[str, str], clients: Sequence[Client] = ()) -> None:
         self.document = document
+        self.clients = clients
         self.found: list[DocumentProblem] = []
         values = document.known_values(environ)
         unset = document.substitutions.keys() - values.keys()
@@ -288,7 +293,11 @@ class _Validation:
     def _check_as_deployed(self) -> None:
         snapshot = snapshot_of(self.data)
         wrong_mappings = {problem.path for problem in self.found if problem.code == "wrong_mapping"}
-        for diagnostic in preflight(snapshot).diagnostics:
+        diagnostics: Sequence[Diagnostic] = preflight(snapshot).diagnostics
+        if self.clients:
+            others = (diagnostic for diagnostic in diagnostics if diagnostic.code not in CLIENT_RULES)
+            diagnostics = [*others, *lint(snapshot, self.clients).diagnostics]
+        for diagnostic in diagnostics:
             location, is_there = self._locate(diagnostic)
             if diagnostic.code in _OWN_CHECK or self._is_unknown(location):
                 continue

@@ -88,6 +88,28 @@ def test_deploy_prints_preflight_warnings_even_with_quiet(
         assert ("Deployed: version" in deployed.err) is not bool(quiet)
 
 
+def test_lint_shows_tokens_and_exits_with_1_for_the_client_that_refuses_a_tool(
+    on_sandbox: Runner, sandbox_process: SandboxProcess, app: dict[str, Any]
+) -> None:
+    slug = app["slug"]
+    clean = on_sandbox("lint", slug, "--strict")
+    assert (clean.code, clean.out.splitlines()[0].split()) == (
+        0, ["TOOL", "TOKENS", "CHATGPT", "CLAUDE", "CURSOR", "DIAGNOSTICS"],
+    )  # fmt: skip
+    assert clean.out.splitlines()[-1].startswith("No problems. ")
+    with sandbox_process.client() as client:
+        tool = client.get(f"{API}/apps/{app['id']}/tools").json()["tools"][0]
+        new_key = {"key": "k" * (60 - len(slug))}
+        client.patch(f"{API}/apps/{app['id']}/tools/{tool['id']}", json=new_key).raise_for_status()
+    assert "[long_tool_name: Cursor]" in on_sandbox("lint", slug).out
+    assert [on_sandbox("lint", slug, "--client", name).code for name in ("cursor", "claude")] == [1, 0]
+    report = on_sandbox("lint", slug, "--client", "cursor", "--json")
+    assert report.code == 1
+    assert [(entry["code"], entry["clients"]) for entry in report.json["findings"]] == [("long_tool_name", ["cursor"])]
+    assert sum(entry["estimatedTokens"] for entry in report.json["tools"]) == report.json["estimatedTokens"]
+    assert on_sandbox("lint", slug, "--client", "curser").code == 2
+
+
 def test_connect_finds_the_endpoint_of_an_app_deployed_elsewhere(
     on_sandbox: Runner, sandbox_process: SandboxProcess, app: dict[str, Any]
 ) -> None:

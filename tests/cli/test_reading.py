@@ -152,6 +152,7 @@ HOSTILE_COMMANDS = {
     "rebind": "rebind SLUG HOSTILE --dry-run",
     "chain": "chain SLUG search-tickets HOSTILE --dry-run",
     "check": "check HOSTILE!",
+    "lint": "lint SLUG --review",
     "deploy": "deploy HOSTILE!",
     "call": "call SLUG HOSTILE",
     "connect": "connect HOSTILE!",

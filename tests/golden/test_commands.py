@@ -68,6 +68,9 @@ TRANSCRIPTS: dict[str, Transcript] = {
     "check": on_server(
         f"check {APP}", f"check {COPY}", f"check {COPY} --strict", f"check {COPY} --json", "check no-such-app",
     ),
+    "lint": on_server(
+        f"lint {APP}", f"lint {APP} --client chatgpt --review", f"lint {COPY} --json", f"lint {APP} --client curser",
+    ),
     "import": on_server(
         f"import {COPY} pets.json",
         f"import {COPY} pets.json --operation GET:/pets --tag admin --dry-run",

@@ -17,6 +17,7 @@ from drio_tui.manifest.document import Document, load_document
 from drio_tui.manifest.problems import DocumentProblem
 from drio_tui.manifest.schema import document_schema, resource_schema
 from drio_tui.manifest.validation import snapshot_of, validate
+from drio_tui.workspace.lint.clients import CLIENTS
 
 EXAMPLE = """\
 app:
@@ -181,6 +182,18 @@ def test_problems_have_their_position(tmp_path: Path, old: str, new: str, expect
     assert expected in [
         f"{problem.severity} {problem.line}:{problem.column} {problem.code} {problem.subject}" for problem in problems
     ]
+
+
+def test_what_a_given_client_refuses_is_an_error_with_its_position(tmp_path: Path) -> None:
+    document = document_of(tmp_path, changed("show-contact:\n    name", f"{'k' * 60}:\n    name"))
+
+    def found(*clients: str) -> list[tuple[str, int]]:
+        problems = validate(document, {}, [CLIENTS[name] for name in clients])
+        return [(problem.severity, problem.line) for problem in problems if problem.code == "long_tool_name"]
+
+    assert found() == [("warning", 27)]
+    assert found("cursor", "claude") == [("error", 27)]
+    assert found("claude") == []
 
 
 def test_misspelled_names_and_keys_come_with_a_suggestion(tmp_path: Path) -> None:
