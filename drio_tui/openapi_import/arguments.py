@@ -182,11 +182,11 @@ class _ArgumentReader:
     def _parameter(self, where: str, name: str, parameter: dict[str, Any]) -> None:
         required = parameter.get("required") is True or where == "path"
         if where == "cookie":
-            self._leave_out(name, required, "is sent as a cookie, and drio sends none")
+            self._leave_out(name, required, "is sent as a cookie, and none are sent")
         elif where == "header" and name.lower() in _IGNORED_HEADERS:
             pass
         elif where == "header" and (not _TOKEN.fullmatch(name) or name.lower() in OWN_HEADERS):
-            self._leave_out(name, required, "is a header that drio sets itself or cannot send")
+            self._leave_out(name, required, "is a header that is set automatically or cannot be sent")
         elif where not in ("path", "query", "header") or (_CONTROL.search(name)):
             self._leave_out(name, required, f"goes to {where[:20]!r}, where nothing can be sent")
         else:
@@ -303,7 +303,7 @@ class _ArgumentReader:
         media_type, media = sendable(content)
         if media is None:
             declared = ", ".join(str(kind)[:60] for kind in list(content)[:3])
-            problem = f"is {declared}, and drio sends JSON, forms and text only"
+            problem = f"is {declared}, and only JSON, forms and text can be sent"
             if method in ("GET", "HEAD") and not required:  # it has no meaning there (RFC 9110 section 9.3.1)
                 self._note(f"The body {problem}: it is left out.")
             else:

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -75,11 +75,14 @@ async def open_document(where: str, progress: Progress | None = None) -> Documen
     return await read_document(source, progress)
 
 
-async def read_document(source: Source, progress: Progress | None = None) -> Document:
-    """Open a document whose bytes are already loaded; otherwise like `open_document`."""
+async def read_document(source: Source, progress: Progress | None = None, *, outline: bool = False) -> Document:
+    """Open a document whose bytes are already loaded; otherwise like `open_document`.
+
+    With `outline`, its operations are read only as far as `Document.summaries` says, and Swagger 2.0 is read too.
+    """
     report = progress or (lambda _: None)
     report(f"reading {_size(len(source.data))}")
-    document = Document(source)
+    document = Document(source, outline=outline)
     try:
         async with asyncio.timeout(READ_SECONDS):
             await document._read(report)
@@ -98,8 +101,9 @@ class Document:
     Its texts are not yet sanitized.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, outline: bool = False) -> None:
         self.source = source
+        self._task = "outline" if outline else "read"
         self.head = DocumentInfo("", "", "")
         self.operations: tuple[OperationSummary, ...] = ()
         self.problems: tuple[DocumentProblem, ...] = ()
@@ -159,21 +163,41 @@ class Document:
         """
         known = [id for id in dict.fromkeys(ids) if id in self._by_id]
         if not all(id in self._details for id in known):
-            request = asyncio.create_task(self._describe(known))
-            self._requests.add(request)
-            request.add_done_callback(self._request_done)
-            await asyncio.shield(request)
+            await self._uncancelled(self._describe(known))
         return {id: self._details[id] for id in known}
+
+    async def summaries(self, ids: Iterable[str]) -> list[OperationSummary]:
+        """Return the whole summaries of operations of an outline, in the given order; raises what `details` does."""
+        known = [id for id in dict.fromkeys(ids) if id in self._by_id]
+        summaries: list[OperationSummary] = []
+
+        async def summarize() -> None:
+            async with self._turn:
+                answer = await self._ask({"summaries": known})
+                summaries.extend(summary_from_json(value) for value in answer["summaries"])
+
+        if known:
+            await self._uncancelled(summarize())
+        return summaries
+
+    async def _uncancelled(self, work: Coroutine[Any, Any, None]) -> None:
+        request = asyncio.create_task(work)
+        self._requests.add(request)
+        request.add_done_callback(self._request_done)
+        await asyncio.shield(request)
 
     async def _describe(self, ids: list[str]) -> None:
         async with self._turn:
             missing = [id for id in ids if id not in self._details]
             if missing:
-                if self._worker is None:
-                    raise ImportFailed("The document is closed.")
-                answer = await self._worker.ask({"details": missing})
+                answer = await self._ask({"details": missing})
                 for value in answer["details"]:
                     self._details[value["id"]] = detail_from_json(value)
+
+    async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self._worker is None:
+            raise ImportFailed("The document is closed.")
+        return await self._worker.ask(request)
 
     def _request_done(self, request: asyncio.Task[None]) -> None:
         self._requests.discard(request)
@@ -291,7 +315,7 @@ class Document:
 
     async def _read(self, report: Progress) -> None:
         self._worker = _Worker()
-        await self._worker.start("read", self.source, seconds=READ_PROCESSOR_SECONDS, chosen=None)
+        await self._worker.start(self._task, self.source, seconds=READ_PROCESSOR_SECONDS, chosen=None)
         operations: list[OperationSummary] = []
         while "ready" not in (answer := await self._worker.next()):
             if "head" in answer:

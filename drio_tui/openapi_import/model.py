@@ -41,10 +41,12 @@ class Scheme:
 class OperationSummary:
     """One operation of a document, as lists show it. Its texts are not yet sanitized.
 
-    `id` is `METHOD path` as in the document. `tokens` estimates what the tool adds to a model's context, `bytes` is its
-    size in the list of tools. `obstacle` is the reason why it cannot be imported, `notes` say what is left out or sent
-    differently from the document. `schemes` are the names of the security schemes, any one of which it requires.
-    `servers` are those of the operation itself, if any.
+    `id` is `METHOD path` as in the document, `operation_id` its `operationId` (empty without one). `tokens` estimates
+    what the tool adds to a model's context, `bytes` is its size in the list of tools. `obstacle` is the reason why it
+    cannot be imported, `notes` say what is left out or sent differently from the document. `schemes` are the names of
+    the security schemes, any one of which it requires. `servers` are those of the operation itself, if any.
+
+    An outline (see `Document.summaries`) has only the properties up to `operation_id`, and `servers`.
     """
 
     id: str
@@ -53,6 +55,7 @@ class OperationSummary:
     summary: str
     tags: tuple[str, ...] = ()
     deprecated: bool = False
+    operation_id: str = ""
     tokens: int = 0
     bytes: int = 0
     arguments: int = 0
@@ -68,11 +71,21 @@ class OperationSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Response:
+    """A declared response (Response Object): its status (`200`, `4XX`, `default`), description and media types."""
+
+    status: str
+    description: str = ""
+    media_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class OperationDetail:
     """The resources that an operation becomes. `operation` and `tool` are bodies of creates, without keys and links.
 
     `key` is the suggested key of both, not yet unique. The operation's `inputSchema` has extensions that say where
     arguments go (`x-in`, `x-name` and others); `seen` is the tool as clients get it in the list of tools.
+    `obstacle` is the reason why no request can be made for it.
     """
 
     id: str
@@ -83,6 +96,8 @@ class OperationDetail:
     tokens: int
     bytes: int
     notes: tuple[str, ...] = ()
+    obstacle: str = ""
+    responses: tuple[Response, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +127,8 @@ def info_from_json(value: dict[str, Any]) -> DocumentInfo:
 
 def detail_from_json(value: dict[str, Any]) -> OperationDetail:
     """Return the detail that the worker sent as JSON."""
-    return OperationDetail(**{**value, "notes": tuple(value["notes"])})
+    responses = tuple(
+        Response(response["status"], response["description"], tuple(response["media_types"]))
+        for response in value["responses"]
+    )
+    return OperationDetail(**{**value, "notes": tuple(value["notes"]), "responses": responses})

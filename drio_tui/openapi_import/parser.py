@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from drio_tui.openapi_import import servers as servers_and_security
 from drio_tui.openapi_import.arguments import Arguments, arguments, successes
 from drio_tui.openapi_import.decode import parse
 from drio_tui.openapi_import.errors import BadDocument, DocumentProblem
-from drio_tui.openapi_import.model import DocumentInfo, OperationDetail, OperationSummary, Server
+from drio_tui.openapi_import.model import DocumentInfo, OperationDetail, OperationSummary, Response
 from drio_tui.openapi_import.names import key_of, shortened, title_of, words_of
 from drio_tui.openapi_import.references import References, UnresolvedReference
 from drio_tui.openapi_import.schemas import Converter, Definitions
+from drio_tui.openapi_import.swagger2 import upgraded
 from drio_tui.tool_calls.outputs import LARGEST, bounded, published
 from drio_tui.tool_calls.requests import JSON, SAFE, content_kind
 from drio_tui.tool_calls.schemas import Schema
@@ -30,6 +31,8 @@ _SENDABLE = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH
 _OPERATION_DESCRIPTION = 10_000
 _RESPONSE_BUDGET = 3_000
 _MOST_PROBLEMS = 200
+_MOST_RESPONSES = 50
+_RESPONSE_DESCRIPTION = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,14 @@ class _Operation:
 
 
 class OpenApiParser:
-    """A parsed document. `url` is where it was downloaded from, empty for a file. Raises `BadDocument`."""
+    """A parsed document. `url` is where it was downloaded from, empty for a file. Raises `BadDocument`.
 
-    def __init__(self, data: bytes, url: str = "") -> None:
+    With `swagger2`, documents of Swagger 2.0 are read too.
+    """
+
+    def __init__(self, data: bytes, url: str = "", *, swagger2: bool = False) -> None:
         root, self.problems = parse(data)
-        self.root = _checked(root)
+        self.root = _checked(upgraded(root) if swagger2 else root)
         self.references = References(self.root)
         self._url = url
         old = self.version.startswith("3.0")
@@ -106,6 +112,15 @@ class OpenApiParser:
         for operation in self._operations.values():
             yield self._summary(operation)
 
+    def outlines(self) -> Iterator[OperationSummary]:
+        """Yield what can be said of each operation without reading its schemas, in the document's order."""
+        for operation in self._operations.values():
+            yield self._outline(operation)
+
+    def summary(self, id: str) -> OperationSummary:
+        """Return the summary of an operation. Raises `KeyError`."""
+        return self._summary(self._operations[id])
+
     def detail(self, id: str) -> OperationDetail:
         """Return the resources that an operation becomes. Raises `KeyError`."""
         source = self._operations[id]
@@ -128,7 +143,10 @@ class OpenApiParser:
         seen = tool_list_entry(
             tool_name(key), name, description, without_hints(input_schema), published(output_schema), annotations
         )
-        return OperationDetail(id, key, operation, tool, seen, tokens(compact(seen)), size(seen), tuple(notes))
+        return OperationDetail(
+            id, key, operation, tool, seen, tokens(compact(seen)), size(seen), tuple(notes), request.obstacle,
+            tuple(self._responses(source)),
+        )  # fmt: skip
 
     # --- private ---------------------------------------------------------------------------------
 
@@ -163,7 +181,7 @@ class OpenApiParser:
                 if isinstance(operation, dict):
                     yield _Operation(method, path, target, operation)
                 else:
-                    self._problem("is not an object", f"{where}.{method.lower()}")
+                    self._problem("is not an object", f"{where}.{method.lower()}", f"{method} {path}")
 
     def _input(self, operation: _Operation) -> tuple[Arguments, Converter, Schema]:
         converter = Converter(self._request_definitions)
@@ -171,7 +189,7 @@ class OpenApiParser:
             operation.method, operation.path, operation.item, operation.value, self.references, converter
         )
         if operation.method not in _SENDABLE:
-            request.obstacle = f"drio cannot send {operation.method[:20]} requests."
+            request.obstacle = f"{operation.method[:20]} requests cannot be sent."
         return request, converter, converter.finished(request.schema())
 
     def _output(self, operation: _Operation) -> tuple[Schema | None, str]:
@@ -200,6 +218,36 @@ class OpenApiParser:
         kept, omission = bounded(schema)
         return kept, f"The schema of its answer is longer than {LARGEST:,} bytes: {omission}." if omission else ""
 
+    def _responses(self, operation: _Operation) -> Iterator[Response]:
+        responses = operation.value.get("responses")
+        for status, value in list(responses.items())[:_MOST_RESPONSES] if isinstance(responses, dict) else ():
+            try:
+                response = self.references.follow(value)
+            except UnresolvedReference as error:
+                yield Response(str(status)[:20], str(error))
+                continue
+            content = response.get("content") if isinstance(response, dict) else None
+            yield Response(
+                str(status)[:20],
+                shortened(_text(response, "description"), _RESPONSE_DESCRIPTION),
+                tuple(str(kind)[:100] for kind in list(content)[:10]) if isinstance(content, dict) else (),
+            )
+
+    def _outline(self, operation: _Operation) -> OperationSummary:
+        value = operation.value
+        tags = value.get("tags")
+        own = value.get("servers") or operation.item.get("servers")
+        return OperationSummary(
+            id=operation.id,
+            method=operation.method,
+            path=operation.path,
+            summary=title_of(_text(value, "summary")) or title_of(_text(value, "description")) or _name(operation),
+            tags=tuple(tag for tag in tags[:20] if isinstance(tag, str)) if isinstance(tags, list) else (),
+            deprecated=value.get("deprecated") is True,
+            operation_id=_text(value, "operationId"),
+            servers=servers_and_security.servers(own, self._url) if own else (),
+        )
+
     def _summary(self, operation: _Operation) -> OperationSummary:
         request, converter, input_schema = self._input(operation)
         value, name = operation.value, _name(operation)
@@ -208,23 +256,14 @@ class OpenApiParser:
             tool_name(_key(operation)), name, _tool_description(operation), without_hints(input_schema),
             published(output_schema), annotations_of(operation.method),
         )  # fmt: skip
-        tags = value.get("tags")
-        own = value.get("servers") or operation.item.get("servers")
-        servers: tuple[Server, ...] = servers_and_security.servers(own, self._url) if own else ()
-        return OperationSummary(
-            id=operation.id,
-            method=operation.method,
-            path=operation.path,
-            summary=title_of(_text(value, "summary")) or title_of(_text(value, "description")) or name,
-            tags=tuple(tag for tag in tags[:20] if isinstance(tag, str)) if isinstance(tags, list) else (),
-            deprecated=value.get("deprecated") is True,
+        return replace(
+            self._outline(operation),
             tokens=tokens(compact(seen)),
             bytes=size(seen),
             arguments=len(input_schema["properties"]),
             obstacle=request.obstacle,
             notes=(*_notes(request, converter), *([note] if note else [])),
             schemes=servers_and_security.required_schemes(value.get("security", self._default_security)),
-            servers=servers,
         )
 
 

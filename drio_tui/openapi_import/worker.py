@@ -3,12 +3,13 @@
     python -m drio_tui.openapi_import.worker PARENT
 
 PARENT is the process id of the program; this process ends with it. Standard input holds a frame `{"bytes": n,
-"url": "…", "task": "read" | "check", "chosen": [ids] | null, "seconds": n}`, where `seconds` limits the processor time
-of the task, then the document's bytes. For `read` it answers with frames `{"head": …}`, `{"operations": […],
-"total": n}` as often as needed and `{"ready": true, "problems": […]}`, and then to each frame `{"details": [ids]}`
-with one of the same name. For `check` it answers with `{"problem": …}` for each problem and `{"ready": true,
-"finished": true}`, where `finished` is false if the processor time was used up before. After an error it sends one
-frame `{"failed": "…", "hint": "…"}` and exits.
+"url": "…", "task": "read" | "outline" | "check", "chosen": [ids] | null, "seconds": n}`, where `seconds` limits the
+processor time of the task, then the document's bytes. For `read` it answers with frames `{"head": …}`,
+`{"operations": […], "total": n}` as often as needed and `{"ready": true, "problems": […]}`, and then to each frame
+`{"details": [ids]}` with one of the same name. For `outline` the operations are outlines, Swagger 2.0 is read too, and
+each frame `{"summaries": [ids]}` is answered by one of the same name. For `check` it answers with `{"problem": …}` for
+each problem and `{"ready": true, "finished": true}`, where `finished` is false if the processor time was used up
+before. After an error it sends one frame `{"failed": "…", "hint": "…"}` and exits.
 """
 
 from __future__ import annotations
@@ -67,11 +68,12 @@ def main() -> None:
 
 
 def _serve(source: BinaryIO, target: BinaryIO, data: bytes, order: dict[str, Any]) -> None:
-    parser = OpenApiParser(data, order["url"])
+    is_outline = order["task"] == "outline"
+    parser = OpenApiParser(data, order["url"], swagger2=is_outline)
     del data
     framing.write(target, {"head": asdict(parser.head())})
     batch: list[dict[str, Any]] = []
-    for summary in parser.summaries():
+    for summary in parser.outlines() if is_outline else parser.summaries():
         batch.append(asdict(summary))
         if len(batch) == _BATCH:
             framing.write(target, {"operations": batch, "total": parser.total})
@@ -79,9 +81,12 @@ def _serve(source: BinaryIO, target: BinaryIO, data: bytes, order: dict[str, Any
     framing.write(target, {"operations": batch, "total": parser.total})
     framing.write(target, {"ready": True, "problems": [problem.as_dict() for problem in parser.problems]})
     while True:
-        ids = framing.read(source)["details"]
+        request = framing.read(source)
         _limit_processor(_DETAIL_SECONDS)
-        framing.write(target, {"details": [asdict(parser.detail(id)) for id in ids]})
+        if "summaries" in request:
+            framing.write(target, {"summaries": [asdict(parser.summary(id)) for id in request["summaries"]]})
+        else:
+            framing.write(target, {"details": [asdict(parser.detail(id)) for id in request["details"]]})
 
 
 def _check(target: BinaryIO, data: bytes, order: dict[str, Any]) -> None:

@@ -389,13 +389,13 @@ def test_the_accept_header_lists_the_declared_media_types(kinds: list[str], acce
     [
         (
             {"requestBody": {"required": True, "content": {"multipart/form-data": {}}}},
-            "multipart/form-data, and drio sends",
+            "multipart/form-data, and only JSON",
         ),
         ({"requestBody": {"content": {"application/octet-stream": {}}}}, "Its body is application/octet-stream, and"),
         (form({"type": "array"}), "Its body is a form, and its schema is not that of an object."),
         ({"requestBody": {"content": {"text/xml": {"schema": OBJECT}}}}, "Its body is an object or a list as text/xml"),
-        ({"parameters": [parameter("sid", "cookie", required=True)]}, "sid is sent as a cookie, and drio sends none"),
-        ({"parameters": [parameter("Host", "header", required=True)]}, "a header that drio sets itself"),
+        ({"parameters": [parameter("sid", "cookie", required=True)]}, "sid is sent as a cookie, and none are sent"),
+        ({"parameters": [parameter("Host", "header", required=True)]}, "a header that is set automatically"),
         ({"requestBody": {"$ref": "https://evil.example/b.json"}}, "refers to another document"),
     ],
 )
@@ -413,7 +413,7 @@ def test_an_invalid_path_blocks_the_operation(path: str) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"parameters": [parameter("sid", "cookie")]}, "sid is sent as a cookie, and drio sends none: it is left out."),
+        ({"parameters": [parameter("sid", "cookie")]}, "sid is sent as a cookie, and none are sent: it is left out."),
         ({"parameters": [{"$ref": "other.json#/p"}]}, "A parameter refers to another document (other.json#/p)"),
         ({"parameters": [{"$ref": "#/nowhere"}]}, "A parameter refers to #/nowhere, which is not there"),
         ({"parameters": [{"in": "query"}]}, "A parameter has no name or no place"),
@@ -432,7 +432,7 @@ def test_an_unsupported_body_of_a_get_is_left_out_with_a_note() -> None:
     body = {"requestBody": {"content": {"multipart/form-data": {}}}}
     (summary,) = parser_of({"/x": {"get": body}}).summaries()
     assert not summary.obstacle
-    assert "The body is multipart/form-data, and drio sends" in summary.notes[0]
+    assert "The body is multipart/form-data, and only JSON" in summary.notes[0]
 
 
 def test_header_parameters_without_meaning_are_ignored() -> None:

@@ -18,8 +18,9 @@ import pytest_asyncio
 
 from drio_tui.openapi_import import document as documents
 from drio_tui.openapi_import import fetch_document
-from drio_tui.openapi_import.document import Document, open_document
+from drio_tui.openapi_import.document import Document, open_document, read_document
 from drio_tui.openapi_import.errors import ImportFailed
+from drio_tui.openapi_import.fetch_document import Source
 from tests.openapi_import.documents import PETS, document, parameter
 
 
@@ -395,3 +396,25 @@ async def test_a_document_of_thirty_megabytes_is_read(tmp_path: Path) -> None:
     async with await open_document(str(path)) as opened:
         assert len(opened.operations) == 2_000
         assert len((await opened.plan([opened.operations[7].id])).resources) == 3
+
+
+async def test_an_outline_is_completed_on_request_and_lists_what_is_broken() -> None:
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Half broken"},
+        "paths": {
+            "/a": {"get": {"operationId": "getA", "tags": ["x"], "deprecated": True}, "put": "nothing"},
+            "/b": {"post": {"requestBody": {"$ref": "#/nowhere"}}},
+        },
+    }
+    source = Source("half.json", json.dumps(document).encode(), "http://127.0.0.1:1/api/half.json")
+    async with await read_document(source, outline=True) as outline:
+        first, second = outline.operations
+        assert (first.id, first.operation_id, first.tags, first.deprecated) == ("GET /a", "getA", ("x",), True)
+        assert second.obstacle == ""
+        assert [problem.operation for problem in outline.problems] == ["PUT /a"]
+        complete = await outline.summaries(["POST /b", "GET /none"])
+        assert [summary.id for summary in complete] == ["POST /b"]
+        assert "#/nowhere" in complete[0].obstacle
+        details = await outline.details(["POST /b"])
+        assert details["POST /b"].obstacle == complete[0].obstacle

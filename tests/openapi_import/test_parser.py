@@ -108,9 +108,9 @@ def test_path_items_are_resolved_within_the_document_only() -> None:
 def test_methods_that_drio_cannot_send_have_an_obstacle() -> None:
     parser = parser_of({"/a": {"trace": {}, "get": {}, "additionalOperations": {"COPY": {}}}})
     assert [(summary.id, summary.obstacle) for summary in parser.summaries()] == [
-        ("TRACE /a", "drio cannot send TRACE requests."),
+        ("TRACE /a", "TRACE requests cannot be sent."),
         ("GET /a", ""),
-        ("COPY /a", "drio cannot send COPY requests."),
+        ("COPY /a", "COPY requests cannot be sent."),
     ]
 
 

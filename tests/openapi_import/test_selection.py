@@ -59,7 +59,7 @@ def test_operations_can_be_toggled_by_tag_and_by_filter() -> None:
 
 def test_an_operation_with_an_obstacle_cannot_be_chosen() -> None:
     selection = OperationSelection(list(parser_of({"/a": {"trace": {}, "get": {}}}).summaries()))
-    assert selection.toggle("TRACE /a") == "drio cannot send TRACE requests."
+    assert selection.toggle("TRACE /a") == "TRACE requests cannot be sent."
     selection.toggle_all(operation.id for operation in selection.operations)
     assert selection.chosen == ("GET /a",)
 
