@@ -23,21 +23,22 @@ def command(
     method: str, url: str, headers: Iterable[tuple[str, str]], body: str | None, *, variable: str = UPSTREAM_SECRET
 ) -> str:
     """Return a request as a curl command: hidden values are left to a shell variable, everything else is quoted."""
-
-    def quote(text: str) -> str:
-        return f'"${variable}"'.join(shlex.quote(part) if part else "" for part in text.split(HIDDEN)) or "''"
-
     parts = [
         "curl",
         "--request " + shlex.quote(_no_controls(method)),
-        "--url " + quote(_no_controls(url)),
+        "--url " + quoted(_no_controls(url), variable),
     ]
     for name, value in headers:
         if name.lower() not in _LEFT_OUT - {"authorization"}:
-            parts.append("--header " + quote(_no_controls(f"{name}: {value}")))
+            parts.append("--header " + quoted(_no_controls(f"{name}: {value}"), variable))
     if body is not None:
-        parts.append("--data-raw " + quote(body))
+        parts.append("--data-raw " + quoted(body, variable))
     return " \\\n  ".join(parts)
+
+
+def quoted(text: str, variable: str) -> str:
+    """Return a text quoted for a shell, with the shell variable for each hidden value in it."""
+    return f'"${variable}"'.join(shlex.quote(part) if part else "" for part in text.split(HIDDEN)) or "''"
 
 
 def as_curl(exchange: Exchange, dumps: Any = json.dumps) -> str:

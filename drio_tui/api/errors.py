@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from drio_tui.api.transport import ApiResponse
 
 
 class DrioError(Exception):
@@ -166,7 +169,7 @@ class ApiError(DrioError):
 
     Attributes: `status` (HTTP status), `api_code` (the server's `code`, or the RFC 6749 `error`),
     `details` (any JSON or None), `request_id` (string or None), `retry_after` (seconds or None), `headers` (of the
-    response, with lower-case names).
+    response, with lower-case names), `response` (the whole response, None if the error was not made by the transport).
     """
 
     title = "drio refused the request"
@@ -190,6 +193,7 @@ class ApiError(DrioError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.headers: Mapping[str, str] = {}
+        self.response: ApiResponse | None = None
 
     @property
     def code(self) -> str:

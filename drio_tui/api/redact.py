@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote_plus, urlsplit, urlunsplit
 
 HIDDEN = "••••••"
 _NOT_LETTERS = re.compile(r"[^a-z0-9]")
@@ -93,6 +93,27 @@ def redact_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> li
         (name, HIDDEN if name.lower() in _SECRET_HEADERS or is_secret(name) else _redact_text(value))
         for name, value in pairs
     ]
+
+
+def redacted_pairs(text: str) -> str:
+    """Return a query or form with the values of secret names hidden."""
+    pairs = []
+    for pair in text.split("&"):
+        name, separator, _ = pair.partition("=")
+        pairs.append(f"{name}={HIDDEN}" if separator and is_secret(unquote_plus(name)) else pair)
+    return "&".join(pairs)
+
+
+def redacted_url(url: str) -> str:
+    """Return an address without its password, and with the values of secret query parameters hidden."""
+    url = str(redact(url))
+    if "?" not in url:
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return urlunsplit(parts._replace(query=redacted_pairs(parts.query)))
 
 
 def encoded_forms(secret: str) -> list[str]:

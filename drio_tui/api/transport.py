@@ -11,15 +11,16 @@ import random
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, Literal
 
 from drio_tui import __version__
 from drio_tui.api import json_codec
 from drio_tui.api.backoff import SharedBackoff, shared_backoff
+from drio_tui.api.content import Content, redacted_content
 from drio_tui.api.error_mapping import (
     LOOPBACK,
     REPEATABLE,
@@ -43,7 +44,7 @@ from drio_tui.api.errors import (
 )
 from drio_tui.api.http import httpx, new_client
 from drio_tui.api.json_codec import SANDBOX_SERVER
-from drio_tui.api.redact import redact, redact_headers
+from drio_tui.api.redact import redact, redact_headers, redacted_url
 from drio_tui.api.response_body import ACCEPT_ENCODING, read_body
 from drio_tui.server_id import server_id
 from drio_tui.text import duration, one_line
@@ -114,14 +115,33 @@ class Exchange:
         return self.elapsed is not None
 
 
+Reading = Literal["json", "any", "unread"]
+"""How an answer is read: it has to be JSON; it may be anything; it is not parsed at all, as a large document."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """A successful response: parsed JSON (None for an empty body), status, headers (lower-case names)."""
+    """A successful response: parsed JSON (None for an empty body), status, headers (lower-case names).
+
+    `body` is the body as received, after decompression; empty where it has to be JSON.
+    """
 
     data: Any
     status: int
     headers: dict[str, str]
     request_id: str | None
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What an attempt of a call sends, and how the answer is read."""
+
+    content: bytes | None
+    headers: dict[str, str]
+    anonymous: bool
+    reading: Reading
+    url: str = ""
 
 
 class Transport:
@@ -230,6 +250,9 @@ class Transport:
         at_origin: bool = False,
         etag: str = "",
         retried: bool = True,
+        content: Content | None = None,
+        headers: Mapping[str, str] | None = None,
+        reading: Reading = "json",
     ) -> ApiResponse:
         """Send a request and return the response. `path` is below the base URL and already percent-encoded.
 
@@ -238,14 +261,18 @@ class Transport:
         `SharedBackoff` wait for each other's delays, and all are retried on 429. `anonymous`
         sends no token. With `at_origin` the path is below the origin of the base URL, where the sandbox has
         additional routes. With `etag` the response may have status 304 and no data: the version of that ETag is still
-        current. Without `retried` it is sent once. Raises only `DrioError`s.
+        current. Without `retried` it is sent once. `content` is sent instead of `json`, and `headers` are added. Only
+        with another `reading` than "json" may an answer be no JSON: then `data` is None. Raises only `DrioError`s.
         """
         if self._client.is_closed:
             raise ConnectionFailed("the program is closing its connections")
-        content = None if json is _UNSET else _encode_json(json)
-        headers = {"Content-Type": "application/json"} if content is not None else {}
+        if json is not _UNSET:
+            content = Content("application/json", _encode_json(json))
+        sent = _Sent(content.data if content else None, dict(headers or {}), anonymous, reading)
+        if content is not None:
+            sent.headers["Content-Type"] = content.media_type
         if etag:
-            headers["If-None-Match"] = etag
+            sent.headers["If-None-Match"] = etag
         budget = _TimeBudget(self.limits.total)
         may_be_done = False  # an earlier attempt of this DELETE may have been executed
         revive = self._revive
@@ -254,17 +281,18 @@ class Transport:
         for attempt in itertools.count(1):
             if shared is not None and not await shared.wait():
                 raise failure or ConnectionFailed("drio asked to wait, and the wait was stopped")
+            sent.url = self.url_at_origin(path) if at_origin else self.base_url + path
             exchange = Exchange(
                 number=exchange_number(),
                 method=method,
-                url=self.url_at_origin(path) if at_origin else self.base_url + path,
-                path=path,
+                url=redacted_url(sent.url),
+                path=redacted_url(path),
                 attempt=attempt,
                 started_at=time.time(),
-                request_body=None if json is _UNSET or not self._keeps_bodies else redact(json),
+                request_body=_redacted_body(json, content) if self._keeps_bodies else None,
             )
             try:
-                response = await self._attempt(exchange, content, headers, anonymous, budget)
+                response = await self._attempt(exchange, sent, budget)
                 if shared is not None:
                     shared.answered += 1
                 return response
@@ -316,14 +344,12 @@ class Transport:
         backoff: float = min(8.0, 0.25 * 2 ** (attempt - 1))
         return backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
-    async def _attempt(
-        self, exchange: Exchange, content: bytes | None, headers: dict[str, str], anonymous: bool, budget: _TimeBudget
-    ) -> ApiResponse:
+    async def _attempt(self, exchange: Exchange, sent: _Sent, budget: _TimeBudget) -> ApiResponse:
         started = time.perf_counter()
         self._report(exchange)
         try:
             async with budget.active():
-                return await self._send(exchange, content, headers, anonymous, budget)
+                return await self._send(exchange, sent, budget)
         except TimeoutError as error:
             exchange.error = f"no complete answer within {duration(self.limits.total)}"
             raise RequestTimeout(exchange.error) from error
@@ -338,25 +364,23 @@ class Transport:
             exchange.elapsed = time.perf_counter() - started
             self._report(exchange)
 
-    async def _send(
-        self, exchange: Exchange, content: bytes | None, headers: dict[str, str], anonymous: bool, budget: _TimeBudget
-    ) -> ApiResponse:
+    async def _send(self, exchange: Exchange, sent: _Sent, budget: _TimeBudget) -> ApiResponse:
         method, url = exchange.method, httpx.URL()
         try:
-            url = httpx.URL(exchange.url)
+            url = httpx.URL(sent.url)
             for _ in range(self.limits.redirects + 1):
-                request = self._client.build_request(method, url, content=content, headers=headers)
+                request = self._client.build_request(method, url, content=sent.content, headers=sent.headers)
                 exchange.request_headers = redact_headers(request.headers.multi_items())
                 is_own_origin = origin(url) == self._origin
                 response = await self._send_with_auth(
-                    request, self.auth if is_own_origin and not anonymous else None, budget
+                    request, self.auth if is_own_origin and not sent.anonymous else None, budget
                 )
                 # Including the headers that `auth` added, with hidden values.
                 exchange.request_headers = redact_headers(response.request.headers.multi_items())
                 async with aclosing(response):
                     target = response.headers.get("location") if response.status_code in REDIRECTS else None
                     if target is None:
-                        return await self._read(exchange, response)
+                        return await self._read(exchange, response, sent.reading)
                 url = _redirect_target(method, url, response.status_code, target)
             raise RedirectRefused(f"more than {self.limits.redirects} redirects from {exchange.path}")
         except (httpx.TransportError, httpx.InvalidURL, ssl.SSLError, UnicodeError) as error:
@@ -386,7 +410,7 @@ class Transport:
                     raise
                 await response.aclose()
 
-    async def _read(self, exchange: Exchange, response: httpx.Response) -> ApiResponse:
+    async def _read(self, exchange: Exchange, response: httpx.Response, reading: Reading) -> ApiResponse:
         exchange.status = response.status_code
         exchange.response_headers = redact_headers(response.headers.multi_items())
         exchange.request_id = response.headers.get("x-request-id")
@@ -396,17 +420,20 @@ class Transport:
         body = await read_body(response, self.limits.response_bytes)
         exchange.response_size = len(body)
         if len(body) <= _INLINE_PARSE_BYTES:
-            return self._parse(exchange, response, body)
-        return await asyncio.to_thread(self._parse, exchange, response, body)
+            return self._parse(exchange, response, body, reading)
+        return await asyncio.to_thread(self._parse, exchange, response, body, reading)
 
-    def _parse(self, exchange: Exchange, response: httpx.Response, body: bytes) -> ApiResponse:
+    def _parse(self, exchange: Exchange, response: httpx.Response, body: bytes, reading: Reading) -> ApiResponse:
         """Return the response for a body. May take seconds for tens of megabytes, which are parsed in a thread."""
         status = response.status_code
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         is_json = media_type == "application/json" or media_type.endswith("+json")
         data: Any = None
         parse_error = ""
-        if body.strip():
+        if reading == "unread" and 200 <= status < 300:
+            if self._keeps_bodies:
+                exchange.response_body = _first_line(body)
+        elif body.strip():
             if is_json:
                 try:
                     data = json_codec.loads(body)
@@ -427,14 +454,15 @@ class Transport:
                 failure.hint = NotDrio.hint if status < 500 else failure.hint
             failure.headers = headers
             exchange.request_id = failure.request_id
+            failure.response = ApiResponse(None if parse_error else data, status, headers, failure.request_id, body)
             raise failure
         if status == 304 and "if-none-match" in response.request.headers:
             return ApiResponse(None, status, headers, exchange.request_id)
         if not 200 <= status < 300:
             raise NotDrio(f"{exchange.path} answered with HTTP {status}")
-        if parse_error:
+        if parse_error and reading == "json":
             raise NotDrio(f"{exchange.path}: {parse_error}. It begins: {_first_line(body)}")
-        return ApiResponse(data, status, headers, exchange.request_id)
+        return ApiResponse(data, status, headers, exchange.request_id, b"" if reading == "json" else body)
 
     def _report(self, exchange: Exchange) -> None:
         if self._on_exchange:
@@ -512,6 +540,13 @@ def _parse_base_url(text: str) -> httpx.URL:
     if url.userinfo or url.query or url.fragment:
         raise UsageError("the base URL must hold no user, password, `?` or `#`", title="The address does not work")
     return url
+
+
+def _redacted_body(json: Any, content: Content | None) -> Any:
+    """Return the body of a request as the request log shows it."""
+    if json is not _UNSET:
+        return redact(json)
+    return None if content is None else redacted_content(content)
 
 
 def _encode_json(json: Any) -> bytes:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 from drio_tui.api.json_codec import Document, dumps
-from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret, redact
+from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret
 from drio_tui.tool_calls.tools import properties
 
 _SHORTEST_SECRET = 4
@@ -24,25 +23,6 @@ def secret_names(schema: Document) -> tuple[str, ...]:
             and (property_schema.get("writeOnly") is True or property_schema.get("format") == "password")
         )
     )
-
-
-def redacted_pairs(text: str) -> str:
-    """Return a query or form with the values of secret names hidden."""
-    pairs = []
-    for pair in text.split("&"):
-        name, separator, _ = pair.partition("=")
-        pairs.append(f"{name}={HIDDEN}" if separator and is_secret(unquote_plus(name)) else pair)
-    return "&".join(pairs)
-
-
-def redacted_url(url: str) -> str:
-    """Return an address without its password, and with the values of secret query parameters hidden."""
-    url = str(redact(url))
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    return urlunsplit(parts._replace(query=redacted_pairs(parts.query)))
 
 
 def hide_secrets(value: Any, secrets: Iterable[str]) -> Any:

@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from drio_tui.api.json_codec import Document, MalformedJson, dumps, loads
-from drio_tui.api.redact import HIDDEN, redact
-from drio_tui.tool_calls.redaction import hide_secrets, redacted_url, texts_in
+from drio_tui.api.redact import HIDDEN, redact, redacted_url
+from drio_tui.tool_calls.redaction import hide_secrets, texts_in
 from drio_tui.tool_calls.token_count import tokens
 
 log = logging.getLogger("drio_tui.sandbox")

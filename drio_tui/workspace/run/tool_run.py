@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 from drio_tui.api import json_codec
 from drio_tui.api.json_codec import Document
-from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers
+from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers, redacted_pairs, redacted_url
 from drio_tui.tool_calls import response as upstream_response
 from drio_tui.tool_calls.fetch import Answer
 from drio_tui.tool_calls.outputs import declares_no_object, result_of
-from drio_tui.tool_calls.redaction import hide_secrets, redacted_pairs, redacted_url, texts_in
+from drio_tui.tool_calls.redaction import hide_secrets, texts_in
 from drio_tui.tool_calls.requests import PreparedRequest, content_kind
 from drio_tui.widget_data import field_mappings
 from drio_tui.workspace.run import mapping
