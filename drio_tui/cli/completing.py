@@ -131,6 +131,8 @@ def _names(category: str, ctx: click.Context) -> list[list[str]]:
             data = ctx.params.get("data")
             templates = catalogue(data_folder(Path(data) if data else None, ctx))
             return [[template.id, template.name] for template in templates.values() if template.is_custom]
+        case "operations":
+            return _operations(ctx)
         case "resources" | "assignments":
             from drio_tui.kinds import kind_named
 
@@ -140,6 +142,42 @@ def _names(category: str, ctx: click.Context) -> list[list[str]]:
             properties = _assignable(kind) if category == "assignments" else []
             return [*_cached(ctx, kind.list_key), *properties]
     return _cached(ctx, category)
+
+
+def _operations(ctx: click.Context) -> list[list[str]]:
+    """Return the methods, or the paths that a method has, as far as their first parameter."""
+    from drio_tui.cli.request import METHODS
+    from drio_tui.explorer.known import known_operations
+
+    words = ctx.params.get("words") or ()
+    if not words:
+        return [[method, ""] for method in METHODS]
+    base_url = _base_url(ctx) if len(words) == 1 else ""
+    method = str(words[0]).upper()
+    paths = {
+        path.partition("{")[0]: "" if "{" in path else summary
+        for known_method, path, summary in (known_operations(base_url) if base_url else ())
+        if known_method == method
+    }
+    return [[path, summary] for path, summary in paths.items()]
+
+
+def _base_url(ctx: click.Context) -> str:
+    """Return the base URL of the server that a command line refers to; empty if there is none."""
+    from drio_tui.api.errors import DrioError
+    from drio_tui.auth.profiles import Profiles
+    from drio_tui.launcher import find_running
+
+    try:
+        target = _target(ctx)
+        if target is None:
+            return ""
+        if target.sandbox_dir:
+            running = find_running(Path(target.sandbox_dir))
+            return running.base_url if running is not None else ""
+        return Profiles.load().resolve(target.profile, target.base_url).base_url
+    except DrioError:  # an invalid profile or base URL
+        return ""
 
 
 def _assignable(kind: Kind[Any]) -> list[list[str]]:

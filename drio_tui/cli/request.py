@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -13,15 +12,25 @@ from urllib.parse import urlencode
 import click
 
 from drio_tui.api import json_codec
+from drio_tui.api.content import Content, redacted_content
 from drio_tui.api.errors import ApiError, SignInRequired, UsageError
-from drio_tui.api.redact import redact, redact_headers
-from drio_tui.cli.common import ask_before, connection_options, handle_errors, is_read_only, review_options, run
+from drio_tui.api.redact import is_secret, redact, redact_headers, redacted_url
+from drio_tui.cli.common import (
+    ask_before,
+    completer,
+    connection_options,
+    handle_errors,
+    is_read_only,
+    review_options,
+    run,
+)
 from drio_tui.cli.find import connection_of
 from drio_tui.cli.output import echo, echo_json, info, style
 from drio_tui.cli.render import iso_time
 from drio_tui.cli.values import Assignment, Inputs, parse_assignment
 from drio_tui.session import Session, command_session
 from drio_tui.text import one_line
+from drio_tui.tool_calls.requests import JSON, OWN_HEADERS, content_kind
 
 if TYPE_CHECKING:
     from drio_tui.api.http import httpx
@@ -31,28 +40,35 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _BODY_ON_STDIN = "Give a body that holds it on standard input, with --input -."
 _MOST_PAGES = 10_000
-_LINK = re.compile(r"<([^>]*)>([^<]*)")
-"""A target in a `Link` header, which may hold commas, and its parameters."""
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # RFC 9110 section 5.6.2, in lower case
 
 
 @click.command()
-@click.argument("method", metavar="METHOD")
-@click.argument("path", metavar="PATH")
+@click.argument("words", metavar="METHOD PATH", nargs=-1, shell_complete=completer("operations"))
+@click.option("--list", "list_operations", is_flag=True, help="List the server's operations; words filter them.")
+@click.option("--describe", is_flag=True, help="Describe an operation: METHOD and PATH, or its operation id.")
+@click.option("--document", metavar="PATH", help="With --list and --describe: where the server's OpenAPI document is.")
 @click.option(
     "--field", "-f", "fields", metavar="PATH=TEXT|PATH:=JSON", multiple=True,
     help="A property of the body, as in `set`; of the query for GET and HEAD. May be repeated.",
 )  # fmt: skip
 @click.option("--input", "-i", "input_path", metavar="FILE|-", help="The body: JSON in a file, or standard input.")
+@click.option(
+    "--header", "-H", "headers", metavar="NAME:VALUE", multiple=True, help="A header of the request. May be repeated."
+)
 @click.option("--include", is_flag=True, help="Print the status and the headers of the answer too.")
 @click.option("--paginate", is_flag=True, help="Follow the answer's next page; print one line of JSON per page.")
 @review_options
 @connection_options
 @handle_errors
 def api(
-    method: str,
-    path: str,
+    words: tuple[str, ...],
+    list_operations: bool,
+    describe: bool,
+    document: str | None,
     fields: tuple[str, ...],
     input_path: str | None,
+    headers: tuple[str, ...],
     include: bool,
     paginate: bool,
     dry_run: bool,
@@ -64,8 +80,23 @@ def api(
 
     PATH is below /api/v1 (`/apps`), a path from the root (`/api/…`), or a URL of the same host; a request is never sent
     to another host. On a terminal secrets in the answer are hidden, in a pipe they are not.
+
+    With --list or --describe the operations of the server's own OpenAPI document are shown, whatever its version.
     """
-    method = method.upper()
+    if list_operations or describe:
+        from drio_tui.cli import explore
+
+        if list_operations and describe:
+            raise UsageError("--list and --describe cannot be combined")
+        show = explore.describe_operation if describe else explore.list_operations
+        run(show(words, connection_of(options), document or "", as_json=as_json))
+        return
+    if len(words) != 2 or document:
+        raise UsageError(
+            "--document needs --list or --describe" if document else "a request is METHOD and PATH",
+            hint="`drio-tui api --list` shows what the server offers.",
+        )
+    method, path = words[0].upper(), words[1]
     if method not in METHODS:
         raise UsageError(f"{one_line(method, 20)} is no method", hint=f"The methods are {', '.join(METHODS)}.")
     if method not in _READING and is_read_only() and not dry_run:
@@ -74,7 +105,12 @@ def api(
         raise UsageError("--paginate needs GET")
     inputs = Inputs()
     values = [parse_assignment(text, inputs, secret_hint=_BODY_ON_STDIN) for text in fields]
-    body = _read_body(input_path, inputs)
+    extra_headers = _parse_headers(headers)
+    media_type = extra_headers.pop("content-type", JSON)
+    is_json = content_kind(media_type) == "json"
+    if values and not is_json and method not in _READING:
+        raise UsageError(f"--field makes JSON, not {one_line(media_type, 60)}", hint="--input gives any other body.")
+    body = _read_body(input_path, inputs, is_json=is_json)
     if method in _READING:
         if input_path:
             raise UsageError(f"a {method} has no body; --field gives the query")
@@ -87,13 +123,16 @@ def api(
         async with command_session(**connection_of(options), notice=info) as session:
             url = _url(session, path)
             if dry_run:
-                _print_request(method, url, body if has_body else None, as_json=as_json)
+                shown = redacted_content(Content(media_type, _encoded(body, is_json=is_json))) if has_body else None
+                _print_request(method, url, extra_headers, shown, as_json=as_json)
                 return
             if method not in _READING:
                 ask_before(f"Send {method} {one_line(str(url), 300)}?", yes=yes)
-            request = {"json": body} if has_body else {}
+            content = Content(media_type, _encoded(body, is_json=is_json)) if has_body else None
             try:
-                reply = await session.client.transport.request(method, _path(url), at_origin=True, **request)
+                reply = await session.client.transport.request(
+                    method, _path(url), at_origin=True, content=content, headers=extra_headers
+                )
             except ApiError as error:
                 if include:
                     _print_status(error.status)
@@ -105,11 +144,39 @@ def api(
     run(work())
 
 
-def _read_body(input_path: str | None, inputs: Inputs) -> Any:
+def _parse_headers(texts: tuple[str, ...]) -> dict[str, str]:
+    """Return headers by their names in lower case."""
+    headers: dict[str, str] = {}
+    for text in texts:
+        name, colon, value = text.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        if not colon or not _HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
+            raise UsageError(
+                f"{one_line(name, 60)} is not a header that can be sent", hint="It is NAME:VALUE, in ASCII."
+            )
+        if name in OWN_HEADERS:
+            raise UsageError(f"{name} is a header that is set automatically")
+        if is_secret(name):
+            raise UsageError(
+                f"{name} is a secret, and other users can see the arguments of a command",
+                hint="Send it from the API explorer of the program.",
+            )
+        headers[name] = value
+    return headers
+
+
+def _encoded(body: Any, *, is_json: bool) -> bytes:
+    return json_codec.dumps(body).encode("ascii") if is_json else str(body).encode()
+
+
+def _read_body(input_path: str | None, inputs: Inputs, *, is_json: bool) -> Any:
     if input_path is None:
         return None
+    text = inputs.read(input_path, "the body")
+    if not is_json:
+        return text
     try:
-        return json_codec.loads(inputs.read(input_path, "the body"))
+        return json_codec.loads(text)
     except json_codec.MalformedJson as error:
         raise UsageError(f"the body is not JSON: {error}") from None
 
@@ -136,7 +203,7 @@ def _with_query(path: str, values: list[Assignment]) -> str:
     return f"{path}{'&' if '?' in path else '?'}{urlencode(pairs)}"
 
 
-def _url(session: Session, path: str, relative_to: httpx.URL | None = None) -> httpx.URL:
+def _url(session: Session, path: str) -> httpx.URL:
     """Return the URL of a path or URL. Raises `UsageError` for a URL of another host, and for one that is none."""
     from drio_tui.api.http import httpx
     from drio_tui.api.transport import origin
@@ -145,9 +212,7 @@ def _url(session: Session, path: str, relative_to: httpx.URL | None = None) -> h
     is_url = "://" in path.partition("?")[0]
     try:
         base_url = httpx.URL(base)
-        if relative_to is not None:
-            url = relative_to.join(path)
-        elif is_url:
+        if is_url:
             url = httpx.URL(path)
         elif path.startswith("/api/"):
             url = base_url.copy_with(raw_path=b"/").join(path)
@@ -168,13 +233,19 @@ def _path(url: httpx.URL) -> str:
     return url.raw_path.decode("ascii")
 
 
-def _print_request(method: str, url: httpx.URL, body: Any, *, as_json: bool) -> None:
+def _print_request(method: str, url: httpx.URL, headers: dict[str, str], body: Any, *, as_json: bool) -> None:
+    """Print a request; its body is already without secrets."""
+    address = redacted_url(str(url))
     if as_json:
-        echo_json({"method": method, "url": str(url), "body": redact(body)})
+        echo_json({"method": method, "url": address, **({"headers": headers} if headers else {}), "body": body})
         return
-    echo(f"{method} {one_line(str(url), 2_000)}")
-    if body is not None:
-        echo_json(redact(body))
+    echo(f"{method} {one_line(address, 2_000)}")
+    for name, value in headers.items():
+        echo(f"{name}: {one_line(value, 2_000)}")
+    if isinstance(body, str):
+        echo(body)
+    elif body is not None:
+        echo_json(body)
 
 
 def _print_reply(reply: ApiResponse, *, include: bool, compact: bool) -> None:
@@ -198,46 +269,17 @@ def _print_status(status: int) -> None:
 
 async def _print_further_pages(session: Session, url: httpx.URL, reply: ApiResponse, *, include: bool) -> None:
     """Request and print the pages after the first. Stops at a page that was requested before."""
+    from drio_tui.explorer.paging import next_page
+
     requested = {url}
     for _ in range(_MOST_PAGES):
-        next_url = _next_page(session, url, reply)
+        next_url = next_page(url, reply.headers, reply.data)
         if next_url is None or next_url in requested:
             return
         url = next_url
         requested.add(url)
         reply = await session.client.transport.request("GET", _path(url), at_origin=True)
         _print_reply(reply, include=include, compact=True)
-
-
-def _next_page(session: Session, url: httpx.URL, reply: ApiResponse) -> httpx.URL | None:
-    """Return the next page: of a `Link` header (RFC 8288), else by the cursor in the answer; None after the last."""
-    for link in _links(reply.headers.get("link", "")):
-        return _url(session, link, relative_to=url)
-    cursor = next(_cursors(reply.data), None)
-    return None if cursor is None else url.copy_merge_params({"cursor": cursor})
-
-
-def _links(header: str) -> Iterator[str]:
-    """Yield the targets with the relation `next` in a `Link` header."""
-    for target, parameters in _LINK.findall(header):
-        relations = [
-            value.strip(' ,"').lower().split()
-            for name, _, value in (parameter.partition("=") for parameter in parameters.split(";"))
-            if name.strip().lower() == "rel"
-        ]
-        if any("next" in names for names in relations):
-            yield target
-
-
-def _cursors(data: Any) -> Iterator[str]:
-    """Yield the cursor of the next page, as v2 and v3 of the API write it."""
-    if not isinstance(data, dict):
-        return
-    for envelope in (data, data.get("page")):
-        if isinstance(envelope, dict):
-            for name in ("next_cursor", "nextCursor"):
-                if isinstance(envelope.get(name), str) and envelope[name]:
-                    yield envelope[name]
 
 
 @click.command()

@@ -8,7 +8,8 @@ import json
 import pytest
 
 from tests.auth.httpd import HttpServer, Reply, Request, json_reply
-from tests.cli.conftest import AppOnSandbox, Runner, on_terminal
+from tests.cli.conftest import AppOnSandbox, CommandResult, Runner, on_terminal
+from tests.explorer.servers import ServerOfDocument
 from tests.sandbox_fixtures import SandboxProcess
 
 
@@ -136,3 +137,40 @@ def test_a_change_is_asked_for_on_a_terminal(app: AppOnSandbox, sandbox_process:
 
 def test_without_a_sign_in_there_is_no_token(drio: Runner, sandbox_process: SandboxProcess) -> None:
     assert drio("token", "--base-url", sandbox_process.base_url).code == 4
+
+
+async def test_the_operations_of_any_server_are_listed_and_described(drio: Runner) -> None:
+    served = ServerOfDocument()
+    async with HttpServer(served) as server:
+        options, env = ("--base-url", f"{server.origin}/api/v1"), {"DRIO_TOKEN": "t"}
+
+        async def api(*words: str) -> CommandResult:
+            return await asyncio.to_thread(drio, *words, *options, env=env)
+
+        listed = await api("api", "--list", "apps")
+        assert [line.split()[:2] for line in listed.out.splitlines()[1:3]] == [
+            ["GET", "/api/v3/apps"], ["POST", "/api/v3/apps"],
+        ]  # fmt: skip
+        assert "✗ is not an object" in listed.out
+        reading = await api("--read-only", "api", "--list", "--json")
+        assert {operation["method"] for operation in reading.json["operations"]} == {"GET"}
+        described = await api("api", "--describe", "POST", "/apps")
+        for text in ("Idempotency-Key  string, required", "name  string, required  Shown to users.", "201  Created"):
+            assert text in described.out
+        assert "api POST /api/v3/apps --header Idempotency-Key:VALUE --field name=VALUE" in described.out
+        command = ("api", "POST", "/api/v3/apps", "-H", "Idempotency-Key: k", "-f", "name=New", "--yes")
+        created = await api(*command)
+        assert created.json["name"] == "New"
+        assert served.requests[-1].headers["idempotency-key"] == "k"
+        assert (await api("api", "GET", "/api/v3/apps", "-H", "X-Api-Key: s3cr3t")).code == 2
+        text = await asyncio.to_thread(
+            drio, "api", "PUT", "/api/v3/x", "-H", "Content-Type: text/plain", "-i", "-", "--yes", *options,
+            env=env, stdin="plain",
+        )  # fmt: skip
+        assert text.code == 1
+        assert (served.requests[-1].body, served.requests[-1].headers["content-type"]) == (b"plain", "text/plain")
+        completed = await asyncio.to_thread(
+            drio, env=env | {"_DRIO_TUI_COMPLETE": "bash_complete", "COMP_CWORD": "5", "COMP_WORDS": " ".join(
+                ["drio-tui", *options, "api", "GET", "/api/v3/a"])},
+        )  # fmt: skip
+        assert completed.out.split() == ["plain,/api/v3/apps", "plain,/api/v3/apps/"]

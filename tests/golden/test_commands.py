@@ -63,7 +63,9 @@ TRANSCRIPTS: dict[str, Transcript] = {
     "api": on_server(
         "api GET /me", "api GET /me --include", "api GET /nowhere", "api GET https://example.com/me",
         f"api PATCH /apps/{APP} -f description=x", f"api PATCH /apps/{APP} -f name=x -f isEnabled:=true --dry-run",
-        "--read-only api DELETE /apps/x --yes", "api FETCH /me", "token", "token --json",
+        "--read-only api DELETE /apps/x --yes", "api FETCH /me", "api", "--read-only api --list tools",
+        "api --describe setToolBinding", "api --describe setToolBindin", "api --list --document /nowhere.json",
+        "token", "token --json",
     ),
     "check": on_server(
         f"check {APP}", f"check {COPY}", f"check {COPY} --strict", f"check {COPY} --json", "check no-such-app",

@@ -1,0 +1,163 @@
+"""`api --list` and `api --describe`: the operations of the server's own OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from drio_tui.api.redact import redact
+from drio_tui.cli.common import command_hint, is_read_only
+from drio_tui.cli.output import echo, echo_json, info, style
+from drio_tui.cli.render import table
+from drio_tui.explorer.commands import path_argument
+from drio_tui.explorer.known import remember
+from drio_tui.explorer.server_api import Operation, Parameter, ServerApi, described, open_server_api
+from drio_tui.session import command_session
+from drio_tui.text import count_of, one_line, visible
+from drio_tui.tool_calls.tools import without_hints
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_MOST_PROBLEMS = 5
+
+
+async def list_operations(words: Sequence[str], options: dict[str, Any], document: str, *, as_json: bool) -> None:
+    """Print the operations that match all words."""
+    async with _opened(options, document) as server_api:
+        found = server_api.matching(" ".join(words), read_only=is_read_only())
+        operations = await server_api.complete([operation.id for operation in found])
+        if as_json:
+            echo_json(
+                {
+                    "document": server_api.path,
+                    "title": server_api.title,
+                    "operations": [described(operation, server_api.path_of(operation)) for operation in operations],
+                    "problems": [problem.as_dict() for problem in server_api.problems],
+                }
+            )
+            return
+        rows = [
+            (
+                operation.method,
+                server_api.path_of(operation),
+                f"✗ {operation.obstacle}" if operation.obstacle
+                else f"{'deprecated: ' if operation.deprecated else ''}{operation.summary}",
+                operation.operation_id,
+            )
+            for operation in operations
+        ]  # fmt: skip
+        for line in table(("METHOD", "PATH", "SUMMARY", "ID"), rows):
+            echo(*line)
+        total = len(server_api.operations)
+        shown = f"{len(rows):,} of {total:,} operations" if len(rows) < total else count_of(total, "operation")
+        info(f"{shown} of {one_line(server_api.title, 80)}, from {server_api.path}.")
+        for problem in server_api.problems[:_MOST_PROBLEMS]:
+            info(f"▲ {one_line(str(problem), 300)}")
+
+
+async def describe_operation(words: Sequence[str], options: dict[str, Any], document: str, *, as_json: bool) -> None:
+    """Print the parameters, the body and the answers of one operation, and an example command."""
+    async with _opened(options, document) as server_api:
+        summary = server_api.find(words)
+        operation = await server_api.operation(summary.id)
+        if as_json:
+            echo_json(_as_json(operation))
+        else:
+            _print(operation, server_api.origin)
+
+
+@asynccontextmanager
+async def _opened(options: dict[str, Any], document: str) -> AsyncIterator[ServerApi]:
+    async with command_session(**options, notice=info) as session:
+        transport = session.client.transport
+        async with await open_server_api(transport, document) as server_api:
+            remember(transport.base_url, server_api)
+            yield server_api
+
+
+def _as_json(operation: Operation) -> dict[str, Any]:
+    value = described(operation.summary, operation.path) | {"description": operation.description}
+    if operation.obstacle:
+        value["problem"] = operation.obstacle
+    value["parameters"] = [
+        {
+            "name": parameter.name,
+            "in": parameter.place.where,
+            "required": parameter.required,
+            "schema": redact(without_hints(parameter.schema)),
+        }
+        for parameter in operation.parameters
+    ]
+    if operation.media_type:
+        value["mediaType"] = operation.media_type
+    value["responses"] = [
+        {"status": answer.status, "description": answer.description, "mediaTypes": list(answer.media_types)}
+        for answer in operation.responses
+    ]
+    if operation.response_schema is not None:
+        value["responseSchema"] = operation.response_schema
+    if operation.detail.notes:
+        value["notes"] = list(operation.detail.notes)
+    return value
+
+
+def _print(operation: Operation, origin: str) -> None:
+    summary = operation.summary
+    echo(style(f"{operation.method} {one_line(operation.path, 500)}", bold=True))
+    facts = [summary.operation_id, ", ".join(summary.tags), "deprecated" if summary.deprecated else ""]
+    if any(facts):
+        echo(style(" · ".join(one_line(fact, 200) for fact in facts if fact), dim=True))
+    echo()
+    echo(visible(operation.description, multiline=True))
+    if operation.obstacle:
+        echo()
+        echo(style(f"✗ {one_line(operation.obstacle, 500)}", fg="red"))
+    for where, title in (("path", "Path"), ("query", "Query"), ("header", "Headers"), ("body", "Body")):
+        parameters = [parameter for parameter in operation.described_parameters if parameter.place.where == where]
+        if parameters:
+            media_type = f" ({one_line(operation.media_type, 60)})" if where == "body" else ""
+            echo()
+            echo(style(f"{title}{media_type}", bold=True))
+            for parameter in parameters:
+                _print_parameter(parameter)
+    if operation.responses:
+        echo()
+        echo(style("Answers", bold=True))
+        for answer in operation.responses:
+            kinds = f" ({', '.join(one_line(kind, 60) for kind in answer.media_types)})" if answer.media_types else ""
+            echo(f"  {one_line(answer.status, 20)}  {one_line(answer.description, 300)}{kinds}")
+    for note in operation.detail.notes:
+        echo()
+        echo(f"▲ {one_line(note, 500)}")
+    if not operation.obstacle:
+        echo()
+        echo(style("Example", bold=True))
+        echo(f"  {example_command(operation, origin)}")
+
+
+def _print_parameter(parameter: Parameter) -> None:
+    needed = ", required" if parameter.required else ""
+    text = one_line(parameter.description, 300)
+    echo(
+        "  ",
+        style(one_line(parameter.name, 100), bold=True),
+        f"  {parameter.type}{needed}",
+        f"  {text}" if text else "",
+    )
+
+
+def example_command(operation: Operation, origin: str) -> str:
+    """Return a `drio-tui api` command for an operation, with the required values to be filled in."""
+    words = [operation.method, path_argument(origin, operation.path)]
+    fields: list[str] = []
+    for parameter in operation.described_parameters:
+        if parameter.place.where == "body" and (parameter.place.whole or "json" not in operation.media_type):
+            fields = ["--input", "FILE"]
+            break
+        if parameter.required and parameter.place.where == "header":
+            fields += ["--header", f"{parameter.name}:VALUE"]
+        elif parameter.required and parameter.place.where in ("query", "body"):
+            fields += ["--field", f"{parameter.name}=VALUE"]
+    return command_hint("api", *words, *fields)

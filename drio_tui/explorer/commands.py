@@ -1,0 +1,57 @@
+"""A request as a curl command and as `drio-tui api`, for a POSIX shell; hidden values are left to shell variables."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from drio_tui.api import curl, json_codec
+from drio_tui.api.content import redacted_content
+from drio_tui.api.redact import HIDDEN, redact_headers, redacted_pairs, redacted_url
+from drio_tui.explorer.calls import content_of, target_of
+from drio_tui.tool_calls.requests import FORM, PreparedRequest
+
+SECRET = "SECRET"  # noqa: S105 - the name of a shell variable
+_OF_PROGRAM = frozenset({"user-agent", "accept"})
+
+
+def as_curl(request: PreparedRequest) -> str:
+    """Return a request as a curl command; the token is `$DRIO_TOKEN`, other secrets are `$SECRET`."""
+    headers = redact_headers({name: value for name, value in request.headers.items() if name.lower() != "user-agent"})
+    text = curl.command(request.method, redacted_url(request.url), headers, _body(request), variable=SECRET)
+    first, separator, rest = text.partition(" \\\n  --url ")
+    return f'{first} \\\n  --header "Authorization: Bearer $DRIO_TOKEN"{separator}{rest}'
+
+
+def as_drio_tui(request: PreparedRequest, connection: Sequence[str] = ()) -> str:
+    """Return a request as a `drio-tui api` command; `connection` are the options that name the server."""
+    headers = redact_headers(request.headers)
+    words = ["drio-tui", *map(shlex.quote, connection), "api", shlex.quote(request.method)]
+    origin = request.url.removesuffix(target_of(request))
+    words.append(curl.quoted(redacted_url(path_argument(origin, target_of(request))), SECRET))
+    for name, value in headers:
+        is_json = name.lower() == "content-type" and value == "application/json"
+        if name.lower() not in _OF_PROGRAM and not is_json:
+            words += ["--header", curl.quoted(f"{name}: {value}", SECRET)]
+    body = _body(request)
+    if body is None:
+        return " ".join(words)
+    return f"printf %s {curl.quoted(body, SECRET)} | {' '.join(words)} --input -"
+
+
+def path_argument(origin: str, path: str) -> str:
+    """Return a path from the root as `drio-tui api` takes it: as a URL where it would be one below the API's."""
+    return path if path.startswith("/api/") else origin + path
+
+
+def _body(request: PreparedRequest) -> str | None:
+    """Return the body without secrets, as it is sent otherwise."""
+    content = content_of(request)
+    if content is None:
+        return None
+    body = redacted_content(content)
+    if isinstance(body, str):
+        return body
+    if content.media_type.partition(";")[0].strip().lower() == FORM:
+        return redacted_pairs(content.data.decode("ascii", "replace"))
+    return json_codec.dumps(body).replace(json_codec.dumps(HIDDEN)[1:-1], HIDDEN)
