@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.content import Content
 
 from drio_tui.ui.base.context import ScreenContext
-from drio_tui.ui.playground.playground_dialogs import ChainStepDialog
+from drio_tui.ui.playground.chain_step_dialog import ChainStepDialog
+from drio_tui.ui.playground.run_actions import PlaygroundNotice
 from drio_tui.ui.playground.run_blocks import chain_blocks
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.run.chain_runner import Chain, Step
+from drio_tui.workspace.run.run_history import NotKept
 
 if TYPE_CHECKING:
     from drio_tui.ui.widgets.rich_text import Block
     from drio_tui.workspace.model.snapshot import Snapshot
     from drio_tui.workspace.run.bound_tool import BoundTool
+    from drio_tui.workspace.run.chain_choices import ChainChoices
     from drio_tui.workspace.run.tool_run import Run
 
 
@@ -43,6 +47,7 @@ class ChainSteps:
     def __init__(self, screen: ChainView) -> None:
         self._screen = screen
         self._chain: Chain | None = None
+        self._choices: ChainChoices | None = None
         self.trail: list[str] = []
 
     @property
@@ -54,10 +59,11 @@ class ChainSteps:
         """Forget the chain."""
         self._chain, self.trail = None, []
 
-    def use_snapshot(self, snapshot: Snapshot) -> None:
-        """Take the next tools from a newer snapshot of the app."""
+    def use_snapshot(self, snapshot: Snapshot, choices: ChainChoices | None) -> None:
+        """Take the next tools from a newer snapshot of the app, and their arguments as it was chosen earlier."""
+        self._choices = choices
         if self._chain is not None:
-            self._chain.snapshot = snapshot
+            self._chain.snapshot, self._chain.choices = snapshot, choices
 
     def add_result(self, snapshot: Snapshot, bound: BoundTool, run: Run) -> None:
         """Start a chain with this result, add it to the chain, or replace the chain's last result by it."""
@@ -65,13 +71,15 @@ class ChainSteps:
             return
         chain = self._chain
         if chain is not None and chain.waiting and chain.next_step()[0] is not None and chain.waiting[0] == bound.id:
-            self.trail.append(chain.results[-1][0])
+            self.trail.append(chain.newest.title)
             chain.done(bound, run.structured)
-        elif chain is not None and len(chain.results) > 1 and chain.results[-1][0] == bound.title:
+        elif chain is not None and len(chain.results) > 1 and chain.newest.bound.id == bound.id:
             chain.edit(run.structured)
         else:
             self.trail = []
-            self._chain = Chain.begin(snapshot, bound, run.arguments, run.structured) if bound.next_ids else None
+            self._chain = (
+                Chain.begin(snapshot, bound, run.arguments, run.structured, self._choices) if bound.next_ids else None
+            )
 
     def blocks(self, run: Run | None) -> list[Block]:
         """Return what the chain page shows after `run`."""
@@ -86,11 +94,19 @@ class ChainSteps:
             self._screen.drio.push_screen(ChainStepDialog(self._chain), self._dialog_closed)
 
     async def _dialog_closed(self, go: bool | None) -> None:
-        screen, step = self._screen, self._next_step()
-        if self._chain is not None:
+        screen, chain, step = self._screen, self._chain, self._next_step()
+        if chain is not None:
             screen.show_chain()
-        if not go or step is None:
+        if not go or chain is None or step is None:
             return
+
+        async def keep() -> None:
+            try:
+                await asyncio.to_thread(chain.keep, step)
+            except NotKept as error:
+                screen.post_message(PlaygroundNotice(f"The choice is not kept. {error}", warning=True))
+
+        screen.run_worker(keep(), group="keep-choice")
         await screen.set_tool(step.bound, arguments=step.arguments)
         if step.absent:
             screen.show_arguments()

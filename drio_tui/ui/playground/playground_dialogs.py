@@ -1,34 +1,27 @@
-"""The dialogs of the playground: credentials, the next step of a chain, the run history."""
+"""The dialogs of the playground: credentials and the run history."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Input, Static
 
 from drio_tui.api import json_codec
-from drio_tui.schema.jsontext import pretty
 from drio_tui.text import duration
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import Dialog
-from drio_tui.ui.forms.inputs import TextEditor
-from drio_tui.ui.playground.run_blocks import step_blocks, timestamp
-from drio_tui.ui.widgets.rich_text import Document
+from drio_tui.ui.playground.run_blocks import timestamp
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-from drio_tui.workspace.run.chain_runner import Chain
 from drio_tui.workspace.run.local_runner import CredentialRequest
 from drio_tui.workspace.run.tool_run import TARGETS, Run
-
-MAX_LENGTH = 2_000_000
-"""Maximum length of an intermediate result that can be edited, in characters."""
 
 
 class CredentialsDialog(Dialog[dict[str, str] | None]):
@@ -83,78 +76,6 @@ class CredentialsDialog(Dialog[dict[str, str] | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
-
-
-class ChainStepDialog(Dialog[bool]):
-    """Shows the next step of a chain, and lets the result that it takes arguments from be edited.
-
-    The result of the dialog is whether to go on with `chain`.
-    """
-
-    CSS_PATH = stylesheet("playground")
-    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "chain_step",
-        "Chain step",
-        Key("chain_step.go", "ctrl+r,f9", "go", "Run it", "Go to this tool with these arguments"),
-        Key("chain_step.skip", "f7", "skip", "Leave it out", "Leave this tool out, and show the one after it"),
-        Key("chain_step.leave", "escape", "leave", "Leave", "Stay where you are"),
-    )
-
-    def __init__(self, chain: Chain) -> None:
-        super().__init__()
-        self._chain = chain
-        self._title, self._result = chain.results[-1]
-        self._is_valid = True
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="playground-box -large") as box:
-            box.border_title = sanitize_line(f"Result of {self._title}", 80)
-            box.border_subtitle = "Ctrl+R runs the next tool · F7 leaves it out · Esc stays"
-            yield TextEditor(pretty(self._result))
-            yield Static(id="message")
-            yield Document(id="next")
-
-    def on_mount(self) -> None:
-        self.query_one(TextEditor).focus()
-        self._show_next()
-
-    @on(TextArea.Changed)
-    def _edited(self) -> None:
-        message = self.query_one("#message", Static)
-        text = self.query_one(TextEditor).text
-        try:
-            if len(text) > MAX_LENGTH:
-                raise json_codec.MalformedJson(f"it is longer than {MAX_LENGTH:,} characters")
-            value: Any = json_codec.loads(text)
-            if not isinstance(value, dict):
-                raise json_codec.MalformedJson("the result has to be an object in { }")
-        except json_codec.MalformedJson as error:
-            self._is_valid = False
-            message.update(sanitize_line(f"✗ not taken over: {error}", 200, "$text-error"))
-            return
-        self._is_valid = True
-        message.update("")
-        self._chain.edit(value)
-        self._show_next()
-
-    def _show_next(self) -> None:
-        step, _passed = self._chain.next_step()
-        self.query_one("#next", Document).show(step_blocks(step), keep_place=True)
-
-    def action_go(self) -> None:
-        if not self._is_valid:
-            self.notify("The result does not parse, so nothing can be taken from it.", severity="warning", markup=False)
-        elif self._chain.next_step()[0] is None:
-            self.notify("The chain ends here.", markup=False)
-        else:
-            self.dismiss(True)
-
-    def action_skip(self) -> None:
-        self._chain.skip()
-        self._show_next()
-
-    def action_leave(self) -> None:
-        self.dismiss(False)
 
 
 RunChoice = tuple[Literal["run", "show"], Run]

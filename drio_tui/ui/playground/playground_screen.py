@@ -44,6 +44,7 @@ from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.bound_tool import BoundTool, bound_of
+from drio_tui.workspace.run.chain_choices import ChainChoices
 from drio_tui.workspace.run.run_history import NotKept
 from drio_tui.workspace.run.text_renderer import render_widget
 from drio_tui.workspace.run.tool_run import TARGETS, Run, Target, fill_widget
@@ -109,9 +110,10 @@ class PlaygroundScreen(DrioScreen[None]):
     class Ready(Message):
         """The app was loaded."""
 
-        def __init__(self, snapshot: Snapshot) -> None:
+        def __init__(self, snapshot: Snapshot, choices: ChainChoices) -> None:
             super().__init__()
             self.snapshot = snapshot
+            self.choices = choices
 
     class Done(Message):
         """A run finished; `run` is None if the tool was not run, with the reason in `message`."""
@@ -188,7 +190,8 @@ class PlaygroundScreen(DrioScreen[None]):
             for part in snapshot.parts.values():
                 if part.error is not None:
                     raise part.error
-            return self.Ready(snapshot)
+            history = run_store_of(self.connection, self.app_id)
+            return self.Ready(snapshot, await asyncio.to_thread(ChainChoices.read, history))
 
         self.run_request(
             read, lambda ready: ready, group="read", failed=lambda error: PlaygroundNotice(str(error), warning=True)
@@ -200,7 +203,7 @@ class PlaygroundScreen(DrioScreen[None]):
     async def on_playground_screen_ready(self, message: Ready) -> None:
         first = self.snapshot is None
         self.snapshot = message.snapshot
-        self.chain.use_snapshot(message.snapshot)
+        self.chain.use_snapshot(message.snapshot, message.choices)
         if first:
             self.target = "sandbox" if self.is_sandbox else "here"
         try:

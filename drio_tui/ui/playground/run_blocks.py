@@ -164,9 +164,9 @@ def chain_blocks(chain: Chain | None, run: Run | None, step: Step | None) -> lis
     blocks: list[Block] = []
     if chain is not None and chain.results:
         blocks.append(Heading(_title("Chain")))
-        for number, (name, result) in enumerate(chain.results, start=1):
-            shown = sanitize_line(json_codec.dumps(result), 200, "$foreground-muted")
-            blocks.append(Entry(Content(f"{number}"), sanitize_line(name, 80, "bold"), body=shown))
+        for number, result in enumerate(chain.results, start=1):
+            shown = sanitize_line(json_codec.dumps(result.value), 200, "$foreground-muted")
+            blocks.append(Entry(Content(f"{number}"), sanitize_line(result.title, 80, "bold"), body=shown))
         blocks += [Heading(_title("Next")), *step_blocks(step)]
     if run is not None and run.steps:
         blocks.append(Heading(_title("What the endpoint did after it")))
@@ -196,7 +196,7 @@ def step_blocks(step: Step | None) -> list[Block]:
     ]
     for argument in step.taken:
         value = sanitize_line(json_codec.dumps(argument.value), 80)
-        source = sanitize_line(f"from {argument.source}", 60, "$foreground-muted")
+        source = sanitize_line(f"{argument.path} of {argument.source}: {argument.reason}", 120, "$foreground-muted")
         title = Content.assemble(sanitize_line(argument.name, 40, "$text-secondary"), " = ", value)
         blocks.append(Entry(Content.styled("✓", "$text-success"), title, body=source))
     for name in step.absent:

@@ -171,6 +171,12 @@ class RowList(ScrollView, can_focus=True):
         """The key of the selected row."""
         return self._key
 
+    def set_columns(self, *columns: Column) -> None:
+        """Have other columns from the next `show` on, which has to follow."""
+        self._columns = columns
+        self._rows = ()
+        self._wanted = [0 if column.may_hide else Content(column.title).cell_length for column in columns]
+
     def show(self, rows: Sequence[Row], *, follow_top: bool = False) -> None:
         """Show other rows. The cursor stays on its row or, with `follow_top`, at the top if it was there."""
         was_top = self.cursor == 0 and self.scroll_offset.y == 0

@@ -100,7 +100,7 @@ def mapping_suggestions(
 def suggest_primitive(schema: Json = None, sample: Json = None) -> str:
     """Return the kind of widget that suits a result: a table for a list, a card or a page for one object."""
     root = shape_of(schema, sample)
-    rows = _collection(root)
+    rows = rows_of(root)
     if rows is not None:
         item = rows.items
         scalars = [shape for shape in item.properties if shape.is_scalar] if item is not None else []
@@ -117,7 +117,7 @@ def suggest_primitive(schema: Json = None, sample: Json = None) -> str:
 # --- what the result has --------------------------------------------------------------------------
 
 
-def _collection(root: Shape, *, numbers: bool = False) -> Shape | None:
+def rows_of(root: Shape, *, numbers: bool = False) -> Shape | None:
     """Return the list whose items a widget shows; with `numbers` one of items with numbers."""
     candidates: list[tuple[float, Shape]] = []
     level = [root]
@@ -160,7 +160,7 @@ def _single_object(root: Shape) -> Shape:
         else:
             break
     if not any(shape.is_scalar for shape in root.properties):
-        rows = root if root.items is not None else _collection(root)
+        rows = root if root.items is not None else rows_of(root)
         if rows is not None and rows.items is not None and rows.items.properties:
             return rows.items
     return root
@@ -317,7 +317,7 @@ def _rows(slot: str, rows: Shape) -> MappingSuggestion:
 
 
 def _table(root: Shape) -> list[MappingSuggestion]:
-    rows = _collection(root)
+    rows = rows_of(root)
     item = rows.items if rows is not None else None
     if rows is not None and item is not None and "array" in item.types:
         names = next((shape for shape in root.properties if shape.name.lower() in ("columns", "headers")), None)
@@ -332,12 +332,12 @@ def _table(root: Shape) -> list[MappingSuggestion]:
         first = _rows("rows", rows)
     columns = [
         MappingSuggestion(f"columns.{name}", _path_in(shape, item), _reason(name, shape))
-        for name, shape in _columns(item)
+        for name, shape in columns_of(item)
     ]
     return [first, *columns]
 
 
-def _columns(item: Shape) -> list[tuple[str, Shape]]:
+def columns_of(item: Shape) -> list[tuple[str, Shape]]:
     """Return the columns of a table in the order of the item, what names a row first."""
     cells = [*_cells(item)]
     title = max(cells, key=lambda cell: _points("title", cell[1]) * (cell[0] == cell[1].name), default=None)
@@ -367,7 +367,7 @@ def _importance(shape: Shape) -> float:
 
 
 def _list(root: Shape, primitive: str) -> list[MappingSuggestion]:
-    rows = _collection(root) or next((shape for shape in root.properties if shape.items is not None), None)
+    rows = rows_of(root) or next((shape for shape in root.properties if shape.items is not None), None)
     if rows is None or rows.items is None:
         return []
     first = _rows("items", rows)
@@ -379,7 +379,7 @@ def _list(root: Shape, primitive: str) -> list[MappingSuggestion]:
 
 
 def _chart(root: Shape) -> list[MappingSuggestion]:
-    rows = _collection(root, numbers=True)
+    rows = rows_of(root, numbers=True)
     if rows is None or rows.items is None:
         return []
     scalars = [shape for shape in rows.items.properties if shape.is_scalar and not shape.is_id]

@@ -2,6 +2,7 @@
 
     runs.json             the newest runs of each tool, without secrets (`tool_run.redacted_for_storage`)
     sample-….json         a result that was saved as the sample of a tool's widget
+    chains.json           where the arguments of a chain's tools come from (`chain_choices`)
 
 Files have mode 0600 and a bounded size; a file that cannot be read is ignored. Everything here blocks for a few
 milliseconds: screens call it in a thread.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +79,7 @@ class RunHistory:
         if len(json_codec.dumps(entry)) > RUN_BYTES:
             entry["result"] = None
             entry["error"] = entry["error"] or "The result was too large to be kept."
-        with self._writing():
+        with self.writing():
             entries = _read(self.folder / "runs.json")
             entries.append(entry)
             of_tool = [stored for stored in entries if stored.get("tool") == run.tool]
@@ -98,7 +100,7 @@ class RunHistory:
 
     def clear(self, tool_id: str) -> None:
         """Delete the runs of a tool. Raises `NotKept`."""
-        with self._writing():
+        with self.writing():
             self._write([entry for entry in _read(self.folder / "runs.json") if entry.get("tool") != tool_id])
 
     def _write(self, runs: list[Document]) -> None:
@@ -116,7 +118,7 @@ class RunHistory:
         data = json_codec.dumps({"v": VERSION, "tool": tool_id, "sample": redact(value)}).encode("ascii")
         if len(data) > SAMPLE_BYTES:
             raise NotKept(f"The result is larger than {SAMPLE_BYTES >> 20} MiB, which a sample may not be.")
-        with self._writing():
+        with self.writing():
             write_private(self._sample(tool_id), data)
 
     def sample(self, tool_id: str) -> Any:
@@ -139,7 +141,8 @@ class RunHistory:
         return self.folder / f"sample-{_hash_of(tool_id)}.json"
 
     @contextlib.contextmanager
-    def _writing(self) -> Any:
+    def writing(self) -> Iterator[None]:
+        """Hold the lock of the app's files while one is written. Raises `NotKept`."""
         self._adopt()
         try:
             private_dir(self.folder.parent)

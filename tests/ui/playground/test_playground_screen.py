@@ -20,7 +20,8 @@ from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.forms.inputs import TextEditor
-from drio_tui.ui.playground.playground_dialogs import ChainStepDialog, CredentialsDialog, RunHistoryDialog
+from drio_tui.ui.playground.chain_step_dialog import ChainStepDialog
+from drio_tui.ui.playground.playground_dialogs import CredentialsDialog, RunHistoryDialog
 from drio_tui.ui.playground.playground_screen import PAGES, PlaygroundScreen
 from drio_tui.ui.playground.widget_preview import WidgetPreview
 from tests.sandbox.mcp.conftest import Upstream, http_response, upstream
@@ -115,16 +116,18 @@ async def test_a_tool_is_run_inspected_chained_kept_and_run_again(
         assert "Show Contact" in pages["chain"]
         await pilot.click("#results > TabStrip", offset=(12, 0))  # the same by mouse
         assert screen.query_one("#pages").current == "result"
-        # The next tool takes its argument from the result, as it was edited.
+        # The next tool takes the id of a row; the result can be edited, too.
         await pilot.press("f7")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChainStepDialog))
-        assert "no result has it" in text_of(pilot.app)
+        assert "$.results[*].id  the id of a contact" in text_of(pilot.app)
+        assert "Kept on this machine" in text_of(pilot.app)
+        await pilot.press("f5")
         editor = pilot.app.screen.query_one(TextEditor)
         editor.text = "{"
         await until(pilot, lambda: "not taken over" in text_of(pilot.app))
         editor.text = json.dumps({"contactId": "con_1002"})
-        await until(pilot, lambda: 'contactId = "con_1002"' in text_of(pilot.app))
-        assert "from Search Contacts" in text_of(pilot.app)
+        await until(pilot, lambda: "con_1002  $.contactId" in text_of(pilot.app))
+        assert "the same name" in text_of(pilot.app)
         await pilot.press("ctrl+r")
         await answered(pilot, screen, "Show Contact")
         assert "Ben Lindqvist" in preview(screen)

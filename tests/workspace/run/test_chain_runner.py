@@ -30,7 +30,7 @@ def test_arguments_come_from_the_newest_valid_result_then_from_the_first_call() 
     assert step is not None
     assert step.bound.id == "t2"
     assert step.absent == ("id",)
-    assert step.taken == (MappedArguments("limit", 5, "the first call's arguments"),)
+    assert step.taken == (MappedArguments("limit", 5, "the first call's arguments", "$.limit", "the same name"),)
     chain.edit({"id": "seven", "limit": 3})
     step, _ = chain.next_step()
     assert step is not None
@@ -42,7 +42,7 @@ def test_arguments_come_from_the_newest_valid_result_then_from_the_first_call() 
     assert step is not None
     assert step.bound.id == "t3"
     assert not step.bound.only_reads
-    assert step.taken == (MappedArguments("owner", "Bo", "Tool 2"),)
+    assert step.taken == (MappedArguments("owner", "Bo", "Tool 2", "$.owner", "the same name"),)
     chain.done(step.bound, {})
     assert chain.next_step() == (None, [])  # t1 and t3 were run already
 

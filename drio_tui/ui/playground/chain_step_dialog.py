@@ -1,0 +1,261 @@
+"""The dialog before the next step of a chain: a row of the result, and where each argument comes from."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import ContentSwitcher, Static, TextArea
+
+from drio_tui.api import json_codec
+from drio_tui.schema.jsontext import pretty
+from drio_tui.text import count_of
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.dialogs.dialog import Dialog
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
+from drio_tui.ui.forms.inputs import TextEditor
+from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
+from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.workspace.run.argument_suggestions import ArgumentPath, is_path, value_at
+from drio_tui.workspace.run.chain_runner import Chain, Step
+from drio_tui.workspace.run.mapping import one_line_preview
+from drio_tui.workspace.run.mapping_suggestions import columns_of
+from drio_tui.workspace.run.value_shape import Shape
+
+MAX_LENGTH = 2_000_000
+"""Maximum length of an intermediate result that can be edited, in characters."""
+MOST_ROWS = 500
+_MOST_COLUMNS = 6
+_LOCAL = "Kept on this machine: drio has no place for it, and a deployed chain takes only arguments of the same name."
+
+
+class ChainStepDialog(Dialog[bool]):
+    """Shows the next step of a chain: a row of the newest result is chosen, and a path for each argument.
+
+    The result can be edited as JSON. The result of the dialog is whether to go on with `chain`.
+    """
+
+    CSS_PATH = stylesheet("playground")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "chain_step",
+        "Chain step",
+        Key("chain_step.go", "ctrl+r,f9", "go", "Run it", "Go to this tool with these arguments"),
+        Key("chain_step.json", "f5", "json", "Rows or JSON", "Show the result as JSON, and edit it; or as rows"),
+        Key("chain_step.path", "f6", "path", "Path", "Choose where the argument under the cursor comes from"),
+        Key("chain_step.skip", "f7", "skip", "Leave it out", "Leave this tool out, and show the one after it"),
+        Key("chain_step.leave", "escape", "leave", "Leave", "Stay where you are"),
+    )
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__()
+        self._chain = chain
+        self._is_valid = True
+        self._rows_shown: object = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="playground-box -large") as box:
+            box.border_subtitle = "Enter runs it · F5 JSON · F6 another path · F7 leaves it out · Esc stays"
+            yield Static(id="result-of")
+            with ContentSwitcher(initial="rows", id="newest"):
+                yield RowList(id="rows")
+                editor = TextEditor(pretty(self._chain.newest.value))
+                editor.id = "json"
+                yield editor
+            yield Static("Arguments", classes="-label", markup=False)
+            yield RowList(
+                Column("Argument", 28, min_width=8),
+                Column("Value", min_width=8),
+                Column("From", min_width=10, rank=1, cut="middle"),
+                Column("Why", 28, rank=2),
+                id="arguments",
+            )
+            yield Static(id="message")
+
+    def on_mount(self) -> None:
+        self.query_one("#rows", RowList).focus()
+        self._show_next()
+
+    # -- what is shown ----------------------------------------------------------------------------
+
+    def _show_next(self) -> None:
+        step, _passed = self._chain.next_step()
+        box = self.query_one(".playground-box")
+        if step is None:
+            box.border_title = "The chain ends here"
+        else:
+            effect = "only reads" if step.bound.only_reads else "changes something"
+            box.border_title = sanitize_line(f"Next: {step.bound.title} · {effect}", 80)
+        self._show_rows(step)
+        self._show_arguments(step)
+
+    def _show_rows(self, step: Step | None) -> None:
+        """Show the rows of the newest result, or the result itself as the only row."""
+        newest = self._chain.newest
+        rows = step.rows if step is not None else None
+        shown = (newest.value, rows.path if rows is not None else "")
+        if self._rows_shown is not None and self._rows_shown == shown:
+            return
+        self._rows_shown = shown
+        values = value_at(newest.value, rows.path) if rows is not None else [newest.value]
+        values = values if isinstance(values, list) else []
+        text = f"Result of {newest.title}"
+        if rows is not None:
+            text += f" · {count_of(len(values), 'row')} at {rows.path}"
+            text += f", the first {MOST_ROWS} are shown" if len(values) > MOST_ROWS else ""
+        self.query_one("#result-of", Static).update(sanitize_line(text, 200, "$foreground-muted"))
+        table = self.query_one("#rows", RowList)
+        item = rows.items if rows is not None else None
+        columns = self._columns(step, item)
+        table.set_columns(*(Column(sanitize_line(name, 40).plain, 40) for name, _ in columns))
+        table.show(
+            [
+                Row(str(number), [sanitize_line(_cell(value, path), 60) for _, path in columns])
+                for number, value in enumerate(values[:MOST_ROWS])
+            ]
+        )
+        table.choose(str(newest.row))
+
+    def _columns(self, step: Step | None, item: Shape | None) -> list[tuple[str, str]]:
+        """Return the title and the path in a row of each column: the values that are taken first."""
+        if item is None:
+            return [("result", "$")]
+        if not item.properties:
+            return [(item.name or "value", "$")]
+        prefix = item.path
+        taken = [place.path for place in step.places.values() if place is not None] if step is not None else []
+        in_row = [path.removeprefix(prefix) for path in taken if path.startswith((f"{prefix}.", f"{prefix}["))]
+        paths = {path.lstrip("."): f"${path}" for path in in_row}
+        for name, shape in columns_of(item):
+            path = f"${shape.path.removeprefix(prefix)}"
+            if path not in paths.values():
+                paths[name] = path
+        return [*paths.items()][:_MOST_COLUMNS]
+
+    def _show_arguments(self, step: Step | None) -> None:
+        taken = {argument.name: argument for argument in step.taken} if step is not None else {}
+        required = step.required if step is not None else []
+        rows = []
+        for name in step.places if step is not None else ():
+            title = Content.assemble(sanitize_line(name, 40), ("*" if name in required else "", "$text-accent"))
+            argument = taken.get(name)
+            if argument is not None:
+                cells = [
+                    sanitize_line(one_line_preview(argument.value), 60, "$text-success"),
+                    sanitize_line(argument.path, 120),
+                    sanitize_line(_why(argument.reason, argument.source, self._chain), 80, "$foreground-muted"),
+                ]
+            elif name in required:
+                cells = [Content.styled("✗ no result has it", "$text-error"), Content(), Content("type it then")]
+            else:
+                cells = [Content.styled("–", "$foreground-muted"), Content(), Content()]
+            rows.append(Row(name, [title, *cells]))
+        rows.sort(key=lambda row: (row.key not in taken, row.key not in required))
+        show_rows(self.query_one("#arguments", RowList), rows, 7)
+        if self._is_valid:
+            is_local = step is not None and step.is_local
+            text = "There is nothing to take." if step is not None and not rows else _LOCAL if is_local else ""
+            self.query_one("#message", Static).update(Content.styled(text, "$foreground-muted"))
+
+    # -- choosing ---------------------------------------------------------------------------------
+
+    @on(RowList.Moved, "#rows")
+    def _row_moved(self, event: RowList.Moved) -> None:
+        event.stop()
+        if event.key is not None:
+            self._chain.choose_row(int(event.key))
+            self._show_arguments(self._chain.next_step()[0])
+
+    @on(RowList.Opened, "#rows")
+    def _row_opened(self, event: RowList.Opened) -> None:
+        event.stop()
+        self.action_go()
+
+    @on(RowList.Opened, "#arguments")
+    def _argument_opened(self, event: RowList.Opened) -> None:
+        event.stop()
+        self.action_path()
+
+    def action_path(self) -> None:
+        step, name = self._chain.next_step()[0], self.query_one("#arguments", RowList).key
+        if step is None or name is None:
+            return
+        offers = step.suggestions.get(name, [])
+        choices: list[Choice[Any]] = [
+            Choice(offer.place, offer.place.path, " · ".join(part for part in (offer.reason, offer.title) if part))
+            for offer in offers
+        ]
+        choices.append(Choice(None, "take nothing", quiet=True))
+        place = step.places.get(name)
+        current = next((number for number, choice in enumerate(choices) if choice.value == place), None)
+
+        def select(choice: Choice[Any] | None) -> None:
+            if choice is None:
+                return
+            place = choice.value
+            if isinstance(place, str):
+                if not is_path(place):
+                    self.notify("That is not a JSONPath, such as $.results[*].id.", severity="warning", markup=False)
+                    return
+                place = ArgumentPath(self._chain.newest.bound.id, place)
+            self._chain.pick(name, place)
+            self._show_next()
+
+        near = self.query_one("#arguments", RowList).region
+        self.app.push_screen(SelectDialog(name, choices, current=current, near=near, free=True), select)
+
+    # -- the result as JSON -----------------------------------------------------------------------
+
+    def action_json(self) -> None:
+        switcher = self.query_one("#newest", ContentSwitcher)
+        switcher.current = "json" if switcher.current == "rows" else "rows"
+        self.call_after_refresh(self.query_one(f"#{switcher.current}").focus)
+
+    @on(TextArea.Changed)
+    def _edited(self, event: TextArea.Changed) -> None:
+        event.stop()
+        message = self.query_one("#message", Static)
+        text = event.text_area.text
+        try:
+            if len(text) > MAX_LENGTH:
+                raise json_codec.MalformedJson(f"it is longer than {MAX_LENGTH:,} characters")
+            value: Any = json_codec.loads(text)
+            if not isinstance(value, dict):
+                raise json_codec.MalformedJson("the result has to be an object in { }")
+        except json_codec.MalformedJson as error:
+            self._is_valid = False
+            message.update(sanitize_line(f"✗ not taken over: {error}", 200, "$text-error"))
+            return
+        self._is_valid = True
+        self._chain.edit(value)
+        self._show_next()
+
+    def action_go(self) -> None:
+        if not self._is_valid:
+            self.notify("The result does not parse, so nothing can be taken from it.", severity="warning", markup=False)
+        elif self._chain.next_step()[0] is None:
+            self.notify("The chain ends here.", markup=False)
+        else:
+            self.dismiss(True)
+
+    def action_skip(self) -> None:
+        self._chain.skip()
+        self._show_next()
+
+    def action_leave(self) -> None:
+        self.dismiss(False)
+
+
+def _cell(value: Any, path: str) -> str:
+    found = value_at(value, path)
+    return "" if found is None else one_line_preview(found)
+
+
+def _why(reason: str, source: str, chain: Chain) -> str:
+    """Return the reason, with the source where it is not the newest result."""
+    return reason if source == chain.newest.title else f"{reason}, {source}"
