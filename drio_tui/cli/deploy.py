@@ -74,9 +74,12 @@ async def _read_app(session: Session, app_id: str) -> Snapshot:
 
 async def _run_preflight(session: Session, snapshot: Snapshot) -> Preflight:
     from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
+    from drio_tui.workspace.lint.chain_arguments import KnownRuns
     from drio_tui.workspace.lint.preflight import preflight
+    from drio_tui.workspace.run.run_history import RunHistory
 
-    return preflight(snapshot, base_url=session.base_url, allowed=await allowed_hosts(session.client))
+    known = KnownRuns.read(RunHistory(session.server_id, snapshot.app_id))
+    return preflight(snapshot, base_url=session.base_url, allowed=await allowed_hosts(session.client), known=known)
 
 
 def _print_preflight(report: Preflight, *, err: bool = False) -> None:

@@ -55,10 +55,12 @@ from drio_tui.workspace.deploy.deploy_record import Change, DeployRecordStore, R
 from drio_tui.workspace.deploy.deployer import Deployed, deploy
 from drio_tui.workspace.deploy.model_view import differences
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
+from drio_tui.workspace.lint.chain_arguments import KnownRuns
 from drio_tui.workspace.lint.preflight import Preflight, preflight
 from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of_app
+from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.saving.save_result import Failed, Refused, Unknown
 
 if TYPE_CHECKING:
@@ -194,7 +196,8 @@ class DeployScreen(DrioScreen[str | None]):
         async def check(client: DrioClient) -> DeployScreen.PreflightFinished:
             snapshot = await read_app(client, self.app_id, required=["app"])
             allowed = await allowed_hosts(client)
-            report = await asyncio.to_thread(preflight, snapshot, base_url=base_url, allowed=allowed)
+            known = await asyncio.to_thread(KnownRuns.read, RunHistory(self.connection.server, self.app_id))
+            report = await asyncio.to_thread(preflight, snapshot, base_url=base_url, allowed=allowed, known=known)
             endpoint = ""
             if snapshot.app is not None and isinstance(snapshot.app.raw, dict):
                 with contextlib.suppress(NotDeployed):

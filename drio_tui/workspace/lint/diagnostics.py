@@ -35,6 +35,9 @@ RULES: dict[str, Rule] = {
     "pending_auth": Rule("warning", "an auth connection has no credentials", "Give it some: calls fail until then."),
     "private_base_url": Rule("warning", "an address is in a private network", "Name a public address."),
     "plain_http": Rule("warning", "an address is not encrypted", "Use https."),
+    "unfilled_chain_argument": Rule(
+        "warning", "no result gives the next tool what it needs", "Choose a path in the playground, or take it out."
+    ),
     "mapping_finds_nothing": Rule("warning", "a mapping finds nothing in a sample", "Try it on a real result."),
     "unknown_template_path": Rule(
         "warning", "a template names what is not in a sample", "Name what the row or the result has."

@@ -16,6 +16,7 @@ from drio_tui.tool_calls.token_count import size
 from drio_tui.workspace.deploy.model_view import Expected, expected
 from drio_tui.workspace.lint.allowed_hosts import AllowedHosts
 from drio_tui.workspace.lint.binding import binding_state
+from drio_tui.workspace.lint.chain_arguments import KnownRuns, unfilled_arguments
 from drio_tui.workspace.lint.client_checks import (
     list_diagnostics,
     name_diagnostics,
@@ -68,12 +69,16 @@ class Preflight:
         }
 
 
-def preflight(snapshot: Snapshot, *, base_url: str = "", allowed: AllowedHosts | None = None) -> Preflight:
+def preflight(
+    snapshot: Snapshot, *, base_url: str = "", allowed: AllowedHosts | None = None, known: KnownRuns | None = None
+) -> Preflight:
     """Check everything. `base_url` is drio's own, to decide which addresses it can reach (see `reachability`).
+
+    `known` is what this machine has seen of the app.
 
     Takes some 20 ms for 100 plain tools and 100 ms for 100 large ones: run it off the event loop for large apps.
     """
-    checks = _Checks(snapshot, base_url, allowed)
+    checks = _Checks(snapshot, base_url, allowed, known or KnownRuns())
     position = {resource.key: number for number, resource in enumerate(snapshot)}
     diagnostics = sorted(
         checks.run(), key=lambda diagnostic: (diagnostic.severity != "error", position.get(diagnostic.key, -1))
@@ -88,8 +93,9 @@ def preflight(snapshot: Snapshot, *, base_url: str = "", allowed: AllowedHosts |
 class _Checks:
     """The preflight of one snapshot."""
 
-    def __init__(self, snapshot: Snapshot, base_url: str, allowed: AllowedHosts | None) -> None:
+    def __init__(self, snapshot: Snapshot, base_url: str, allowed: AllowedHosts | None, known: KnownRuns) -> None:
         self.snapshot = snapshot
+        self.known = known
         self.base_url = base_url
         self.allowed = allowed
         self.enabled_tools = expected(snapshot)
@@ -119,6 +125,7 @@ class _Checks:
         yield from name_diagnostics(self.enabled_tools, server_of(self.snapshot))
         for tool in self.enabled_tools:
             yield from self.check_tool(tool)
+        yield from unfilled_arguments(self.snapshot, self.known)
         for operation, schema in self.operations.values():
             yield from self.check_operation(operation, schema)
         for integration in self.integrations:

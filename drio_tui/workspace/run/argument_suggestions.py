@@ -39,6 +39,7 @@ _GENERIC = frozenset((
 _PREPOSITIONS = frozenset(("of", "for", "by", "in", "from", "with", "to", "on", "at", "as"))
 _VERSION = re.compile(r"v\d+(?:\.\d+)*|\d{4}-\d\d(?:-\d\d)?")
 _IDS = ("id", "uuid", "guid")
+_NAMES = (("name",), ("key",), ("slug",), ("code",))
 _ID_NAMES = tuple((word,) for word in _IDS)
 
 Fits = Callable[[Any, Any], bool]
@@ -266,6 +267,8 @@ def _points(wanted: _Wanted, candidate: _Candidate, candidates: Sequence[_Candid
         return _DESCRIBED, "the same description"
     if len(words) == 1 and is_own_id and singular(words[0]) in candidate.owner:
         return _DESCRIBED, _id_of(singular(words[0]))
+    if words and singular(words[-1]) in candidate.owner and shape.words in _NAMES:
+        return _PART + 5, f"the {shape.words[0]} of {_a(singular(words[-1]))}"
     part = _part(words, shape.words, candidate.owner)
     if part:
         return part, "a similar name"
@@ -284,7 +287,11 @@ def _points(wanted: _Wanted, candidate: _Candidate, candidates: Sequence[_Candid
 
 
 def _id_of(noun: str) -> str:
-    return f"the id of {'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    return f"the id of {_a(noun)}"
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _part(words: tuple[str, ...], others: tuple[str, ...], owner: frozenset[str]) -> float:

@@ -98,6 +98,12 @@ class RunHistory:
         runs.reverse()
         return runs
 
+    def newest_results(self) -> dict[str, Document]:
+        """Return the newest stored result of each tool that has one."""
+        self._adopt()
+        results = {entry.get("tool"): entry.get("result") for entry in _read(self.folder / "runs.json")}
+        return {tool: result for tool, result in results.items() if isinstance(tool, str) and isinstance(result, dict)}
+
     def clear(self, tool_id: str) -> None:
         """Delete the runs of a tool. Raises `NotKept`."""
         with self.writing():
