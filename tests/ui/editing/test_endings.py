@@ -46,6 +46,8 @@ def draw(self):
         def write(self, text):
             output._to = file
             fail()
+        def flush(self):  # of what was written before
+            file.flush()
     output._to = Broken()
 
 DrioApp.action_help = {"crash": crash, "hang": hang, "deaf": press, "mute": draw}[how]
