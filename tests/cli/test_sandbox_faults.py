@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import THOROUGH
 from tests.cli.conftest import AppOnSandbox, Faults, Runner
 from tests.cli.test_completion import complete
 from tests.openapi_import.documents import PETS
@@ -128,7 +129,10 @@ def test_a_lost_answer_is_an_unknown_outcome_and_the_app_is_created_once(faults:
     assert re.search(r"`drio-tui --base-url \S+ apps`", result.err)
 
 
-@pytest.mark.parametrize("fault", ["flaky", "answer-lost", "rate-limited", "WRITE:*=lost:503%2", "WRITE:*=reset%3"])
+@pytest.mark.parametrize(
+    "fault",
+    ["flaky", "answer-lost", "WRITE:*=reset%3", *(["rate-limited", "WRITE:*=lost:503%2"] if THOROUGH else [])],
+)
 def test_an_import_makes_every_resource_once(
     faults: Faults, on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path, fault: str
 ) -> None:

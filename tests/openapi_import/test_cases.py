@@ -15,7 +15,7 @@ import pytest
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.openapi_import.import_dialog import ImportDialog
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
-from tests import preloaded
+from tests import THOROUGH, preloaded
 from tests.openapi_import import oracle
 from tests.sandbox.mcp.conftest import ServedSandbox, Upstream, http_response, lax, upstream
 from tests.ui.driving import open_first_app, running, text_of, until
@@ -100,7 +100,7 @@ async def test_a_case_imported_by_the_command_is_called_as_documented(
     await assert_calls_match_the_document(lax, upstream, app, document)
 
 
-@pytest.mark.parametrize("path", READABLE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", READABLE if THOROUGH else READABLE[:2], ids=lambda path: path.stem)
 async def test_a_case_imported_in_the_terminal_is_called_as_documented(
     lax: ServedSandbox, upstream: Upstream, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

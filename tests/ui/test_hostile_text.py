@@ -11,6 +11,7 @@ import pytest
 
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.wizard.wizard_screen import WizardScreen
+from tests import THOROUGH
 from tests.ui.driving import TOKEN, open_first_app, running, show, text_of, until
 from tests.ui.hostile_data import HOSTILE, SEQUENCES, hostile_drio
 from tests.ui.shell_pty import Terminal
@@ -24,6 +25,8 @@ _OWN_SEQUENCES = re.compile(
     rb"|\x1bP[ -~]*?\x1b\\"
     rb"|\x1b_[ -~]*?\x1b\\"
 )
+SOME_SEQUENCES = tuple(SEQUENCES[number] for number in (1, 2, 5, 9, 11, 12, 13, 14, 17))
+"""Of each sort of sequence, one: markup, an unclosed tag, CSI, C1, C0, directions, surrogates, combining, lines."""
 
 
 def unsafe(text: str) -> set[str]:
@@ -54,9 +57,12 @@ async def test_every_screen_shows_hostile_text_literally(monkeypatch: pytest.Mon
         await pilot.press("escape")
         screen = await open_first_app(pilot)
         texts.append(text_of(pilot.app))
+        seen: set[object] = set()
         for node in list(screen.outline.walk()):
             screen.tree_view.reveal(node.key)
-            for tab in ("fields", "json", "references"):
+            is_first = node.key[0] not in seen
+            seen.add(node.key[0])
+            for tab in ("fields", "json", "references") if THOROUGH or is_first else ("fields",):
                 screen.detail.tabs.active = tab
                 await until(pilot, lambda node=node: screen.detail._node.key == node.key)
                 await pilot.pause()
@@ -79,7 +85,7 @@ async def test_every_screen_shows_hostile_text_literally(monkeypatch: pytest.Mon
 async def test_hostile_names_are_shown_literally_in_tree_and_detail(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(hostile_drio("plain"))) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
-        for text in SEQUENCES:
+        for text in SEQUENCES if THOROUGH else SOME_SEQUENCES:
             server.answers = hostile_drio(text)
             await pilot.press("r")
             printable = re.match(r"[ -~]*", text)

@@ -14,6 +14,7 @@ from drio_tui.ui.editing.conflict_dialog import ConflictDialog
 from drio_tui.ui.editing.edit_screen import EditTarget
 from drio_tui.ui.editing.history_dialog import HistoryDialog
 from drio_tui.ui.widgets.footer import KeyFooter
+from tests import THOROUGH
 from tests.ui.driving import click_button, text_of, until
 from tests.ui.editing.test_saving import app_of, edit, edit_of, opened, set_field
 
@@ -69,7 +70,7 @@ async def test_dialogs_show_whole_buttons_and_the_screen_behind_on_a_small_termi
         assert "theirs Theirs" in text_of(app)
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("width", [60, 80, 120] if THOROUGH else [60])
 async def test_the_footer_shows_only_whole_keys_and_always_help(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:

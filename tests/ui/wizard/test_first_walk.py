@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests import THOROUGH
 from tests.ui.shell_pty import Terminal
 from tests.ui.signin.test_signin_screen import SocketBrowser
 
@@ -55,7 +56,7 @@ async def consent(base_url: str, address: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)] if THOROUGH else [(80, 24)], ids=str)
 def test_a_new_user_signs_in_creates_an_app_and_navigates_it(
     sandbox_process: Any, browser: tuple[Path, Path], size: tuple[int, int]
 ) -> None:

@@ -24,6 +24,7 @@ from drio_tui.kinds import APP, TOOL, WIDGET, Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving.merge import FieldConflict
 from drio_tui.workspace.saving.save_result import Conflicted, Edit, Saved
+from tests import THOROUGH
 from tests.workspace.saving_world import Editor
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
@@ -288,9 +289,10 @@ def test_no_saved_change_is_lost_by_concurrent_editing(tmp_path: Path) -> None:
                 {"runner": runner, "editors": editors[:2], "third_client": editors[2], "app": app, "tools": tools},
             )  # fmt: skip
             # Runs take seconds, so a failing one is not shrunk.
+            examples: Any = {} if THOROUGH else {"max_examples": 10}
             run_state_machine_as_test(
                 machine,
-                settings=settings(stateful_step_count=50, phases=[Phase.generate]),
+                settings=settings(stateful_step_count=50, phases=[Phase.generate], **examples),
             )
             # The runs had saves, merges and conflicts.
             assert machine.saves > 20  # type: ignore[attr-defined] # of the class created above
