@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote, urlsplit
 
 from drio_tui.api import json_codec
+from drio_tui.api.json_codec import Document
 from drio_tui.kinds import KINDS
 from drio_tui.schema.fields import MISSING
 from drio_tui.server_id import migrate_old_files
@@ -194,3 +196,20 @@ def _record(raw: Any) -> Record | None:
 
 def _json(value: Any) -> Any:
     return None if value is MISSING else value
+
+
+def endpoint_of(api_url: str, app: Document, *, sandbox: bool) -> str | None:
+    """Return the endpoint of an app by its public id; None where it cannot be derived (contract section 5).
+
+    The local sandbox serves it beside its API; drio at a separate host for each app.
+    """
+    mcp_id = app.get("publicMcpId")
+    if not isinstance(mcp_id, str) or not mcp_id:
+        return None
+    if sandbox:
+        parts = urlsplit(api_url)
+        return f"{parts.scheme}://{parts.netloc}/mcp/{quote(mcp_id, safe='')}"
+    host = urlsplit(api_url).hostname or ""
+    if (host == "getdrio.com" or host.endswith(".getdrio.com")) and mcp_id.replace("_", "").replace("-", "").isalnum():
+        return f"https://{mcp_id}.mcp.getdrio.com/mcp"
+    return None

@@ -14,6 +14,7 @@ from drio_tui.workspace.deploy.deploy_record import (
     Change,
     DeployRecordStore,
     changes_since,
+    endpoint_of,
     record_of,
     resources_of,
     revision_of,
@@ -32,7 +33,7 @@ class Deployed:
 
     `changed_meanwhile` says that someone else changed the app meanwhile, so that either config may have gone live.
     `doubt` says that the version was read from the app afterwards, since the answer was lost or lacked the app or the
-    endpoint. `endpoint` is empty where the answer named none and no earlier deploy did.
+    endpoint. `endpoint` is empty where the answer named none, no earlier deploy did, and the app does not show it.
     """
 
     before: str
@@ -89,9 +90,11 @@ async def deploy(
     app_raw = raw if error or not isinstance(answered_app, dict) else answered_app
     endpoint = error.endpoint if isinstance(error, DeployAnswerIncomplete) else raw.get("endpoint")
     resources = resources_of(snapshot)
+    transport = saver.client.transport
+    derived = endpoint_of(transport.base_url, app_raw, sandbox=transport.is_sandbox) or ""
     record = record_of(
         version=_text(app_raw.get("version")),
-        endpoint=_text(endpoint) or (last_record.endpoint if last_record else ""),
+        endpoint=_text(endpoint) or (last_record.endpoint if last_record else "") or derived,
         resources=resources,
     )
     if not joined:

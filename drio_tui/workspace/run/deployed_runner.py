@@ -8,14 +8,13 @@ import importlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
 from drio_tui.api.json_codec import Document
 from drio_tui.endpoint import connect
 from drio_tui.tool_calls.outputs import NOTE_META
-from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
+from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, endpoint_of
 from drio_tui.workspace.run.bound_tool import BoundTool
 from drio_tui.workspace.run.tool_run import Request, Run, inner_value, redacted_arguments
 
@@ -93,20 +92,3 @@ async def endpoint_of_app(client: DrioClient, app: Document) -> str:
     if endpoint is None:
         raise NotDeployed("its endpoint cannot be derived from what drio says", hint="Run its draft.")
     return endpoint
-
-
-def endpoint_of(api_url: str, app: Document, *, sandbox: bool) -> str | None:
-    """Return the endpoint of an app by its public id; None where it cannot be derived (contract section 5).
-
-    The local sandbox serves it beside its API; drio at a separate host for each app.
-    """
-    mcp_id = app.get("publicMcpId")
-    if not isinstance(mcp_id, str) or not mcp_id:
-        return None
-    if sandbox:
-        parts = urlsplit(api_url)
-        return f"{parts.scheme}://{parts.netloc}/mcp/{quote(mcp_id, safe='')}"
-    host = urlsplit(api_url).hostname or ""
-    if (host == "getdrio.com" or host.endswith(".getdrio.com")) and mcp_id.replace("_", "").replace("-", "").isalnum():
-        return f"https://{mcp_id}.mcp.getdrio.com/mcp"
-    return None
