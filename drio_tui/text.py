@@ -82,6 +82,11 @@ def one_line(text: str, width: int | None = None) -> str:
     return sanitized if len(sanitized) <= width else sanitized[: max(0, width - 1)] + _ELLIPSIS[:width]
 
 
+def sentence(text: str) -> str:
+    """Return `text` with a full stop, unless it ends like a sentence."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def count_of(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless it is one: `1 widget`, `1,024 tools`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

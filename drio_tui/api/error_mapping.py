@@ -91,7 +91,8 @@ def final_error(error: DrioError, method: str, path: str) -> DrioError:
         return error
     if isinstance(error, ConnectionLost | RequestTimeout | NotDrio | ResponseTooLarge):
         if method not in REPEATABLE:
-            return OutcomeUnknown(f"{method} {path}: {error.message}")
+            message = error.message.removeprefix(f"{path}: ")
+            return OutcomeUnknown(f"{method} {path}: {message}")
         error.outcome_unknown = True
     elif isinstance(error, ServerError) and error.status not in _NOT_EXECUTED:
         error.outcome_unknown = True

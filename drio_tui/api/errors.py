@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from drio_tui.api.transport import ApiResponse
 
+from drio_tui.text import duration
+
 
 class DrioError(Exception):
     """The base class of all errors that are shown to the user.
@@ -256,6 +258,7 @@ class Conflict(ApiError):
     """409: it conflicts with the current state; `referrers` lists the resources that still refer to it."""
 
     title = "That conflicts with what is there"
+    hint = "Look at the current state, then try again."
 
     @property
     def referrers(self) -> list[dict[str, Any]]:
@@ -268,6 +271,7 @@ class PreconditionFailed(ApiError):
     """412: it has been changed meanwhile."""
 
     title = "Someone else changed it"
+    hint = Conflict.hint
 
 
 class PayloadTooLarge(ApiError):
@@ -347,7 +351,17 @@ def api_error(status: int, body: Any, *, request_id: str | None = None, retry_af
         request_id=request_id,
         retry_after=retry_after,
         title=_TITLES.get(code),
+        hint=_hint(status, details, retry_after),
     )
+
+
+def _hint(status: int, details: Any, retry_after: float | None) -> str | None:
+    """Return what to do next, where the error says more than its class; None otherwise."""
+    if status == 429 and retry_after:
+        return f"Wait {duration(retry_after)}, then try again."
+    if status == 410:
+        return "Refresh. If this version of the API was retired, update drio-tui (`pip install --upgrade drio-tui`)."
+    return "" if status == 409 and details else None
 
 
 def _text(value: Any) -> str:

@@ -155,6 +155,7 @@ class Transport:
       exchanges have no bodies.
     - `http` replaces the network (an ASGI application in tests).
     - `sandbox_id` is the id of a sandbox's data, where it is known already.
+    - `unauthorized_hint` says what to do when the token of `auth` is refused.
     - `revive` is awaited when the server could not be reached; if it returns True, the request is sent again, once, to
       the `base_url`, which `move_to` may have changed.
 
@@ -171,6 +172,7 @@ class Transport:
         on_exchange: Callable[[Exchange], None] | None = None,
         http: httpx.AsyncBaseTransport | None = None,
         sandbox_id: str = "",
+        unauthorized_hint: str = "",
         revive: Callable[[], Awaitable[bool]] | None = None,
         limits: Limits | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -179,6 +181,7 @@ class Transport:
         self.auth = auth
         self.limits = limits or Limits()
         self._revive = revive
+        self._unauthorized_hint = unauthorized_hint
         self._on_exchange = on_exchange
         self._keeps_bodies = on_exchange is not None and getattr(on_exchange, "reads_bodies", True)
         self._sleep = sleep
@@ -453,6 +456,8 @@ class Transport:
                 failure.message = f"HTTP {status}; {parse_error}: {_first_line(body)}"
                 failure.hint = NotDrio.hint if status < 500 else failure.hint
             failure.headers = headers
+            if status == 401 and self._unauthorized_hint:
+                failure.hint = self._unauthorized_hint
             exchange.request_id = failure.request_id
             failure.response = ApiResponse(None if parse_error else data, status, headers, failure.request_id, body)
             raise failure

@@ -19,6 +19,7 @@ from drio_tui.api.errors import NotFound, top_property
 from drio_tui.api.json_values import same_json
 from drio_tui.schema.form import FormModel
 from drio_tui.schema.objects import ObjectNode
+from drio_tui.text import sentence
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import RequestFailed
@@ -139,7 +140,7 @@ class EditScreen(SaveScreen):
 
     def on_request_failed(self, message: RequestFailed) -> None:
         message.stop()
-        self._show_banner(f"{message.error}. F5 reads it again.")
+        self._show_banner(f"{sentence(str(message.error))} F5 reads it again.")
 
     def _read(self) -> None:
         if self.form is not None:

@@ -25,7 +25,7 @@ from drio_tui.api.errors import (
 )
 from drio_tui.kinds import KINDS
 from drio_tui.storage.shared_files import FileInUse
-from drio_tui.text import duration
+from drio_tui.text import duration, sentence
 from drio_tui.ui.base.services import forbidden_reason, get_saver
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictDialog
@@ -365,7 +365,7 @@ class SaveScreen(DrioScreen[str | None]):
             case Unknown(read_back=result, error=error):
                 self._show_banner(f"{error.title}. {_reconciled_text(result, error)} {_NOTHING_LOST}", "warning")
             case Failed(error=error):
-                self._show_banner(f"{error}. {_hint(error)}{_NOTHING_LOST}")
+                self._show_banner(f"{sentence(str(error))} {_hint(error)}{_NOTHING_LOST}")
 
     def _finish_save(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
         self._edit_file.forget()
@@ -381,13 +381,15 @@ class SaveScreen(DrioScreen[str | None]):
         """The token was refused and cannot be renewed: ask for a new sign-in, then save again, once."""
         if not self.connection.can_sign_in_again:
             source = self.connection.session.source if self.connection.session else "the sign-in"
-            self._show_banner(f"{error}. Start again with another token than that of {source}. {_NOTHING_LOST}")
+            self._show_banner(
+                f"{sentence(str(error))} Start again with another token than that of {source}. {_NOTHING_LOST}"
+            )
             self._keep_for_next_start("the token was refused")
         elif again:
             self._show_banner(f"{error}, although you have just signed in. {_NOTHING_LOST}")
         else:
             self._saving = True
-            self._show_banner(f"{error}. Sign in to go on. {_NOTHING_LOST}", "warning")
+            self._show_banner(f"{sentence(str(error))} Sign in to go on. {_NOTHING_LOST}", "warning")
             self.run_worker(self._sign_in(error), name="sign-in", group="sign-in", exclusive=True)
 
     async def _sign_in(self, refused: ApiError) -> None:
@@ -422,7 +424,7 @@ class SaveScreen(DrioScreen[str | None]):
             parent = KINDS[self.kind.parent[1]].title.lower()
             text = f"Its {parent} was deleted elsewhere: Ctrl+S asks for another one to put it in."
         else:
-            text = f"{error}. The app may have been deleted elsewhere."
+            text = f"{sentence(str(error))} The app may have been deleted elsewhere."
         self._show_banner(f"{text} {_NOTHING_LOST} It is offered at the next start too.")
         self._keep_for_next_start("what it belongs to was deleted elsewhere")
 
@@ -459,7 +461,7 @@ class SaveScreen(DrioScreen[str | None]):
             self.form.apply_errors(on_form)
         rest = "; ".join(f"{field_error.path} {field_error.message}" for field_error in left)
         written_before = f" {', '.join(written)} had been written before." if written else ""
-        self._show_banner(f"{error}{': ' if rest else '.'}{rest} {_hint(error)}{written_before}")
+        self._show_banner(f"{sentence(f'{error}: {rest}' if rest else str(error))} {_hint(error)}{written_before}")
 
     def _show_banner(self, text: str, state: str = "error") -> None:
         symbol, colour = _SYMBOLS[state]

@@ -53,7 +53,7 @@ def _parts(snapshot: Snapshot) -> Iterator[ResourceDiagnostic]:
             if not parent and str(error) in reported:
                 continue  # one failure can take all parts with it
             reported.add(str(error))
-            plural = KINDS[name].plural.lower() if name in KINDS else f"{name}s"
+            plural = KINDS[name].plural.lower() if name in KINDS and name != "app" else name
             key = ("integration", parent) if parent else ("group", name)
             yield ResourceDiagnostic("error", "part_unread", f"The {plural} could not be read. {error}", key)
 
