@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
+    from drio_tui.api.transport import Exchange, Limits
 
 PATH = "/sandbox/faults"
 """Below the origin of a sandbox; no faults are injected there."""
 ANNOUNCEMENT = "x-sandbox-faults"
 """The response header that names what is on, joined by `; `."""
+_INJECTED = "x-sandbox-fault"
+"""The response header of an answer with a fault, which names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,33 @@ class FaultState:
     injected: Mapping[str, int]
     presets: tuple[Preset, ...]
     wire: Mapping[str, Any]
+
+
+def announced(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the names of what is on, from the headers of any response of a sandbox."""
+    return tuple(name for name in dict(headers).get(ANNOUNCEMENT, "").split("; ") if name)
+
+
+def injected(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the names of the faults that a response of a sandbox has."""
+    return tuple(name for name in dict(headers).get(_INJECTED, "").split(", ") if name)
+
+
+async def announce(base_url: str, on_exchange: Callable[[Exchange], None], limits: Limits) -> None:
+    """Ask the lab of a sandbox that does not respond, so that `on_exchange` gets a response that names what is on.
+
+    Any response does, also the one that asks for a sign-in. Without a lab there is none.
+    """
+    from drio_tui.api.errors import DrioError
+    from drio_tui.api.transport import Transport
+
+    transport = Transport(base_url, on_exchange=on_exchange, limits=limits)
+    try:
+        await transport.request("GET", PATH, at_origin=True, anonymous=True)
+    except DrioError:
+        pass  # it asks for a sign-in, or there is none
+    finally:
+        await transport.aclose()
 
 
 async def fetch(client: DrioClient) -> FaultState:

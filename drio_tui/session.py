@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from drio_tui import fault_lab
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, SignInRequired, UsageError
 from drio_tui.api.http import is_replay
-from drio_tui.api.transport import BACKOFF_STATUSES, Exchange, Transport
+from drio_tui.api.transport import BACKOFF_STATUSES, Exchange, Limits, Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
 from drio_tui.auth.profiles import DEFAULT_BASE_URL, Profile, Profiles, normalize_base_url
 from drio_tui.auth.token_manager import TokenCallbacks
@@ -20,6 +22,7 @@ from drio_tui.auth.token_store import TokenStore
 from drio_tui.launcher import RunningSandbox, ensure_sandbox, find_running, wait_until_ended, was_stopped
 from drio_tui.settings import Settings
 from drio_tui.text import duration
+from drio_tui.urls import is_loopback
 
 Notice = Callable[[str], None]
 _NOTICED_SECONDS = 1.0
@@ -121,7 +124,10 @@ class SandboxLink:
 
 
 class _SandboxToken(StaticToken):
-    """The local user's token; it is read again when the sandbox refuses it, since `sandbox reset` changes it."""
+    """The local user's token; it is read again when the sandbox refuses it, since `sandbox reset` changes it.
+
+    It does not expire. Where the sandbox answers as if it had, the request is sent again, as after a refresh.
+    """
 
     def __init__(self, running: RunningSandbox) -> None:
         super().__init__(running.token, "the local sandbox")
@@ -129,9 +135,9 @@ class _SandboxToken(StaticToken):
 
     async def renew(self, refused: str) -> str | None:
         running = await asyncio.to_thread(find_running, self._data_dir)
-        if running is None or running.token == refused:
+        if running is None:
             return None
-        self._token = running.token
+        self._token = running.token  # the same if it was refused by a fault of the lab, which is tried again
         return self._token
 
 
@@ -211,9 +217,9 @@ async def command_session(
     """Provide the session of one command and close it at the end. With `anonymous` no sign-in is needed.
 
     `notice` is also called with the problems of the settings file, so that an ignored setting is noticed, and when drio
-    asks to wait.
+    asks to wait. A `DrioError` that a fault of a sandbox has caused says so.
     """
-    on_exchange = _WaitNotice(notice) if notice else None
+    on_exchange = _CommandExchanges(notice)
     if notice:
         for problem in (await asyncio.to_thread(Settings.load)).problems:
             notice(problem)
@@ -226,28 +232,46 @@ async def command_session(
         )  # fmt: skip
     try:
         yield session
+    except DrioError as error:
+        if faults := await on_exchange.faults(session):
+            error.hint = f"{error.hint} The sandbox injected faults: {', '.join(faults)}.".strip()
+        raise
     finally:
         await session.aclose()
 
 
-class _WaitNotice:
-    """Calls `notice` when drio asks to wait; once for requests that wait at the same time."""
+class _CommandExchanges:
+    """Calls `notice` when drio asks to wait, once for requests that wait at the same time; notes injected faults."""
 
     reads_bodies = False
     """Whether it needs the bodies of an `Exchange`, which take time to redact."""
 
-    def __init__(self, notice: Notice) -> None:
+    def __init__(self, notice: Notice | None) -> None:
         self._notice = notice
         self._until = 0.0
+        self._last: Exchange | None = None
+        self._faults: dict[str, None] = {}
 
     def __call__(self, exchange: Exchange) -> None:
-        if not exchange.waiting or exchange.status not in BACKOFF_STATUSES:
+        self._last = exchange
+        self._faults.update(dict.fromkeys(fault_lab.injected(exchange.response_headers)))
+        if not self._notice or not exchange.waiting or exchange.status not in BACKOFF_STATUSES:
             return
         now = time.monotonic()
         seconds = exchange.retry_in or 0.0
         if now >= self._until and seconds >= _NOTICED_SECONDS:
             self._until = now + seconds
             self._notice(f"drio asks to wait {duration(seconds)} (status {exchange.status})…")
+
+    async def faults(self, session: Session) -> tuple[str, ...]:
+        """Return which faults of a sandbox the exchanges had; what is on there, if the last one had no response."""
+        transport = session.client.transport
+        if self._last is None or is_replay() or not is_loopback(urlsplit(transport.base_url).hostname or ""):
+            return ()
+        if self._last.status is not None:
+            return tuple(self._faults)
+        await fault_lab.announce(transport.base_url, self, Limits(connect=1.0, read=1.0, total=2.0, retries=0))
+        return fault_lab.announced(self._last.response_headers)
 
 
 async def _load_profiles(notice: Notice | None) -> Profiles:
@@ -273,9 +297,11 @@ def _new_session(
     link: SandboxLink | None = None,
     sandbox_id: str = "",
 ) -> Session:
+    fixed = auth.source.source if auth and isinstance(auth.source, StaticToken) and not link else ""
     transport = Transport(
         profile.base_url,
         auth=auth,
+        unauthorized_hint=f"Set {fixed} to another token, or unset it and sign in." if fixed else "",
         on_exchange=on_exchange,
         sandbox_id=link.running.id if link else sandbox_id,
         revive=link.revive if link else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drio_tui.api.transport import Exchange
-from drio_tui.session import _WaitNotice
+from drio_tui.session import _CommandExchanges
 from tests.cli.conftest import Faults, Runner
 
 
@@ -19,7 +19,7 @@ def test_a_wait_is_reported_on_stderr_and_not_with_quiet(faults: Faults, on_sand
 
 def test_requests_that_wait_together_are_reported_once() -> None:
     shown: list[str] = []
-    notice = _WaitNotice(shown.append)
+    notice = _CommandExchanges(shown.append)
 
     def wait(seconds: float, code: int = 429) -> None:
         notice(Exchange(1, "POST", "u", "/p", 1, 0.0, status=code, retry_in=seconds, waiting=True))

@@ -363,9 +363,7 @@ class Connection:
         """Update what is on in the fault lab from a response: a sandbox names it in each of them."""
         client = self.client
         if exchange.status is not None and client is not None and client.transport.is_sandbox:
-            headers = dict(exchange.response_headers)
-            names = headers.get(fault_lab.ANNOUNCEMENT, "").split("; ")
-            self._set_status(faults=tuple(name for name in names if name))
+            self._set_status(faults=fault_lab.announced(exchange.response_headers))
 
     def faults_changed(self) -> None:
         """Look at once whether drio responds, if it did not: faults may have been the cause."""
@@ -375,23 +373,10 @@ class Connection:
             self._probe = asyncio.create_task(self._probe_connection(first=0.0))
 
     async def _fetch_faults(self, limits: Limits) -> None:
-        """Read what is on in the fault lab of a sandbox that does not respond: no response of the API says it.
-
-        Any response of the lab names it, also the one that asks for a sign-in.
-        """
-        from drio_tui.api.errors import DrioError
-        from drio_tui.api.transport import Transport
-
+        """Read what is on in the fault lab of a sandbox that does not respond: no response of the API says it."""
         client = self.client
-        if client is None or not client.transport.is_sandbox:
-            return
-        transport = Transport(client.transport.base_url, on_exchange=self._record_exchange, limits=limits)
-        try:
-            await transport.request("GET", fault_lab.PATH, at_origin=True, anonymous=True)
-        except DrioError:
-            pass  # it asks for a sign-in, or it has ended
-        finally:
-            await transport.aclose()
+        if client is not None and client.transport.is_sandbox:
+            await fault_lab.announce(client.transport.base_url, self._record_exchange, limits)
 
     async def _probe_connection(self, first: float = _PROBE_SECONDS[0]) -> None:
         """While offline, request something public from time to time; the first response means online again.
