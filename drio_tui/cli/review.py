@@ -115,8 +115,8 @@ async def carry_out(
     if done < len(steps):
         problem = next((one_line(result.problem, 300) for result in executor.failed), "it was stopped")
         if len(steps) == 1:
-            outcome = executor.failed[0].outcome if executor.failed else None
-            raise NotAllDone(problem, title="Not done", hint=outcome.error.hint if hasattr(outcome, "error") else "")
+            error = getattr(executor.failed[0].outcome, "error", None) if executor.failed else None
+            raise NotAllDone(problem, title="Not done", hint=error.hint if error else "")
         raise NotAllDone(f"{len(steps) - done} of {len(steps):,} changes were not made. The first: {problem}")
     if not as_json and any(step.changes or step.verb != "update" for step in steps):
         info(f"`{command_hint('undo', app_name(opened.snapshot))}` takes it back.")
