@@ -229,7 +229,7 @@ async def visit_app(walk: Walk, folder: Path) -> None:
         app_screen.tree_view.reveal(resources[kind][0].key)
         await until(pilot, lambda kind=kind: app_screen.detail._node.key == resources[kind][0].key)  # type: ignore[misc] # mypy cannot infer a lambda with a default
         await walk.visit(f"app-{kind}")
-    for tab in ("json", "references"):
+    for tab in ("json", "references", "model"):
         app_screen.detail.tabs.active = tab
         await walk.visit(f"app-{tab}")
     app_screen.detail.tabs.active = "fields"

@@ -79,6 +79,7 @@ HIDDEN = {
     ("*.save", "*"): "Ctrl+S saves, whichever of them handles it",
     ("form.*", "*Editor"): "the cursor moves in the text first",
     ("form.down", "form_tabs.enter"): "goes to the first field",
+    ("model_view.*", "form_tabs.*"): "both change the client",
     ("welcome.*", "Input"): "the cursor moves in the text first",
     ("*", "filter.leave"): "a filter field is left first",
     ("*", "filter.close"): "a filter field is left first",

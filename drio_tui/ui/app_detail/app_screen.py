@@ -64,6 +64,7 @@ class AppScreen(DrioScreen[None]):
         Key("app_screen.fields", "f", "tab('fields')", "Fields", "The node's fields", show=False),
         Key("app_screen.json", "v", "tab('json')", "JSON", "The node's JSON", show=False),
         Key("app_screen.references", "u", "tab('references')", "Uses", "What it uses and what uses it", show=False),
+        Key("app_screen.model", "O", "tab('model')", "Model", "How AI clients list the tool, or all tools", show=False),
         Key("app_screen.playground", "t", "try_tool", "Try", "Run the tool, or the tool of a widget or operation"),
         Key("app_screen.problems", "p", "problems", "Problems", "What is wrong with the app"),
         Key("app_screen.import", "i", "import_operations", "Import", "Import operations from an OpenAPI document",

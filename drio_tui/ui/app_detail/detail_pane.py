@@ -1,4 +1,4 @@
-"""The details of the selected node in the tabs Fields, JSON and References. A tab is filled when it is first shown."""
+"""The details of the selected node in the tabs Fields, JSON, References and Model, filled when first shown."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from textual.widgets import TabbedContent, TabPane
 from drio_tui.kinds import KINDS
 from drio_tui.ui.app_detail.config_tree import SYMBOLS
 from drio_tui.ui.app_detail.field_list import blocks_of
+from drio_tui.ui.editing.model_view import ModelView
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.references import Link
-from drio_tui.workspace.model.snapshot import ResourceKey
+from drio_tui.workspace.model.snapshot import ResourceKey, Snapshot
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
+from drio_tui.workspace.run.bound_tool import tool_of
 
-TABS = ("fields", "json", "references")
+TABS = ("fields", "json", "references", "model")
 
 
 class ReferenceList(RowList):
@@ -92,6 +94,8 @@ class DetailPane(Vertical):
             with TabPane("References", id="references"):
                 yield ReferenceList()
                 yield EmptyState("No references", "Nothing uses it, and it uses nothing.", id="no-references")
+            with TabPane("Model", id="model"):
+                yield ModelView()
 
     @property
     def tabs(self) -> TabbedContent:
@@ -133,11 +137,23 @@ class DetailPane(Vertical):
             self.query_one(Document).show(blocks_of(node, outline), keep_place=self._same_node)
         elif name == "json":
             self.query_one(JsonView).show(json_of(node, outline))
+        elif name == "model":
+            self._show_model(node, outline.snapshot)
         else:
             references = self.query_one(ReferenceList)
             count = references.show_for(node.about, outline)
             references.display = count > 0
             self.query_one("#no-references").display = count == 0
+
+    def _show_model(self, node: TreeNode, snapshot: Snapshot) -> None:
+        """Show how AI clients list the tool of the node, or all tools at the app and at nodes that have no tool."""
+        id = tool_of(snapshot, *node.about) if node.about and len(node.about) == 2 else None
+        resource = snapshot.resource("tool", id) if id else snapshot.app
+        view = self.query_one(ModelView)
+        if resource is None:
+            view.look_at_nothing("The app is not read yet.")
+        else:
+            view.look_at(resource, snapshot, is_new=not self._same_node)
 
     @on(RowList.Opened)
     def _reference_opened(self, event: RowList.Opened) -> None:

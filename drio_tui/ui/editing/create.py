@@ -14,7 +14,7 @@ from drio_tui.workspace.model.snapshot import Resource, Snapshot, resources_of
 
 if TYPE_CHECKING:
     from drio_tui.ui.base.context import DrioContext
-    from drio_tui.ui.editing.edit_screen import EditTarget
+    from drio_tui.ui.editing.edit_target import EditTarget
 
 _NEW = object()
 

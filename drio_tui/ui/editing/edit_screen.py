@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -33,8 +32,10 @@ from drio_tui.ui.base.services import (
 )
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.editing.create import create_resource, initial_values
+from drio_tui.ui.editing.edit_target import EditTarget as EditTarget
 from drio_tui.ui.editing.editors import EDITORS, editor_properties
 from drio_tui.ui.editing.editors.base import Editor, EditorContext
+from drio_tui.ui.editing.model_view import ModelPage
 from drio_tui.ui.editing.save_flow import SaveScreen
 from drio_tui.ui.forms.field_widget import call_when_mounted
 from drio_tui.ui.forms.json_page import JsonPage
@@ -48,31 +49,6 @@ from drio_tui.workspace.saving.unsaved_edits import SECRETIVE, UnsavedEdit
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-
-
-@dataclass(frozen=True, slots=True)
-class EditTarget:
-    """What is edited. Without an `id` it is a new resource, under `parent` if its kind needs one.
-
-    `base` and `local` are the base and local version of an edit to go on with (a kept edit, a copy); without them
-    the resource is edited as the server has it. `in_external_editor` opens `$EDITOR` first. `unsaved_edit_id` is the id
-    of the kept edit. `focus_path` is the path of the property to focus first (`actions[0].template`). `initial` holds
-    the initial values of a new resource: properties of its editors, and its name. `requested_by` names what will refer
-    to the new resource.
-    """
-
-    app: str
-    kind: str
-    id: str = ""
-    parent: str = ""
-    base: dict[str, Any] | None = field(default=None, repr=False)
-    local: dict[str, Any] | None = field(default=None, repr=False)
-    draft: str = field(default="", repr=False)
-    in_external_editor: bool = False
-    unsaved_edit_id: str = ""
-    initial: dict[str, Any] = field(default_factory=dict, repr=False)
-    requested_by: str = ""
-    focus_path: str = ""
 
 
 class EditScreen(SaveScreen):
@@ -121,13 +97,16 @@ class EditScreen(SaveScreen):
         self._json_model: FormModel | None = None
         self._start_value: dict[str, Any] | None = None
         self._page = 0
+        self._pages: list[Widget] = []
+        self._model_page: ModelPage | None = None
         self._json_edited = False
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
             yield Static(self._heading("reading…"), id="heading")
             yield Static(id="banner")
-            yield ContentSwitcher(id="pages")
+            with Horizontal(id="content"):
+                yield ContentSwitcher(id="pages")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -223,6 +202,10 @@ class EditScreen(SaveScreen):
             self.editors.append(editor)
             titles.append(spec.title)
             pages.append(editor)
+        if self.kind.name == "tool":
+            self._model_page = ModelPage(self._edited_for_model, message.snapshot, id="page-model")
+            titles.append("Model")
+            pages.append(self._model_page)
         self._json_model = FormModel(reader.field(schema), None if self.is_new else self._editable(self.base))
         self._json_page = JsonPage(self._json_model, id="page-json")
         if self.target.draft:
@@ -230,12 +213,15 @@ class EditScreen(SaveScreen):
         pages.append(self._json_page)
         titles.append("JSON")
         switcher = self.query_one("#pages", ContentSwitcher)
-        for page in pages:
+        switched = [page for page in pages if page is not self._model_page]
+        for page in switched:
             page.display = False  # a ContentSwitcher hides only the children it was composed with
-        await self.mount(TabStrip(titles), before=switcher)
-        await switcher.mount(*pages)
-        switcher.current = "page-form"
         self._pages = pages
+        await self.mount(TabStrip(titles), before="#content")
+        await switcher.mount(*switched)
+        switcher.current = "page-form"
+        if self._model_page is not None:
+            await self.query_one("#content").mount(self._model_page)
         self.is_filled = True
         word = "describes" if message.fresh else "described"
         note = f"fields as this server {word} them" if from_server else "fields as this version knows them"
@@ -368,9 +354,16 @@ class EditScreen(SaveScreen):
         self._page = number
         page = self._pages[number]
         self.query_one(TabStrip).chosen = number
-        self.query_one("#pages", ContentSwitcher).current = page.id
+        if page is self._model_page:
+            self._model_page.update_now()
+        else:
+            self.query_one("#pages", ContentSwitcher).current = page.id
+        self.query_one("#content").set_class(page is self._model_page, "-model")
         self.mark_pages()
-        if isinstance(page, JsonPage):
+        if isinstance(page, ModelPage):
+            if focus:
+                page.query_one(TabStrip).focus()
+        elif isinstance(page, JsonPage):
             self._show_json_page(page)
         elif isinstance(page, Editor):
             page.update_resource(self.edited_resource())
@@ -388,6 +381,7 @@ class EditScreen(SaveScreen):
             checked = self._save_attempted and (self.is_new or editor.dirty)
             count_errors = editor.is_mounted and (editor.server_errors or checked)
             error_counts.append(len(editor.validate()) if count_errors else 0)
+        error_counts += [0] * (self._model_page is not None)
         error_counts.append(int(self._json_page is not None and self._json_page.draft is not None))
         self.query_one(TabStrip).count(error_counts)
 
@@ -418,6 +412,21 @@ class EditScreen(SaveScreen):
     @on(TextArea.Changed, "#page-json TextArea")
     def _json_changed(self) -> None:
         self.schedule_keep()
+        self._update_model()
+
+    @on(SchemaForm.Changed)
+    @on(Editor.Changed)
+    def _update_model(self) -> None:
+        if self._model_page is not None:
+            self._model_page.update_soon()
+
+    def _edited_for_model(self) -> dict[str, Any]:
+        self._read_json()
+        return self._edited_with_json(secrets=False)
+
+    def on_model_page_updated(self, message: ModelPage.Updated) -> None:
+        if self._model_page in self._pages:
+            self.query_one(TabStrip).note(self._pages.index(self._model_page), message.note)
 
     def _distribute_json(self, value: dict[str, Any]) -> None:
         if self.form is None or self.snapshot is None:

@@ -19,7 +19,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
-from drio_tui.ui.editing.edit_screen import EditTarget
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.saving import unsaved_edits

@@ -55,7 +55,7 @@ from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-    from drio_tui.ui.editing.edit_screen import EditTarget
+    from drio_tui.ui.editing.edit_target import EditTarget
 
 _SYMBOLS = {"error": ("✗", "$text-error"), "warning": ("▲", "$text-warning"), "working": ("◌", "$text-accent")}
 _NOTHING_LOST = "Nothing you typed is lost."

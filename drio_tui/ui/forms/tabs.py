@@ -43,6 +43,7 @@ class TabStrip(Widget, can_focus=True):
         super().__init__()
         self._titles = list(titles)
         self._errors = [0] * len(self._titles)
+        self._notes: dict[int, Content] = {}
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -55,13 +56,21 @@ class TabStrip(Widget, can_focus=True):
             self._errors = list(errors)
             self.refresh()
 
+    def note(self, number: int, note: Content) -> None:
+        """Show a short text beside the title of a tab."""
+        if self._notes.get(number) != note:
+            self._notes[number] = note
+            self.refresh()
+
     def _labels(self) -> list[Content]:
         labels: list[Content] = []
         for number, title in enumerate(self._titles):
             style = "$text-primary bold underline" if number == self.chosen else "$foreground-muted"
             if number == self.chosen and self.has_focus:
                 style = "$block-cursor-foreground on $block-cursor-background bold"
-            parts: list[Content | tuple[str, str]] = [sanitize_line(title, 24, style)]
+            parts: list[Content | str | tuple[str, str]] = [sanitize_line(title, 24, style)]
+            if self._notes.get(number):
+                parts += [" ", self._notes[number]]
             if self._errors[number]:
                 parts.append((f" ✗{self._errors[number]}", "$text-error bold"))
             labels.append(Content.assemble(" ", *parts, " "))

@@ -32,7 +32,7 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.allow_host import ask_to_allow_all
 from drio_tui.ui.editing.create import create_resource
-from drio_tui.ui.editing.edit_screen import EditTarget
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.forms.inputs import Picker
 from drio_tui.ui.openapi_import.import_dialog import ImportDialog, problem_lines
 from drio_tui.ui.openapi_import.import_settings import ImportOptions, ImportSettings

@@ -107,6 +107,8 @@ def layout(blocks: Iterable[Block], width: int) -> list[Content]:
 def _with_hanging_indent(first: Content, text: Content, width: int) -> list[Content]:
     """Return `text` wrapped beside `first`, with all further lines indented by its width."""
     indent = first.cell_length
+    if indent + text.cell_length <= width and "\n" not in text.plain:
+        return [Content.assemble(first, text) if indent else text]
     wrapped: Sequence[Content] = text.wrap(max(4, width - indent)) or [_EMPTY]
     pad = " " * indent
     return [Content.assemble(first if number == 0 else pad, line) for number, line in enumerate(wrapped)]

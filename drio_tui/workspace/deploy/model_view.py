@@ -44,6 +44,11 @@ class Expected:
         return tool_list_entry(self.name, self.title, self.description, schema, self.output_schema, self.annotations)
 
     @cached_property
+    def schema_tokens(self) -> int:
+        """About how many tokens its input schema costs a model."""
+        return tokens(compact(self.entry["inputSchema"]))
+
+    @cached_property
     def bytes(self) -> int:
         """The size of the entry in bytes."""
         return size(self.entry)
@@ -64,6 +69,11 @@ def is_live(tool: Resource) -> bool:
     return not tool.made_up and isinstance(tool.raw, dict) and tool.get("isEnabled") is not False
 
 
+def published_name(tool: Resource) -> str:
+    """Return the name under which a tool is published."""
+    return tool_name(tool.text("key") or tool.name)
+
+
 def operation_of(tool: Resource, snapshot: Snapshot) -> Resource | None:
     """Return the operation that a tool is bound to, if it exists."""
     binding = tool.get("binding")
@@ -81,7 +91,7 @@ def expected_tool(tool: Resource, snapshot: Snapshot) -> Expected:
     inherited = operation.text("description") if operation is not None else ""
     annotations = tool.get("annotations")
     return Expected(
-        name=tool_name(tool.text("key") or tool.name),
+        name=published_name(tool),
         title=tool.name,
         description=tool.text("description") or inherited or tool.name,
         resource=tool,

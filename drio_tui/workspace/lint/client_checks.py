@@ -6,7 +6,7 @@ A tool is checked as it would be published (`model_view.Expected`), with the nam
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from drio_tui.tool_calls.requests import SAFE
@@ -45,23 +45,28 @@ def list_diagnostics(app: Resource, tools: Sequence[Expected]) -> Iterator[Diagn
 
 def name_diagnostics(tools: Sequence[Expected], server: str) -> Iterator[Diagnostic]:
     """Yield what is wrong with the names of these tools. `server` is that of `server_of`."""
-    seen: dict[str, Expected] = {}
+    seen: dict[str, str] = {}
     for tool in tools:
-        resource, key = tool.resource, tool.resource.text("key") or tool.resource.name
-        if tool.name in seen:
-            text = f"Models would see {tool.name} twice: {seen[tool.name].title} has that name too."
-            yield about(resource, "duplicate_tool_name", text, "key")
-        seen.setdefault(tool.name, tool)
-        length = len(server) + len(tool.name)
-        if not _NAME.fullmatch(key):
-            text = f"Clients take names of up to 64 letters, digits, _ and -: models would see it as {tool.name}."
-            yield about(resource, "tool_name", text, "key")
-        elif tool.name[0] in "0123456789-":
-            text = f"Gemini's API refuses a name such as {tool.name}, which does not begin with a letter or _."
-            yield about(resource, "tool_name_start", text, "key")
-        elif server and length > LONGEST_FOR_CURSOR:
-            text = f"With the server's name ({server}) it has {length} characters; Cursor takes {LONGEST_FOR_CURSOR}."
-            yield about(resource, "long_tool_name", text, "key")
+        yield from name_diagnostics_of(tool, server, seen)
+        seen.setdefault(tool.name, tool.title)
+
+
+def name_diagnostics_of(tool: Expected, server: str, others: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """Yield what is wrong with the name of a tool; `others` are the titles of other tools by their names for models."""
+    resource, key = tool.resource, tool.resource.text("key") or tool.resource.name
+    if tool.name in others:
+        text = f"Models would see {tool.name} twice: {others[tool.name]} has that name too."
+        yield about(resource, "duplicate_tool_name", text, "key")
+    length = len(server) + len(tool.name)
+    if not _NAME.fullmatch(key):
+        text = f"Clients take names of up to 64 letters, digits, _ and -: models would see it as {tool.name}."
+        yield about(resource, "tool_name", text, "key")
+    elif tool.name[0] in "0123456789-":
+        text = f"Gemini's API refuses a name such as {tool.name}, which does not begin with a letter or _."
+        yield about(resource, "tool_name_start", text, "key")
+    elif server and length > LONGEST_FOR_CURSOR:
+        text = f"With the server's name ({server}) it has {length} characters; Cursor takes {LONGEST_FOR_CURSOR}."
+        yield about(resource, "long_tool_name", text, "key")
 
 
 def tool_diagnostics(tool: Expected) -> Iterator[Diagnostic]:

@@ -117,6 +117,14 @@ class Snapshot:
         self.extra: dict[str, Any] = {}
         self.added = False
 
+    def copy(self) -> Snapshot:
+        """Return a copy that later updates do not change, for a thread to read."""
+        copied = Snapshot(self.app_id)
+        copied.extra, copied.added = self.extra, self.added
+        for kind, part in self.parts.items():
+            copied.parts[kind] = SnapshotPart(part.state, dict(part.resources), dict(part.failures))
+        return copied
+
     def begin(self) -> None:
         """Mark all parts as waiting before they are read again; resources stay until their replacements arrive."""
         self.added = False
