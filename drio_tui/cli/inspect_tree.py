@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import DrioError
 from drio_tui.cli.output import Line, Styled, style
 from drio_tui.cli.render import Branch, ascii_only, format_value, resource_table, tree
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.text import one_line
+from drio_tui.workspace.lint.call_checks import fetch_tool_calls
 from drio_tui.workspace.lint.resource_checks import ResourceDiagnostic, check_resources
 from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.references import Links
@@ -24,6 +27,8 @@ async def app_tree(client: DrioClient, app_id: str, only: Kind[Any] | None) -> l
     snapshot = await read_app(client, app_id, required=["app", only.name] if only else ["app"])
     if only:
         return list(resource_table(only, snapshot.resources(only.name)))
+    with contextlib.suppress(DrioError):  # the marks of a log are not what was asked for
+        snapshot.calls = await fetch_tool_calls(client, app_id)
     links = Links(snapshot)
     problems = check_resources(snapshot, links)
     return [*tree(_TreeBuilder(snapshot, links, problems).root()), *_problem_lines(problems, snapshot)]

@@ -53,7 +53,7 @@ def call(app: AppOnSandbox) -> Call:
     return send
 
 
-def test_calls_are_a_table_and_lines_of_json(app: AppOnSandbox, call: Call, calls: Runner) -> None:
+def test_calls_are_a_table_and_lines_of_json(app: AppOnSandbox, call: Call, calls: Runner, on_sandbox: Runner) -> None:
     assert calls(app.slug).err == "No client has called yet.\n"
     call("search-contacts", {"q": "northwind"})
     call("show-contact", {"contactId": "con_9999"}, client="\x1b[2Jevil\u202e\n")
@@ -72,6 +72,9 @@ def test_calls_are_a_table_and_lines_of_json(app: AppOnSandbox, call: Call, call
     (newest,) = calls(app.slug, "--json", "--limit", "1").out.splitlines()
     assert json.loads(newest) == lines[1]
     assert [line["appId"] for line in map(json.loads, calls("--json").out.splitlines()) if line == lines[0]] == [app.id]
+    for _ in range(2):
+        call("show-contact", {"contactId": "con_9999"})
+    assert "▲ Tool Show Contact: 3 of its 3 calls failed" in on_sandbox("inspect", app.slug).out
 
 
 def test_follow_prints_calls_as_they_come_and_ends_with_ctrl_c(

@@ -149,6 +149,17 @@ class CallLog:
         found.sort(key=lambda call: int(call["number"]))
         return found[-limit:]
 
+    def tools(self, app_id: str) -> list[Document]:
+        """Return per tool of an app how many of its kept calls there are, how many failed, and the most tokens."""
+        totals: dict[str, Document] = {}
+        for call, _ in self._calls.get(app_id, ()):
+            if call["tool"]:
+                total = totals.setdefault(call["tool"], {"tool": call["tool"], "calls": 0, "failed": 0, "maxTokens": 0})
+                total["calls"] += 1
+                total["failed"] += call["failed"]
+                total["maxTokens"] = max(total["maxTokens"], call["tokens"])
+        return list(totals.values())
+
     def _call(
         self, app_id: str, exchange: Exchange, recorded: CallRecorder, known_secrets: Iterable[str]
     ) -> Document | None:

@@ -85,6 +85,14 @@ async def list_calls(
     return json_response(200, {"log": log.id, "last": log.last, "calls": log.calls(app_ids, after, limit)})
 
 
+@router.get("/calls/tools")
+async def count_calls(sandbox: SandboxDep, user: User, app: Annotated[str, Query()]) -> Response:
+    """Count the kept calls of each tool of an app: all, failed ones, and the tokens of the largest result."""
+    async with sandbox.reading(user) as store:
+        await store.app(app)
+    return json_response(200, {"tools": sandbox.calls.tools(app)})
+
+
 # --- draft calls ----------------------------------------------------------------------------------
 
 

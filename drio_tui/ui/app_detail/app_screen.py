@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,10 @@ from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.values import stale_mark
+from drio_tui.workspace.lint.call_checks import fetch_tool_calls
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.schema_history import SchemaHistory, schemas_in
-from drio_tui.workspace.model.snapshot import PartFailed, Resource, Snapshot, Update
+from drio_tui.workspace.model.snapshot import PartFailed, Resource, Snapshot, ToolCalls, Update
 from drio_tui.workspace.model.snapshot import ResourceKey as ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
 from drio_tui.workspace.run.bound_tool import tool_of
@@ -107,6 +109,13 @@ class AppScreen(DrioScreen[None]):
         def __init__(self, load_number: int) -> None:
             super().__init__()
             self.load_number = load_number
+
+    class CallsCounted(Message):
+        """A sandbox counted the calls of MCP clients per tool."""
+
+        def __init__(self, calls: Sequence[ToolCalls] | None) -> None:
+            super().__init__()
+            self.calls = calls
 
     def __init__(self, app_id: str) -> None:
         super().__init__()
@@ -207,9 +216,27 @@ class AppScreen(DrioScreen[None]):
             self._needs_redraw = True
             self._redraw()
             self._remember_schemas()
+            self._count_calls()
             if self.reveal_when_loaded is not None:
                 self.tree_view.reveal(self.reveal_when_loaded)
                 self.reveal_when_loaded = None
+
+    def _count_calls(self) -> None:
+        """Read what a sandbox has kept of the calls of MCP clients, to mark tools whose results are large or failed."""
+        client = self.connection.client
+        if client is not None and client.transport.is_sandbox:
+            self.run_request(
+                lambda client: fetch_tool_calls(client, self.app_id),
+                self.CallsCounted,
+                group="calls",
+                failed=lambda _error: self.CallsCounted(None),  # then the marks are missing
+            )
+
+    def on_app_screen_calls_counted(self, message: CallsCounted) -> None:
+        if message.calls is not None and message.calls != self.snapshot.calls:
+            self.snapshot.calls = message.calls
+            self._needs_redraw = True
+            self._redraw()
 
     def _remember_schemas(self) -> None:
         """Store the operations' schemas, to show what changed when a tool's binding becomes stale."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from drio_tui.kinds import KINDS
 from drio_tui.text import first_names
+from drio_tui.workspace.lint.call_checks import call_problems
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot
 
@@ -27,9 +28,9 @@ class Rule:
 class ResourceDiagnostic:
     """What is wrong with a resource. `message` may contain names from the app: not sanitized.
 
-    `code` is one of degraded, dangling_reference, chain_cycle, stale_binding, broken_binding,
-    invalid_auth, pending_auth, part_unread. `key` is the key of the resource, or `("group", kind)` for all resources of
-    a kind; `path` the property, where there is one.
+    `code` is one of degraded, dangling_reference, chain_cycle, stale_binding, broken_binding, invalid_auth,
+    pending_auth, part_unread, large_result, often_failed. `key` is the key of the resource, or `("group", kind)` for
+    all resources of a kind; `path` the property, where there is one.
     """
 
     severity: Severity
@@ -42,6 +43,9 @@ class ResourceDiagnostic:
 def check_resources(snapshot: Snapshot, links: Links) -> list[ResourceDiagnostic]:
     """Return all problems, errors first, then in the order of the tree."""
     problems = [*_parts(snapshot), *_resources(snapshot), *_references(links), *_chains(snapshot, links)]
+    problems += (
+        ResourceDiagnostic("warning", code, message, ("tool", id)) for code, message, id in call_problems(snapshot)
+    )
     position = {resource.key: number for number, resource in enumerate(snapshot)}
     return sorted(problems, key=lambda problem: (problem.severity != "error", position.get(problem.key, -1)))
 

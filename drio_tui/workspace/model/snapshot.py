@@ -7,7 +7,7 @@ A snapshot applies updates in any order. Resources that do not match the documen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -108,13 +108,27 @@ _INDEPENDENT_KINDS = frozenset({"app", "tool", "widget"})
 """Kinds of which drio derives nothing in other resources, but for their references."""
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCalls:
+    """What MCP clients asked of a tool: `tool` is its name for models, `max_tokens` the size of its largest result."""
+
+    tool: str
+    calls: int
+    failed: int
+    max_tokens: int
+
+
 class Snapshot:
-    """One app, filled by `apply`. Resources are in the order of the API, tools sorted by `order`."""
+    """One app, filled by `apply`. Resources are in the order of the API, tools sorted by `order`.
+
+    `calls` are those that a sandbox has kept of the deployed app.
+    """
 
     def __init__(self, app_id: str) -> None:
         self.app_id = app_id
         self.parts: dict[str, SnapshotPart] = {kind: SnapshotPart() for kind in KIND_ORDER}
         self.extra: dict[str, Any] = {}
+        self.calls: Sequence[ToolCalls] = ()
         self.added = False
 
     def copy(self) -> Snapshot:

@@ -88,6 +88,16 @@ async def test_calls_appear_as_they_come_and_open_in_the_playground(
         await ask(endpoint, "search-contacts", {"q": "again"})
         await until(pilot, lambda: tools_in(screen) == ["search-contacts"] * 2)
 
+        assert "calls failed" not in str(opened.outline.problems)
+        for _ in range(2):
+            await ask(endpoint, "show-contact", {"contactId": "con_9999"})
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is opened)
+        await pilot.press("r")
+        await until(pilot, lambda: [problem.code for problem in opened.outline.problems] == ["often_failed"])
+        assert opened.outline.problems[0].message == "3 of its 3 calls failed"
+        assert sum("/sandbox/calls/tools" in exchange.path for exchange in app.connection.log) == 2, "one per load"
+
 
 async def test_it_asks_less_and_less_often_and_not_while_another_area_is_shown(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from drio_tui.api.errors import ServerError
-from drio_tui.workspace.model.snapshot import PartFailed
+from drio_tui.tool_calls.tools import tool_name
+from drio_tui.workspace.lint.call_checks import LARGE_RESULT_TOKENS, MIN_FAILED
+from drio_tui.workspace.model.snapshot import PartFailed, ToolCalls
 from drio_tui.workspace.model.tree_model import TreeModel
 from tests.workspace.small_app import small_config, snapshot_of
 
@@ -76,3 +80,25 @@ def test_an_unread_part_is_a_problem_of_its_group() -> None:
     tree = TreeModel(snapshot)
     assert [problem.code for problem in tree.problems] == ["part_unread"]
     assert tree.by_key[("group", "tool")].errors == 1
+
+
+@pytest.mark.parametrize(
+    ("calls", "failed", "tokens", "codes"),
+    [
+        (9, 0, LARGE_RESULT_TOKENS, ["large_result"]),
+        (9, 0, LARGE_RESULT_TOKENS - 1, []),
+        (9, MIN_FAILED, 10, ["often_failed"]),
+        (2, MIN_FAILED - 1, 10, []),
+        (100, MIN_FAILED, 10, []),
+        (4, 4, LARGE_RESULT_TOKENS, ["large_result", "often_failed"]),
+    ],
+)
+def test_tools_with_large_results_or_many_failed_calls_are_marked(
+    calls: int, failed: int, tokens: int, codes: list[str]
+) -> None:
+    snapshot = snapshot_of(small_config())
+    name = tool_name(snapshot.parts["tool"].resources["tool_1"].text("key"))
+    snapshot.calls = [ToolCalls(name, calls, failed, tokens), ToolCalls("deleted", 9, 9, 99_999)]
+    tree = TreeModel(snapshot)
+    assert [problem.code for problem in tree.problems] == codes
+    assert tree.by_key[("tool", "tool_1")].warnings == len(codes)
