@@ -12,6 +12,7 @@ import os
 import re
 import selectors
 import signal
+import sys
 import termios
 import time
 import weakref
@@ -29,7 +30,9 @@ from textual._styles_cache import StylesCache
 from textual._xterm_parser import BRACKETED_PASTE_END, XTermParser
 from textual.app import App
 from textual.binding import BindingsMap
+from textual.cache import LRUCache
 from textual.color import Color
+from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
@@ -64,10 +67,38 @@ _SHORT_SEGMENT = 256
 _CLOSED_ERRORS = frozenset({errno.EIO, errno.EBADF, errno.ENXIO, errno.ENODEV, errno.EPIPE})
 
 
+class CachingStylesheet(Stylesheet):
+    """A style sheet that parses each source once for the same variables.
+
+    Textual's own parses all sources again for each new screen that has styles (8.2).
+    """
+
+    def __init__(self, *, variables: dict[str, str] | None = None) -> None:
+        super().__init__(variables=variables)
+        self._parse_cache = LRUCache(1024)
+
+    def set_variables(self, variables: dict[str, str]) -> None:
+        if variables != self._variables:  # else what is cached is still right
+            super().set_variables(variables)
+
+    def reparse(self) -> None:
+        self._invalid_css = set()
+        self.parse()
+
+
 class LeanApp(App[int], inherit_bindings=False):
-    """An app that does not keep removed widgets alive."""
+    """An app that does not keep removed widgets alive, and parses its styles once."""
 
     _widget_context: Context | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stylesheet = CachingStylesheet(variables=self.get_css_variables())
+
+    def _load_screen_css(self, screen: Screen[Any]) -> None:
+        super()._load_screen_css(screen)
+        if screen._css_update_count < 0:  # it is new: its widgets get the styles of now when they are mounted
+            screen._css_update_count = self._css_update_count
 
     def _start_widget(self, parent: Widget, widget: Widget) -> None:
         # Textual creates scrollbars on demand, also in a widget that is being removed (8.2). Nothing would end
@@ -79,6 +110,7 @@ class LeanApp(App[int], inherit_bindings=False):
 
     def _register(self, parent: DOMNode, *widgets: Widget, **options: Any) -> list[Widget]:
         empty_cancelled_timers(asyncio.get_running_loop())
+        guard_text_areas()
         return self._in_widget_context(super()._register, parent, *widgets, **options)
 
     def _in_widget_context(self, start: Callable[..., T], *arguments: Any, **options: Any) -> T:
@@ -564,12 +596,14 @@ def guard_selections() -> None:
 
 
 def guard_text_areas() -> None:
-    """Draw a text area blank until it has its styles.
+    """Draw a text area blank until it has its styles, once `TextArea` is imported.
 
     Textual draws it with component styles and a background that do not exist yet (8.2: `KeyError` or
     `ColorParseError`, seen when screens and themes change fast).
     """
-    from textual.widgets import TextArea  # not needed for the first frame
+    if "textual.widgets._text_area" not in sys.modules:  # the first list needs none
+        return
+    from textual.widgets import TextArea
 
     original = TextArea.render_lines
     if getattr(original, "_guarded", False):

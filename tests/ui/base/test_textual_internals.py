@@ -18,6 +18,8 @@ from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.command import CommandPalette
 from textual.containers import VerticalScroll
+from textual.css import stylesheet
+from textual.css.parse import parse
 from textual.css.query import NoMatches
 from textual.drivers import linux_driver
 from textual.geometry import Offset, Region
@@ -266,6 +268,47 @@ async def test_replace_screens_removes_screens_and_returns_none_to_callers() -> 
 class Lean(internals.LeanApp):
     def compose(self) -> ComposeResult:
         yield VerticalScroll()
+
+
+async def test_styles_are_parsed_once_for_a_theme(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    def counted(scope: str, css: str, *arguments: Any, **options: Any) -> Any:
+        parsed.append(css)
+        return parse(scope, css, *arguments, **options)
+
+    monkeypatch.setattr(stylesheet, "parse", counted)
+    sheet = internals.CachingStylesheet(variables={"accent": "red"})
+    sheet.add_source("Input { color: $accent; }", ("input.tcss", ""))
+    sheet.reparse()
+    sheet.add_source("Static { color: $accent; }", ("static.tcss", ""))
+    sheet.set_variables({"accent": "red"})
+    sheet.reparse()
+    assert len(parsed) == len(sheet.rules) == 2
+    sheet.set_variables({"accent": "blue"})
+    sheet.reparse()
+    assert len(parsed) == 4
+    assert all(rule.styles.color == Color.parse("blue") for rule in sheet.rules)
+
+
+async def test_a_new_screen_has_its_styles_without_a_refresh_of_all_styles(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Styled(Screen[None]):
+        CSS = "Static { color: red; }"
+
+        def compose(self) -> ComposeResult:
+            yield Static("text")
+
+    class TwoModes(LeanApp):
+        MODES = {"first": Screen, "styled": Styled}
+        DEFAULT_MODE = "first"
+
+    app = TwoModes()
+    async with app.run_test():
+        refreshed: list[bool] = []
+        monkeypatch.setattr(app, "refresh_css", lambda **_options: refreshed.append(True))
+        await app.switch_mode("styled")
+        assert app.screen.query_one(Static).styles.color == Color.parse("red")
+        assert not refreshed
 
 
 async def test_a_scrollbar_created_in_a_removed_widget_runs_no_message_loop() -> None:
