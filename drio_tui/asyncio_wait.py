@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
+import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+IMPORT_THREAD = "drio-tui import"
+"""The name of the threads of `import_in_thread`."""
 
 
 async def wait_until_done(task: asyncio.Future[Any]) -> asyncio.CancelledError | None:
@@ -52,3 +58,9 @@ async def in_daemon_thread(name: str, call: Callable[[], T]) -> T:
     threading.Thread(target=work, name=name, daemon=True).start()
     outcome: T = await future
     return outcome
+
+
+async def import_in_thread(name: str) -> None:
+    """Import a module, if it is not imported yet, in a thread that the end of the program does not wait for."""
+    if name not in sys.modules:
+        await in_daemon_thread(IMPORT_THREAD, partial(importlib.import_module, name))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +18,7 @@ from textual import app as textual_app
 from textual import pilot as textual_pilot
 
 from drio_tui.api.http import httpx
+from drio_tui.asyncio_wait import IMPORT_THREAD
 from drio_tui.openapi_import import framing
 from drio_tui.ui.base.textual_internals import loop_is_idle
 from tests.ui import drawing
@@ -91,7 +93,7 @@ async def idle(longest: float = LONGEST) -> bool:
     while quiet < _ROUNDS:
         # This also polls sockets. Callbacks that become ready run before this coroutine goes on.
         await asyncio.sleep(0)
-        if loop_is_idle(loop) and _jobs <= 0 and not _due(loop):
+        if loop_is_idle(loop) and _jobs <= 0 and not _due(loop) and not _importing():
             quiet += 1
         else:
             quiet = 0
@@ -99,6 +101,10 @@ async def idle(longest: float = LONGEST) -> bool:
         if time.monotonic() > end:
             return False
     return True
+
+
+def _importing() -> bool:
+    return any(thread.name == IMPORT_THREAD for thread in threading.enumerate())
 
 
 def _due(loop: Any) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
@@ -24,6 +23,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from drio_tui import settings as stored
+from drio_tui.asyncio_wait import import_in_thread
 from drio_tui.text import one_line
 from drio_tui.ui.app.failures import FailureHandler
 from drio_tui.ui.app.navigation import SCREENS, Navigator, make_screen
@@ -52,13 +52,12 @@ from drio_tui.ui.base.textual_internals import (
     guard_mouse_selection,
     guard_option_lists,
     guard_selections,
-    guard_text_areas,
     hold_senders_weakly,
     limit_split_segments,
     share_background_styles,
 )
 from drio_tui.ui.base.themes import DEFAULT_THEME, THEMES
-from drio_tui.ui.base.type_ahead import TypeAhead
+from drio_tui.ui.base.type_ahead import LoadsContent, TypeAhead
 from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.ui.widgets.status_line import StatusLine
 
@@ -71,6 +70,9 @@ if TYPE_CHECKING:
 
 GC_DELAY_SECONDS = 3.0
 """Seconds after the start at which garbage collection is enabled (see `launch.run_tui`)."""
+
+NEXT_SCREENS_SECONDS = 0.1
+"""Seconds between the connection and the import of the screens that are opened from the first list."""
 
 PRELOAD_DELAY_SECONDS = 1.5
 """Seconds between the connection and the import of the other screens; by then the first list is on the screen."""
@@ -178,9 +180,10 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     def _start(self) -> None:
         guard_option_lists()
         guard_selections()
-        guard_text_areas()
         guard_mouse_selection()
         self.retry()
+        # While the sandbox starts there is time for it.
+        self.run_worker(import_in_thread(f"drio_tui.ui.{SCREENS['apps'][0]}"), name="preload", group="preload")
 
     def restart(self, *, sandbox: bool = False, profile: str | None = None, base_url: str | None = None) -> None:
         """Connect again: to the sandbox, to a profile or to a host."""
@@ -236,6 +239,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def on_backend_ready(self, message: BackendReady) -> None:
         # Later, since it would delay the first list.
+        self.set_timer(NEXT_SCREENS_SECONDS, self._preload_next_screens, name="preload")
         self.set_timer(PRELOAD_DELAY_SECONDS, self._preload, name="preload")
         if self.current_mode in ("start", "welcome"):
             signed_in = self.connection.session is not None
@@ -258,11 +262,23 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         if self.current_mode != "start":
             self.switch_mode("start")
 
+    def _preload_next_screens(self) -> None:
+        """Import what a key on the first list opens, once the list is filled, so that it opens quickly."""
+        screen = self.screen if self.screen_stack else None  # there is none while the program ends
+        if isinstance(screen, LoadsContent) and screen.filling:
+            self.set_timer(NEXT_SCREENS_SECONDS, self._preload_next_screens, name="preload")
+        else:
+            self.run_worker(self._import_next_screens(), name="preload", group="preload")
+
+    async def _import_next_screens(self) -> None:
+        for name in ("app", "wizard", "playground"):
+            await import_in_thread(f"drio_tui.ui.{SCREENS[name][0]}")
+
     @work(name="preload", group="preload", exclusive=True)
     async def _preload(self) -> None:
         """Import the screens that were not shown yet, so that they open quickly and every binding is known."""
         for module, _ in SCREENS.values():
-            await asyncio.to_thread(importlib.import_module, f"drio_tui.ui.{module}")
+            await import_in_thread(f"drio_tui.ui.{module}")
         self.call_later(self._notify_settings_problems)
         self.call_later(self._offer_kept_edits)
 

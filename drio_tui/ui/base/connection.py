@@ -8,12 +8,12 @@ first frame.
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from drio_tui import fault_lab
+from drio_tui.asyncio_wait import import_in_thread
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.base.messages import (
     BackendReady,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from drio_tui.auth.token_manager import TokenCallbacks
     from drio_tui.session import SandboxLink, Session
 
-# Imported one by one, so that quitting meanwhile waits for one of them at most.
-LAZY_MODULES = ("drio_tui.api.http", "drio_tui.api.client", "drio_tui.session")
+# Imported one by one, so that nothing is imported any more after quitting.
+LAZY_MODULES = ("drio_tui.api.http", "drio_tui.api.client", "drio_tui.session", "httpcore")
 _PROBE_SECONDS = (2.0, 4.0, 8.0, 16.0, 30.0)  # the last one is repeated
 
 
@@ -202,7 +202,7 @@ class Connection:
     async def _import_libraries(self) -> None:
         self._start_step("Loading")
         for name in LAZY_MODULES:
-            await asyncio.to_thread(importlib.import_module, name)
+            await import_in_thread(name)
             if self._closing:
                 raise _Closing
         self._finish_step()
