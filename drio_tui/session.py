@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from drio_tui import fault_lab
@@ -17,12 +18,14 @@ from drio_tui.api.http import is_replay
 from drio_tui.api.transport import BACKOFF_STATUSES, Exchange, Limits, Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
 from drio_tui.auth.profiles import DEFAULT_BASE_URL, Profile, Profiles, normalize_base_url
-from drio_tui.auth.token_manager import TokenCallbacks
 from drio_tui.auth.token_store import TokenStore
 from drio_tui.launcher import RunningSandbox, ensure_sandbox, find_running, wait_until_ended, was_stopped
 from drio_tui.settings import Settings
 from drio_tui.text import duration
 from drio_tui.urls import is_loopback
+
+if TYPE_CHECKING:
+    from drio_tui.auth.token_manager import TokenCallbacks
 
 Notice = Callable[[str], None]
 _NOTICED_SECONDS = 1.0
@@ -184,6 +187,8 @@ async def open_session(
         session = _new_session(selected, None, None, "", on_exchange)
         session.first_run = not len(profiles)
         return session
+    from drio_tui.auth.token_manager import TokenCallbacks  # a sandbox starts without it
+
     auth = bearer_for(selected, store, callbacks=callbacks or TokenCallbacks(notice=notice))
     account = None if environment_token else selected.account
     source = environment_token.source if environment_token else (await store.place(selected))[1]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Generator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from drio_tui.api.errors import UsageError
 from drio_tui.api.http import httpx
 from drio_tui.auth.profiles import Profile, token_variable
-from drio_tui.auth.token_manager import TokenCallbacks, TokenManager
 from drio_tui.auth.token_store import TokenStorage
 from drio_tui.auth.tokens import HIDDEN
 from drio_tui.auth.urls import origin
 from drio_tui.auth.www_authenticate import bearer_challenge, parse_scopes
+
+if TYPE_CHECKING:
+    from drio_tui.auth.token_manager import TokenCallbacks
 
 
 class TokenSource(Protocol):
@@ -144,4 +146,6 @@ class BearerAuth(httpx.Auth):
 def bearer_for(profile: Profile, store: TokenStorage, *, callbacks: TokenCallbacks | None = None) -> BearerAuth:
     """Return the auth of a profile: the token of the environment, else the stored sign-in, refreshed as needed."""
     static_token = token_from_environment(profile.name)
+    from drio_tui.auth.token_manager import TokenManager  # a sandbox and a static token start without it
+
     return BearerAuth(static_token or TokenManager(profile, store, callbacks=callbacks), profile.base_url)

@@ -182,9 +182,10 @@ class AppScreen(DrioScreen[None]):
         self.loading_app = True
 
         async def read(client: DrioClient) -> int:
-            if load_number == 1:
-                get_openapi_document(client).refresh()  # so that it is there when a form needs it
             await load_app(client, self.app_id, lambda update: self.post_message(self.PartArrived(load_number, update)))
+            if load_number == 1:
+                # So that it is there when a form needs it; after the app, since a server may take long to write it.
+                get_openapi_document(client).refresh()
             return load_number
 
         self.run_request(read, self.Loaded, group="app")

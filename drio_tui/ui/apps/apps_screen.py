@@ -172,9 +172,9 @@ class AppsScreen(ResourceListScreen):
         return _fetch_apps(client)
 
     def action_refresh(self) -> None:
-        self.load_drafts()
         if self.drio.session is not None or self.connection.client is None:
             super().action_refresh()
+        self.load_drafts()  # second: importing what they need delays the request less
 
     def loaded(self) -> None:
         self._facts.clear()

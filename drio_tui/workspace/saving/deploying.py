@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.errors import DrioError, NotFound
-from drio_tui.api.models import DeployResult
 from drio_tui.api.resource_type import Item
 from drio_tui.kinds import APP
 from drio_tui.workspace.saving import journal as journals
@@ -17,6 +16,9 @@ from drio_tui.workspace.saving.merge import equal_at_depth
 from drio_tui.workspace.saving.recorded_requests import RecordedRequests, refused_or_failed
 from drio_tui.workspace.saving.save_result import Failed, ReadBack, Refused, Unknown
 from drio_tui.workspace.saving.single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from drio_tui.api.models import DeployResult
 
 Look = Callable[[], Coroutine[Any, Any, None]]
 

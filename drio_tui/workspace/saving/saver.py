@@ -10,11 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import ApiError, Conflict, DrioError, NotFound, PreconditionFailed
-from drio_tui.api.models import DeployResult
 from drio_tui.api.resource_type import Item
 from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
@@ -49,6 +48,9 @@ from drio_tui.workspace.saving.save_result import (
     Unknown,
 )
 from drio_tui.workspace.saving.single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from drio_tui.api.models import DeployResult
 
 T = TypeVar("T")
 
