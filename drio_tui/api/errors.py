@@ -130,10 +130,10 @@ class NewerApi(DrioError):
     exit_code = NO_V1
 
     def __init__(self, version: str) -> None:
-        reading = "`drio-tui v3 apps` lists its apps, and `" if version == "v3" else "`"
+        reading = "`drio-tui v3 apps` lists its apps, " if version == "v3" else ""
         super().__init__(
             f"this drio speaks {version}; drio-tui edits v1, which it does not serve",
-            hint=f"{reading}drio-tui api GET /api/{version}/apps` sends any request. Update drio-tui "
+            hint=f"{reading}`drio-tui api --list` shows what its API offers. Update drio-tui "
             "(`pip install --upgrade drio-tui`) to edit, use drio's dashboard, or name a host that serves v1 with "
             "`--base-url`.",
         )

@@ -88,7 +88,7 @@ class Exchange:
 
     `elapsed` is in seconds, `started_at` in seconds since the epoch; `status` and `elapsed` are None while it is
     running. `error` says why there is no response. `retry_in` is the delay of the next attempt in seconds; `waiting`
-    is true during that delay.
+    is true during that delay. One that `is_probe` asks what the server serves: its failure says nothing else.
     """
 
     number: int
@@ -108,6 +108,7 @@ class Exchange:
     error: str | None = None
     retry_in: float | None = None
     waiting: bool = False
+    is_probe: bool = False
 
     @property
     def is_finished(self) -> bool:
@@ -252,7 +253,7 @@ class Transport:
         anonymous: bool = False,
         at_origin: bool = False,
         etag: str = "",
-        retried: bool = True,
+        probe: bool = False,
         content: Content | None = None,
         headers: Mapping[str, str] | None = None,
         reading: Reading = "json",
@@ -264,7 +265,7 @@ class Transport:
         `SharedBackoff` wait for each other's delays, and all are retried on 429. `anonymous`
         sends no token. With `at_origin` the path is below the origin of the base URL, where the sandbox has
         additional routes. With `etag` the response may have status 304 and no data: the version of that ETag is still
-        current. Without `retried` it is sent once. `content` is sent instead of `json`, and `headers` are added. Only
+        current. A `probe` is sent once. `content` is sent instead of `json`, and `headers` are added. Only
         with another `reading` than "json" may an answer be no JSON: then `data` is None. Raises only `DrioError`s.
         """
         if self._client.is_closed:
@@ -293,6 +294,7 @@ class Transport:
                 attempt=attempt,
                 started_at=time.time(),
                 request_body=_redacted_body(json, content) if self._keeps_bodies else None,
+                is_probe=probe,
             )
             try:
                 response = await self._attempt(exchange, sent, budget)
@@ -305,7 +307,7 @@ class Transport:
                 if revive and isinstance(error, ConnectionFailed) and await revive():
                     revive = None
                     continue
-                repeatable = (method in REPEATABLE and retried) or (
+                repeatable = (method in REPEATABLE and not probe) or (
                     shared is not None and isinstance(error, RateLimited)
                 )
                 if shared is not None and isinstance(error, RateLimited) and shared.answered > answered:

@@ -294,7 +294,7 @@ class VersionProbe:
         if not can_answer("GET", self._transport.url_at_origin(path)):
             return Answer()
         try:
-            reply = await self._transport.request("GET", path, anonymous=True, at_origin=True, retried=False)
+            reply = await self._transport.request("GET", path, anonymous=True, at_origin=True, probe=True)
         except ApiError as error:
             return Answer(error.status, error.headers)
         except DrioError:

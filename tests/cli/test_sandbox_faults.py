@@ -100,7 +100,7 @@ def test_a_command_goes_on_after_a_reset_connection(faults: Faults, on_sandbox: 
     [
         ("offline", 1, "Connection reset"),
         ("captive-portal", 1, "text/html"),
-        ("api-retired", 1, "retired"),
+        ("api-retired", 5, "retired"),
         ("token-expired", 4, "sign"),
     ],
 )

@@ -16,6 +16,7 @@ from textual.screen import Screen
 
 import drio_tui.ui
 from drio_tui import fault_lab
+from drio_tui.api.v3 import Page, PageQuery
 from drio_tui.kinds import AUTH, TOOL
 from drio_tui.openapi_import.updating import UpdatePlan
 from drio_tui.plan.steps import Step
@@ -36,6 +37,7 @@ from drio_tui.workspace.run.local_runner import CredentialRequest
 from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.saving.merge import FieldChange
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
+from tests.api import v3_server
 from tests.openapi_import.documents import PETS
 from tests.ui.driving import text_of, until
 
@@ -113,6 +115,7 @@ async def visit_every_screen(walk: Walk, folder: Path) -> None:
     await (await app.connection.ready()).me()
     await until(pilot, lambda: "GET" in text_of(app))
     await walk.visit("requests")
+    await visit_v3(walk)
 
 
 async def visit_lists(walk: Walk) -> None:
@@ -309,6 +312,34 @@ def _call_shown(call: EndpointCall, suffix: str) -> EndpointCall:
         size=1_204,
         tokens=310,
     )
+
+
+async def visit_v3(walk: Walk) -> None:
+    """Visit the screens for API v3, with the apps of a server that serves it: the sandbox does not."""
+    pilot, app = walk.pilot, walk.app
+    app.navigator.open_v3()
+    apps_screen = await walk.wait_for("V3AppsScreen", lambda screen: screen.failure is not None)
+    raw = v3_server.app(name=f"Acme Support{walk.suffix}")
+    apps_screen.post_message(apps_screen._PageLoaded(Page([raw], "next"), PageQuery()))
+    await until(pilot, lambda: apps_screen.resources)
+    await walk.visit("v3-apps")
+    await pilot.press("enter")
+    screen = await walk.wait_for("V3AppScreen", lambda screen: {"app", "tools"} <= screen.parts.keys())
+    issue = v3_server.INVALID["issues"][0]
+    issues = [{**issue, "message": f"{issue['message']}{walk.suffix}"}, *v3_server.INVALID["issues"][1:]]
+    read = {"app": raw, "validation": {**v3_server.INVALID, "issues": issues}}
+    for part, value in read.items():
+        screen.post_message(screen._PartRead(part, value))
+    tools = [v3_server.tool(name=f"Search Contacts{walk.suffix}"), v3_server.tool(456, order="last", retries=3)]
+    screen.post_message(screen._ToolsRead(Page(tools), PageQuery()))
+    await until(pilot, lambda: screen.tools)
+    await walk.visit("v3-app")
+    await pilot.press("f4")
+    await walk.visit("v3-tools")
+    await pilot.press("f4", "f4")
+    await walk.visit("v3-validation")
+    await walk.close(screen)
+    await walk.close(apps_screen)
 
 
 async def visit_editors(walk: Walk, app_screen: Any, resources: dict[str, list[Any]]) -> None:

@@ -92,6 +92,9 @@ HIDDEN = {
     ("app_screen.previous", "json.previous"): "searches the JSON",
     ("calls.filter", "json.find"): "searches the JSON",
     ("requests.filter", "json.find"): "searches the JSON",
+    ("v3_ap*.filter", "json.find"): "searches the JSON",
+    ("v3_apps.copy", "json.copy"): "copies the JSON",
+    ("v3_apps.open", "json.whole"): "shows what was cut off in the JSON",
     ("playground.browser", "json.whole"): "shows what was cut off in the JSON; the widget is on another page",
 }
 """Patterns of the id of a hidden key and of what takes it, and why that is meant."""

@@ -26,6 +26,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "welcome": ("apps.welcome_screen", "WelcomeScreen"),
     "templates": ("apps.templates_screen", "TemplatesScreen"),
     "apps": ("apps.apps_screen", "AppsScreen"),
+    "v3_apps": ("v3.v3_apps_screen", "V3AppsScreen"),
     "requests": ("requests.requests_screen", "RequestsScreen"),
     "app": ("app_detail.app_screen", "AppScreen"),
     "edit": ("editing.edit_screen", "EditScreen"),
@@ -83,6 +84,11 @@ class Navigator:
         """Show one app over the list of apps."""
         self._app.switch_mode("apps")
         self._app.push_screen(make_screen("app", app_id))
+
+    def open_v3(self) -> None:
+        """Show the apps as API v3 lists them, over the list of apps."""
+        self._app.switch_mode("apps")
+        self._app.push_screen(make_screen("v3_apps"))
 
     def open_wizard(self, template: Any = None, *, wanted: str = "", name: str = "", draft: str = "") -> None:
         """Show the wizard that creates an app.

@@ -16,13 +16,14 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import DrioError
 from drio_tui.api.resource_type import validation_error
 from drio_tui.kinds import APP
 from drio_tui.text import count_of
 from drio_tui.ui.apps.app_summary import AppFacts, app_blocks, fetch_facts
 from drio_tui.ui.apps.app_table import COLUMNS, AppTable, Order, draft_key
 from drio_tui.ui.apps.drift_marks import DriftMark, check_drift
-from drio_tui.ui.apps.resource_list_screen import ResourceListScreen
+from drio_tui.ui.apps.resource_list_screen import ResourceListScreen, is_v3
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.empty_state import EmptyState
@@ -45,6 +46,7 @@ class AppsScreen(ResourceListScreen):
     AREA = "apps"
     KIND = "app"
     OPEN_ACTION = "screen.open"
+    V3_STEP = "v", "look at the apps through API v3"
     EMPTY = "No apps yet", "Make one, step by step.", (("n", "create an app"), ("1", "look at the templates"))
     PLACEHOLDER_WIDTHS = tuple((name, 14, 8, 5, 4, 10) for name in (18, 12, 22, 15, 9))
     BINDINGS = keymap.section(
@@ -67,6 +69,7 @@ class AppsScreen(ResourceListScreen):
             "Compare the app with its document in git, or export it",
             show=False,
         ),
+        Key("apps.v3", "v", "open_v3", "API v3", "Look at the apps through API v3, which edits nothing", show=False),
         Key("apps.copy", "y", "copy_id", "Copy id", "Copy the app's id", show=False),
     )
 
@@ -105,6 +108,7 @@ class AppsScreen(ResourceListScreen):
         self._facts: dict[str, AppFacts] = {}
         self._shown_app: str | None = None
         self._facts_timer: Timer | None = None
+        self._v3_was_opened = False
 
     def compose_body(self) -> ComposeResult:
         yield FilterInput(placeholder="/ to filter", id="filter")
@@ -126,6 +130,7 @@ class AppsScreen(ResourceListScreen):
     def session_changed(self) -> None:
         self._facts.clear()
         self._marks.clear()
+        self._v3_was_opened = False
         self.set_reactive(AppsScreen.resources, None)
         self.start_loading()
 
@@ -194,6 +199,12 @@ class AppsScreen(ResourceListScreen):
         self._marks[message.app] = message.mark
         self.show_list()
 
+    def show_failure(self, empty: EmptyState, error: DrioError) -> None:
+        super().show_failure(empty, error)
+        if is_v3(error) and not self._v3_was_opened and self.is_current:
+            self._v3_was_opened = True  # once: who leaves it wants to read why
+            self.drio.navigator.open_v3()
+
     # -- display ----------------------------------------------------------------------------------
 
     def watch_order(self) -> None:
@@ -247,12 +258,16 @@ class AppsScreen(ResourceListScreen):
     # -- actions ----------------------------------------------------------------------------------
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        if action == "open_v3" and not self._serves_v3:
+            return "This drio is not known to serve API v3."
         if action == "open" and self.chosen is None and self.draft is None:
             return "There is no app to open."
         if action == "open_document" and (self.chosen is None or self.chosen.made_up):
             return "Choose an app first."
         if action == "forget_draft" and self.draft is None:
             return "Only drafts can be forgotten: choose one."
+        if action == "new" and self.reason_not_editable:
+            return self.reason_not_editable
         if action == "new" and self.drio.session is None:
             return "Creating an app needs a sign-in: press L."
         if action == "open" and self.chosen is not None and self.chosen.made_up:
@@ -270,6 +285,14 @@ class AppsScreen(ResourceListScreen):
             self.drio.navigator.open_wizard(draft=self.draft.id)
         elif self.chosen is not None:
             self.drio.navigator.open_app(self.chosen.id)
+
+    @property
+    def _serves_v3(self) -> bool:
+        client = self.connection.client
+        return client is not None and "v3" in client.versions.versions.served
+
+    def action_open_v3(self) -> None:
+        self.drio.navigator.open_v3()
 
     def action_open_document(self) -> None:
         if self.chosen is not None:

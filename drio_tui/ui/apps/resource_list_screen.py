@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input, Static
 
-from drio_tui.api.errors import DrioError
+from drio_tui.api.errors import ApiRetired, DrioError, NewerApi
 from drio_tui.ui.base.messages import UNREACHABLE, Status
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.screen import DrioScreen
@@ -34,6 +34,8 @@ class ResourceListScreen(DrioScreen[None]):
     """
 
     CSS_PATH = stylesheet("apps")
+    V3_STEP: ClassVar[tuple[str, str]] = ("2", "look at its apps through API v3")
+    """The key hint where only v3 is served."""
     KIND: ClassVar[str]
     """The kind of the resources, which is also the noun in messages; `AREA` is its plural."""
     OPEN_ACTION: ClassVar[str]
@@ -167,7 +169,7 @@ class ResourceListScreen(DrioScreen[None]):
         empty = self.query_one(EmptyState)
         empty.display = not count
         if self.resources is None and self.failure is not None:
-            empty.show_error(self.failure, ("r", "try again"), ("3", "see the request"))
+            self.show_failure(empty, self.failure)
         elif self.is_empty:
             title, text, steps = self.EMPTY
             empty.show_message(title, text, *steps)
@@ -176,6 +178,19 @@ class ResourceListScreen(DrioScreen[None]):
             empty.show_message("Nothing matches", text, ("Esc", "show all"))
         self.update_note(self.drio.status)
         self.show_details()
+
+    @property
+    def reason_not_editable(self) -> str | None:
+        """Why nothing can be created or edited at this drio; None if it can, or if it is not known."""
+        return "Editing needs API v1, which this drio does not serve." if self.drio.status.is_v1_gone else None
+
+    def show_failure(self, empty: EmptyState, error: DrioError) -> None:
+        """Show why there is no list. Where v1 is not served, it says what works instead."""
+        if isinstance(error, NewerApi | ApiRetired):
+            steps = (self.V3_STEP,) if is_v3(error) else ()
+            empty.show_message(error.title, error.message, *steps, ("r", "try again"))
+        else:
+            empty.show_error(error, ("r", "try again"), ("3", "see the request"))
 
     def update_note(self, status: Status) -> None:
         """Update the line below the list: the summary, and whether the list is stale."""
@@ -213,3 +228,8 @@ class ResourceListScreen(DrioScreen[None]):
     def action_copy_id(self) -> None:
         if self.chosen is not None:
             self.drio.copy(self.chosen.id, f"the {self.KIND}'s id")
+
+
+def is_v3(error: DrioError) -> bool:
+    """Return whether an error says that the server serves v3 of the API instead of v1."""
+    return isinstance(error, NewerApi) and error.version == "v3"

@@ -148,6 +148,8 @@ class TemplatesScreen(ResourceListScreen):
         if action == "create":
             if self.chosen is None:
                 return "There is no template to start from."
+            if self.reason_not_editable:
+                return self.reason_not_editable
             if self.drio.session is None:
                 return SIGNED_OUT
             if self.chosen.made_up:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from drio_tui.api.client import DrioClient
     from drio_tui.api.transport import Exchange, Limits
+    from drio_tui.api.versions import ApiVersions
     from drio_tui.auth.errors import SignedOut
     from drio_tui.auth.flow import SignInResult
     from drio_tui.auth.token_manager import TokenCallbacks
@@ -68,6 +69,7 @@ class Connection:
         self._ready = asyncio.Event()
         self._closing = False
         self._probe: asyncio.Task[None] | None = None
+        self._version_probe: asyncio.Task[ApiVersions] | None = None
         self._sandbox_watch: asyncio.Task[None] | None = None
         self._sign_in_request: asyncio.Future[SignInResult | None] | None = None
         self._retry_waits: dict[int, float] = {}
@@ -157,6 +159,7 @@ class Connection:
             return
         self._finish_step()
         self.client, self.base_url = session.client, session.base_url
+        session.client.versions.on_change = self._show_versions
         self.session = session if session.auth else None
         host = "local sandbox" if self.status.sandbox else session.host
         if self.session:
@@ -184,12 +187,26 @@ class Connection:
         if self.session is session:
             self._set_status(account=name)
 
+    def _show_versions(self, versions: ApiVersions) -> None:
+        """Show which versions of the API are served.
+
+        Once v1 has responded, or is missing, the others are looked for: in the background, after the first list.
+        """
+        client = self.client
+        if client is None or client.versions.versions is not versions:
+            return
+        is_sandbox = client.transport.is_sandbox and not versions.is_v1_gone  # which serves v1 and nothing else
+        self._set_status(api="" if is_sandbox else versions.summary(), is_v1_gone=versions.is_v1_gone)
+        if self._version_probe is None:
+            self._version_probe = asyncio.create_task(client.versions.describe())
+
     async def _close_session(self) -> None:
         self._ready.clear()
-        self._set_status(faults=())
-        for task in (self._probe, self._sandbox_watch):
+        self._set_status(faults=(), api="", is_v1_gone=False)
+        for task in (self._probe, self._sandbox_watch, self._version_probe):
             if task is not None:
                 task.cancel()
+        self._version_probe = None
         if self._sign_in_request is not None and not self._sign_in_request.done():
             self._sign_in_request.set_result(None)  # or the requests that wait for the new sign-in would wait for ever
         client, session, self._server = self.client, self.session, self.server
@@ -341,8 +358,9 @@ class Connection:
                 self._response_seen.set()
             if exchange.is_finished:
                 self._note_faults(exchange)
-            is_of_lab = exchange.path.startswith(fault_lab.PATH)  # it responds while nothing else does
-            if exchange.is_finished and not is_of_lab and self.status.phase in ("online", "offline", "signed-out"):
+            # The fault lab responds while nothing else does.
+            says_nothing = exchange.path.startswith(fault_lab.PATH) or exchange.is_probe
+            if exchange.is_finished and not says_nothing and self.status.phase in ("online", "offline", "signed-out"):
                 self._update_phase(exchange)
         self._set_status(waiting=max(self._retry_waits.values(), default=0.0))
 

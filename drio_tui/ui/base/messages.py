@@ -26,7 +26,9 @@ class Status:
     """What the status line shows. Its texts are not sanitized: show them through `sanitize_line`.
 
     `waiting` is the number of seconds until a failed request is sent again, 0 if none waits. `faults` names what is on
-    in the fault lab of a sandbox. `cassette` is "recording" or "replay" while a cassette is used.
+    in the fault lab of a sandbox. `cassette` is "recording" or "replay" while a cassette is used. `api` says which
+    versions of the API drio serves, empty in a sandbox and where it is not known; `is_v1_gone` if v1 is
+    not among them, so that nothing can be edited.
     """
 
     phase: Phase = "starting"
@@ -39,6 +41,8 @@ class Status:
     waiting: float = 0.0
     faults: tuple[str, ...] = ()
     cassette: str = ""
+    api: str = ""
+    is_v1_gone: bool = False
 
 
 class SessionChanged(Message):

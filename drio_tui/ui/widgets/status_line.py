@@ -104,7 +104,7 @@ class StatusLine(Widget):
         return Content.assemble(*parts)
 
     def _connection(self, width: int) -> Content:
-        """Return the right side in `width` cells: the state always; host, account and profile as they fit."""
+        """Return the right side in `width` cells: the state always; host, account, profile and API as they fit."""
         status = self.status
         symbol, word, colour = _PHASES[status.phase]
         if status.waiting >= _MIN_WAIT_SHOWN:
@@ -126,11 +126,13 @@ class StatusLine(Widget):
         if state.cell_length > width:
             return Content.assemble((symbol, colour), " ")
         profile = "" if status.profile in (status.host, "sandbox") else status.profile
-        names = {"host": status.host, "account": status.account, "profile": profile}
+        names = {"host": status.host, "account": status.account, "profile": profile, "api": status.api}
         parts = {key: sanitize_line(name, 40, "$foreground-muted") for key, name in names.items() if name}
+        if status.is_v1_gone and status.api:  # it decides what can be done here, so it is the last to be left out
+            parts = {"api": sanitize_line(status.api, 40, "$text-warning"), **parts}
         while parts and sum(part.cell_length + 2 for part in parts.values()) + state.cell_length > width:
             parts.popitem()
-        visible_parts = [parts[key] for key in ("profile", "host", "account") if key in parts]
+        visible_parts = [parts[key] for key in ("profile", "host", "account", "api") if key in parts]
         return Content("  ").join([*visible_parts, state])
 
     def on_click(self, event: events.Click) -> None:
