@@ -71,6 +71,7 @@ def doctor(
     if variable := token_variable(chosen.name):
         notify("notice", f"{variable} is set and overrides the sign-in that is examined here.")
     pasting = contextlib.ExitStack()
+    output = _CheckOutput(asks=step and not sign_in)
 
     async def wait_for_enter(next_step: DoctorStep) -> None:
         if step:
@@ -82,7 +83,7 @@ def doctor(
         if check.step.id == "callback":
             pasting.close()
         if not as_json:
-            _print_check(check)
+            output.show(check)
 
     def see_event(event: Event) -> None:
         notify_of_event(event, notify, as_json)
@@ -106,7 +107,9 @@ def doctor(
                 if step and not sign_in and examination.can_sign_in:
                     question = "Try a sign-in now? It opens the browser; client and tokens are thrown away."
                     if await in_daemon_thread("drio-tui prompt", lambda: confirm(question)):
+                        output.begin_sign_in()
                         report = await examination.run(sign_in=True)
+                output.finish()
                 return report
 
     if not as_json:
@@ -119,6 +122,30 @@ def doctor(
     else:
         echo("\nFailed: ", style(", ".join(check.step.title for check in report.failed), fg="red", bold=True))
     raise SystemExit(0 if report.is_ok else 1)
+
+
+class _CheckOutput:
+    """Prints the checks, each step once: with `asks`, the skipped steps of a sign-in only if no sign-in follows."""
+
+    def __init__(self, *, asks: bool) -> None:
+        self._asks = asks
+        self._skipped: list[Check] = []
+
+    def show(self, check: Check) -> None:
+        if self._asks and check.step.signs_in and check.outcome == "skipped":
+            self._skipped.append(check)
+        else:
+            _print_check(check)
+
+    def begin_sign_in(self) -> None:
+        """The steps of the sign-in run now."""
+        self._asks = False
+        self._skipped.clear()
+
+    def finish(self) -> None:
+        """Print what was skipped in the end."""
+        for check in self._skipped:
+            _print_check(check)
 
 
 def _print_check(check: Check) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import sys
@@ -441,6 +442,8 @@ async def test_doctor_waits_before_each_step_and_asks_before_the_sign_in(
     await terminal.until("No step failed.")
     assert await terminal.end() == 0
     assert world.refresh == {}
+    for step in STEPS:
+        assert len(re.findall(rf"(?:ok|warning|skipped) +{re.escape(step.title)}: ", terminal.seen)) == 1, step.title
 
 
 async def test_ctrl_c_during_the_doctors_sign_in_revokes_its_tokens(
