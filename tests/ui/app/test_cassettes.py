@@ -12,15 +12,41 @@ import pytest
 from drio_tui.cassette import active
 from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.base.launch_options import LaunchOptions
+from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from tests.sandbox_fixtures import kill_process, start_sandbox
+from tests.ui.deploy.test_deploy_screen import open_deploy_screen
 from tests.ui.driving import open_first_app, running, show, text_of, until
+from tests.ui.editing.test_saving import edit, edit_of, set_field
 
 
-async def browse(pilot: Any) -> list[str]:
-    """Return the screens of the apps, the first app and the templates, without the status line and times."""
+async def walk(pilot: Any) -> list[str]:
+    """Edit a tool, create an integration and deploy; return the screens, without the status line and times."""
     screens = []
-    await open_first_app(pilot)
+    opened = await open_first_app(pilot)
     screens.append(text_of(pilot.app))
+    editing, _ = await edit(pilot, opened, "tool")
+    set_field(editing, "name", "Edited")
+    await pilot.press("ctrl+s")
+    await until(pilot, lambda: pilot.app.screen is opened and not opened.loading_app)
+    await pilot.press("a")
+    await until(pilot, lambda: isinstance(pilot.app.screen, SelectDialog))
+    await pilot.press(*"integration", "enter")
+    editing = await edit_of(pilot)
+    set_field(editing, "name", "Created")
+    set_field(editing, "baseUrl", "https://created.test")
+    await pilot.press("ctrl+s")
+    await until(pilot, lambda: pilot.app.screen is opened and not opened.loading_app)
+    pilot.app.clear_notifications()
+    await pilot.pause()
+    screens.append(text_of(pilot.app))
+    assert "Edited" in screens[-1]
+    assert "Created" in screens[-1]
+    deploying = await open_deploy_screen(pilot)
+    await pilot.press("D")
+    await until(pilot, lambda: deploying.deployed is not None and not deploying.has_request("look"))
+    assert deploying.deployed.version == "1.1.0"
+    await pilot.press("escape")
+    await until(pilot, lambda: pilot.app.screen is opened and not opened.loading_app)
     await pilot.press("escape")
     templates = await show(pilot, "templates")
     await until(pilot, lambda: templates.resources)
@@ -36,7 +62,7 @@ async def test_a_recorded_walk_is_replayed_without_its_server(tmp_path: Path, mo
         active.start_recording(cassette, lambda: "")
         async with running(process.base_url, monkeypatch, token=process.token, cassette="recording") as pilot:
             assert " recording " in text_of(pilot.app).splitlines()[0]
-            recorded = await browse(pilot)
+            recorded = await walk(pilot)
     finally:
         assert active.stop() == ""
         kill_process(process)
@@ -48,6 +74,6 @@ async def test_a_recorded_walk_is_replayed_without_its_server(tmp_path: Path, mo
         async with app.run_test(size=(120, 40)) as pilot:
             await until(pilot, lambda: app.current_mode == "apps" and app.status.phase == "online")
             assert " replay " in text_of(app).splitlines()[0]
-            assert await browse(pilot) == recorded
+            assert await walk(pilot) == recorded
     finally:
         active.stop()
