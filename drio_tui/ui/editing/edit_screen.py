@@ -362,7 +362,7 @@ class EditScreen(SaveScreen):
         self.mark_pages()
         if isinstance(page, ModelPage):
             if focus:
-                page.query_one(TabStrip).focus()
+                page.focus_first()
         elif isinstance(page, JsonPage):
             self._show_json_page(page)
         elif isinstance(page, Editor):

@@ -32,7 +32,7 @@ def diagnostics_for(tool: LintedTool, client: Client) -> tuple[list[Diagnostic],
 def tool_blocks(tool: LintedTool, client: Client, *, enabled: bool = True) -> Iterator[Block]:
     """Yield a tool as a client lists it. Texts of the tool may be hostile."""
     listed = next(listed for listed in tool.listed if listed.client == client)
-    yield Heading(sanitize_line(listed.name, 200, "bold"))
+    yield Paragraph(sanitize_line(listed.name, 200, "bold"))
     if not enabled:
         yield Paragraph(Content.styled("It is disabled: no client lists it.", "$text-warning"), _mark("warning"))
     yield Paragraph(sanitize(listed.description[:_LONGEST], multiline=True))

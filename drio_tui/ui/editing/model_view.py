@@ -135,6 +135,11 @@ class ModelView(Vertical):
             self.query_one(Document).show(blocks, keep_place=not self._is_new)
         self._is_new = False
 
+    def focus_first(self) -> None:
+        """Focus the choice of clients, or the text that says why there is nothing to show."""
+        strip = self.query_one(TabStrip)
+        (strip if strip.display else self.query_one(Document)).focus()
+
     def action_client(self, step: int) -> None:
         if not isinstance(self.report, str):
             self.chosen = (self.chosen + step) % len(_CLIENTS)
@@ -190,8 +195,12 @@ class ModelPage(ModelView):
             self._timer = None
         raw = self._edited()
         name, id = raw.get("name"), raw.get("id")
-        if "key" not in raw and isinstance(name, str):
-            raw = raw | {"key": kebab(name)}  # drio makes the key of a new tool from its name
+        if not raw.get("key"):
+            key = kebab(name) if isinstance(name, str) else ""
+            if not key:
+                self.look_at_nothing("It has no name yet, by which a model could call it.")
+                return
+            raw = raw | {"key": key}  # drio makes the key of a new tool from its name
         self.look_at(Resource("tool", id if isinstance(id, str) else "", raw), self._snapshot, is_new=False)
 
     def watch_report(self) -> None:
@@ -202,3 +211,5 @@ class ModelPage(ModelView):
             tokens = Content.styled(f"{report.listed[0].tokens:,}", "$foreground-muted")
             problems = counts(for_clients(dict.fromkeys(diagnostics), _CLIENTS))
             self.post_message(self.Updated(Content.assemble(tokens, " " if problems else "", problems)))
+        else:
+            self.post_message(self.Updated(Content()))

@@ -102,7 +102,7 @@ def _annotations(tool: Expected) -> Iterator[Diagnostic]:
         yield about(tool.resource, "read_only_not_said", text, path)
     missing = [name for name in _REVIEWED if not isinstance(tool.annotations.get(name), bool)]
     if missing:
-        labels = " and ".join(f"“{HINT_LABELS[name]}” ({name})" for name in missing)
+        labels = ", ".join(f"“{HINT_LABELS[name]}” ({name})" for name in missing)
         text = f"The review of ChatGPT apps wants {labels} to be said."
         yield about(tool.resource, "chatgpt_review", text, f"annotations.{missing[0]}")
     if read_only is not True and not isinstance(tool.annotations.get(DESTRUCTIVE), bool):

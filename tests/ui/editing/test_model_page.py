@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.model_view import ModelPage, ModelView
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.widgets.rich_text import Document
 from tests.ui.driving import text_of, until
-from tests.ui.editing.test_saving import app_of, edit
+from tests.ui.editing.test_saving import app_of, edit, edit_of
 
 
 def shown(screen: Any) -> str:
@@ -50,6 +51,19 @@ async def test_the_model_page_follows_what_is_typed(sandbox_process: Any, monkey
         await until(pilot, lambda: shown(editing).startswith("mcp__e-"))  # Claude, by mouse
         await pilot.press("f5")
         await until(pilot, lambda: editing.query_one("#pages").display and not page.display)
+
+
+async def test_a_new_tool_is_listed_once_it_has_a_name(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, screen, _):
+        screen.actions.open_edit(EditTarget(screen.app_id, "tool"))
+        editing = await edit_of(pilot)
+        await pilot.resize_terminal(180, 40)
+        editing.form.show_node(editing.form.model.root.properties["name"])
+        await until(pilot, lambda: shown(editing).startswith("It has no name yet"))
+        assert "Model  JSON" in editing.query_one(TabStrip).render().plain
+        await pilot.press(*"Find It")
+        await until(pilot, lambda: shown(editing).startswith("find-it Find It Title Find It"))
+        assert "✗" not in editing.query_one(TabStrip).render().plain
 
 
 async def test_the_details_show_how_clients_list_a_tool_and_the_app(

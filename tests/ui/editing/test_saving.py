@@ -385,7 +385,7 @@ async def open_every_page(pilot: Any, screen: Any, kind: str, size: tuple[int, i
     for _ in editing._pages:
         await pilot.press("f5")
         await pilot.pause()
-        page = editing.query_one("#pages").visible_content
+        page = editing._pages[editing._page]
         assert page.region.height >= size[1] - 7, f"{kind}: {page.id} is not visible"
         assert editing.focused is None or editing.region.contains_region(editing.focused.region)
     assert not editing.dirty, kind
