@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ async def fetch_account(http: OAuthHttpClient, profile: Profile, tokens: TokenSe
     response.raise_if_unavailable()
     if response.status in (404, 410):
         known = ApiVersions().with_version(ApiVersion("v1", "missing"))
-        newest = (await find_versions(profile.base_url, _ask_with(http, profile), known)).newest
+        newest = (await find_versions(profile.base_url, ask_with(http, profile), known)).newest
         if newest is not None:
             url = f"{profile.origin}{path_of_versions(profile.base_url)}/{newest}/apps"
             response = await http.get(url, step=Step.ACCOUNT, bearer=tokens.access_token)
@@ -54,15 +55,21 @@ async def fetch_account(http: OAuthHttpClient, profile: Profile, tokens: TokenSe
     return _parse_account(body)
 
 
-def _ask_with(http: OAuthHttpClient, profile: Profile) -> Ask:
+def ask_with(http: OAuthHttpClient, profile: Profile) -> Ask:
+    """Return how a probe of the API versions sends its requests through `http`: one after the other."""
+    lock = asyncio.Lock()
+
     async def ask(path: str) -> Answer:
         try:
-            response = await http.get(profile.origin + path, step=Step.ACCOUNT)
+            async with lock:
+                response = await http.get(profile.origin + path, step=Step.ACCOUNT)
         except SignInFailed:
             return Answer()
-        if response.error_object() or response.status >= 400:
-            return Answer(response.status, {name.lower(): value for name, value in response.headers.items()})
-        return Answer()
+        body = response.error_object()
+        if not body and response.status < 400:
+            return Answer()  # something else than a JSON object
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, headers, body if response.status < 400 else None)
 
     return ask
 

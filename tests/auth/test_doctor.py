@@ -417,3 +417,32 @@ async def test_hostile_texts_of_a_server_are_sanitized(world: SignInServers) -> 
     for text in (report.as_text(), *(check.curl for check in report.checks)):
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
     assert "␛]52;c;ZXZp␇" in only_failure(report).received
+
+
+async def test_versions_of_the_api_are_named(user: User, world: SignInServers) -> None:
+    """Without v1 it is a warning with what works; the sign-in itself does not depend on it."""
+
+    async def wants_a_token(request: Request) -> Reply:
+        return json_reply({"error": {"code": "unauthorized", "message": "no"}}, 401)
+
+    async def document(request: Request) -> Reply:
+        return json_reply({"info": {"title": "drio API", "version": "3.0.0"}, "paths": {}})
+
+    async def missing(request: Request) -> Reply:
+        return json_reply({"error": {"code": "not_found", "message": "no"}}, 404)
+
+    world.api_override |= {
+        "/api/v0/apps": missing,
+        "/api/v1/apps": missing,
+        "/api/v2/apps": missing,
+        "/api/v3/apps": wants_a_token,
+        "/api/v3/openapi.json": document,
+    }
+    report = await examine(world.base_url)
+    check = next(check for check in report.checks if check.step.id == "api")
+    assert (check.outcome, check.summary) == (Outcome.WARNING, "API v3 only; v3 is drio API 3.0.0")
+    assert "`drio-tui v3`" in check.advice
+    world.api_override["/api/v1/apps"] = wants_a_token
+    report = await examine(world.base_url)
+    check = next(check for check in report.checks if check.step.id == "api")
+    assert (check.outcome, check.summary) == (Outcome.OK, "API v1 (v3 available); v3 is drio API 3.0.0")

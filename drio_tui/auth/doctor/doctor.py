@@ -8,7 +8,9 @@ from dataclasses import replace
 from functools import partial
 
 from drio_tui.api.errors import DrioError
+from drio_tui.api.versions import describe_versions, find_versions
 from drio_tui.auth import discovery
+from drio_tui.auth.account import ask_with
 from drio_tui.auth.browser import DesktopEnvironment
 from drio_tui.auth.browser_step import TIMEOUT_SECONDS
 from drio_tui.auth.discovery import AuthServer, ResourceMetadata
@@ -32,6 +34,7 @@ STEPS = (
     DoctorStep("connect", "connect", "RFC 9293 section 3.5", ("name",)),
     DoctorStep("tls", "TLS", "RFC 9110 section 4.3.4", ("connect",)),
     DoctorStep("request", "request without a token", "RFC 9728 section 5.1, RFC 6750 section 3", ("tls",)),
+    DoctorStep("api", "API versions", "RFC 9745 section 2, RFC 8594 section 3", ("request",)),
     DoctorStep("clock", "clock", "RFC 9110 section 6.6.1", ("request",)),
     DoctorStep("resource-metadata", "protected-resource metadata", "RFC 9728 section 3.3", ("request",)),
     DoctorStep(
@@ -212,6 +215,8 @@ class Doctor:
                 return replace(await checks[step.id](route), url=f"{base_url}/me")
             case "request":
                 return await self._request()
+            case "api":
+                return await self._api_versions()
             case "clock":
                 return machine.check_clock(*self._date)
             case "resource-metadata":
@@ -243,6 +248,26 @@ class Doctor:
                 advice="Nothing to do here; the owner of the server can add it.",
             )
         return Finding(f"401, and names {self._challenge['resource_metadata']}")
+
+    async def _api_versions(self) -> Finding:
+        base_url, ask = self.profile.base_url, ask_with(self._http, self.profile)
+        versions = await describe_versions(base_url, ask, await find_versions(base_url, ask))
+        served = [versions[name] for name in versions.served]
+        documents = [
+            f"{version.name} is {version.title} {version.document_version}".rstrip()
+            for version in served
+            if version.title
+        ]
+        summary = "; ".join(filter(None, (versions.summary(), *documents))) or "not known: no answer says it"
+        if not versions.is_v1_gone:
+            return Finding(summary)
+        return Finding(
+            summary,
+            Outcome.WARNING,
+            expected="v1",
+            received=", ".join(versions.served) or "no version",
+            advice="Editing needs v1. `drio-tui v3` reads a drio through v3, `drio-tui api` sends any request.",
+        )
 
     async def _resource_metadata(self) -> Finding:
         self._resource = await discovery.fetch_resource_metadata(self._http, self.profile.base_url, self._challenge)
