@@ -30,7 +30,7 @@ PATHS = (
 )  # fmt: skip
 """The paths at the server's origin that are tried after the one below the base URL."""
 
-_BATCH = 25
+_BATCH = 10
 """Operations that are completed with one request to the worker, which answers other requests in between."""
 
 _METHOD = re.compile(r"[A-Za-z]{1,20}")
@@ -206,6 +206,12 @@ class ServerApi:
         slash = "" if operation.path.startswith("/") else "/"
         return f"{self.base_of(operation)}{slash}{operation.path}"
 
+    def short_path_of(self, operation: OperationSummary) -> str:
+        """Return the path of an operation as `drio-tui api` takes it: below the base URL, or else the whole one."""
+        path = self.path_of(operation)
+        own = urlsplit(self._base_url).path.rstrip("/")
+        return path.removeprefix(own) if path.startswith(f"{own}/") else path
+
     def matching(self, text: str, *, read_only: bool = False) -> list[OperationSummary]:
         """Return the operations with each word of a text in their method, path, id, summary or tags.
 
@@ -239,6 +245,12 @@ class ServerApi:
             raise ImportFailed(f"{one_line(id, 200)} {summary.obstacle}", title="The operation cannot be read")
         return Operation(summary, details[id], self.base_of(summary))
 
+    def known_operation(self, id: str) -> Operation | None:
+        """Return an operation with its details if `operation` has read them before."""
+        detail = self.document.known_detail(id)
+        summary = self._operations.get(id)
+        return Operation(summary, detail, self.base_of(summary)) if detail and summary else None
+
     def find(self, words: Sequence[str]) -> OperationSummary:
         """Return the operation of METHOD and PATH, or of an operation id.
 
@@ -259,11 +271,10 @@ class ServerApi:
             raise UsageError("an operation is METHOD and PATH, or its operation id")
         method, path = words[0].upper(), words[1].partition("?")[0].rstrip("/")
         candidates = [operation for operation in self._operations.values() if operation.method.upper() == method]
-        own = urlsplit(self._base_url).path.rstrip("/")
         for exact in (True, False):
             for operation in candidates:
                 whole = self.path_of(operation)
-                paths = (operation.path, whole, whole.removeprefix(own))
+                paths = (operation.path, whole, self.short_path_of(operation))
                 if any(path == known.rstrip("/") if exact else _is_instance(path, known) for known in paths):
                     return operation
         nearest = did_you_mean(words[1], [operation.path for operation in candidates])

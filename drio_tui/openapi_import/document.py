@@ -166,6 +166,10 @@ class Document:
             await self._uncancelled(self._describe(known))
         return {id: self._details[id] for id in known}
 
+    def known_detail(self, id: str) -> OperationDetail | None:
+        """Return the details of an operation if they were asked for before."""
+        return self._details.get(id)
+
     async def summaries(self, ids: Iterable[str]) -> list[OperationSummary]:
         """Return the whole summaries of operations of an outline, in the given order; raises what `details` does."""
         known = [id for id in dict.fromkeys(ids) if id in self._by_id]

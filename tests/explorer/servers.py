@@ -96,7 +96,7 @@ class ServerOfDocument:
         return [
             f"{request.method} {request.path}{f'?{request.query}' if request.query else ''}"
             for request in self.requests
-            if "openapi" not in request.path and "swagger" not in request.path
+            if request.path.startswith("/api/v3/") and request.path != self.path
         ]
 
     async def __call__(self, request: Request) -> Reply | Raw:

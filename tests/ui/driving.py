@@ -88,7 +88,7 @@ async def show(pilot: Pilot[Any], area: str) -> Any:
     """Go to an area; return its screen once it is shown."""
     app: Any = pilot.app
     if app.current_mode != area:
-        await pilot.press({"templates": "1", "apps": "2", "requests": "3"}[area])
+        await pilot.press({"templates": "1", "apps": "2", "requests": "3", "explorer": "4"}[area])
     await until(pilot, lambda: app.current_mode == area and app.screen.is_mounted)
     return app.screen
 

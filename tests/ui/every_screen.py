@@ -30,6 +30,7 @@ from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.openapi_import.update_screen import PreparedUpdate, UpdateScreen
 from drio_tui.ui.playground.playground_dialogs import CredentialsDialog
+from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.row_list import RowList
 from drio_tui.workspace.deploy.endpoint_calls import EndpointCall
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
@@ -105,6 +106,7 @@ async def visit_every_screen(walk: Walk, folder: Path) -> None:
     # Forms wait only shortly for it, and say whose fields they show.
     await get_openapi_document(await app.connection.ready()).refresh()
     await visit_lists(walk)
+    await visit_explorer(walk)
     await visit_wizard(walk, folder)
     await pilot.press("2")
     await walk.wait_for("AppsScreen", lambda screen: screen.resources)
@@ -179,6 +181,39 @@ async def visit_lists(walk: Walk) -> None:
     await walk.wait_for("AppsScreen", lambda screen: screen.resources)
     await until(pilot, lambda: "counting" not in text_of(app))
     await walk.visit("apps")
+
+
+async def visit_explorer(walk: Walk) -> None:
+    """Visit the API explorer, a form with an answer, and its dialogs."""
+    pilot, app = walk.pilot, walk.app
+    await pilot.press("4")
+    explorer = await walk.wait_for("ExplorerScreen", lambda screen: screen.server_api is not None)
+    explorer.query_one(RowList).choose("POST /api/v1/apps/{appId}/tools")
+    await until(pilot, lambda: "nextToolIds" in explorer.query_one(Document).text)
+    await walk.visit("explorer")
+    await pilot.press("enter")
+    operation = await walk.wait_for("OperationScreen", lambda screen: screen.form.is_filled)
+    await walk.visit("operation")
+    operation.form.model.assign({"appId": f"app_1{walk.suffix}", "body": {"name": f"Search{walk.suffix}"}})
+    await pilot.press("f6")
+    await walk.wait_for("RawRequestDialog")
+    await walk.visit("raw-request")
+    await pilot.press("ctrl+r")
+    await walk.wait_for("SendDialog")
+    await walk.visit("send-request")
+    await walk.close(app.screen)
+    await walk.close(operation)
+    explorer.query_one(RowList).choose("GET /api/v1/me")
+    await pilot.press("enter")
+    operation = await walk.wait_for("OperationScreen", lambda screen: screen.form.is_filled)
+    await pilot.press("ctrl+r")
+    await until(pilot, lambda: operation.answer is not None)
+    await walk.visit("operation-answer")
+    await walk.close(operation)
+    await pilot.press("H")
+    await walk.wait_for("RequestHistoryDialog")
+    await walk.visit("request-history")
+    await walk.close(app.screen)
 
 
 async def visit_wizard(walk: Walk, folder: Path) -> None:

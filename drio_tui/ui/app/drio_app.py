@@ -96,7 +96,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS = {_commands}
     DEFAULT_MODE = "start"
-    MODES = {name: partial(make_screen, name) for name in ("welcome", "templates", "apps", "requests")}
+    MODES = {name: partial(make_screen, name) for name in ("welcome", "templates", "apps", "requests", "explorer")}
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "app",
@@ -104,6 +104,9 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         Key("app.templates", "1", "go('templates')", "Templates", "Browse the templates", show=False),
         Key("app.apps", "2", "go('apps')", "Apps", "Your apps", show=False),
         Key("app.requests", "3", "go('requests')", "Requests", "The requests to drio and their responses", show=False),
+        Key(
+            "app.explorer", "4", "go('explorer')", "API explorer", "Every operation of the connected server", show=False
+        ),
         Key("app.help", "question_mark,f1", "help", "Help", "Every key of this screen"),
         Key("app.palette", "ctrl+p", "command_palette", "Commands", "Find a command by name"),
         Key("app.sign_in", "L", "sign_in", "Sign in", "Sign in, or switch the account", show=False),
@@ -194,7 +197,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.recovery.offered = False
         self.retry()
         self.switch_mode("start")
-        for area in ("templates", "apps"):
+        for area in ("templates", "apps", "explorer"):
             if area in self._screen_stacks:
                 # What is open there belongs to the old connection.
                 self.remove_mode(area)

@@ -28,6 +28,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "apps": ("apps.apps_screen", "AppsScreen"),
     "v3_apps": ("v3.v3_apps_screen", "V3AppsScreen"),
     "requests": ("requests.requests_screen", "RequestsScreen"),
+    "explorer": ("explorer.explorer_screen", "ExplorerScreen"),
     "app": ("app_detail.app_screen", "AppScreen"),
     "edit": ("editing.edit_screen", "EditScreen"),
     "playground": ("playground.playground_screen", "PlaygroundScreen"),

@@ -188,7 +188,8 @@ class ResourceListScreen(DrioScreen[None]):
         """Show why there is no list. Where v1 is not served, it says what works instead."""
         if isinstance(error, NewerApi | ApiRetired):
             steps = (self.V3_STEP,) if is_v3(error) else ()
-            empty.show_message(error.title, error.message, *steps, ("r", "try again"))
+            explorer = ("4", "use every operation of its API")
+            empty.show_message(error.title, error.message, *steps, explorer, ("r", "try again"))
         else:
             empty.show_error(error, ("r", "try again"), ("3", "see the request"))
 

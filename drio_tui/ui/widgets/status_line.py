@@ -12,7 +12,9 @@ from drio_tui.text import duration
 from drio_tui.ui.base.messages import Phase, Status
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
-AREAS: tuple[tuple[str, str], ...] = (("templates", "Templates"), ("apps", "Apps"), ("requests", "Requests"))
+AREAS: tuple[tuple[str, str], ...] = (
+    ("templates", "Templates"), ("apps", "Apps"), ("requests", "Requests"), ("explorer", "API"),
+)  # fmt: skip
 
 _MIN_WAIT_SHOWN = 1.0
 """Seconds; a shorter wait is not shown, since it would only flicker."""

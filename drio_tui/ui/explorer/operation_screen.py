@@ -1,0 +1,408 @@
+"""One operation of the API explorer: a form for its request, and the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import ContentSwitcher, Static
+
+from drio_tui.api.errors import DrioError, UsageError
+from drio_tui.api.redact import redact
+from drio_tui.explorer import calls
+from drio_tui.explorer.calls import Answer
+from drio_tui.explorer.commands import as_curl, as_drio_tui
+from drio_tui.explorer.history import PastRequest
+from drio_tui.explorer.paging import next_request
+from drio_tui.explorer.server_api import Operation, origin_of
+from drio_tui.schema.fields import SchemaReader
+from drio_tui.schema.form import FormModel
+from drio_tui.tool_calls.requests import SAFE, PreparedRequest
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.explorer.explorer_dialogs import HistoryChoice, RawRequestDialog, RequestHistoryDialog, SendDialog
+from drio_tui.ui.explorer.operation_blocks import (
+    METHOD_STYLES,
+    answer_summary,
+    groups_of,
+    header_blocks,
+    history_of,
+    operation_blocks,
+)
+from drio_tui.ui.forms.schema_form import SchemaForm
+from drio_tui.ui.forms.tabs import TabStrip
+from drio_tui.ui.screen import DrioScreen
+from drio_tui.ui.widgets.json_view import JsonView
+from drio_tui.ui.widgets.rich_text import Document, Paragraph
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+
+PAGES = ("answer", "headers", "request", "details")
+_TITLES = ("Answer", "Headers", "Request", "Details")
+_NOT_SENT = "Nothing was sent yet: Ctrl+R sends it."
+
+
+class OperationScreen(DrioScreen[None]):
+    """Sends requests of one operation. `past` is an earlier request to begin with; with `send` it is sent at once."""
+
+    AREA = "explorer"
+    CSS_PATH = stylesheet("explorer")
+    opens_fields = True
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "operation",
+        "An operation of the API",
+        Key("operation.send", "ctrl+r,f9,ctrl+s", "send", "Send", "Send the request; one that may change something is "
+            "shown first", priority=True),
+        Key("operation.page", "f5", "page(1)", "Page →", "Values, answer, headers, request, details", priority=True),
+        Key("operation.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The previous page", show=False,
+            priority=True),
+        Key("operation.raw", "f6", "raw", "By hand", "Edit path and body as text, whatever the document says",
+            priority=True),
+        Key("operation.next_page", "f7", "next_page", "Next page", "Request the next page of the answer",
+            priority=True),
+        Key("operation.history", "f12,H", "history", "History", "The requests of this session", show=False),
+        Key("operation.curl", "Y", "curl", "Copy as curl", "Copy the request as a curl command", show=False),
+        Key("operation.command", "C", "command", "Copy as drio-tui", "Copy the request as a drio-tui command",
+            show=False),
+    )  # fmt: skip
+
+    answer: reactive[Answer | None] = reactive(None, init=False)
+    """The answer that the pages show."""
+
+    busy: reactive[bool] = reactive(False, init=False)
+    """Whether a request is running."""
+
+    class Done(Message):
+        """A request ended: with an answer, whose data have no secrets, or for the reason `error`.
+
+        Neither is set if the user did not agree to send it. `following` is the request of the next page.
+        """
+
+        def __init__(
+            self,
+            request: PreparedRequest,
+            values: dict[str, Any] | None,
+            answer: Answer | None = None,
+            following: PreparedRequest | None = None,
+            error: DrioError | None = None,
+        ) -> None:
+            super().__init__()
+            self.request = request
+            self.values = values
+            self.answer = answer
+            self.following = following
+            self.error = error
+
+    def __init__(self, operation: Operation, past: PastRequest | None = None, *, send: bool = False) -> None:
+        super().__init__()
+        self.operation = operation
+        self._past = past
+        self._send_at_once = send
+        self.form: SchemaForm | None = None
+        self._sent: PreparedRequest | None = None
+        self._following: PreparedRequest | None = None
+        self._is_sending = False
+
+    def compose_body(self) -> ComposeResult:
+        yield Static(id="heading")
+        yield Static(id="status")
+        with Horizontal(id="operation"):
+            with Vertical(id="values"):
+                self.form = SchemaForm(self._model(), groups=groups_of(self.operation))
+                yield self.form
+            with Vertical(id="results"):
+                yield TabStrip(_TITLES)
+                with ContentSwitcher(initial="details", id="pages"):
+                    yield JsonView(id="answer")
+                    yield Document(id="headers")
+                    yield JsonView(id="request")
+                    yield Document(id="details")
+
+    def _model(self) -> FormModel:
+        schema = self.operation.schema
+        model = FormModel(SchemaReader(schema).field(schema))
+        client = self.connection.client
+        typed = history_of(client).typed.pop(self.operation.id, None) if client is not None else None
+        start = self._past.values if self._past is not None else typed
+        if start:
+            model.assign({**model.value(), **start} if self._past is None else start)
+        return model
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        operation = self.operation
+        self.query_one("#heading", Static).update(
+            Content.assemble(
+                (operation.method[:20], f"bold {METHOD_STYLES.get(operation.method, '')}"), " ",
+                sanitize_line(operation.path, 300, "bold"), "  ",
+                sanitize_line(operation.summary.summary, 100, "$foreground-muted"),
+            )
+        )  # fmt: skip
+        self.query_one("#details", Document).show(list(operation_blocks(operation)))
+        self.query_one("#results TabStrip", TabStrip).chosen = PAGES.index("details")
+        self.query_one("#answer", JsonView).show_text(_NOT_SENT)
+        self.query_one("#request", JsonView).show_text(_NOT_SENT)
+        self.query_one("#headers", Document).show([Paragraph(Content.styled(_NOT_SENT, "$foreground-muted"))])
+        self._show_idle_status()
+        if self.form is not None:
+            self.call_after_refresh(self.form.focus_first)
+        if self._send_at_once:
+            self.call_after_refresh(self._send_past)
+
+    def on_unmount(self) -> None:
+        form, client = self.form, self.connection.client
+        if form is not None and client is not None and form.model.dirty:
+            history_of(client).typed[self.operation.id] = form.model.value()
+
+    def _send_past(self) -> None:
+        past = self._past
+        if past is None:
+            return
+        if past.left_out or past.values is None:
+            what = f"Not kept: {', '.join(past.left_out)}. Type it." if past.left_out else "Fill it in again."
+            self._show_status(sanitize_line(f"▲ {what}", 200, "$text-warning"))
+        else:
+            self.action_send()
+
+    # -- status and pages -------------------------------------------------------------------------
+
+    def _show_status(self, text: Content) -> None:
+        self.query_one("#status", Static).update(text)
+
+    def _show_idle_status(self) -> None:
+        if self.answer is not None:
+            self._show_status(answer_summary(self.answer, more=self._following is not None))
+        elif self.operation.obstacle:
+            text = f"✗ {self.operation.obstacle} F6 writes it by hand."
+            self._show_status(sanitize_line(text, 400, "$text-error"))
+        else:
+            changes = "" if self.operation.method in SAFE else " It is shown before it is sent."
+            self._show_status(Content.styled(f"Ctrl+R sends the request.{changes}", "$foreground-muted"))
+
+    def watch_answer(self, answer: Answer | None) -> None:
+        self._show_idle_status()
+        if answer is None:
+            return
+        view = self.query_one("#answer", JsonView)
+        if answer.data is not None:
+            view.show(answer.data)
+        else:
+            view.show_text(answer.text or "The answer has no body.")
+        self.query_one("#headers", Document).show(list(header_blocks(answer)))
+
+    @property
+    def _side_by_side(self) -> bool:
+        return not self.has_class("-narrow")
+
+    def action_page(self, step: int) -> None:
+        current = PAGES.index(str(self.query_one("#pages", ContentSwitcher).current))
+        focused = self.focused
+        on_values = focused is not None and any(node.id == "values" for node in focused.ancestors)
+        in_results = self.has_class("-results") if not self._side_by_side else not on_values
+        position = (current + 1 if in_results else 0) + step
+        position %= len(PAGES) + 1
+        if position == 0:
+            self._show_values()
+        else:
+            self.show_page(PAGES[position - 1])
+
+    def _show_values(self) -> None:
+        self.remove_class("-results")
+        if self.form is not None:
+            self.call_after_refresh(self.form.focus_first)
+
+    def show_page(self, name: str) -> None:
+        """Show and focus a page of the results."""
+        self.add_class("-results")
+        self.query_one("#pages", ContentSwitcher).current = name
+        self.query_one("#results TabStrip", TabStrip).chosen = PAGES.index(name)
+        page = self.query_one(f"#{name}")
+        self.call_after_refresh(
+            lambda: next((widget for widget in (page, *page.query("*")) if widget.focusable), page).focus()
+        )
+
+    @on(TabStrip.Chosen)
+    def _page_chosen(self, event: TabStrip.Chosen) -> None:
+        event.stop()
+        self.show_page(PAGES[event.number])
+
+    # -- available actions ------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        is_hidden = self.drio.options.read_only and self.operation.method not in SAFE
+        if action in ("send", "raw") and is_hidden:
+            return False
+        return super().check_action(action, parameters)
+
+    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        match action:
+            case "send" if self.operation.obstacle:
+                return f"{self.operation.obstacle} F6 writes the request by hand."
+            case "next_page" if self._following is None:
+                return "There is no next page: the answer names none."
+        return None
+
+    def action_back(self) -> None:
+        """Stop a request, else go from the results to the values, else go back to the list."""
+        if self.cancel_requests():
+            unsafe = self._is_sending and self.operation.method not in SAFE
+            self.busy = self._is_sending = False
+            text = "▲ Stopped. It may have taken effect all the same." if unsafe else "Stopped."
+            self._show_status(Content.styled(text, "$text-warning"))
+        elif not self._side_by_side and self.has_class("-results"):
+            self._show_values()
+        else:
+            self.drio.navigator.back()
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    @on(SchemaForm.Submitted)
+    def _submitted(self, event: SchemaForm.Submitted) -> None:
+        event.stop()
+        self.action_send()
+
+    def action_send(self) -> None:
+        """Send the request of the values in the form, if they are valid."""
+        form = self.form
+        if form is None or self.busy:
+            return
+        if not form.validate():
+            self.remove_class("-results")
+            self._show_status(
+                Content.styled("✗ Some values are not right yet. F6 sends what the form does not allow.", "$text-error")
+            )
+            return
+        values = dict(form.model.value())
+        try:
+            request = self._prepare(values)
+        except UsageError as error:
+            self._show_status(sanitize_line(f"✗ {error.message}", 400, "$text-error"))
+            return
+        self._send(request, values)
+
+    def _prepare(self, values: dict[str, Any]) -> PreparedRequest:
+        client = self.connection.client
+        if client is None:
+            raise UsageError("there is no connection")
+        return calls.prepare(self.operation, origin_of(client.transport.base_url), values)
+
+    def _send(self, request: PreparedRequest, values: dict[str, Any] | None) -> None:
+        if self.busy or (self.drio.options.read_only and not calls.is_safe(request)):
+            return
+        self.busy, self._is_sending = True, False
+        self._show_status(Content.styled("◌ sending… Esc stops it", "$text-warning"))
+
+        async def call(client: DrioClient) -> OperationScreen.Done:
+            if not calls.is_safe(request):
+                text = calls.request_text(request)
+                if not await self.drio.push_screen_wait(SendDialog(request.method, text)):
+                    return self.Done(request, values)
+            self._is_sending = True
+            answer = await calls.send(client.transport, request)
+            following, error = None, None
+            try:
+                following = next_request(request, answer.headers, answer.data)
+            except UsageError as refused:
+                error = refused
+            shown = await asyncio.to_thread(redact, answer.data if answer.data is not None else answer.text)
+            answer = replace(answer, text=shown) if answer.data is None else replace(answer, data=shown)
+            return self.Done(request, values, answer, following, error)
+
+        def failed(error: DrioError) -> Message:
+            return self.Done(request, values, error=error)
+
+        self.run_request(call, lambda done: done, group="send", failed=failed, once=True)
+
+    def on_operation_screen_done(self, message: Done) -> None:
+        self.busy = self._is_sending = False
+        client, error = self.connection.client, message.error
+        if message.answer is None and error is None:
+            self._show_status(Content.styled("Not sent.", "$text-warning"))
+            return
+        self._sent, self._following = message.request, message.following
+        if client is not None:
+            history_of(client).add(
+                self.operation, message.request, message.values, message.answer, error.title if error else ""
+            )
+        self.query_one("#request", JsonView).show_text(calls.request_text(message.request))
+        self.set_reactive(OperationScreen.answer, None)
+        self.answer = message.answer
+        if error is not None:
+            hint = f" {error.hint}" if error.hint else ""
+            self._show_status(sanitize(f"✗ {error}{hint}", "$text-error"))
+        self.show_page("answer" if message.answer is not None else "request")
+
+    def action_next_page(self) -> None:
+        if self._following is not None:
+            self._send(self._following, None)
+
+    def action_raw(self) -> None:
+        """Edit path, query and body by hand, beginning with the request of the form as far as it can be made."""
+        request = self._current_request() or self._template_request()
+        if request is not None and not self.busy:
+            self.drio.push_screen(RawRequestDialog(request), self._raw_written)
+
+    def _raw_written(self, request: PreparedRequest | None) -> None:
+        if request is not None:
+            self._send(request, None)
+
+    def _current_request(self) -> PreparedRequest | None:
+        """Return the request of the form as it is, without validating; else None."""
+        try:
+            return self._prepare(dict(self.form.model.value())) if self.form is not None else None
+        except UsageError:
+            return None
+
+    def _template_request(self) -> PreparedRequest | None:
+        """Return a request with the path of the operation, whose parameters are to be filled in."""
+        client = self.connection.client
+        if client is None:
+            return None
+        origin = origin_of(client.transport.base_url)
+        return PreparedRequest(self.operation.method, origin + self.operation.path, {"Accept": "application/json"})
+
+    # -- copying and history ----------------------------------------------------------------------
+
+    def action_curl(self) -> None:
+        if (request := self._request_to_copy()) is not None:
+            self.drio.copy(as_curl(request), "the curl command")
+
+    def action_command(self) -> None:
+        if (request := self._request_to_copy()) is not None:
+            self.drio.copy(as_drio_tui(request, self._connection_options()), "the drio-tui command")
+
+    def _request_to_copy(self) -> PreparedRequest | None:
+        """Return the request of the form, or else the last one that was sent; notify if there is none."""
+        request = self._current_request() or self._sent
+        if request is None:
+            self.notify("The request is not complete yet.", severity="warning", markup=False)
+        return request
+
+    def _connection_options(self) -> list[str]:
+        options, session = self.drio.options, self.drio.session
+        if self.drio.status.sandbox:
+            return ["--sandbox", *(["--data", str(options.data_dir)] if options.data_dir else [])]
+        if options.base_url:
+            return ["--base-url", options.base_url]
+        return ["--profile", session.profile] if session is not None else []
+
+    def action_history(self) -> None:
+        client = self.connection.client
+        if client is not None:
+            self.drio.push_screen(RequestHistoryDialog(history_of(client)), self._request_chosen)
+
+    def _request_chosen(self, choice: HistoryChoice | None) -> None:
+        if choice is not None:
+            action, request = choice
+            self.app.push_screen(OperationScreen(request.operation, request, send=action == "run"))
