@@ -100,6 +100,30 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(100_000, 20, 50)  # with the default threshold, garbage collection took a sixth of the time
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long tests, in equal parts on each worker, so that none of them runs alone at the end.
+
+    The workers of pytest-xdist get equal parts of the list, one after the other, before one takes from another.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
+    by_file: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        by_file.setdefault(item.path, []).append(item)
+    long: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    short: list[pytest.Item] = []
+    for path, tests in by_file.items():
+        is_long = _HERE / "ui" in path.parents or any(test.get_closest_marker("slow") for test in tests)
+        (min(long, key=len) if is_long else short).extend(tests)
+    ordered: list[pytest.Item] = []
+    for number, part in enumerate(long):
+        size = (len(items) - len(ordered)) // (workers - number)
+        ordered += [*part, *short[: max(0, size - len(part))]]
+        del short[: max(0, size - len(part))]
+    items[:] = [*ordered, *short]
+
+
 def pytest_collection_finish() -> None:
     """Exclude the collected test items from garbage collection: they exist until the end."""
     gc.collect()
