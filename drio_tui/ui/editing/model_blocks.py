@@ -17,7 +17,7 @@ from drio_tui.workspace.lint.diagnostics import Diagnostic
 
 _HEADING = "bold $text-primary"
 _MUTED = "$foreground-muted"
-_LIMITS = Limits(lines=300, chars=40_000, string=2_000)
+_LIMITS = Limits(lines=150, chars=20_000, string=1_000)
 _LONGEST = 4_000
 """The most characters of a description that are shown."""
 

@@ -145,10 +145,24 @@ class Document(ScrollView, can_focus=True):
     def show(self, blocks: Sequence[Block], *, keep_place: bool = False) -> None:
         """Show other blocks, from the top unless `keep_place`."""
         self._blocks = blocks
+        before, width = self._lines, self._layout_width
+        if keep_place and width > 0 and width == self.scrollable_content_region.width:
+            self._lines = layout(blocks, width)
+            if len(self._lines) == len(before):
+                self._refresh_changed(before)
+                return
         self._layout_width = -1
         self._lay_out()
         if not keep_place:
             self.scroll_home(animate=False, immediate=True)
+
+    def _refresh_changed(self, before: Sequence[Content]) -> None:
+        """Draw only the visible lines that differ from `before`: a page that follows typing changes few."""
+        top = self.scroll_offset.y
+        for number in range(top, min(len(before), top + self.size.height)):
+            line, other = self._lines[number], before[number]
+            if line.plain != other.plain or line.spans != other.spans:
+                self.refresh_line(number)
 
     @property
     def text(self) -> str:

@@ -34,6 +34,7 @@ async def test_the_model_page_follows_what_is_typed(sandbox_process: Any, monkey
         await pilot.press("ctrl+home", *"What ")
         await until(pilot, lambda: "search-contacts What Finds customers" in shown(editing))
         await until(pilot, lambda: "Model 109" in strip.render().plain)
+        await until(pilot, lambda: "about 109;" in text_of(pilot.app))  # only changed lines are drawn again
 
         node = editing.form.model.root.properties["key"]
         editing.form.show_node(node)
