@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "bind": ("bindings", "bind", "Let a tool call an operation."),
     "rebind": ("bindings", "rebind", "Bind tools to the current schema of their operation."),
     "chain": ("bindings", "chain", "Say which tools get the result of a tool."),
+    "map": ("map_results", "map_", "Fill the slots of a widget from what its tool returns."),
     "new": ("new", "new", "Create an app step by step, in the program."),
     "create": ("create", "create", "Create an app from a template."),
     "check": ("deploy", "check", "Show the errors and warnings that a deploy would have."),

@@ -29,8 +29,10 @@ from drio_tui.session import command_session
 from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
+    from drio_tui.api.json_codec import Document
     from drio_tui.session import Session
     from drio_tui.workspace.run.bound_tool import BoundTool
+    from drio_tui.workspace.run.chain_runner import MappedArguments
     from drio_tui.workspace.run.local_runner import LocalRunner
     from drio_tui.workspace.run.tool_run import Run
 
@@ -55,6 +57,30 @@ class Failed(DrioError):
 @click.option("--from-here", is_flag=True, help="With the sandbox: run the draft from this machine instead.")
 @click.option("--allow-private", is_flag=True, help="Let a run from this machine call a private address.")
 @click.option("--yes", is_flag=True, help="Do not ask before a tool that changes something.")
+@click.option(
+    "--then",
+    "following",
+    metavar="NEXT",
+    multiple=True,
+    shell_complete=completer("tools"),
+    help="Run this tool with the result, as a chain does; may be repeated.",
+)
+@click.option(
+    "--row",
+    "rows",
+    metavar="N",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="With --then: the row of the result to go on with, from 1; once for each --then.",
+)
+@click.option(
+    "--take",
+    "taken",
+    metavar="NAME=JSONPATH",
+    multiple=True,
+    help="With --then: where an argument comes from, such as contactId='$.results[*].id'.",
+)
+@click.option("--keep", is_flag=True, help="With --then: keep where the arguments come from, for the next time.")
 @click.option("--widget", is_flag=True, help="Print what the tool's widget shows instead of its JSON.")
 @connection_options
 @handle_errors
@@ -67,6 +93,10 @@ def call(
     allow_private: bool,
     yes: bool,
     widget: bool,
+    following: tuple[str, ...],
+    rows: tuple[int, ...],
+    taken: tuple[str, ...],
+    keep: bool,
     profile: str | None,
     base_url: str | None,
     sandbox: bool,
@@ -74,13 +104,18 @@ def call(
 ) -> None:
     """Run TOOL (its key, name or id) of APP and print its result; with --json everything about the run.
 
+    With --then its result goes to another tool. An argument takes the value of its name, or what fits by name, type and
+    schema, such as the id of a contact for contactId; --take chooses another one.
+
     Credentials of the upstream are never arguments: they are read from DRIO_UPSTREAM_SECRET, or asked for.
     """
+    if not following and (rows or taken or keep):
+        raise UsageError("--row, --take and --keep are about the tool of --then", hint="Name it with --then NEXT.")
     arguments = _parse_arguments(args_text)
     read_only = is_read_only()
     options = effective_options(profile, base_url, sandbox)
 
-    async def work() -> tuple[Run, BoundTool]:
+    async def work() -> tuple[Run, BoundTool, list[Document], list[MappedArguments]]:
         from drio_tui.workspace.model.loader import load_app
         from drio_tui.workspace.model.snapshot import Snapshot
         from drio_tui.workspace.run import local_runner as local
@@ -92,31 +127,46 @@ def call(
             for part in snapshot.parts.values():
                 if part.error is not None:
                     raise part.error
-            tool_id = find_tool(snapshot, tool) or find_resource(snapshot, TOOL, tool).id
-            bound = bound_of(snapshot, tool_id)
+            ids = [find_tool(snapshot, name) or find_resource(snapshot, TOOL, name).id for name in (tool, *following)]
             runner_kind = target if target == "deployed" else "here" if from_here else _draft_runner(options, session)
             runner = local.LocalRunner()
-            if runner_kind == "deployed":
-                _confirm_run(bound, f"{bound.name} of the deployed app", arguments, yes, read_only)
-                return await _run_deployed(session, snapshot.app.raw if snapshot.app else {}, bound, arguments), bound
-            request = local.preview(bound, arguments, "drio-sandbox" if runner_kind == "sandbox" else "drio-tui")
-            _confirm_run(bound, f"{request.method} {request.url}", arguments, yes, read_only)
-            if runner_kind == "sandbox":
-                from drio_tui.workspace.run.sandbox_runner import run_in_sandbox
 
-                return await run_in_sandbox(session.client, bound, arguments), bound
-            info(f"From this machine: {one_line(request.method, 20)} {one_line(request.url, 300)}")
-            runner.hosts.add(local.origin(bound))
-            if allow_private:
-                runner.private.add(local.origin(bound))
-            _provide_credentials(runner, bound)
-            return await runner.run(bound, arguments), bound
+            async def run_one(bound: BoundTool, arguments: dict[str, Any]) -> Run:
+                if runner_kind == "deployed":
+                    _confirm_run(bound, f"{bound.name} of the deployed app", arguments, yes, read_only)
+                    return await _run_deployed(session, snapshot.app.raw if snapshot.app else {}, bound, arguments)
+                request = local.preview(bound, arguments, "drio-sandbox" if runner_kind == "sandbox" else "drio-tui")
+                _confirm_run(bound, f"{request.method} {request.url}", arguments, yes, read_only)
+                if runner_kind == "sandbox":
+                    from drio_tui.workspace.run.sandbox_runner import run_in_sandbox
 
-    tool_run, bound = run(work())
+                    return await run_in_sandbox(session.client, bound, arguments)
+                info(f"From this machine: {one_line(request.method, 20)} {one_line(request.url, 300)}")
+                runner.hosts.add(local.origin(bound))
+                if allow_private:
+                    runner.private.add(local.origin(bound))
+                _provide_credentials(runner, bound)
+                return await runner.run(bound, arguments)
+
+            bound = bound_of(snapshot, ids[0])
+            tool_run = await run_one(bound, arguments)
+            if not following or tool_run.structured is None:
+                return tool_run, bound, [], []
+            from drio_tui.cli.chain_steps import ChainOptions, follow
+
+            chain_options = ChainOptions(tuple(ids[1:]), rows, taken, keep)
+            return await follow(snapshot, session.server_id, bound, tool_run, chain_options, run_one)
+
+    tool_run, bound, before, mapped = run(work())
     if as_json:
         from drio_tui.workspace.run.tool_run import redacted_arguments
 
-        echo_json(tool_run.as_wire() | {"arguments": redacted_arguments(bound, tool_run.arguments)})
+        more: dict[str, Any] = {"arguments": redacted_arguments(bound, tool_run.arguments)}
+        if following:
+            from drio_tui.cli.chain_steps import as_dict
+
+            more |= {"before": before, "taken": [*map(as_dict, mapped)]}
+        echo_json(tool_run.as_wire() | more)
     elif tool_run.failed and tool_run.value is not None:
         if isinstance(tool_run.value, str):
             warn(tool_run.value)

@@ -40,8 +40,11 @@ class WidgetData:
         return {"slots": self.slots, "items": self.items, "columns": self.columns, "cut": self.cut}
 
 
-def fill(mappings: Any, result: Any) -> WidgetData:
-    """Apply `fieldMappings` to a result; a mapping that cannot be read leaves its slot empty."""
+def fill(mappings: Any, result: Any, *, most: int = MOST_ITEMS) -> WidgetData:
+    """Apply `fieldMappings` to a result; a mapping that cannot be read leaves its slot empty.
+
+    `most` is the number of items that are looked at.
+    """
     view = WidgetData()
     if not isinstance(mappings, dict):
         return view
@@ -58,10 +61,10 @@ def fill(mappings: Any, result: Any) -> WidgetData:
         columns = _value(_nodes(view, "columns", used.pop("columns"), result))
         view.columns = [_column_name(column) for column in columns] if isinstance(columns, list) else []
     view.columns += [name.removeprefix("columns.") for name in used if name.startswith("columns.")]
-    view.cut = max(0, len(item_nodes) - MOST_ITEMS)
+    view.cut = max(0, len(item_nodes) - most)
     view.items = []
     filled_slots: set[str] = set()
-    for location, item in item_nodes[:MOST_ITEMS]:
+    for location, item in item_nodes[:most]:
         slots: dict[str, Any] = {}
         for name, path in used.items():
             _fill_slot(view, slots, name, path, item)

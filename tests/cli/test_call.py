@@ -179,6 +179,31 @@ def test_call_prints_the_result_of_a_draft_and_the_whole_run_with_json(
     assert widget.out.splitlines()[0].split() == ["Name", "Email", "Company", "Plan"]
 
 
+def test_a_chain_goes_on_with_a_row_and_what_was_chosen_is_kept(on_sandbox: Runner, desk: str) -> None:
+    search = ("call", desk, "search-contacts", "--args", '{"limit": 3}')
+    detail = on_sandbox(*search, "--then", "show-contact")
+    assert (detail.code, detail.json["id"]) == (0, "con_1001")
+    assert 'contactId = "con_1001", $.results[*].id of Search Contacts: the id of a contact' in detail.err
+    run = on_sandbox(*search, "--then", "show-contact", "--row", "2", "--then", "search-tickets", "--json").json
+    assert [earlier["name"] for earlier in run["before"]] == ["Search Contacts", "Show Contact"]
+    assert run["arguments"]["contactId"] == "con_1002"
+    assert {"name": "contactId", "from": "Show Contact", "path": "$.id", "reason": "the id of a contact"} in run[
+        "taken"
+    ]
+    chosen = on_sandbox(*search, "--then", "search-tickets", "--take", "q=$.results[*].name", "--row", "3", "--keep")
+    assert chosen.code == 0, chosen.err
+    again = on_sandbox(*search, "--then", "search-tickets", "--json").json
+    assert again["arguments"]["q"] == "Ada Okafor"
+    for options, message in (
+        (("--row", "4"), "there is no row 4: the result of Search Contacts has 3 rows"),
+        (("--take", "contactId=$.results[*].gone"), "no result has contactId of Show Contact"),
+        (("--take", "gone=$.total"), "no tool of --then takes gone"),
+        (("--then", "show-contact"), "a tool of a chain is run once"),
+    ):
+        refused = on_sandbox(*search, "--then", "show-contact", *options)
+        assert (refused.code, message in refused.err) == (2, True), refused.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -399,3 +399,28 @@ async def test_ten_tools_take_one_command_and_two_requests_each(
 def test_assignments_are_read_as_httpie_writes_them(argument: str, path: tuple[str, ...], value: Any) -> None:
     assignment = parse_assignment(argument, Inputs())
     assert (assignment.path, assignment.value) == (path, value)
+
+
+def test_map_fills_slots_from_the_schema_a_sample_or_the_last_result(
+    on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path
+) -> None:
+    suggested = on_sandbox("map", app.slug, "contact-table", "--dry-run", "--json").json["suggestions"]
+    assert [slot["slot"] for slot in suggested[0]["slots"]] == ["columns.phone", "columns.createdAt"]
+    sample = tmp_path / "sample.json"
+    sample.write_text('{"contacts": [{"name": "Ada", "score": 3}]}')
+    result = on_sandbox("map", app.slug, "contact-table", "--sample", str(sample), "--yes", "--json").json
+    slots = {slot.pop("slot"): slot for slot in result["suggestions"][0]["slots"]}
+    assert (slots["rows"]["before"], slots["rows"]["path"], slots["rows"]["taken"]) == (
+        "$.results",
+        "$.contacts",
+        False,
+    )
+    assert (slots["columns.score"]["path"], slots["columns.score"]["taken"]) == ("$.score", True)
+    assert on_sandbox("map", app.slug, "contact-table", "--sample", str(sample), "--replace", "--yes").code == 0
+    mappings = on_sandbox("get", app.slug, "widget", "contact-table", "--json").json["widget"]["config"][
+        "fieldMappings"
+    ]
+    assert next(iter(mappings)) == "rows"
+    assert (mappings["rows"], mappings["columns.plan"]) == ("$.contacts", "$.plan")
+    again = on_sandbox("map", app.slug, "contact-table", "--sample", str(sample), "--replace", "--yes")
+    assert "Nothing to change." in again.err

@@ -151,6 +151,7 @@ HOSTILE_COMMANDS = {
     "bind": "bind SLUG search-tickets nowhere/HOSTILE --dry-run",
     "rebind": "rebind SLUG HOSTILE --dry-run",
     "chain": "chain SLUG search-tickets HOSTILE --dry-run",
+    "map": "map SLUG HOSTILE --dry-run",
     "check": "check HOSTILE!",
     "lint": "lint SLUG --review",
     "deploy": "deploy HOSTILE!",

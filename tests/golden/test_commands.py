@@ -67,6 +67,11 @@ TRANSCRIPTS: dict[str, Transcript] = {
         "api --describe setToolBinding", "api --describe setToolBindin", "api --list --document /nowhere.json",
         "token", "token --json",
     ),
+    "map": on_server(
+        f"map {APP} ticket-list --from-schema --dry-run", f"map {APP} contact-table --slot columns.phone --from-schema",
+        f"map {APP} contact-table --replace --from-schema --yes --json", f"map {APP} nothing --yes",
+        f"--read-only map {APP} ticket-list", f"undo {APP} --yes",
+    ),
     "check": on_server(
         f"check {APP}", f"check {COPY}", f"check {COPY} --strict", f"check {COPY} --json", "check no-such-app",
     ),
@@ -93,6 +98,8 @@ TRANSCRIPTS: dict[str, Transcript] = {
         f"call {APP} search-tickets --args '{{}}'",
         f"call {COPY} list-pets",
         f"call {COPY} list-pets --json",
+        f"call {APP} search-contacts --row 2",
+        f"call {APP} search-contacts --then show-contact --take contactId=id",
     ),
     "connect-before": on_server(f"connect {APP}"),
     "deploy": on_server(

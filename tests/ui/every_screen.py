@@ -26,6 +26,7 @@ from drio_tui.ui.base.services import get_openapi_document
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.name_dialog import NameDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.editors.fill_slots_dialog import FillSlotsDialog
 from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.openapi_import.update_screen import PreparedUpdate, UpdateScreen
@@ -35,6 +36,7 @@ from drio_tui.ui.widgets.row_list import RowList
 from drio_tui.workspace.deploy.endpoint_calls import EndpointCall
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.run.local_runner import CredentialRequest
+from drio_tui.workspace.run.mapping_suggestions import slot_changes
 from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.saving.merge import FieldChange
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
@@ -408,6 +410,13 @@ async def visit_editors(walk: Walk, app_screen: Any, resources: dict[str, list[A
         await walk.close(app.screen)
         await until(pilot, lambda screen=screen: app.screen is screen and not screen._saving)  # type: ignore[misc] # mypy cannot infer a lambda with a default
         await walk.close(screen)
+    widget = resources["widget"][0]
+    mappings = {"rows": "$.results", "columns.name": f"$.old{walk.suffix}"}
+    result = {"results": [{"name": f"Ada{walk.suffix}", f"plan{walk.suffix}": "free"}]}
+    changes = slot_changes("data-table", mappings, sample=result)
+    await walk.visit_dialog(
+        "fill-slots", FillSlotsDialog(changes, mappings, app_screen.snapshot, widget.raw, result, "a real result")
+    )
     await walk.visit_dialog("sample", SampleDialog(json.dumps({"results": [walk.suffix] if walk.suffix else []})))
 
 

@@ -78,6 +78,7 @@ HIDDEN = {
     ("app.suspend", "Text*"): "Ctrl+Z undoes in a text",
     ("*.save", "*"): "Ctrl+S saves, whichever of them handles it",
     ("form.*", "*Editor"): "the cursor moves in the text first",
+    ("fill_slots.mark", "widget_preview.page_down"): "Space pages through the picture while that has the focus",
     ("form.down", "form_tabs.enter"): "goes to the first field",
     ("model_view.*", "form_tabs.*"): "both change the client",
     ("welcome.*", "Input"): "the cursor moves in the text first",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +17,7 @@ from textual.widgets import ContentSwitcher, Static, TextArea
 
 from drio_tui.api.errors import NotFound, top_property
 from drio_tui.api.json_values import same_json
+from drio_tui.kinds import WIDGET
 from drio_tui.schema.form import FormModel
 from drio_tui.schema.objects import ObjectNode
 from drio_tui.text import sentence
@@ -83,8 +85,10 @@ class EditScreen(SaveScreen):
             document: Any,
             fresh: bool,
             schemas: Mapping[str, Any],
+            last_results: Mapping[str, Any],
         ) -> None:
             super().__init__()
+            self.last_results = last_results
             self.fresh = fresh
             self.schemas = schemas
             self.snapshot = snapshot
@@ -140,7 +144,11 @@ class EditScreen(SaveScreen):
                 except NotFound:
                     raw = None
             seen = await known_schemas(self.connection, target.app, raw or target.base or {})
-            return self.Ready(loaded, raw, *(await get_openapi_document(client).now(DOCUMENT_SECONDS)), seen)
+            results: Mapping[str, Any] = {}
+            if self.kind.name == WIDGET.name:
+                results = await asyncio.to_thread(RunHistory(self.connection.server, target.app).newest_results)
+            document = await get_openapi_document(client).now(DOCUMENT_SECONDS)
+            return self.Ready(loaded, raw, *document, seen, results)
 
         self.run_request(read, lambda ready: ready, group="read", once=True)
 
@@ -187,8 +195,9 @@ class EditScreen(SaveScreen):
         )
         run_store = RunHistory(self.connection.server, self.target.app)
         context = EditorContext(
-            body=(reader, schema) if from_server else None, schemas=message.schemas, run_store=run_store
-        )
+            body=(reader, schema) if from_server else None, schemas=message.schemas, run_store=run_store,
+            last_results=message.last_results,
+        )  # fmt: skip
         titles = ["Form"]
         pages: list[Widget] = [self.form]
         for number, spec in enumerate(EDITORS.get(self.kind.name, ())):

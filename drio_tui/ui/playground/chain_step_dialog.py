@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import ContentSwitcher, Static, TextArea
 
 from drio_tui.api import json_codec
+from drio_tui.api.redact import HIDDEN
 from drio_tui.schema.jsontext import pretty
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
@@ -140,13 +141,14 @@ class ChainStepDialog(Dialog[bool]):
     def _show_arguments(self, step: Step | None) -> None:
         taken = {argument.name: argument for argument in step.taken} if step is not None else {}
         required = step.required if step is not None else []
+        secret = step.bound.secret_names if step is not None else ()
         rows = []
         for name in step.places if step is not None else ():
             title = Content.assemble(sanitize_line(name, 40), ("*" if name in required else "", "$text-accent"))
             argument = taken.get(name)
             if argument is not None:
                 cells = [
-                    sanitize_line(one_line_preview(argument.value), 60, "$text-success"),
+                    sanitize_line(HIDDEN if name in secret else one_line_preview(argument.value), 60, "$text-success"),
                     sanitize_line(argument.path, 120),
                     sanitize_line(_why(argument.reason, argument.source, self._chain), 80, "$foreground-muted"),
                 ]

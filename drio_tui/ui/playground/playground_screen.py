@@ -36,11 +36,11 @@ from drio_tui.ui.playground.run_blocks import (
     summary,
     timing_blocks,
 )
-from drio_tui.ui.playground.widget_preview import WidgetPreview
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.rich_text import Document, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+from drio_tui.ui.widgets.widget_preview import WidgetPreview
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.bound_tool import BoundTool, bound_of

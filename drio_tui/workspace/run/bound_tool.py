@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -180,6 +180,17 @@ def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
         enabled=tool.get("isEnabled") is not False,
         output_schema=operation.get("outputSchema"),
     )
+
+
+def drafted_tool(snapshot: Snapshot, widget: Mapping[str, Any]) -> BoundTool:
+    """Return the tool of a widget, with that widget as it is edited; without an operation if it cannot be run."""
+    tool_id = str(widget.get("toolId"))
+    try:
+        bound = bound_of(snapshot, tool_id)
+    except NotRunnable:
+        operation = {"method": "GET", "path": ""}
+        bound = BoundTool(snapshot.app_id, tool_id, "", "", {}, {"type": "object", "properties": {}}, operation, {})
+    return replace(bound, widget=dict(widget))
 
 
 def tool_of(snapshot: Snapshot, kind: str, id: str) -> str | None:

@@ -69,14 +69,14 @@ class Outcome:
     shown: str
 
 
-def apply_mappings(mappings: Any, sample: Any) -> list[Outcome]:
-    """Apply every mapping to the sample, in order."""
+def apply_mappings(mappings: Any, sample: Any, *, most: int = field_mappings.MOST_ITEMS) -> list[Outcome]:
+    """Apply every mapping to the sample, in order; to the first `most` items of its collection."""
     if not isinstance(mappings, dict):
         return []
     collection = collection_of(mappings)
     # Under separate names, so that a column whose path finds nothing does not get the property of its name.
     names = {slot: slot if slot in (collection, "columns") else f"#{n}" for n, slot in enumerate(mappings)}
-    view = field_mappings.fill({names[slot]: path for slot, path in mappings.items()}, sample)
+    view = field_mappings.fill({names[slot]: path for slot, path in mappings.items()}, sample, most=most)
     outcomes: list[Outcome] = []
     for slot, path in mappings.items():
         path_text = path if isinstance(path, str) else dumps(path)
@@ -95,7 +95,7 @@ def apply_mappings(mappings: Any, sample: Any) -> list[Outcome]:
         elif slot == "columns" and collection is not None and view.columns:
             outcomes.append(Outcome(slot, path_text, "found", ", ".join(view.columns[:8])))
         elif collection is not None and slot != "columns":
-            outcomes.append(_item_outcome(slot, path_text, values, len(view.items or ())))
+            outcomes.append(_item_outcome(slot, path_text, values, len(view.items or ()), cut=bool(view.cut)))
         elif names[slot] in view.slots:
             outcomes.append(Outcome(slot, path_text, "found", one_line_preview(view.slots[names[slot]])))
         else:
@@ -103,12 +103,13 @@ def apply_mappings(mappings: Any, sample: Any) -> list[Outcome]:
     return outcomes
 
 
-def _item_outcome(slot: str, path: str, values: list[Any], item_count: int) -> Outcome:
+def _item_outcome(slot: str, path: str, values: list[Any], item_count: int, *, cut: bool) -> Outcome:
     if not item_count:
         return Outcome(slot, path, "unseen", "no items to look into")
     if not values:
         return Outcome(slot, path, "nothing", "finds null")
-    suffix = f"  ({len(values)} of {item_count} items)" if len(values) < item_count else ""
+    which = "the first " if cut else ""
+    suffix = f"  ({len(values)} of {which}{item_count} items)" if len(values) < item_count else ""
     return Outcome(slot, path, "found", one_line_preview(values[0]) + suffix)
 
 

@@ -5,12 +5,13 @@ The rules know the slots of `mapping.SLOTS`. Whatever has no place stays out: an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from drio_tui.schema.resolve import Json
 from drio_tui.text import first_names
-from drio_tui.workspace.run.mapping import step_text
+from drio_tui.workspace.run.mapping import collection_of, step_text
 from drio_tui.workspace.run.value_shape import IMAGE_WORDS, Shape, shape_of
 
 MOST_COLUMNS = 8
@@ -67,6 +68,45 @@ class MappingSuggestion:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class SlotChange:
+    """A suggested mapping of a slot: `before` is its mapping now, None if it has none."""
+
+    slot: str
+    before: Any
+    path: str
+    reason: str
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the slot has no mapping yet."""
+        return self.before is None
+
+
+def slot_changes(
+    primitive: str, mappings: Mapping[str, Any], schema: Json = None, sample: Json = None, *, arguments: Json = None
+) -> list[SlotChange]:
+    """Return what `suggest_mappings` would change of these mappings, slot by slot.
+
+    The items of a collection that is mapped already are used for the other slots.
+    """
+    collection = collection_of(mappings)
+    rows = mappings[collection] if collection is not None else None
+    rows = rows if isinstance(rows, str) else ""
+    return [
+        SlotChange(suggestion.slot, mappings.get(suggestion.slot), suggestion.path, suggestion.reason)
+        for suggestion in mapping_suggestions(primitive, schema, sample, arguments=arguments, rows=rows)
+        if mappings.get(suggestion.slot) != suggestion.path
+    ]
+
+
+def taken_mappings(mappings: Mapping[str, Any], changes: Iterable[SlotChange]) -> dict[str, Any]:
+    """Return mappings with these changes: the collection first, new slots at the end."""
+    taken = {**mappings, **{change.slot: change.path for change in changes}}
+    collection = collection_of(taken)
+    return {name: taken[name] for name in ([collection] if collection is not None else [])} | taken
+
+
 def suggest_mappings(
     primitive: str, schema: Json = None, sample: Json = None, *, arguments: Json = None
 ) -> dict[str, str]:
@@ -82,16 +122,21 @@ def suggest_mappings(
 
 
 def mapping_suggestions(
-    primitive: str, schema: Json = None, sample: Json = None, *, arguments: Json = None
+    primitive: str, schema: Json = None, sample: Json = None, *, arguments: Json = None, rows: str = ""
 ) -> list[MappingSuggestion]:
-    """Return what `suggest_mappings` does, with reasons. Empty where nothing is known of the result."""
+    """Return what `suggest_mappings` does, with reasons. Empty where nothing is known of the result.
+
+    `rows` is the path of the list whose items are shown; empty to look for one.
+    """
     if primitive == "form":
         return _form(shape_of(arguments) if arguments is not None else shape_of(schema, sample))
     root = shape_of(schema, sample)
+    chosen = next((shape for shape in root.walk() if rows and shape.path == rows and shape.items is not None), None)
     if primitive == "data-table":
-        return _table(root)
+        return _table(root, chosen or rows_of(root))
     if primitive in _LIST_SLOTS:
-        return _list(root, primitive)
+        any_list = next((shape for shape in root.properties if shape.items is not None), None)
+        return _list(chosen or rows_of(root) or any_list, primitive)
     if primitive == "chart":
         return _chart(root)
     return _single(root, primitive)
@@ -281,13 +326,12 @@ def _is_own_id(shape: Shape) -> bool:
     return shape.is_scalar and shape.words in (("id",), ("uuid",), ("key",), ("slug",), ("number",), ("code",))
 
 
-def _reason(name: str, shape: Shape) -> str:
+def _reason(shape: Shape) -> str:
     """Return what a suggested value is."""
     if shape.enum:
-        return f"{name}: one of {first_names([str(value) for value in shape.enum], 4)}"
-    kind = shape.form or next(iter(sorted(shape.types)), "value")
-    kind = {"string": "text", "integer": "number", "url": "link"}.get(kind, kind)
-    return f"{name}: {kind}"
+        return f"one of {first_names([str(value) for value in shape.enum], 4)}"
+    kind = shape.form or min(shape.types, default="value")
+    return {"string": "text", "integer": "number", "url": "link", "email": "e-mail address"}.get(kind, kind)
 
 
 def _slot_suggestions(
@@ -296,7 +340,7 @@ def _slot_suggestions(
     """Return suggestions for slots in the order of `shown`, and the shapes that they use."""
     chosen = _choose(slots, cells)
     suggestions = [
-        MappingSuggestion(slot, _path_in(shape, root) if root else _first_of(shape.path), _reason(name, shape))
+        MappingSuggestion(slot, _path_in(shape, root) if root else _first_of(shape.path), _reason(shape))
         for slot in shown
         if slot in chosen
         for name, shape in [chosen[slot]]
@@ -316,8 +360,7 @@ def _rows(slot: str, rows: Shape) -> MappingSuggestion:
     return MappingSuggestion(slot, rows.path, f"the list {rows.name}" if rows.name else "the whole result is a list")
 
 
-def _table(root: Shape) -> list[MappingSuggestion]:
-    rows = rows_of(root)
+def _table(root: Shape, rows: Shape | None) -> list[MappingSuggestion]:
     item = rows.items if rows is not None else None
     if rows is not None and item is not None and "array" in item.types:
         names = next((shape for shape in root.properties if shape.name.lower() in ("columns", "headers")), None)
@@ -331,8 +374,7 @@ def _table(root: Shape) -> list[MappingSuggestion]:
     else:
         first = _rows("rows", rows)
     columns = [
-        MappingSuggestion(f"columns.{name}", _path_in(shape, item), _reason(name, shape))
-        for name, shape in columns_of(item)
+        MappingSuggestion(f"columns.{name}", _path_in(shape, item), _reason(shape)) for name, shape in columns_of(item)
     ]
     return [first, *columns]
 
@@ -366,8 +408,7 @@ def _importance(shape: Shape) -> float:
     return max(_points(slot, shape) for slot in ("title", "subtitle", "badge", "value", "timestamp"))
 
 
-def _list(root: Shape, primitive: str) -> list[MappingSuggestion]:
-    rows = rows_of(root) or next((shape for shape in root.properties if shape.items is not None), None)
+def _list(rows: Shape | None, primitive: str) -> list[MappingSuggestion]:
     if rows is None or rows.items is None:
         return []
     first = _rows("items", rows)
@@ -387,16 +428,14 @@ def _chart(root: Shape) -> list[MappingSuggestion]:
     others = [shape for shape in scalars if not shape.is_number and not shape.is_long]
     y = max(numbers, key=lambda shape: _points("value", shape))
     x = next((shape for shape in others if shape.form == "date"), None) or (others[0] if others else None)
-    suggestions = [MappingSuggestion("x", x.path, _reason(x.name, x))] if x is not None else []
-    suggestions.append(MappingSuggestion("y", y.path, _reason(y.name, y)))
+    suggestions = [MappingSuggestion("x", x.path, _reason(x))] if x is not None else []
+    suggestions.append(MappingSuggestion("y", y.path, _reason(y)))
     suggestions += [
-        MappingSuggestion(f"series.{shape.name}", shape.path, _reason(shape.name, shape))
-        for shape in numbers
-        if shape is not y
+        MappingSuggestion(f"series.{shape.name}", shape.path, _reason(shape)) for shape in numbers if shape is not y
     ][:MOST_SERIES]
     title = next((shape for shape in root.properties if _points("title", shape) > 0), None)
     if title is not None:
-        suggestions.append(MappingSuggestion("title", title.path, _reason(title.name, title)))
+        suggestions.append(MappingSuggestion("title", title.path, _reason(title)))
     return suggestions
 
 
@@ -416,13 +455,13 @@ def _single(root: Shape, primitive: str) -> list[MappingSuggestion]:
             and (primitive == "card" or name == shape.name)  # a page shows the object whole, as a section
         ]
         suggestions += [
-            MappingSuggestion(f"fields.{name}", _first_of(shape.path), _reason(name, shape))
+            MappingSuggestion(f"fields.{name}", _first_of(shape.path), _reason(shape))
             for name, shape in left
             if not shape.is_long
         ][:MOST_FIELDS]
     if primitive == "detail":
         suggestions += [
-            MappingSuggestion(f"sections.{shape.name}", _first_of(shape.path), f"{shape.name}: a part of it")
+            MappingSuggestion(f"sections.{shape.name}", _first_of(shape.path), "a part of it")
             for shape in item.properties
             if shape.items is not None or len(shape.properties) > 1
         ][:MOST_FIELDS]
@@ -431,7 +470,7 @@ def _single(root: Shape, primitive: str) -> list[MappingSuggestion]:
 
 def _form(root: Shape) -> list[MappingSuggestion]:
     return [
-        MappingSuggestion(f"fields.{shape.name}", f"${step_text(shape.name)}", _reason(shape.name, shape))
+        MappingSuggestion(f"fields.{shape.name}", f"${step_text(shape.name)}", _reason(shape))
         for shape in _single_object(root).properties
         if shape.is_scalar and not shape.is_id
     ][: 2 * MOST_FIELDS]

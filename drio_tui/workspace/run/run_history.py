@@ -25,7 +25,8 @@ from drio_tui.server_id import file_prefix, migrate_old_files
 from drio_tui.storage import paths
 from drio_tui.storage.files import os_error_text, private_dir, read_private, write_private
 from drio_tui.storage.lock import FileLock, LockBusy
-from drio_tui.workspace.run.tool_run import Run, redacted_for_storage, run_from
+from drio_tui.workspace.run.bound_tool import BoundTool
+from drio_tui.workspace.run.tool_run import Run, inner_value, redacted_for_storage, run_from
 
 VERSION = 1
 RUNS_PER_TOOL = 20
@@ -116,6 +117,12 @@ class RunHistory:
             newest = newest[len(newest) // 2 :]
             data = _file(newest)
         write_private(self.folder / "runs.json", data)
+
+    def known_result(self, bound: BoundTool) -> Any:
+        """Return a result of a tool as its widget gets it: the saved sample, else the newest; None if there is none."""
+        sample = self.sample(bound.id)
+        newest = self.newest_results().get(bound.id) if sample is None else None
+        return sample if newest is None else inner_value(bound, newest)
 
     # -- samples ----------------------------------------------------------------------------------
 

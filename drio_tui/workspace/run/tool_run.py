@@ -228,10 +228,10 @@ def inner_value(bound: BoundTool, structured: Any, view: Any = None) -> Any:
     return inner if is_wrapped else structured
 
 
-def view_of(bound: BoundTool, run: Run) -> field_mappings.WidgetData:
-    """Return what the tool's widget shows of the run's result."""
+def view_of(bound: BoundTool, run: Run, *, most: int = field_mappings.MOST_ITEMS) -> field_mappings.WidgetData:
+    """Return what the tool's widget shows of the run's result; of its first `most` items, if it was not read yet."""
     if run.view is None:
-        run.view = field_mappings.fill(bound.mappings, run.value)
+        run.view = field_mappings.fill(bound.mappings, run.value, most=most)
     return run.view
 
 

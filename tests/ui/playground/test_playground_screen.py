@@ -23,7 +23,7 @@ from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.playground.chain_step_dialog import ChainStepDialog
 from drio_tui.ui.playground.playground_dialogs import CredentialsDialog, RunHistoryDialog
 from drio_tui.ui.playground.playground_screen import PAGES, PlaygroundScreen
-from drio_tui.ui.playground.widget_preview import WidgetPreview
+from drio_tui.ui.widgets.widget_preview import WidgetPreview
 from tests.sandbox.mcp.conftest import Upstream, http_response, upstream
 from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.driving import at_once, running, text_of, until

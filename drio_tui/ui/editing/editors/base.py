@@ -32,12 +32,14 @@ class EditorContext:
 
     `body` is the reader and the schema of the request that will carry the resource (`schema.openapi.reader`),
     None where the schema of our own model is used. `schemas` are input schemas that were seen earlier, by their
-    hash: they show what changed since a tool was bound. `run_store` holds the samples saved in the playground.
+    hash: they show what changed since a tool was bound. `run_store` holds the samples saved in the playground, and
+    `last_results` has the newest result of each tool that was run there, by the tool's id.
     """
 
     body: tuple[SchemaReader, Json] | None = None
     schemas: Mapping[str, Json] = field(default_factory=dict)
     run_store: RunHistory | None = None
+    last_results: Mapping[str, Json] = field(default_factory=dict)
     _samples: dict[str, Json] = field(default_factory=dict, repr=False)
 
     def sample(self, tool: Json) -> Json:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -19,16 +19,28 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.editors.base import Editor, Notes, status_text
+from drio_tui.ui.editing.editors.fill_slots_dialog import FillSlotsDialog
 from drio_tui.ui.editing.editors.form_editor import field_for
-from drio_tui.ui.editing.editors.key_value_list import KeyValueList, KeyValueRow, Pair, object_from, pairs_from
+from drio_tui.ui.editing.editors.key_value_list import (
+    KeyValueList,
+    KeyValueRow,
+    Pair,
+    object_from,
+    pairs_from,
+    value_text,
+)
 from drio_tui.ui.editing.editors.sample import SampleDialog
+from drio_tui.ui.editing.editors.widget_picture import MOST_ITEMS, WidgetPicture
 from drio_tui.ui.forms.group_widgets import AddLine
 from drio_tui.ui.forms.inputs import Picker
 from drio_tui.ui.widgets.json_lines import Limits, Truncation, lines_of
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.run import mapping
+from drio_tui.workspace.run.bound_tool import drafted_tool
+from drio_tui.workspace.run.mapping_suggestions import SlotChange, slot_changes, taken_mappings
 from drio_tui.workspace.run.schema_examples import sample_of
+from drio_tui.workspace.run.tool_run import inner_value
 
 _SELECTS = (("toolId", "Shows"), ("primitive", "Drawn as"), ("displayMode", "Where"), ("visibility", "Visibility"))
 _SAMPLE_LIMITS = Limits(lines=200, chars=20_000, string=200)
@@ -48,6 +60,8 @@ class WidgetEditor(Editor):
         "widget_editor",
         "Widgets: mappings and style",
         Key("widget_editor.offers", "f6", "suggestions", "Paths", "Choose a path of the sample, or a common value"),
+        Key("widget_editor.fill", "f8", "fill", "Fill slots", "Suggest a path for every slot, from the sample"),
+        Key("widget_editor.picture", "f4", "picture", "Picture", "Show the widget as it is drawn with the sample"),
         Key("widget_editor.sample", "f7", "sample", "Sample", "Paste a real result to try the mappings on"),
         Key("widget_editor.remove", "f9", "remove", "Remove", "Remove this line"),
         Key("widget_editor.up", "alt+up", "shift(-1)", "Line up", "Move this line up", show=False),
@@ -59,6 +73,7 @@ class WidgetEditor(Editor):
         super().__init__(id=id, classes=classes)
         self._pasted = ""
         self._pasted_value: Any = None
+        self._from_schema = False
 
     # -- state ------------------------------------------------------------------------------------
 
@@ -81,13 +96,23 @@ class WidgetEditor(Editor):
         """The result that mappings are evaluated on, None if there is none."""
         if self._pasted:
             return self._pasted_value
-        saved = self.saved_sample
-        return saved if saved is not None else sample_of(self.snapshot, self.selected.get("toolId")).result
+        if (saved := self.saved_sample) is not None:
+            return saved
+        if (last := self.last_result) is not None:
+            return last
+        return sample_of(self.snapshot, self.selected.get("toolId")).result
 
     @property
     def saved_sample(self) -> Any:
         """The result saved in the playground as the sample of the tool, None if there is none."""
         return self.context.sample(self.selected.get("toolId"))
+
+    @property
+    def last_result(self) -> Any:
+        """The newest result of the tool in the playground, None if there is none or the schema is to be used."""
+        tool = self.selected.get("toolId")
+        structured = self.context.last_results.get(tool) if isinstance(tool, str) and not self._from_schema else None
+        return None if structured is None else inner_value(drafted_tool(self.snapshot, self.selected), structured)
 
     def value(self, *, secrets: bool = True) -> dict[str, Any]:
         config = dict(self._config)
@@ -145,11 +170,16 @@ class WidgetEditor(Editor):
             yield Static("What goes into each slot", markup=False, classes="-title")
             yield KeyValueList("JSONPath, such as $.results", self._mapping_notes, id="mappings")
             yield AddLine("slot…")
+            fill = AddLine("fill the slots from the result…")
+            fill.id = "fill"
+            yield fill
             yield Static("Style", markup=False, classes="-title")
             yield KeyValueList("value", self._style_notes, id="styles")
             yield AddLine("style…")
-        with VerticalScroll(classes="-aside"):
-            yield Notes(id="notes")
+        with Vertical(classes="-aside -pictured"):
+            yield WidgetPicture(id="picture")
+            with VerticalScroll(id="sample-lines", can_focus=False):
+                yield Notes(id="notes")
 
     def show(self) -> None:
         for name, _ in _SELECTS:
@@ -161,6 +191,15 @@ class WidgetEditor(Editor):
         )
         self.query_one("#refused", Notes).display = bool(self.server_errors)
         self.query_one("#notes", Notes).show_lines(self._sample_lines())
+        self._draw_picture()
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self._draw_picture()
+
+    def _draw_picture(self) -> None:
+        if self.has_class("-wide") or self.has_class("-picture"):
+            self.query_one(WidgetPicture).draw(self.snapshot, {**self.resource, **self.value()}, self.sample)
 
     def _selected_label(self, name: str) -> Content:
         value = self.selected.get(name)
@@ -174,7 +213,8 @@ class WidgetEditor(Editor):
         return sanitize_line(tool.name, 40)
 
     def _mapping_notes(self, pairs: list[Pair]) -> dict[int, Content]:
-        outcomes = {outcome.slot: outcome for outcome in mapping.apply_mappings(object_from(pairs), self.sample)}
+        found = mapping.apply_mappings(object_from(pairs), self.sample, most=MOST_ITEMS)
+        outcomes = {outcome.slot: outcome for outcome in found}
         has_sample = self.sample is not None
         duplicates = _duplicates([pair.name for pair in pairs])
         notes: dict[int, Content] = {}
@@ -208,6 +248,8 @@ class WidgetEditor(Editor):
         elif self.saved_sample is not None:
             yield Content.styled("Sample: a result kept in the playground", "bold $text-primary")
             yield sanitize_line("F7 shows it, or replaces it", 80, "$foreground-muted")
+        elif self.last_result is not None:
+            yield Content.styled("Sample: the last result of the playground", "bold $text-primary")
         elif example.about:
             yield Content.styled("Sample: made from the output schema", "bold $text-primary")
             yield sanitize_line(f"of {example.about}", 80, "$foreground-muted")
@@ -292,6 +334,9 @@ class WidgetEditor(Editor):
     def _add_pair(self, event: AddLine.Pressed) -> None:
         event.stop()
         focused = self.screen.focused
+        if focused is not None and focused.id == "fill":
+            self.action_fill()
+            return
         line = next((widget for widget in (focused, *self.query(AddLine)) if isinstance(widget, AddLine)), None)
         if line is None:
             return
@@ -364,6 +409,50 @@ class WidgetEditor(Editor):
         near = row.query_one(".-value", LineEditor).region
         self.app.push_screen(SelectDialog(row.pair.name or "Value", choices, near=near, free=True), select)
 
+    def action_picture(self) -> None:
+        """Show the picture instead of the form, or with a wide form beside it alone; or what was there before."""
+        self.toggle_class("-picture")
+        if self.has_class("-picture"):
+            self.query_one(WidgetPicture).focus()
+        else:
+            self.call_after_refresh(self.focus_first)
+        self.call_after_refresh(self._draw_picture)
+
+    def action_fill(self) -> None:
+        """Suggest a path for each slot, from the sample and the output schema; the user chooses which to take."""
+        bound = drafted_tool(self.snapshot, self.selected)
+        is_real = bool(self._pasted) or self.saved_sample is not None or self.last_result is not None
+        mappings = object_from(self.mappings)
+        changes = slot_changes(
+            self.primitive, mappings, bound.output_schema, self.sample if is_real else None, arguments=bound.schema
+        )
+        if not self.primitive:
+            self.notify("Choose first what it is drawn as.", markup=False)
+        elif changes:
+            about = "a real result" if is_real else "the output schema"
+            widget = {**self.resource, **self.value()}
+            dialog = FillSlotsDialog(changes, mappings, self.snapshot, widget, self.sample, about)
+            self.app.push_screen(dialog, self._take_changes)
+        elif self.sample is None:
+            self.notify("Nothing is known of the result: paste a sample (F7), or run the tool.", markup=False)
+        else:
+            self.notify("Every slot that can be filled has that path already.", markup=False)
+
+    def _take_changes(self, changes: list[SlotChange] | None) -> None:
+        if not changes:
+            return
+        taken = taken_mappings(object_from(self.mappings), changes)
+        known = {pair.name: pair for pair in self.mappings}
+        pairs: list[Pair] = []
+        for name, path in taken.items():
+            pair = known.get(name)
+            if pair is None or pair.value != path:
+                before, pair = pair, Pair(name, pair.original if pair is not None else "")
+                pair.loaded, pair.text = before is not None and before.loaded, value_text(path)
+            pairs.append(pair)
+        self.mappings = pairs
+        self.mark_changed()
+
     def action_sample(self) -> None:
         text = self._pasted or (pretty(self.sample) if self.sample is not None else "")
         self.app.push_screen(SampleDialog(text), self._set_sample)
@@ -371,6 +460,7 @@ class WidgetEditor(Editor):
     def _set_sample(self, pasted: tuple[str, Any] | None) -> None:
         if pasted is not None:
             self._pasted, self._pasted_value = pasted
+            self._from_schema = not self._pasted
             if not self._pasted:  # from now on the sample is generated from the schema
                 self.context.drop_sample(self.selected.get("toolId"))
             self.show()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 
 from drio_tui.ui.dialogs.select_dialog import SelectDialog
+from drio_tui.ui.editing.editors.base import EditorContext
+from drio_tui.ui.editing.editors.fill_slots_dialog import FillSlotsDialog
 from drio_tui.ui.editing.editors.key_value_list import KeyValueRow
 from drio_tui.ui.editing.editors.sample import SampleDialog
+from drio_tui.ui.editing.editors.widget_picture import WidgetPicture
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.widgets.line_editor import LineEditor
 from tests.ui.editing.editors.app import WIDGET, app_snapshot
@@ -144,3 +147,56 @@ async def test_a_row_is_removed_with_the_mouse() -> None:
         await driver.pilot.click(row(driver, "columns.name").query_one("_RemoveButton"))
         await driver.settle()
         assert driver.editor.value()["config"]["fieldMappings"] == {"rows": "$.results"}
+
+
+RESULT = {"results": [{"id": "con_1", "name": "Ada", "email": "ada@example.com", "plan": "free"}]}
+
+
+async def test_slots_are_filled_from_the_last_result_and_drawn_while_they_are_typed() -> None:
+    context = EditorContext(last_results={"t_search": RESULT})
+    raw = copy.deepcopy(WIDGET)
+    raw["config"]["fieldMappings"]["columns.email"] = "$.id"
+    async with staged("widget", "config", raw, app_snapshot(), context=context) as driver:
+        picture = driver.editor.query_one(WidgetPicture)
+        await driver.until(lambda: "Ada" in picture.text)
+        assert "Sample: the last result of the playground" in driver.screen
+        driver.editor.focus_first()
+        await driver.press("f8")
+        dialog = driver.app.screen
+        assert isinstance(dialog, FillSlotsDialog)
+        assert "$.id → $.email" in driver.screen
+        await driver.until(lambda: "Plan" in dialog.query_one(WidgetPicture).text)
+        assert "ada@example.com" not in dialog.query_one(WidgetPicture).text  # what was mapped is kept
+        await driver.press("asterisk")
+        await driver.until(lambda: "ada@example.com" in dialog.query_one(WidgetPicture).text)
+        await driver.press("home", "space", "enter")
+        assert driver.editor.value()["config"]["fieldMappings"] == {
+            "rows": "$.results", "columns.name": "$.name", "columns.email": "$.id", "columns.plan": "$.plan",
+        }  # fmt: skip
+        await driver.until(lambda: "Plan" in picture.text)
+        row(driver, "columns.plan").focus_value()
+        await driver.settle()
+        await driver.press("end", *["backspace"] * 4)
+        await driver.type("id")
+        await driver.until(lambda: picture.text.count("con_1") == 2)
+        await driver.press("f8", "asterisk", "asterisk", "enter")  # nothing is taken
+        assert driver.editor.value()["config"]["fieldMappings"]["columns.plan"] == "$.id"
+        driver.editor.query_one("#fill").focus()
+        await driver.press("enter", "asterisk", "ctrl+s")  # the same with the line in the form, and all of them
+        assert driver.editor.value()["config"]["fieldMappings"]["columns.email"] == "$.email"
+        await driver.press("f8")
+        assert not isinstance(driver.app.screen, FillSlotsDialog)  # there is nothing to change
+
+
+async def test_a_narrow_form_shows_the_picture_instead() -> None:
+    async with staged("widget", "config", WIDGET, app_snapshot(), size=(80, 24)) as driver:
+        picture = driver.editor.query_one(WidgetPicture)
+        driver.editor.focus_first()
+        await driver.settle()
+        assert not picture.display
+        await driver.press("f4")
+        await driver.until(lambda: "Name" in picture.text)
+        assert "What goes into each slot" not in driver.screen
+        await driver.press("f4")
+        assert "What goes into each slot" in driver.screen
+        assert not picture.display

@@ -70,12 +70,13 @@ class WidgetPreview(ScrollView, can_focus=True):
         self._rendered = RenderedWidget()
         self._drawn_for = -1
 
-    def show(self, draw: Callable[[int], RenderedWidget] | None) -> None:
-        """Show what `draw` returns for a width in cells; None shows nothing."""
+    def show(self, draw: Callable[[int], RenderedWidget] | None, *, keep_place: bool = False) -> None:
+        """Show what `draw` returns for a width in cells, from the top unless `keep_place`; None shows nothing."""
         self._draw = draw
         self._drawn_for = -1
         self._redraw()
-        self.scroll_to(0, 0, animate=False)
+        if not keep_place:
+            self.scroll_to(0, 0, animate=False)
 
     @property
     def text(self) -> str:
