@@ -142,6 +142,9 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     for name, value in private_environment(home).items():
         monkeypatch.setenv(name, value)
     yield home
+    from drio_tui.api.secret_values import SECRET_VALUES
+
+    SECRET_VALUES.clear()
     sandbox_folder = home / "data" / "sandbox"
     if sandbox_folder.exists():
         from drio_tui.launcher import stop_sandbox

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote_plus, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
-HIDDEN = "••••••"
+from drio_tui.api.secret_values import HIDDEN, SECRET_VALUES, encoded_forms
+
+__all__ = [
+    "HIDDEN", "encoded_forms", "is_secret", "is_secret_property", "may_hold_secrets", "redact", "redact_headers",
+    "redacted_pairs", "redacted_url",
+]  # fmt: skip
 _NOT_LETTERS = re.compile(r"[^a-z0-9]")
 _SECRET_ENDINGS = (
     "secret", "password", "passwd", "passphrase", "passcode", "token", "apikey", "authorization", "credential",
@@ -58,8 +62,8 @@ def is_secret_property(name: str, value: Any, *, oauth: bool = False) -> bool:
 def redact(value: Any, *, oauth: bool = False) -> Any:
     """Return a copy of a JSON value with the values of secret properties hidden, except booleans and null.
 
-    Also hidden are the `value` beside a secret `name` or `key`, passwords in URLs, bearer tokens in strings, and the
-    defaults and examples of secret properties in a JSON Schema, which is otherwise unchanged.
+    Also hidden are the `value` beside a secret `name` or `key`, passwords in URLs, bearer tokens and `SECRET_VALUES` in
+    strings, and the defaults and examples of secret properties in a JSON Schema, which is otherwise unchanged.
     """
     return _redact(value, oauth, hide=False)
 
@@ -67,7 +71,7 @@ def redact(value: Any, *, oauth: bool = False) -> Any:
 def may_hold_secrets(value: Any) -> bool:
     """Return whether `redact` could hide something in a JSON value; faster than `redact`."""
     if isinstance(value, str):
-        return ("earer" in value or "@" in value) and _redact_text(value) != value
+        return ("earer" in value or "@" in value or bool(SECRET_VALUES)) and _redact_text(value) != value
     if isinstance(value, dict):
         if "value" in value and ("name" in value or "key" in value):
             return True
@@ -116,14 +120,6 @@ def redacted_url(url: str) -> str:
     return urlunsplit(parts._replace(query=redacted_pairs(parts.query)))
 
 
-def encoded_forms(secret: str) -> list[str]:
-    """Return the forms in which a secret may occur in text: plain, URL-, form- and JSON-encoded; longest first."""
-    encoded = secret.encode("utf-8", "replace")
-    forms = {secret, quote(encoded, safe=""), quote(encoded), quote_plus(encoded)}
-    forms |= {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
-    return sorted(forms, key=lambda form: (-len(form), form))
-
-
 def _redact(value: Any, oauth: bool, *, hide: bool) -> Any:
     if isinstance(value, dict):
         name_or_key = value.get("name", value.get("key"))
@@ -162,4 +158,4 @@ def _redact_text(text: str) -> str:
         text = _BEARER.sub(rf"\1{HIDDEN}", text)
     if "@" in text:
         text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
-    return text
+    return SECRET_VALUES.hidden(text)

@@ -46,6 +46,7 @@ from drio_tui.api.http import httpx, new_client
 from drio_tui.api.json_codec import SANDBOX_SERVER
 from drio_tui.api.redact import redact, redact_headers, redacted_url
 from drio_tui.api.response_body import ACCEPT_ENCODING, read_body
+from drio_tui.api.secret_values import SECRET_VALUES
 from drio_tui.server_id import server_id
 from drio_tui.text import duration, one_line
 from drio_tui.urls import is_loopback
@@ -453,7 +454,10 @@ class Transport:
             raise ProxyRefused("it requires a sign-in (HTTP 407)")
         if status >= 400:
             retry_after_seconds = retry_after(headers.get("retry-after"))
-            failure = api_error(status, data, request_id=exchange.request_id, retry_after=retry_after_seconds)
+            # The message may repeat what was sent.
+            failure = api_error(
+                status, SECRET_VALUES.hidden_in(data), request_id=exchange.request_id, retry_after=retry_after_seconds
+            )
             if parse_error:
                 failure.message = f"HTTP {status}; {parse_error}: {_first_line(body)}"
                 failure.hint = NotDrio.hint if status < 500 else failure.hint
@@ -593,4 +597,4 @@ def _redirect_target(method: str, url: httpx.URL, status: int, target: str) -> h
 
 def _first_line(body: bytes) -> str:
     text = body[:2000].decode("utf-8", "replace").strip()
-    return one_line(text.splitlines()[0].strip() if text else "(nothing)", 120)
+    return one_line(SECRET_VALUES.hidden(text.splitlines()[0].strip()) if text else "(nothing)", 120)

@@ -12,16 +12,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret, redact, redact_headers
+from drio_tui.api.secret_values import SECRET_VALUES, SHORTEST, pattern_of, with_texts
 
 PLACEHOLDER = re.compile(r"redacted-([a-z]+)-(\d+)")
 _BEARER = re.compile(r"\b([Bb]earer\s+)([\w.~+/=-]{16,})")
 _USERINFO = re.compile(r"(://[^/\s:@]*:)([^/\s@]+)@")
 _INPUT_VALUE = re.compile(r"(\bvalue\s*=\s*)(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 _KINDS = ("token", "verifier", "cookie", "password", "code", "state")
-_SHORTEST = 6
-"""A shorter secret is replaced only where its name says that it is one: it may occur anywhere by chance."""
-_SHORT = 12
-"""A shorter secret is replaced in texts only as a whole word."""
 
 
 class Placeholders:
@@ -55,7 +52,7 @@ class Placeholders:
             kind = next((kind for kind in _KINDS if kind in name.lower()), "secret")
             self._counts[kind] += 1
             self._by_secret[secret] = f"redacted-{kind}-{self._counts[kind]}"
-            if len(secret) >= _SHORTEST:
+            if len(secret) >= SHORTEST:
                 self._by_form |= dict.fromkeys(encoded_forms(secret), self._by_secret[secret])
                 self._known = None
         return self._by_secret[secret]
@@ -121,21 +118,14 @@ class Placeholders:
 
     def replace_known(self, value: Any) -> Any:
         """Return a JSON value with placeholders wherever a secret occurs that was seen before."""
+        for secret in SECRET_VALUES:
+            self.of("secret", secret)
         if not self._by_form:
             return value
         if self._known is None:
-            forms = sorted(self._by_form, key=len, reverse=True)
-            self._known = re.compile("|".join(map(_pattern, forms)))
-        return self._replace_known(value, self._known)
-
-    def _replace_known(self, value: Any, known: re.Pattern[str]) -> Any:
-        if isinstance(value, str):
-            return known.sub(lambda match: self._by_form[match[0]], value)
-        if isinstance(value, dict):
-            return {self._replace_known(key, known): self._replace_known(item, known) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._replace_known(item, known) for item in value]
-        return value
+            self._known = pattern_of(self._by_form)
+        known = self._known
+        return with_texts(value, lambda text: known.sub(lambda match: self._by_form[match[0]], text))
 
     def _merge(self, name: str, original: Any, redacted: Any) -> Any:
         if isinstance(redacted, str) and redacted == HIDDEN:
@@ -154,12 +144,6 @@ class Placeholders:
         if isinstance(value, list):
             return [self._hide(name, item) for item in value]
         return value if value is None or isinstance(value, bool) else 0
-
-
-def _pattern(form: str) -> str:
-    if len(form) >= _SHORT:
-        return re.escape(form)
-    return rf"(?<![A-Za-z0-9_-]){re.escape(form)}(?![A-Za-z0-9_-])"
 
 
 def recorded_body(content: bytes, media_type: str, placeholders: Placeholders, *, oauth: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from drio_tui.api.secret_values import SECRET_VALUES
 from drio_tui.text import visible
 
 
@@ -111,5 +112,5 @@ def use_colour(err: bool = False) -> bool:
 
 
 def _render(part: str | Styled, err: bool) -> str:
-    text = visible(str(part), multiline=True)
+    text = visible(SECRET_VALUES.hidden(str(part)), multiline=True)
     return click.style(text, **part.attributes) if isinstance(part, Styled) and use_colour(err) else text

@@ -18,6 +18,7 @@ from typing import Any
 from drio_tui.api import json_codec
 from drio_tui.api.errors import UsageError
 from drio_tui.api.redact import HIDDEN, redact
+from drio_tui.api.secret_values import SECRET_VALUES
 from drio_tui.cli.common import CREDENTIAL
 from drio_tui.cli.output import prompt_secret
 from drio_tui.cli.streams import can_prompt, exit_if_closed
@@ -173,6 +174,7 @@ def read_secrets(options: Iterable[str], inputs: Inputs) -> list[Assignment]:
                 )
         else:
             secret = read_secret(f"secret {one_line(path_text, 80)}", inputs)
+        SECRET_VALUES.add(secret)
         secrets.append(Assignment(path, secret, secret=True))
     return secrets
 

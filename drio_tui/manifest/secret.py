@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drio_tui.api.redact import HIDDEN
+from drio_tui.api.secret_values import SECRET_VALUES
 from drio_tui.document_layout import SECRET
 
 NOT_GIVEN = "\0not given"
@@ -15,10 +16,17 @@ NOT_GIVEN = "\0not given"
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """The value that `{"$secret": name}` stands for; it is no JSON, so that it cannot be written by mistake."""
+    """The value that `{"$secret": name}` stands for; it is no JSON, so that it cannot be written by mistake.
+
+    Its value is hidden in all that this process shows and keeps (`SECRET_VALUES`).
+    """
 
     name: str
     value: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.is_given:
+            SECRET_VALUES.add(self.value)
 
     def __str__(self) -> str:
         return HIDDEN

@@ -7,6 +7,7 @@ from typing import Any
 
 from drio_tui.api.json_codec import Document, dumps
 from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret
+from drio_tui.api.secret_values import with_texts
 from drio_tui.tool_calls.tools import properties
 
 _SHORTEST_SECRET = 4
@@ -32,19 +33,12 @@ def hide_secrets(value: Any, secrets: Iterable[str]) -> Any:
     if not longest_first:
         return value
 
-    def hide(item: Any) -> Any:
-        if isinstance(item, str):
-            for secret in longest_first:
-                if secret in item:
-                    item = item.replace(secret, HIDDEN)
-            return item
-        if isinstance(item, dict):
-            return {hide(name): hide(member) for name, member in item.items()}
-        if isinstance(item, list):
-            return [hide(member) for member in item]
-        return item
+    def hide(text: str) -> str:
+        for secret in longest_first:
+            text = text.replace(secret, HIDDEN)
+        return text
 
-    return hide(value)
+    return with_texts(value, hide)
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui.api.redact import HIDDEN, may_hold_secrets, redact, redact_headers
+from drio_tui.api.secret_values import SECRET_VALUES
+from drio_tui.cassette.placeholders import Placeholders
 from drio_tui.ui.editing.review_dialog import value_text
 from tests.api.strategies import json_values
 
@@ -27,6 +29,25 @@ NAMES = [
 def test_values_of_secret_properties_are_hidden(name: str, value: Any) -> None:
     assert SECRET not in repr(redact([{"outer": {name: value}}]))
     assert may_hold_secrets([{"outer": {name: value}}])
+
+
+@pytest.mark.parametrize(
+    ("text", "is_hidden"),
+    [
+        (SECRET, True), (f"x-{SECRET}-y", True), ("pin 12 34?", True), ("pin%2012%2034%3F", True),
+        ("pin+12+34%3F", True), ("an-pin 12 34?", False), ("short", False), ("hunter2", False),
+    ],
+)  # fmt: skip
+def test_secret_of_this_process_is_hidden_wherever_it_occurs(text: str, is_hidden: bool) -> None:
+    for secret in (SECRET, "pin 12 34?", "short"):
+        SECRET_VALUES.add(secret)
+    value = {"headers": {"X-Tenant": text}, "list": [text]}
+    assert redact(value) == ({"headers": {"X-Tenant": redact(text)}, "list": [redact(text)]} if is_hidden else value)
+    assert (HIDDEN in redact(text)) == is_hidden
+    assert may_hold_secrets(value) == is_hidden
+    assert dict(redact_headers({"X-Tenant": text})) == {"X-Tenant": redact(text)}
+    assert SECRET_VALUES.hidden_in(value) == redact(value)
+    assert (text in str(Placeholders().replace_known(value))) != is_hidden
 
 
 @given(st.sampled_from(NAMES), json_values)

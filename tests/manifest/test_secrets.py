@@ -11,11 +11,17 @@ from typing import Any
 
 import pytest
 
+from drio_tui.api.curl import as_curl
+from drio_tui.api.errors import ApiError
+from drio_tui.api.redact import encoded_forms
+from drio_tui.kinds import AUTH
 from drio_tui.manifest.lock import FILE_NAME, read_base, write_base
 from drio_tui.manifest.saved_plan import PlanFile, save_plan
 from drio_tui.manifest.secret import NOT_GIVEN, Secret
 from drio_tui.plan.changes import as_dict
 from drio_tui.plan.render import as_markdown, plan_lines
+from drio_tui.workspace.deploy.deploy_record import resources_of
+from drio_tui.workspace.model.loader import read_app
 from tests.manifest.test_apply import Author, author, new_app
 
 __all__ = ["author"]
@@ -119,3 +125,30 @@ async def test_a_secret_of_an_ordinary_name_is_not_in_the_journal(author: Author
     ]  # fmt: skip
     assert "'X-Plain': 'plain'" in str(entries[0].after)
     assert "VERY-secret" not in files_below(Path(os.environ["DRIO_STATE_DIR"])) + str([*map(asdict, entries)])
+
+
+async def test_a_secret_of_an_ordinary_name_is_hidden_by_its_value(author: Author) -> None:
+    """In the requests, in their curl commands, in errors, in deploy records, and in the journal of a delete."""
+    secret, other = "tenant/VERY secret?é", "VERY secret, of another"
+    app = new_app(auth={}, tools={}, widgets={})
+    headers = {"X-Tenant": Secret("TENANT", secret), "X-Plain": "plain"}
+    entry = {"name": "Helpdesk", "baseUrl": "https://h.example.com", "config": {"headers": headers}}
+    app["integrations"] = {"helpdesk": entry | {"x-unknown": [Secret("OTHER", other)]}}
+    applied = await author.apply(app)
+    assert not applied.failed
+    snapshot = await read_app(author.editor.client, applied.app)
+    (integration,) = snapshot.resources("integration")
+    assert secret in str(integration.raw)
+    assert other in str(integration.raw)
+    record = resources_of(snapshot)
+    await author.apply(app | {"integrations": {}}, prune=True)
+    assert not (await read_app(author.editor.client, applied.app)).resources("integration")
+    with pytest.raises(ApiError) as raised:
+        await author.editor.client.create(AUTH, {"name": "x", "providerKey": other}, app=applied.app)
+    assert "HTTP" not in str(raised.value)
+    exchanges = author.editor.exchanges
+    texts = [*map(repr, exchanges), *(as_curl(exchange) for exchange in exchanges), str(record)]
+    texts += [files_below(Path(os.environ["DRIO_STATE_DIR"])), str(raised.value), str(raised.value.field_errors)]
+    assert sum("X-Plain" in text for text in texts) >= 5
+    for form in (*encoded_forms(secret), *encoded_forms(other)):
+        assert not [text for text in texts if form in text]
