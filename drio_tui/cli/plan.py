@@ -430,9 +430,8 @@ class _Application:
         )  # fmt: skip
         with _stopping(applier):
             result = await applier.run()
-        if self.file and not result.failed:
-            self.file.plan.finished = True
-            await self.file.save()
+        if self.file:
+            await self.file.end(finished=not result.failed)
         if not self.as_json and result.results and not result.failed:
             info(f"Applied. `{command_hint('undo', planned.slug)}` takes it back.")
         return result

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -26,15 +26,25 @@ from drio_tui.manifest.lock import Base, name_of
 from drio_tui.manifest.matching import with_item
 from drio_tui.manifest.secret import NOT_GIVEN, Secret, secrets_in
 from drio_tui.plan.changes import SYMBOLS, as_dict
-from drio_tui.plan.state import PlanState, known_from_json, state_from_json, state_to_json
+from drio_tui.plan.state import (
+    PlanState,
+    StateLines,
+    add_lines,
+    as_text,
+    known_from_json,
+    state_from_json,
+    state_to_json,
+)
 from drio_tui.schema.fields import MISSING
-from drio_tui.storage.files import os_error_text, write_public
+from drio_tui.storage.files import append_public, os_error_text, write_public
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.merge import FieldChange, Object
 
 VERSION = 1
 _FORMAT = "drio-tui plan"
+_END = "\n}\n"
+"""The end of the JSON object: the only line that is a brace alone."""
 _LIMIT = 64 << 20
 _ORDER = ("order",)
 _CREATE_APP = "create:app"
@@ -190,28 +200,47 @@ def secret_names(plan: SavedPlan) -> list[str]:
 
 
 class PlanFile:
-    """The file of a plan; `save` records how far it got."""
+    """The file of a plan; `save` records how far it got.
+
+    The file is one JSON object. While the plan is carried out, a line for each change of its progress is behind it.
+    """
 
     def __init__(self, path: Path, plan: SavedPlan) -> None:
         self.path, self.plan = path, plan
-        self._fixed = json_codec.dumps(_fixed_to_json(plan), indent=1)[:-2]
+        self._lines = StateLines()
+        self._is_written = False
 
     async def save(self) -> None:
-        """Write the file, without blocking the event loop. Raises `BadPlan`."""
+        """Add how far the plan got, without blocking the event loop. Raises `BadPlan`."""
+        lines = self._lines.changed(self.plan.state)
+        if not self._is_written:
+            await self._save_whole()
+        elif lines:
+            self._is_written = False  # after a failure the next save writes everything
+            await asyncio.to_thread(self._write, append_public, as_text(lines))
+            self._is_written = True
+
+    async def end(self, *, finished: bool) -> None:
+        """Write the file as one JSON object again; `finished`: all of the plan is done. Raises `BadPlan`."""
+        self.plan.finished = finished
+        await self._save_whole()
+
+    async def _save_whole(self) -> None:
         text = self._text()
-        await asyncio.to_thread(self._write, text)
+        await asyncio.to_thread(self._write, write_public, text)
+        self._is_written = True
 
     def store(self) -> None:
         """Write the file. Raises `BadPlan`. Blocks."""
-        self._write(self._text())
+        self._write(write_public, self._text())
 
-    def _text(self) -> str:
-        """Return the text of the file; only how far it got is converted again."""
-        return f'{self._fixed},\n "progress": {json_codec.dumps(_progress_to_json(self.plan))}\n}}\n'
+    def _text(self) -> bytes:
+        fixed = json_codec.dumps(_fixed_to_json(self.plan), indent=1)[:-2]
+        return f'{fixed},\n "progress": {json_codec.dumps(_progress_to_json(self.plan))}{_END}'.encode("ascii")
 
-    def _write(self, text: str) -> None:
+    def _write(self, write: Callable[[Path, bytes], None], data: bytes) -> None:
         try:
-            write_public(self.path, text.encode("ascii"))
+            write(self.path, data)
         except OSError as error:
             raise BadPlan(f"{self.path} cannot be written: {os_error_text(error)}") from error
 
@@ -226,12 +255,15 @@ def read_plan(path: Path) -> PlanFile:
     try:
         if len(data) > _LIMIT:
             raise ValueError("it is too large")
-        content = json_codec.loads(data)
+        text, end, lines = data.partition(_END.encode())
+        content = json_codec.loads(text + end)
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             raise ValueError("it was not made by `drio-tui plan --out`")
         if content["version"] != VERSION:
             raise ValueError("it was made by another version of drio-tui")
-        return PlanFile(path, _from_json(content))
+        plan = _from_json(content)
+        add_lines(plan.state, lines)
+        return PlanFile(path, plan)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadPlan(f"{path} is no plan: {error}") from error
 

@@ -22,7 +22,16 @@ from typing import Any
 from drio_tui.api import json_codec
 from drio_tui.kinds import AUTH, KINDS
 from drio_tui.plan.executor import Executor
-from drio_tui.plan.state import PlanState, StepState, known_from_json, state_from_json, state_to_json
+from drio_tui.plan.state import (
+    PlanState,
+    StateLines,
+    StepState,
+    add_lines,
+    as_text,
+    known_from_json,
+    state_from_json,
+    state_to_json,
+)
 from drio_tui.plan.steps import Step
 from drio_tui.schema.fields import MISSING
 from drio_tui.server_id import may_belong_to
@@ -121,7 +130,7 @@ class PlanSession:
         self._lock = lock
         self._mutex = threading.Lock()
         self._closed = False
-        self._written: dict[str, Object] = {}
+        self._lines = StateLines()
         self._steps_written: tuple[Step, ...] | None = None
         self._executor: Executor | None = None
 
@@ -179,7 +188,7 @@ class PlanSession:
         record = self.record
         if self._executor is not None:
             record.app, record.steps = self._executor.app, tuple(self._executor.steps)
-        lines = self._changed_lines()
+        lines = self._lines.changed(record.state)
         document = to_json(record) if self._steps_written != record.steps else None
         self._steps_written = record.steps
         await asyncio.to_thread(self._write, document, lines)
@@ -192,15 +201,6 @@ class PlanSession:
                 with contextlib.suppress(OSError):
                     _remove(self.record.id)
         self._lock.close()
-
-    def _changed_lines(self) -> list[Object]:
-        """Return a line for each change of the state since the last call."""
-        state = self.record.state
-        current = {f"step {id}": {"step": id, **state_to_json(step)} for id, step in state.steps.items()}
-        current |= {f"known {key}": {"known": key, "ids": ids} for key, ids in state.known.items()}
-        lines = [line for key, line in current.items() if self._written.get(key) != line]
-        self._written = current
-        return lines
 
     def _write(self, document: Object | None, lines: list[Object]) -> None:
         with self._mutex:
@@ -229,7 +229,7 @@ def _write_document(id: str, document: Object) -> None:
 
 def _append_lines(id: str, lines: Iterable[Object]) -> None:
     with append_private(_states_path(id), keep=LIMIT) as file:
-        file.write("".join(f"{json_codec.dumps(line)}\n" for line in lines).encode("ascii"))
+        file.write(as_text(lines))
         file.flush()
         os.fsync(file.fileno())
 
@@ -254,12 +254,7 @@ def _parse(data: Any, id: str) -> PlanRecord | None:
         appended = read_private(_states_path(id), limit=2 * LIMIT)
     except FileNotFoundError:
         return record
-    for raw in appended.split(b"\n")[:-1]:  # a last line without an end was not written completely
-        line = json_codec.loads(raw)
-        if "step" in line:
-            record.state.steps[line["step"]] = state_from_json(line)
-        else:
-            record.state.known |= known_from_json({line["known"]: line["ids"]})
+    add_lines(record.state, appended)
     record.at = max([record.at, *(state.at for state in record.state.steps.values())])
     return record
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from drio_tui.api import json_codec
 from drio_tui.workspace.saving.journal import fingerprints_of
 from drio_tui.workspace.saving.merge import Object
 
@@ -81,6 +82,36 @@ def state_from_json(value: Mapping[str, Any]) -> StepState:
     if state.state not in _PROGRESS or not isinstance(state.fields, dict) or not isinstance(state.sent, dict):
         raise ValueError("it is not the state of a step")
     return state
+
+
+class StateLines:
+    """The lines by which a file follows a state: one for each step, and each list of known ids, that has changed."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, Object] = {}
+
+    def changed(self, state: PlanState) -> list[Object]:
+        """Return the lines for what has changed since the last call."""
+        current = {f"step {id}": {"step": id, **state_to_json(step)} for id, step in state.steps.items()}
+        current |= {f"known {key}": {"known": key, "ids": [*ids]} for key, ids in state.known.items()}
+        lines = [line for key, line in current.items() if self._written.get(key) != line]
+        self._written = current
+        return lines
+
+
+def as_text(lines: Iterable[Object]) -> bytes:
+    """Return lines as they are appended to a file."""
+    return "".join(f"{json_codec.dumps(line)}\n" for line in lines).encode("ascii")
+
+
+def add_lines(state: PlanState, data: bytes) -> None:
+    """Add the lines that were appended to a file. Raises `ValueError`, `KeyError` or `TypeError`."""
+    for raw in data.split(b"\n")[:-1]:  # a last line without an end was not written completely
+        line = json_codec.loads(raw)
+        if "step" in line:
+            state.steps[line["step"]] = state_from_json(line)
+        else:
+            state.known |= known_from_json({line["known"]: line["ids"]})
 
 
 def known_from_json(value: Any) -> dict[str, list[str]]:

@@ -66,6 +66,18 @@ def write_public(path: Path, data: bytes) -> None:
     _replace(path, data, 0o666, mode)
 
 
+def append_public(path: Path, data: bytes) -> None:
+    """Append `data` to a file that `write_public` has written, and flush it to disk.
+
+    Raises `OSError`, also if there is no such file, or `path` is a symbolic link.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | _REGULAR_FILE)
+    with os.fdopen(handle, "ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def _replace(path: Path, data: bytes, create_mode: int, mode: int | None = None) -> None:
     """Replace `path` by a new file. The umask applies to `create_mode`; `mode` is set as it is."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

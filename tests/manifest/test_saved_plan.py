@@ -14,6 +14,7 @@ from drio_tui.manifest.apply import Applied, Applier, NotApplicable, find_app_id
 from drio_tui.manifest.form import DocumentForm, to_document
 from drio_tui.manifest.saved_plan import BadPlan, PlanFile, is_plan, read_plan, save_plan
 from drio_tui.manifest.secret import NOT_GIVEN, Secret
+from drio_tui.plan.state import StepState
 from drio_tui.workspace.model.snapshot import Snapshot
 from tests.manifest.test_apply import Author, author, new_app
 from tests.wizard.conftest import Killed, KillingTransport
@@ -43,9 +44,7 @@ async def apply_file(author: Author, path: Path, **secrets: str) -> Applied:
         author.editor.saver, plan, state=file.plan.state, group=file.plan.group, save=file.save, pause=0, parallel=1
     )
     applied = await applier.run()
-    if not applied.failed:
-        file.plan.finished = True
-        await file.save()
+    await file.end(finished=not applied.failed)
     return applied
 
 
@@ -96,6 +95,33 @@ async def test_a_plan_is_applied_once(author, tmp_path):
     author.sent()
     assert not (await apply_file(author, path, **SECRETS)).failed
     assert not author.sent()
+
+
+async def test_progress_is_appended_and_a_line_that_was_not_written_completely_is_ignored(author, tmp_path):
+    path = tmp_path / "plan.json"
+    file = await save(author, new_app(), path)
+    steps = file.plan.state.steps
+    steps["a"] = StepState("sent")
+    await file.save()
+    whole = path.read_bytes()
+    steps["a"], steps["b"], file.plan.state.known["tool"] = StepState("done", made="t_1"), StepState("sent"), ["t_0"]
+    await file.save()
+    await file.save()
+    assert path.read_bytes().startswith(whole)
+    assert path.read_bytes().count(b"\n") == whole.count(b"\n") + 3
+    with path.open("ab") as stream:
+        stream.write(b'{"step": "b", "state": "do')
+    assert is_plan(path)
+    again = read_plan(path)
+    assert again.plan.state == file.plan.state
+    await again.save()
+    assert json.loads(path.read_text())["progress"]["known"] == {"tool": ["t_0"]}
+    path.unlink()
+    steps["c"] = StepState("sent")
+    with pytest.raises(BadPlan):
+        await file.save()
+    await file.save()
+    assert read_plan(path).plan.state == file.plan.state
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
