@@ -35,6 +35,10 @@ _WRAPPER = textwrap.TextWrapper(
 )
 MOST_LINES = 40
 """The most lines that are shown of one value."""
+_COMPARED = 10 * MOST_LINES
+"""The most lines on each side that are compared with each other; that takes the square of their number."""
+_LONGEST_WRAPPED, _MOST_WRAPPED = 10_000, 1_000
+"""The most characters of a line, and the most lines, that are wrapped between words."""
 COMMENT_LIMIT = 60_000
 """The most characters of the Markdown; GitHub accepts 65,536 in a comment."""
 _NOTES_LIMIT = COMMENT_LIMIT // 4
@@ -150,19 +154,39 @@ def text_lines(value: Any) -> list[str]:
         return []
     if not isinstance(value, str):
         return json_codec.for_display(json_codec.dumps(value, indent=2)).split("\n")
-    return [part for line in value.split("\n") for part in (_WRAPPER.wrap(line) or [""])]
+    lines: list[str] = []
+    for line in value.split("\n"):
+        if len(line) <= _WRAPPER.width:
+            lines.append(line)
+        elif len(line) <= _LONGEST_WRAPPED and len(lines) <= _MOST_WRAPPED:
+            lines += _WRAPPER.wrap(line)
+        else:  # too much to look for words in it
+            lines += (line[start : start + _WRAPPER.width] for start in range(0, len(line), _WRAPPER.width))
+    return lines
 
 
 def line_diff(before: Any, after: Any) -> Iterator[PlanLine]:
-    """Yield the changed lines of two values, with one unchanged line around them."""
+    """Yield the changed lines of two values, with one unchanged line around them; of large values the first ones."""
     old, new = text_lines(before), text_lines(after)
-    lines = [*difflib.unified_diff(old, new, n=1, lineterm="")][2:]
+    if max(len(old), len(new)) > _COMPARED:
+        start = _common(old, new)
+        end = min(_common(old[::-1], new[::-1]), len(old) - start, len(new) - start)
+        first, beyond = max(start - 1, 0), max(end - 1, 0)
+        old, new = (side[first : len(side) - beyond] for side in (old, new))
+    left_out = sum(max(len(side) - _COMPARED, 0) for side in (old, new))
+    lines = [*difflib.unified_diff(old[:_COMPARED], new[:_COMPARED], n=1, lineterm="")][2:]
     tones: dict[str, Tone] = {"+": "new", "-": "old", " ": "dim", "@": "dim"}
     for line in lines[:MOST_LINES]:
         mark = line[:1]
         yield PlanLine("…" if mark == "@" else line[1:], tones[mark], 2, "" if mark == "@" else mark)
-    if len(lines) > MOST_LINES:
-        yield PlanLine(f"… {len(lines) - MOST_LINES:,} more lines", "dim", 2)
+    if (more := max(len(lines) - MOST_LINES, 0) + left_out) > 0:
+        yield PlanLine(f"… {more:,} more lines", "dim", 2)
+
+
+def _common(old: list[str], new: list[str]) -> int:
+    """Return the number of equal lines at the beginning."""
+    return next((index for index, (left, right) in enumerate(zip(old, new, strict=False)) if left != right),
+                min(len(old), len(new)))  # fmt: skip
 
 
 # --- Markdown --------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drio_tui.plan import render
 from drio_tui.plan.changes import PlanView, ResourceChange, as_dict
-from drio_tui.plan.render import as_markdown, plan_lines
+from drio_tui.plan.render import as_markdown, line_diff, plan_lines, text_lines
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict
 
@@ -139,6 +139,20 @@ def test_long_values_are_cut_with_a_notice():
     lines = [line.text for line in plan_lines(PlanView((change,)))]
     assert len(lines) < 60
     assert any("more lines" in line for line in lines)
+
+
+def test_of_huge_values_only_the_first_differences_are_compared():
+    lines = [f"line {number}" for number in range(20_000)]
+    one = [*line_diff("\n".join(lines), "\n".join(lines).replace("line 9000\n", "other\n"))]
+    assert [(line.symbol, line.text) for line in one[1:]] == [
+        (" ", "line 8999"), ("-", "line 9000"), ("+", "other"), (" ", "line 9001"),
+    ]  # fmt: skip
+    every = [*line_diff("\n".join(lines), "\n".join(lines).replace("line", "other"))]
+    assert [every[1].text, every[-1].text] == ["line 0", "… 39,961 more lines"]
+    text = " ".join(map(str, range(50_000)))
+    assert "".join(text_lines(text)) == text
+    assert {len(line) for line in text_lines(text)[:-1]} == {96}
+    assert [(line.symbol, line.text) for line in line_diff("a\na\na", "a\na")] == [("", "…"), (" ", "a"), ("-", "a")]
 
 
 def test_a_new_resource_shows_the_names_in_its_long_objects_and_all_of_its_texts():
