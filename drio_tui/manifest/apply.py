@@ -263,7 +263,7 @@ class Applier:
                 hint = "The app was created, and nothing else was written. Correct the document, and apply it again."
                 raise NotApplicable(error.message, hint=hint) from None
         if self._save_base is not None and plan.changes:
-            before = base_before(plan.changes, plan.comparison.ids, app, self.plan.base)
+            before = base_before(plan.changes, plan.comparison.ids, plan.form, app, self.plan.base)
             await self._save_base(replace(before, unfinished=self._unfinished))
         results += await self._carry_out(app, [*plan.changes], plan)
         done = {result.step.id for result in results if result.ok}
@@ -272,8 +272,8 @@ class Applier:
             form = await asyncio.to_thread(to_document, await read_snapshot(self.saver.client, app))
         except DrioError:
             return Applied(app, tuple(results), self.group)
-        if any(not result.ok and _is_rename(result.step) for result in results):
-            base = base_before(plan.changes, plan.comparison.ids, app, self.plan.base)  # keys may be in between
+        if any(not result.ok and _is_rename(result.step) for result in results):  # keys may be in between
+            base = base_before(plan.changes, plan.comparison.ids, plan.form, app, self.plan.base)
         else:
             base = await asyncio.to_thread(base_after, plan.desired, form, self.plan.base, sent)
         if not all(result.ok for result in results):

@@ -72,7 +72,8 @@ class DocumentForm:
     `ids` are the ids of the resources by kind and key. `write_only` are the secret properties of the auth connections,
     by key, whose values the server has and never returns. `unusable` are resources that cannot be referred to, with
     the reason: they have no id. `orders` are those of the tools, by key. `derived` are resources whose key is not the
-    API's, but made from their properties.
+    API's, but made from their properties. `secret_config` are the names of the secret properties in `config` by the key
+    of the provider.
     """
 
     data: Object = field(repr=False)
@@ -82,6 +83,7 @@ class DocumentForm:
     unusable: Mapping[ResourceName, str] = field(default_factory=dict)
     orders: Mapping[str, int] = field(default_factory=dict)
     derived: frozenset[ResourceName] = frozenset()
+    secret_config: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def entry(self, kind: str, key: str) -> Object | None:
         """Return the entry of a resource, None if there is none."""
@@ -150,7 +152,12 @@ class _Export:
             for (kind, key), resource in self.resources.items()
             if resource.text("slug" if kind == "app" else "key") != key.rpartition("/")[2]
         )
-        return DocumentForm(data, ids, tuple(self.omissions), self.write_only, self.unusable, orders, derived)
+        secret_config = {
+            provider.text("key"): tuple(_secret_names(provider)) for provider in self.snapshot.resources("provider")
+        }
+        return DocumentForm(
+            data, ids, tuple(self.omissions), self.write_only, self.unusable, orders, derived, secret_config
+        )
 
     def _omit(self, kind: str, key: str, path: Path, reason: str) -> None:
         self.omissions.append(Omission(kind, key, path, reason))
@@ -291,14 +298,7 @@ class _Export:
             ),
             None,
         )
-        schema = provider.get("configSchema") if provider else None
-        properties = schema.get("properties") if isinstance(schema, dict) else None
-        return [
-            name
-            for name, property_schema in (properties.items() if isinstance(properties, dict) else ())
-            if isinstance(property_schema, dict)
-            and (property_schema.get("writeOnly") is True or property_schema.get("format") == "password")
-        ]
+        return [] if provider is None else _secret_names(provider)
 
     def _provider(self, resource: Resource) -> Resource | None:
         return self.snapshot.resource("provider", resource.text("providerId"))
@@ -365,3 +365,15 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _secret_names(provider: Resource) -> list[str]:
+    """Return the names of the properties in the `config` of a provider's connections that are secret."""
+    schema = provider.get("configSchema")
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    return [
+        name
+        for name, property_schema in (properties.items() if isinstance(properties, dict) else ())
+        if isinstance(property_schema, dict)
+        and (property_schema.get("writeOnly") is True or property_schema.get("format") == "password")
+    ]

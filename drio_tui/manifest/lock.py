@@ -184,12 +184,23 @@ def write_base(folder: Path, target: str, base: Base) -> None:
 
 
 def _write_entry(path: Path, target: str, entry: Object) -> None:
-    """Write the entry of one target into the file. Raises `InvalidLock` and `OSError`."""
+    """Write the entry of one target into the file, in place of that of the app's former slug.
+
+    Raises `InvalidLock` and `OSError`.
+    """
     content = _read(path)
-    if same_json(content["targets"].get(target), entry):
+    server = target.rpartition(" ")[0]
+    targets = {
+        name: other
+        for name, other in content["targets"].items()
+        if name == target
+        or name.rpartition(" ")[0] != server
+        or not (entry["app"] and isinstance(other, dict) and other.get("app") == entry["app"])
+    }
+    if same_json(targets.get(target), entry) and len(targets) == len(content["targets"]):
         return
-    content["targets"][target] = entry
-    content["targets"] = dict(sorted(content["targets"].items()))
+    targets[target] = entry
+    content["targets"] = dict(sorted(targets.items()))
     text = json_codec.dumps(content, indent=2) + "\n"
     write_public(path, text.encode("ascii"))
 

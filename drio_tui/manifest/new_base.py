@@ -16,15 +16,17 @@ from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving.merge import FieldChange, Object, Path, value_at, with_value
 
 
-def base_before(plan_changes: Collection[Change], ids: Mapping[ResourceName, str], app: str, old: Base | None) -> Base:
+def base_before(
+    plan_changes: Collection[Change], ids: Mapping[ResourceName, str], form: DocumentForm, app: str, old: Base | None
+) -> Base:
     """Return the base for a comparison after an apply of these changes that does not end: `old` with the changes.
 
-    `ids` are those of the existing resources by the document's key, `app` that of the app.
+    `ids` are those of the existing resources by the document's key, `app` that of the app, `form` is how it was.
     """
     old = old if old is not None and old.app == app else Base(app)
     begun = tuple(
         BegunChange(
-            change.kind, "" if change.kind == "app" else change.key, change.id, tuple(_public_fields(change)),
+            change.kind, "" if change.kind == "app" else change.key, change.id, tuple(_public_fields(change, form)),
             change.action == "delete",
         )
         for change in plan_changes
@@ -38,18 +40,33 @@ def base_before(plan_changes: Collection[Change], ids: Mapping[ResourceName, str
     return replace(old, begun=(*earlier, *begun), begun_ids=new_ids)
 
 
-def _public_fields(change: Change) -> Iterator[FieldChange]:
-    """Yield the changes of a resource without secrets."""
+def _public_fields(change: Change, form: DocumentForm) -> Iterator[FieldChange]:
+    """Yield the changes of a resource without secrets, and without what drio never returns."""
+    secret = _secret_paths(change, form)
     if change.action == "create":
         public, _ = split_secrets(change.entry)
+        for path in secret:
+            public = with_value(public, path, MISSING)
         for name, value in public.items():
             if name not in (WAS, OPERATIONS):
                 yield FieldChange((name,), MISSING, MISSING if value is None else value)
     for field in change.fields:
+        if field.path in secret:
+            continue
         after = {} if field.after is MISSING else with_value({}, field.path, field.after)
         public, secrets = split_secrets(after)
         if not secrets:
             yield FieldChange(field.path, field.before, field.after)
+
+
+def _secret_paths(change: Change, form: DocumentForm) -> tuple[Path, ...]:
+    """Return the paths of an auth connection that its provider says are secrets, whatever their names."""
+    if change.kind != "auth":
+        return ()
+    keys = (key for (kind, key), id in form.ids.items() if kind == "auth" and id == change.id)
+    entry = change.entry if change.action == "create" else form.entry("auth", next(keys, ""))
+    provider = str((entry or {}).get("provider"))
+    return tuple(("config", name) for name in form.secret_config.get(provider, ()))
 
 
 def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iterable[Change] = ()) -> Base:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui.document_layout import SECTIONS, entry_at
-from drio_tui.manifest.compare import Comparison, Options, compare
+from drio_tui.manifest.compare import Change, Comparison, Options, compare
 from drio_tui.manifest.form import DocumentForm, to_document
 from drio_tui.manifest.lock import Base, has_changed, hash_of, read_base, write_base
+from drio_tui.manifest.new_base import base_before
 from drio_tui.manifest.secret import Secret
 from drio_tui.plan.changes import as_dict
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.saving.merge import with_value
+from drio_tui.workspace.saving.merge import FieldChange, with_value
 from tests.manifest.apps import documents, snapshot_of
 
 Object = dict[str, Any]
@@ -469,6 +471,27 @@ def test_the_lock_file_keeps_other_targets_and_no_secret(tmp_path):
     assert has_changed("k-124", other.secrets["auth/key#config.apiKey"]) is True
     assert has_changed("k-124", "other:hash") is None
     assert [path.name for path in tmp_path.iterdir()] == ["drio.lock.json"]
+
+
+def test_the_lock_file_does_not_keep_the_entry_of_a_former_slug(tmp_path):
+    targets = {"one acme": "app_1", "one other": "app_2", "two acme": "app_1", "one new": "app_1"}
+    for target, app_id in targets.items():
+        write_base(tmp_path, target, Base(app_id))
+    assert {target for target in targets if read_base(tmp_path, target)} == {"one other", "two acme", "one new"}
+
+
+def test_the_lock_file_says_nothing_of_write_only_values_in_what_was_begun():
+    """A provider may call a secret as it likes, and a document may have it as text or by $env."""
+    form = replace(form_of(app()), secret_config={"api-key": ("pin",)})
+    new = {"name": "New", "provider": "api-key", "config": {"pin": "1234-abcd", "in": "header"}}
+    change = FieldChange(("config", "pin"), MISSING, "1234-abcd")
+    changes = [
+        Change("create", "auth", "new", entry=new),
+        Change("update", "auth", "key", form.ids["auth", "key"], fields=(change,)),
+    ]
+    base = base_before(changes, {}, form, "app_1", None)
+    fields = {(change.key, *field.path): field.after for change in base.begun for field in change.fields}
+    assert fields == {("new", "name"): "New", ("new", "provider"): "api-key", ("new", "config"): {"in": "header"}}
 
 
 def test_targets_that_are_written_at_the_same_time_are_all_kept(tmp_path):
