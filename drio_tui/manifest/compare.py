@@ -39,6 +39,7 @@ from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, Object, 
 
 OnConflict = Literal["", "document", "drio"]
 BOTH_CHANGED = "both the document and drio changed it"
+BOTH_ADDED = "added in both the document and drio since the last apply"
 DRIO_CHANGED = "changed in drio since the last apply"
 
 
@@ -193,12 +194,20 @@ class _Comparer:
         new_entry = declared(entry)
         if (kind, key) not in self.matching.deleted_elsewhere:
             self.changes[kind, key] = Change("create", kind, key, entry=new_entry)
-        elif self.options.on_conflict == "document":
+        elif self.options.on_conflict == "drio":
+            return
+        elif self.options.on_conflict == "document" or not self._changed_in_document(kind, key, new_entry):
             note = "It was deleted in drio since the last apply; it is created again."
             self.changes[kind, key] = Change("create", kind, key, entry=new_entry, note=note)
-        elif not self.options.on_conflict:
-            note = "It was deleted in drio since the last apply."
+        else:
+            note = "It was deleted in drio since the last apply, and the document changed it."
             self.changes[kind, key] = Change("conflict", kind, key, note=note)
+
+    def _changed_in_document(self, kind: str, key: str, entry: Object) -> bool:
+        """Return whether an entry declares other values than at the last apply."""
+        applied = (self.base.entry(kind, key) if self.base else None) or {}
+        public, secrets = split_secrets(entry)
+        return any(True for _ in changed_fields(kind, public, normalized(kind, applied), secrets))
 
     def _update(
         self, kind: str, key: str, entry: Object, current: Object | None = None, was: str | None = None
@@ -275,6 +284,8 @@ class _Comparer:
         """Return the conflict of a change with what others changed since the last apply, None if there is none."""
         id = self.app_id if kind == "app" else self.matching.id_of(kind, key) or ""
         applied = self.matching.applied(kind, id)
+        if applied is None and change.before is not MISSING and self.matching.is_new_in_drio(kind, id):
+            return FieldConflict(change.path, MISSING, change.before, change.after, BOTH_ADDED)
         if applied is None or not is_declared(kind, applied, change.path):
             return None
         base = value_at(normalized(kind, applied), change.path)

@@ -135,9 +135,9 @@ class _Export:
                 data["app"] = {"slug": key} | entry
             elif kind == "operation":
                 integration, _, operation = key.partition("/")
-                data["integrations"][integration].setdefault(OPERATIONS, {})[operation] = entry
+                data["integrations"][integration][OPERATIONS][operation] = entry
             else:
-                data[SECTIONS[kind]][key] = entry
+                data[SECTIONS[kind]][key] = entry | ({OPERATIONS: {}} if kind == "integration" else {})
         self._report_broken_references()
         for name in self.snapshot.extra:
             self._omit("app", self.snapshot.app_id, (name,), "no route writes this part of the config")

@@ -229,6 +229,11 @@ class Matching:
         begun = self._begun.get((kind, id))
         return entry if begun is None else self._with_begun(kind, id, entry, begun)
 
+    def is_new_in_drio(self, kind: str, id: str) -> bool:
+        """Return whether a resource was added in drio since the last apply, as far as the lock file tells."""
+        known = (kind, id) in self._base_names or (kind, id) in self._begun or id in self.made_by_begun.values()
+        return self.base is not None and kind != "app" and not known
+
     def _with_todays_keys(self, kind: str, entry: Object, ids: Mapping[ResourceName, str]) -> Object:
         """Return an entry of an earlier document, where keys had these `ids`, with today's keys in its references."""
         for path, to, key in references(kind, entry):

@@ -155,7 +155,10 @@ class _Puller:
             if not self._includes(name):
                 continue
             if name in self.matching.current:
-                applied = self.matching.applied(name[0], self.matching.id_of(*name) or "")
+                id = self.matching.id_of(*name) or ""
+                applied = self.matching.applied(name[0], id)
+                if applied is None and self.matching.is_new_in_drio(name[0], id):
+                    applied = {}  # added on both sides
                 entry = entry_at(self.document.data, *name) or {}
                 self._pull_entry(name, entry, self.matching.entry(name), applied)
             else:
@@ -317,7 +320,7 @@ class _Puller:
             return (SECTIONS[kind],) if SECTIONS[kind] in self.document.data else None
         integration = self.matching.document_key("integration", key.partition("/")[0])
         entry = entry_at(self.document.data, "integration", integration)
-        return ("integrations", integration, OPERATIONS) if entry is not None else None
+        return ("integrations", integration, OPERATIONS) if entry is not None and OPERATIONS in entry else None
 
     def _entries_at(self, location: Location) -> Object:
         value: Any = self.desired

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from drio_tui.api.json_values import same_json
 from drio_tui.api.yaml_reader import Location
 from drio_tui.document_layout import ResourceName, escape, place, unescape
+from drio_tui.manifest.compare import BOTH_ADDED
 from drio_tui.manifest.document import Document, substituted
 from drio_tui.manifest.substitutions import EnvValue, FileValue, SecretValue
 from drio_tui.plan.changes import Action, ResourceChange
@@ -135,7 +136,8 @@ class EntryPull:
         if _same(base, local, default) or self.puller.options.on_conflict == "drio":
             return True
         if not self.puller.options.on_conflict:
-            self.conflicts.append(FieldConflict(path, base, current, local, BOTH_CHANGED))
+            reason = BOTH_CHANGED if self.base else BOTH_ADDED
+            self.conflicts.append(FieldConflict(path, base, current, local, reason))
         return False
 
     def _compare_substitution(

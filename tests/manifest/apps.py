@@ -202,7 +202,8 @@ def normal_form(document: Object) -> Object:
     for section, kind in (("auth", "auth"), ("integrations", "integration"), ("tools", "tool"), ("widgets", "widget")):
         result[section] = {key: normalized(kind, entry) for key, entry in document[section].items()}
     for key, entry in document["integrations"].items():
-        if entry.get(OPERATIONS):
-            operations = {name: normalized("operation", operation) for name, operation in entry[OPERATIONS].items()}
-            result["integrations"][key][OPERATIONS] = operations
+        operations = entry.get(OPERATIONS, {})
+        result["integrations"][key][OPERATIONS] = {
+            name: normalized("operation", operation) for name, operation in operations.items()
+        }
     return result

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui.document_layout import SECTIONS, entry_at
-from drio_tui.manifest.compare import Change, Comparison, Options, compare
+from drio_tui.manifest.compare import BOTH_ADDED, Change, Comparison, Options, compare
 from drio_tui.manifest.form import DocumentForm, to_document
 from drio_tui.manifest.lock import Base, has_changed, hash_of, read_base, write_base
 from drio_tui.manifest.new_base import base_before
@@ -282,19 +282,44 @@ class TestThreeWay:
         form = form_of(edited)
         assert not compare(desired, form, base=base_of(app(), form)).changes
 
-    def test_what_was_deleted_in_drio_is_not_created_again_without_a_word(self):
+    def test_what_was_deleted_in_drio_is_created_again_and_is_a_conflict_only_where_the_document_changed_it(self):
         edited = app()
         del edited["widgets"]["table"]
         form = form_of(edited)
         base = base_of(app(), form)
         base = Base(base.app, {**base.ids, ("widget", "table"): "widget_gone"}, base.order, base.applied)
         (change,) = compare(app(), form, base=base).changes
-        assert (change.action, change.name, change.note) == (
-            "conflict", ("widget", "table"), "It was deleted in drio since the last apply.",
-        )  # fmt: skip
-        (change,) = compare(app(), form, base=base, options=Options(on_conflict="document")).changes
-        assert change.action == "create"
-        assert not compare(app(), form, base=base, options=Options(on_conflict="drio")).changes
+        assert (change.action, change.name) == ("create", ("widget", "table"))
+        assert change.note == "It was deleted in drio since the last apply; it is created again."
+        edited = app()
+        edited["widgets"]["table"]["name"] = "Edited"
+        (change,) = compare(edited, form, base=base).changes
+        assert (change.action, change.name) == ("conflict", ("widget", "table"))
+        for desired in (app(), edited):
+            (change,) = compare(desired, form, base=base, options=Options(on_conflict="document")).changes
+            assert change.action == "create"
+            assert not compare(desired, form, base=base, options=Options(on_conflict="drio")).changes
+
+    def test_what_was_added_on_both_sides_with_different_values_is_a_conflict(self):
+        known = app()
+        del known["widgets"]["table"]
+        base = base_of(known, form_of(known))
+        form = form_of(app())
+        assert not compare(app(), form, base=base).changes
+        desired = app()
+        desired["widgets"]["table"] |= {"name": "Mine", "x-new": 1}
+        (change,) = compare(desired, form, base=base).conflicts
+        ((path, base_value, remote, local, reason),) = (
+            (item.path, item.base, item.remote, item.local, item.reason) for item in change.conflicts
+        )
+        assert (path, base_value, local, reason) == (("name",), MISSING, "Mine", BOTH_ADDED)
+        assert remote == app()["widgets"]["table"]["name"]
+        assert [field.path for field in change.fields] == [("x-new",)]
+        mine = compare(desired, form, base=base, options=Options(on_conflict="document"))
+        assert [(change.action, len(change.fields)) for change in mine.changes] == [("update", 2)]
+        theirs = compare(desired, form, base=base, options=Options(on_conflict="drio"))
+        assert [[field.path for field in change.fields] for change in theirs.changes] == [[("x-new",)]]
+        assert [change.action for change in compare(desired, form).changes] == ["update"]
 
     def test_what_stays_deleted_in_drio_cannot_be_referred_to(self):
         edited, desired = app(), app()

@@ -326,6 +326,28 @@ def test_collections_that_the_document_lacks_stay_out(tmp_path: Path) -> None:
     assert [*read["tools"]] == ["search", "show"]
 
 
+def test_operations_are_added_only_where_the_integration_lists_them(tmp_path: Path) -> None:
+    text = "app: {slug: acme}\nintegrations:\n  help: {name: Help}\n"
+    write(tmp_path, {"drio.yaml": text})
+    run(tmp_path, APP)
+    assert [*read_document(tmp_path).data["integrations"]["help"]] == ["name", "baseUrl", "auth"]
+    write(tmp_path, {"drio.yaml": text.replace("name: Help", "name: Help, operations: {}")})
+    run(tmp_path, APP)
+    assert [*read_document(tmp_path).data["integrations"]["help"]["operations"]] == ["search"]
+
+
+@pytest.mark.parametrize("side", ["", "document", "drio"])
+def test_what_was_added_on_both_sides_is_a_conflict(folder: Path, side: str) -> None:
+    base = base_after(desired_of(read_document(folder), {}), form_of(changed()), None)
+    (folder / "drio.yaml").write_text(TEXT.replace("tools:\n", "tools:\n  new: { name: Mine }\n", 1))
+    remote = changed(tools_new={"name": "Theirs", "description": "New"})
+    result = run(folder, remote, base=base, on_conflict=side)
+    conflicts = [(conflict.remote, conflict.local) for change in result.conflicts for conflict in change.conflicts]
+    assert conflicts == ([] if side else [("Theirs", "Mine")])
+    new = read_document(folder).data["tools"]["new"]
+    assert new == {"name": "Theirs" if side == "drio" else "Mine", "description": "New"}
+
+
 def test_deleted_resources_are_only_removed_where_it_is_asked_for(folder: Path) -> None:
     remote = changed(tools_show=None, tools_search={"next": []}, widgets_table=None)
     result = run(folder, remote)
