@@ -9,6 +9,7 @@ import click
 
 from drio_tui.api.errors import UsageError
 from drio_tui.cli.common import (
+    command_hint,
     completer,
     connection_options,
     handle_errors,
@@ -105,7 +106,7 @@ def add(
         refuse_read_only(READ_ONLY)
     kind = find_kind(kind_name)
     if kind is APP:
-        raise UsageError("`add` adds to an app", hint="`drio-tui create` makes an app.")
+        raise UsageError("`add` adds to an app", hint=f"`{command_hint('create')}` makes an app.")
     if stray := [argument for argument in arguments if not is_assignment(argument)]:
         raise UsageError(f"{one_line(stray[0], 80)} gives no value", hint=f"Such as name='{one_line(stray[0], 60)}'.")
     values = read_values(kind, arguments, file, secrets, new=True)

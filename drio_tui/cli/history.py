@@ -11,6 +11,7 @@ import click
 from drio_tui.api.errors import DrioError, NotFound, UsageError
 from drio_tui.cli.common import (
     ask_before,
+    command_hint,
     completer,
     connection_options,
     handle_errors,
@@ -37,7 +38,10 @@ class NotUndone(DrioError):
     """A change could not be undone."""
 
     title = "Not everything was undone"
-    hint = "`drio-tui history APP` shows what can be undone, and `--id ID` undoes another change."
+
+    def __init__(self, message: str, app: str) -> None:
+        listed = command_hint("history", app)
+        super().__init__(message, hint=f"`{listed}` shows what can be undone, and `--id ID` undoes another change.")
 
 
 @click.command()
@@ -89,7 +93,8 @@ def undo(
     from drio_tui.plan.undo import undo as undo_group
 
     if not (list_only or dry_run):
-        refuse_read_only("--read-only undoes nothing; `drio-tui undo APP --list` shows what could be undone")
+        listed = command_hint("undo", app, "--list")
+        refuse_read_only(f"--read-only undoes nothing; `{listed}` shows what could be undone")
 
     async def work() -> None:
         async with command_session(**connection_of(options), notice=info) as session:
@@ -99,7 +104,7 @@ def undo(
             if list_only:
                 _print_groups(app_id, journal, as_json=as_json)
                 return
-            group = _group_to_undo(journal, id_prefix)
+            group = _group_to_undo(journal, id_prefix, app)
             if not dry_run:
                 for line in _group_lines(journal, group) if not yes else ():
                     warn(line)
@@ -123,7 +128,7 @@ async def _read_journal(journal: Journal | None) -> History:
     return result
 
 
-def _group_to_undo(journal: History, id_prefix: str | None) -> list[Entry]:
+def _group_to_undo(journal: History, id_prefix: str | None, app: str) -> list[Entry]:
     """Return the changes to undo, oldest first. Raises `DrioError`."""
     if id_prefix is None:
         for group in journal.open():
@@ -134,13 +139,14 @@ def _group_to_undo(journal: History, id_prefix: str | None) -> list[Entry]:
         )
     matches = [entry for entry in journal.entries if entry.id.startswith(id_prefix.lower())] if id_prefix else []
     if not matches:
-        raise NotFound(f"no change has the id {one_line(id_prefix, 40)}", hint="`drio-tui history APP` lists the ids.")
+        hint = f"`{command_hint('history', app)}` lists the ids."
+        raise NotFound(f"no change has the id {one_line(id_prefix, 40)}", hint=hint)
     if len(matches) > 1:
         raise UsageError(f"{len(matches)} changes have an id that begins with {one_line(id_prefix, 40)}")
     group = journal.group(matches[0])
     reasons = [_why_not_undoable(journal, entry) for entry in group]
     if not any(_may_be_undoable(journal, entry) for entry in group):
-        raise NotUndone(next((reason for reason in reasons if reason), "It changed nothing"))
+        raise NotUndone(next((reason for reason in reasons if reason), "It changed nothing"), app)
     return group
 
 
@@ -214,7 +220,7 @@ def _print_steps(app_id: str, steps: Sequence[UndoStep], *, as_json: bool) -> No
     failed = [step for step in attempted if not step.ok]
     if failed or not attempted:
         problem = next((step.problem for step in failed or steps if step.problem), "there was nothing left to undo")
-        raise NotUndone(one_line(problem, 300))
+        raise NotUndone(one_line(problem, 300), app_id)
 
 
 def _state(journal: History, entry: Entry) -> str:

@@ -88,7 +88,7 @@ def plan(
     With --from APP --to APP the plan makes the second app like the first: PROFILE is a profile, `sandbox`, or
     `sandbox:DIR` for a sandbox with its data in DIR.
     """
-    from drio_tui.manifest.apply import CONFLICT_HINT
+    from drio_tui.manifest.apply import conflict_hint
     from drio_tui.plan.changes import as_dict
     from drio_tui.plan.render import as_markdown
 
@@ -108,7 +108,7 @@ def plan(
 
     async def finish(session: Session, result: DocumentPlan, notes: tuple[str, ...]) -> DocumentPlan:
         view = result.comparison.view(_target_text(session, result))
-        view = view.with_notes((*notes, *([CONFLICT_HINT] if result.comparison.conflicts else ())))
+        view = view.with_notes((*notes, *([conflict_hint(_hint("pull", path))] if result.comparison.conflicts else ())))
         if as_json:
             echo_json(as_dict(view))
         elif markdown:
@@ -152,7 +152,7 @@ def apply(
     Only what the document declares is written, and nothing is deleted without --prune. An app that does not exist is
     created from app.template. What was applied is recorded in drio.lock.json beside the document.
     """
-    refuse_read_only("--read-only applies nothing; `drio-tui plan` shows what would be changed")
+    refuse_read_only(f"--read-only applies nothing; `{_hint('plan', path)}` shows what would be changed")
     with contextlib.ExitStack() as stack:
         saved = open_plan_file(stack, path)
         if saved and (prune or on_conflict or write_secrets):
@@ -169,7 +169,7 @@ def apply(
                 planned = await _plan(session, document or {}, path, options)
                 planned = planned.located(read) if read is not None else planned
             lock = None if folder is None or no_lock else _LockFile(session, planned.slug, folder)
-            application = _Application(session, planned, saved, lock, secrets_file, parallel, as_json)
+            application = _Application(session, planned, path, saved, lock, secrets_file, parallel, as_json)
             result = await application.run(yes=yes)
             if lock is not None and result.base is not None:
                 await lock.finish(result.base)
@@ -191,7 +191,10 @@ def apply(
 
                     try:
                         result_json["deploy"] = await deploy_app(
-                            session, result_json["app"], if_changed=True, quiet=as_json
+                            session,
+                            result_json["app"],
+                            if_changed=True,
+                            quiet=as_json,
                         )
                     except DrioError:
                         if as_json:
@@ -235,8 +238,7 @@ def drift(
                 raise DrioError(f"there is no app {slug} in this drio", title="Nothing to compare with")
             form = to_document(await read_snapshot(session.client, app))
             found = find_drift(document, form, _read_lock(session, document, path), exact=exact)
-            folder = [] if path == Path() else [str(path)]
-            view = found.view(f"{slug} on {session.host}", plan_command=command_hint("plan", *folder))
+            view = found.view(f"{slug} on {session.host}", _hint("plan", path), _hint("pull", path))
         if as_json:
             echo_json(as_dict(view))
         elif markdown:
@@ -396,15 +398,20 @@ def _stopping(applier: Applier) -> Iterator[None]:
             loop.remove_signal_handler(signal.SIGINT)
 
 
+def _hint(command: str, path: Path) -> str:
+    """Return a command for the document at a path, for a hint."""
+    return command_hint(command, *([] if path == Path() else [str(path)]))
+
+
 class _Application:
     """The plan of one `apply`, shown, confirmed, carried out and reported."""
 
     def __init__(
-        self, session: Session, planned: DocumentPlan, file: PlanFile | None, lock: _LockFile | None,
+        self, session: Session, planned: DocumentPlan, path: Path, file: PlanFile | None, lock: _LockFile | None,
         secrets_file: Path | None, parallel: int, as_json: bool,
     ) -> None:  # fmt: skip
         self.session, self.file, self.lock, self.secrets_file = session, file, lock, secrets_file
-        self.planned, self.parallel, self.as_json = planned, parallel, as_json
+        self.planned, self.path, self.parallel, self.as_json = planned, path, parallel, as_json
         self.done = 0
         self.count = 0
 
@@ -417,7 +424,7 @@ class _Application:
         applicable = not (planned.comparison.problems or planned.comparison.conflicts)
         if not (applicable and (self.as_json or (yes and is_quiet()))):
             print_plan(view, err=True)
-        planned.require_applicable()
+        planned.require_applicable(_hint("pull", self.path))
         planned = self.planned = planned.with_secrets(self._ask_secrets())
         if planned.changes:
             ask_before(f"Make these changes in {one_line(view.target, 120)}?", yes=yes)

@@ -13,7 +13,7 @@ import click
 from drio_tui.cli.common import completer, handle_errors, run
 from drio_tui.cli.output import echo, echo_json, info
 from drio_tui.cli.render import format_value, table
-from drio_tui.cli.sandbox_options import data_folder, sandbox_options
+from drio_tui.cli.sandbox_options import data_folder, sandbox_hint, sandbox_options
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -55,9 +55,7 @@ async def _show(folder: Path, app: str | None, follow: bool, limit: int, as_json
 
     running = find_running(folder)
     if running is None:
-        raise DrioError(
-            "calls are kept only while it runs", title="No sandbox is running", hint="drio-tui sandbox start"
-        )
+        raise DrioError("calls are kept only while it runs", title="No sandbox is running", hint=sandbox_hint("start"))
     session = await open_session(sandbox=True, running=running)
     try:
         client: DrioClient = session.client

@@ -11,7 +11,7 @@ import click
 from drio_tui.cli.common import SuggestingGroup, completer, handle_errors, refuse_read_only, run
 from drio_tui.cli.output import echo, echo_json, info
 from drio_tui.cli.render import format_value, table
-from drio_tui.cli.sandbox_options import data_folder, sandbox_options
+from drio_tui.cli.sandbox_options import data_folder, sandbox_hint, sandbox_options
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -63,7 +63,8 @@ def on(names: tuple[str, ...], seed: int | None, data: Path | None, as_json: boo
         echo_json(_state_as_json(state))
         return
     echo(state.command)
-    info(f"On: {', '.join(state.on)}. `drio-tui sandbox faults off` ends it, and so does the end of the sandbox.")
+    off = sandbox_hint("faults", "off")
+    info(f"On: {', '.join(state.on)}. `{off}` ends it, and so does the end of the sandbox.")
 
 
 @faults.command(epilog=_EXIT_CODES)
@@ -154,9 +155,7 @@ async def _ask(folder: Path, call: Callable[[DrioClient], Awaitable[FaultState]]
 
     running = find_running(folder)
     if running is None:
-        raise DrioError(
-            "faults are on only while it runs", title="No sandbox is running", hint="drio-tui sandbox start"
-        )
+        raise DrioError("faults are on only while it runs", title="No sandbox is running", hint=sandbox_hint("start"))
     session = await open_session(sandbox=True, running=running)
     try:
         return await call(session.client)

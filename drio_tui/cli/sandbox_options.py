@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from drio_tui.cli.common import command_hint
 from drio_tui.storage import paths
 from drio_tui.storage.files import os_error_text
 from drio_tui.text import one_line
@@ -40,6 +41,13 @@ def sandbox_options(*, database: bool = True) -> Callable[[Callable[..., Any]], 
         )(function)
 
     return add_options
+
+
+def sandbox_hint(*words: str) -> str:
+    """Return the command `drio-tui sandbox WORDS…` for a hint, with the `--data` of the running command."""
+    context = click.get_current_context()
+    data = context.params.get("data") or context.find_root().params.get("data")
+    return command_hint("sandbox", *words, *(("--data", str(data)) if data else ()), connection={})
 
 
 def requires_extra(function: Callable[..., Any]) -> Callable[..., Any]:

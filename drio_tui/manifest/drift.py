@@ -32,14 +32,14 @@ class Drift:
     compared_with: str
     not_applied: int = 0
 
-    def view(self, target: str = "", *, plan_command: str = "drio-tui plan") -> PlanView:
-        """Return the drift for the user; `plan_command` shows what of the document is not applied."""
+    def view(self, target: str = "", plan: str = "drio-tui plan", pull: str = "drio-tui pull") -> PlanView:
+        """Return the drift for the user; `plan` and `pull` are those commands for this document."""
         notes: tuple[str, ...] = ()
         if self.changes:
-            notes = ("drio-tui pull brings the changes into the document; drio-tui plan shows what apply would do.",)
+            notes = (f"{pull} brings the changes into the document; {plan} shows what apply would do.",)
         if self.not_applied:
             count = count_of(self.not_applied, "resource")
-            notes += (f"The document itself has changes of {count} that are not applied: {plan_command}",)
+            notes += (f"The document itself has changes of {count} that are not applied: {plan}",)
         scope = f"Compared with {self.compared_with}."
         return PlanView(self.changes, target, scope, notes, is_past=self.compared_with != DOCUMENT)
 

@@ -83,16 +83,19 @@ def test_what_was_changed_in_drio_is_drift_and_a_conflict(project: Project, app:
     app.patch(f"tools/{tool['id']}", {"name": "By hand"})
     drift = project.run("drift")
     assert drift.code == 3
-    assert "~ tool search-tickets\n    name: Search Tickets → By hand\ndrio-tui pull brings" in drift.out
+    assert "~ tool search-tickets\n    name: Search Tickets → By hand\ndrio-tui --base-url " in drift.out
+    assert f" pull {project.folder} brings the changes into the document" in drift.out
     assert drift.out.endswith("\n1 changed in drio.\n")
     assert project.run("drift", "--json").json["changes"][0]["fields"][0]["after"] == "By hand"
     planned = project.run("plan")
     assert planned.code == 1
     assert "! tool search-tickets\n    name: changed in drio since the last apply" in planned.out
-    assert "(drio-tui pull), or choose: --on-conflict document|drio\n1 changed in drio.\n" in planned.out
+    pull = f" pull {project.folder}), or choose: --on-conflict document|drio\n"
+    assert f"{pull}1 changed in drio.\n" in planned.out
     refused = project.run("apply", "--yes")
     assert refused.code == 1
     assert "drio was changed since the last apply: tools/search-tickets" in refused.err
+    assert pull in refused.err
     assert app.list("tools")["search-tickets"]["name"] == "By hand"
     assert project.run("apply", "--yes", "--on-conflict", "document").code == 0
     assert app.list("tools")["search-tickets"]["name"] == "Search Tickets"
