@@ -68,11 +68,12 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask; needed where stdin is no terminal.")
+
+
 def review_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--dry-run` and `--yes` to a command that changes something."""
-    function = click.option("--yes", "-y", is_flag=True, help="Do not ask; needed where stdin is no terminal.")(
-        function
-    )
+    function = yes_option(function)
     return click.option("--dry-run", is_flag=True, help="Print what would be done, and change nothing.")(function)
 
 
@@ -81,13 +82,17 @@ def ask_before(question: str, *, yes: bool) -> None:
 
     Raises `UsageError` where stdin is no terminal.
     """
-    if yes:
-        return
-    if not streams.can_prompt():
+    require_yes(yes=yes)
+    if not yes:
+        confirm(question, exit_at_no=True)
+
+
+def require_yes(*, yes: bool) -> None:
+    """Raise `UsageError` where stdin is no terminal and `--yes` is not given: `ask_before` could not ask."""
+    if not yes and not streams.can_prompt():
         from drio_tui.api.errors import UsageError
 
         raise UsageError("this changes something, and nobody can be asked", hint="Add --yes to do it all the same.")
-    confirm(question, exit_at_no=True)
 
 
 DATA_NEEDS_SANDBOX = "--data says where the sandbox keeps its data, so it needs --sandbox."

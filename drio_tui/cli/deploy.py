@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import DrioError, OutcomeUnknown, UsageError
-from drio_tui.cli.common import completer, connection_options, effective_options, handle_errors, refuse_read_only, run
+from drio_tui.cli.common import (
+    ask_before,
+    command_hint,
+    completer,
+    connection_options,
+    effective_options,
+    handle_errors,
+    refuse_read_only,
+    require_yes,
+    run,
+    yes_option,
+)
 from drio_tui.cli.output import echo, echo_json, info, warn
 from drio_tui.cli.read import find_app
 from drio_tui.cli.render import ascii_only, diagnostic_lines, format_value
+from drio_tui.cli.review import app_name
 from drio_tui.kinds import APP
 from drio_tui.session import Session, command_session
 from drio_tui.text import count_of, did_you_mean, one_line
@@ -101,6 +113,7 @@ def _print_preflight(report: Preflight, *, err: bool = False) -> None:
 @click.option("--force", is_flag=True, help="Deploy though the preflight finds errors.")
 @click.option("--if-changed", is_flag=True, help="Deploy only if the app differs from the last deploy made from here.")
 @click.option("--no-verify", is_flag=True, help="Do not connect to the endpoint afterwards.")
+@yes_option
 @connection_options
 @handle_errors
 def deploy(
@@ -108,21 +121,28 @@ def deploy(
     force: bool,
     if_changed: bool,
     no_verify: bool,
+    yes: bool,
     profile: str | None,
     base_url: str | None,
     sandbox: bool,
     as_json: bool,
 ) -> None:
-    """Deploy APP (id or slug) after a preflight, and look at the result as an AI client does."""
+    """Deploy APP (id or slug) after a preflight, and look at the result as an AI client does.
+
+    Asks before it goes live.
+    """
     from drio_tui.api.http import is_replay
 
-    refuse_read_only("--read-only deploys nothing; `drio-tui check` shows what a deploy would meet")
+    refuse_read_only(f"--read-only deploys nothing; `{command_hint('check', app)}` shows what a deploy would meet")
+    require_yes(yes=yes)
 
     async def work() -> None:
         async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             app_id = await find_app(session.client, app)
             verify = not no_verify and not is_replay()  # calls of the endpoint are not recorded
-            result = await deploy_app(session, app_id, force=force, if_changed=if_changed, verify=verify, quiet=as_json)
+            result = await deploy_app(
+                session, app_id, force=force, if_changed=if_changed, verify=verify, quiet=as_json, yes=yes
+            )
         if as_json:
             echo_json(result)
 
@@ -130,10 +150,18 @@ def deploy(
 
 
 async def deploy_app(
-    session: Session, app_id: str, *, force: bool = False, if_changed: bool = False, verify: bool = True, quiet: bool
+    session: Session,
+    app_id: str,
+    *,
+    force: bool = False,
+    if_changed: bool = False,
+    verify: bool = True,
+    quiet: bool,
+    yes: bool,
 ) -> dict[str, Any]:
     """Deploy an app after a preflight, and print what happens unless `quiet`; return the JSON of it.
 
+    Asks before the deploy unless `yes`.
     Raises `NotReady` if the preflight finds errors (unless `force`), and the `DrioError` that refused the deploy.
     """
     snapshot = await _read_app(session, app_id)
@@ -148,6 +176,7 @@ async def deploy_app(
         _print_preflight(report, err=True)
     if report.errors and not force:
         raise NotReady(report)
+    ask_before(f"Deploy {one_line(app_name(snapshot), 80)} on {session.host}? It goes live.", yes=yes)
     result = await _deploy(session, app_id)
     model_view = await _read_model_view(result) if verify and result.endpoint else {}
     if not quiet:
@@ -196,7 +225,7 @@ async def _deploy(session: Session, app_id: str) -> Deployed:
     if isinstance(outcome, Unknown):
         raise OutcomeUnknown(
             f"{outcome.error}; reading the app again does not show whether it happened",
-            hint="Look at its version: drio-tui inspect. Deploying again does no harm.",
+            hint=f"Look at its version: `{command_hint('inspect', app_id)}`. Deploying again does no harm.",
         ) from outcome.error
     lines = deployer.refusal_lines(outcome.error)
     if lines:
@@ -300,7 +329,7 @@ def connect(
                 raise DrioError(
                     error.message,
                     title="The endpoint is not known",
-                    hint="Deploy it (drio-tui deploy), or name the endpoint with --endpoint URL.",
+                    hint=f"Deploy it (`{command_hint('deploy', app)}`), or name the endpoint with --endpoint URL.",
                 ) from None
 
     url, slug = run(work())

@@ -9,12 +9,15 @@ import click
 
 from drio_tui.api.errors import DrioError, UsageError
 from drio_tui.cli.common import (
+    ask_before,
     completer,
     connection_options,
     effective_options,
     handle_errors,
     refuse_read_only,
+    require_yes,
     run,
+    yes_option,
 )
 from drio_tui.cli.output import echo, echo_json, info, style, warn
 from drio_tui.cli.render import format_value, table
@@ -67,7 +70,7 @@ if TYPE_CHECKING:
 )
 @click.option("--markdown", is_flag=True, help="With --update --dry-run: print Markdown, for a pull-request comment.")
 @click.option("--detailed-exitcode", is_flag=True, help="With --update --dry-run: exit with 3 if there are changes.")
-@click.option("--yes", "-y", is_flag=True, help="With --update: do not ask; needed where stdin is no terminal.")
+@yes_option
 @connection_options
 @handle_errors
 def import_openapi(app: str, source: str, **options: Any) -> None:
@@ -114,6 +117,7 @@ class _Import:
             checked = () if options["no_check"] else (await document.check(chosen)).problems
             if not options["dry_run"]:
                 refuse_read_only("--read-only creates nothing; --dry-run shows what would be.")
+                require_yes(yes=options["yes"])
             connection = self._connection_body(document, chosen)
             await self._import_into_app(document, chosen, checked, connection)
 
@@ -121,7 +125,7 @@ class _Import:
         """Raise `UsageError` for options of an update that mean nothing here."""
         options = self._options
         if not options["update"]:
-            given = [name for name in ("prune", "on_conflict", "markdown", "detailed_exitcode", "yes") if options[name]]
+            given = [name for name in ("prune", "on_conflict", "markdown", "detailed_exitcode") if options[name]]
             if given:
                 raise UsageError(f"--{given[0].replace('_', '-')} goes with --update")
             return
@@ -377,6 +381,10 @@ class _Import:
         if not self._json:
             _print_skipped(plan)
             _print_problems((*plan.problems, *checked))
+        if plan.resources and not self._options["yes"]:
+            for resource in creates.steps:
+                warn(f"  {one_line(resource.about, 160)}")
+            ask_before(f"Make {count_of(len(creates.steps), 'change')}?", yes=False)
         in_order = ResultsInOrder(creates, print_result)
         await creates.run(on_result=in_order)
         in_order.finish()

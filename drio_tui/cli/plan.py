@@ -195,6 +195,7 @@ def apply(
                             result_json["app"],
                             if_changed=True,
                             quiet=as_json,
+                            yes=yes or bool(result_json["results"]),  # which the user has agreed to
                         )
                     except DrioError:
                         if as_json:

@@ -62,7 +62,7 @@ COMMANDS = {
     "create": "create --template support --name Recorded --slug recorded",
     "add": "add recorded auth providerKey=bearer name=Upstream --secret config.token --yes",
     "set": "set recorded tools * description=Edited --yes",
-    "deploy": "deploy recorded",
+    "deploy": "deploy recorded --yes",
     "get": "get recorded tools --json",
 }
 

@@ -125,7 +125,7 @@ def test_an_unknown_command_without_a_near_one_gets_a_hint_to_help(drio: Runner)
     [
         (["inspect", "acme-suport"], "Did you mean acme-support"),
         (["inspect", "Acme Suport"], "Did you mean Acme Support"),
-        (["deploy", "acme-suport"], "Did you mean acme-support"),
+        (["deploy", "acme-suport", "--yes"], "Did you mean acme-support"),
         (["templates", "suport"], "Did you mean support"),
         (["create", "--template", "suport", "--name", "X"], "Did you mean support"),
     ],

@@ -31,7 +31,9 @@ def app(sandbox_process: SandboxProcess) -> dict[str, Any]:
 def test_deploy_prints_the_endpoint_and_what_a_model_sees(
     on_sandbox: Runner, sandbox_process: SandboxProcess, app: dict[str, Any]
 ) -> None:
-    deployed = on_sandbox("deploy", app["slug"])
+    refused = on_sandbox("deploy", app["slug"])
+    assert (refused.code, "Add --yes" in refused.err) == (2, True)
+    deployed = on_sandbox("deploy", app["slug"], "--yes")
     assert deployed.code == 0, deployed.err
     endpoint = deployed.out.strip()
     assert endpoint.startswith(f"{sandbox_process.base_url}/mcp/")
@@ -41,7 +43,7 @@ def test_deploy_prints_the_endpoint_and_what_a_model_sees(
     instructions = on_sandbox("connect", app["slug"], "--client", "claude-code", env=state)
     assert instructions.out.splitlines()[0] == f"claude mcp add --transport http {app['slug']} {endpoint}"
     assert "127.0.0.1 is this machine" in instructions.err
-    again = on_sandbox("deploy", app["slug"], "--json").json
+    again = on_sandbox("deploy", app["slug"], "--yes", "--json").json
     assert (again["versionBefore"], again["version"], again["endpoint"]) == ("1.1.0", "1.2.0", endpoint)
     assert again["changes"] == []
     assert again["preflight"]["errors"] == 0
@@ -51,24 +53,26 @@ def test_deploy_prints_the_endpoint_and_what_a_model_sees(
 def test_if_changed_deploys_only_an_app_that_changed_since_the_last_deploy(
     on_sandbox: Runner, sandbox_process: SandboxProcess, app: dict[str, Any]
 ) -> None:
-    first = on_sandbox("deploy", app["slug"], "--if-changed", "--no-verify")
+    first = on_sandbox("deploy", app["slug"], "--yes", "--if-changed", "--no-verify")
     assert first.code == 0
     assert "1.0.0 → 1.1.0" in first.err
-    same = on_sandbox("deploy", app["slug"], "--if-changed")
+    same = on_sandbox("deploy", app["slug"], "--yes", "--if-changed")
     assert (same.code, same.out) == (0, first.out)
     assert "Nothing changed since version 1.1.0; not deployed." in same.err
-    state = on_sandbox("deploy", app["slug"], "--if-changed", "--json").json
+    state = on_sandbox("deploy", app["slug"], "--yes", "--if-changed", "--json").json
     assert (state["deployed"], state["version"], state["endpoint"]) == (False, "1.1.0", first.out.strip())
-    again = on_sandbox("deploy", app["slug"], "--no-verify")
+    again = on_sandbox("deploy", app["slug"], "--yes", "--no-verify")
     assert "Nothing changed since the last deploy from here" in again.err
     with sandbox_process.client() as client:
         assert client.get(f"{API}/apps/{app['id']}").json()["app"]["version"] == "1.2.0"
         client.patch(f"{API}/apps/{app['id']}", json={"description": "Other words."}).raise_for_status()
-    changed = on_sandbox("deploy", app["slug"], "--if-changed", "--no-verify", "--json").json
+    changed = on_sandbox("deploy", app["slug"], "--yes", "--if-changed", "--no-verify", "--json").json
     assert (changed["deployed"], changed["version"]) == (True, "1.3.0")
     with sandbox_process.client() as client:  # another client deploys: the deploy recorded here is not the live one
         client.post(f"{API}/apps/{app['id']}/deploy").raise_for_status()
-    assert on_sandbox("deploy", app["slug"], "--if-changed", "--no-verify", "--json").json["version"] == "1.5.0"
+    assert (
+        on_sandbox("deploy", app["slug"], "--yes", "--if-changed", "--no-verify", "--json").json["version"] == "1.5.0"
+    )
 
 
 def test_deploy_prints_preflight_warnings_even_with_quiet(
@@ -81,7 +85,7 @@ def test_deploy_prints_preflight_warnings_even_with_quiet(
     codes = [line.rpartition("[")[2] for line in warned.out.splitlines() if line.endswith("]")]
     assert codes
     for quiet in ([], ["--quiet"]):
-        deployed = on_sandbox("deploy", app["slug"], "--no-verify", *quiet)
+        deployed = on_sandbox("deploy", app["slug"], "--yes", "--no-verify", *quiet)
         assert deployed.code == 0
         assert all(f"[{code}" in deployed.err for code in codes)
         assert len(deployed.out.splitlines()) == 1
@@ -115,7 +119,7 @@ def test_connect_finds_the_endpoint_of_an_app_deployed_elsewhere(
 ) -> None:
     draft = on_sandbox("connect", app["slug"])
     assert (draft.code, draft.out) == (1, "")
-    assert "Deploy it (drio-tui deploy), or name the endpoint with --endpoint URL." in draft.err
+    assert f" deploy {app['slug']}`), or name the endpoint with --endpoint URL." in draft.err
     with sandbox_process.client() as client:
         deployed = client.post(f"{API}/apps/{app['id']}/deploy").raise_for_status().json()
     instructions = on_sandbox("connect", app["slug"], "--json").json
@@ -148,14 +152,14 @@ def test_preflight_errors_block_a_deploy_and_force_leaves_it_to_the_server(
     assert checked.code == 1
     assert "[unbound_tool]" in checked.out
     assert "\x1b" not in checked.out
-    blocked = on_sandbox("deploy", app["id"], "--json")
+    blocked = on_sandbox("deploy", app["id"], "--yes", "--json")
     assert (blocked.code, blocked.out) == (1, "")
     assert blocked.error["code"] == "not_ready"
     assert blocked.error["details"]["findings"][0]["code"] == "unbound_tool"
     read_only = on_sandbox("--read-only", "deploy", app["id"], "--force")
     assert read_only.code == 2
     assert "--read-only deploys nothing" in read_only.err
-    forced = on_sandbox("deploy", app["id"], "--force")
+    forced = on_sandbox("deploy", app["id"], "--yes", "--force")
     assert (forced.code, forced.out) == (1, "")
     assert "the tool is not bound to an operation" in forced.err
     with sandbox_process.client() as client:
@@ -168,7 +172,7 @@ async def test_a_deploy_with_an_empty_response_has_an_unknown_outcome(tmp_path: 
     answers["POST /apps/app_1/deploy"] = {}
     async with serving(TableServer(answers)) as server:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "drio_tui", "deploy", "app_1", "--force", "--base-url", server.base_url),
+            *(sys.executable, "-m", "drio_tui", "deploy", "app_1", "--force", "--yes", "--base-url", server.base_url),
             env={**os.environ, "DRIO_TOKEN": "t"},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

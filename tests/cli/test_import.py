@@ -86,13 +86,13 @@ def test_dry_run_lists_what_the_import_then_creates(on_sandbox: Runner, app: str
         "tool",
     ]
     assert planned["checked"] == []
-    imported = on_sandbox("import", app, pets, *selection, "--json")
+    imported = on_sandbox("import", app, pets, *selection, "--yes", "--json")
     assert imported.code == 0, imported.err
     assert [resource["key"] for resource in imported.json["resources"]] == [
         resource["body"]["key"] for resource in planned["resources"]
     ]
     assert all(resource["id"] and not resource["problem"] for resource in imported.json["resources"])
-    more = on_sandbox("import", app, pets, "--all", "--no-check", "--into", "acme-api", "--no-tools")
+    more = on_sandbox("import", app, pets, "--all", "--no-check", "--yes", "--into", "acme-api", "--no-tools")
     assert more.code == 0, more.err
     assert "✓ Create operation DELETE /pets/{petId}" in more.out
     config = on_sandbox("inspect", app, "--json").json
@@ -113,7 +113,7 @@ def test_dry_run_lists_what_the_import_then_creates(on_sandbox: Runner, app: str
 def test_an_invalid_selection_is_an_error_and_creates_nothing(
     on_sandbox: Runner, app: str, pets: str, arguments: list[str], code: str, message: str
 ) -> None:
-    result = on_sandbox("import", app, pets, *arguments, "--json")
+    result = on_sandbox("import", app, pets, *arguments, "--yes", "--json")
     assert result.code in (1, 2)
     assert result.out == ""
     assert result.error["code"] == code
@@ -128,6 +128,12 @@ def test_an_unsupported_document_is_an_error(drio: Runner, tmp_path: Path) -> No
     assert "Swagger 2.0" in result.error["message"]
 
 
+def test_import_needs_yes_without_a_terminal(on_sandbox: Runner, app: str, pets: str) -> None:
+    refused = on_sandbox("import", app, pets, "--all", "--no-check")
+    assert (refused.code, "Add --yes" in refused.err) == (2, True)
+    assert on_sandbox("inspect", app, "--json").json["integrations"] == []
+
+
 def test_read_only_imports_nothing(drio: Runner, pets: str) -> None:
     result = drio("--read-only", "import", "any", pets, "--all", "--no-check")
     assert result.code == 2
@@ -135,10 +141,10 @@ def test_read_only_imports_nothing(drio: Runner, pets: str) -> None:
 
 
 def test_a_repeated_import_creates_nothing_and_lists_what_exists(on_sandbox: Runner, app: str, pets: str) -> None:
-    first = on_sandbox("import", app, pets, "--all", "--no-check")
+    first = on_sandbox("import", app, pets, "--all", "--no-check", "--yes")
     assert first.code == 0, first.err
     before = on_sandbox("inspect", app, "--json").json
-    again = on_sandbox("import", app, pets, "--all", "--no-check")
+    again = on_sandbox("import", app, pets, "--all", "--no-check", "--yes")
     assert again.code == 0, again.err
     assert again.out == ""
     assert "5 operations of these the app has already:\n  GET /pets (list-pets)" in again.err
@@ -153,12 +159,12 @@ def test_a_killed_import_is_completed_by_the_next_one(
     on_sandbox: Runner, sandbox_process: SandboxProcess, app: str, pets: str
 ) -> None:
     """F39."""
-    command = [sys.executable, "-c", KILLED, "import", app, pets, "--all", "--no-check"]
+    command = [sys.executable, "-c", KILLED, "import", app, pets, "--all", "--no-check", "--yes"]
     env = {**os.environ, "DRIO_TOKEN": sandbox_process.token}
     killed = subprocess.run([*command, "--base-url", sandbox_process.base_url], env=env, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(on_sandbox("inspect", app, "--json").json["operations"]) == 3
-    result = on_sandbox("import", app, pets, "--all", "--no-check")
+    result = on_sandbox("import", app, pets, "--all", "--no-check", "--yes")
     assert result.code == 0, result.err
     config = on_sandbox("inspect", app, "--json").json
     assert len(config["integrations"]) == 1
@@ -171,7 +177,7 @@ def test_a_killed_import_is_completed_by_the_next_one(
 
 
 def test_auth_secret_creates_the_connection_that_the_document_requires(on_sandbox: Runner, app: str, pets: str) -> None:
-    command = ("import", app, pets, "--operation", "GET:/pets", "--no-check")
+    command = ("import", app, pets, "--operation", "GET:/pets", "--no-check", "--yes")
     without_auth = on_sandbox("--quiet", *command)
     assert without_auth.code == 0
     assert "The document wants a sign-in (API key X-Api-Key in the header), and none is given" in without_auth.err
@@ -198,12 +204,13 @@ def test_operations_without_security_need_no_sign_in(on_sandbox: Runner, app: st
     value = json.loads(json.dumps(PETS))
     value["paths"]["/pets"]["get"]["security"] = []
     (tmp_path / "open.json").write_text(json.dumps(value))
-    result = on_sandbox("import", app, str(tmp_path / "open.json"), "--operation", "GET:/pets", "--no-check")
+    result = on_sandbox("import", app, str(tmp_path / "open.json"), "--operation", "GET:/pets", "--no-check",
+                        "--yes")  # fmt: skip
     assert result.code == 0
     assert "sign-in" not in result.err
     assert "no_sign_in" not in on_sandbox("check", app).out
     refused = on_sandbox(
-        "import", app, str(tmp_path / "open.json"), "--operation", "GET:/pets", "--auth-secret", "--no-check"
+        "import", app, str(tmp_path / "open.json"), "--operation", "GET:/pets", "--auth-secret", "--no-check", "--yes"
     )
     assert refused.code == 2
     assert "the document names no sign-in for what is taken" in refused.err
@@ -232,7 +239,7 @@ def test_each_security_scheme_becomes_a_valid_connection(
     value["components"]["securitySchemes"] = {"key": scheme}
     (tmp_path / "api.json").write_text(json.dumps(value))
     result = on_sandbox("import", app, str(tmp_path / "api.json"), "--operation", "GET:/pets", "--no-check",
-                      "--auth-secret", *options, env={"DRIO_UPSTREAM_SECRET": "SECRET"})  # fmt: skip
+                      "--yes", "--auth-secret", *options, env={"DRIO_UPSTREAM_SECRET": "SECRET"})  # fmt: skip
     assert result.code == 0, result.err
     (connection,) = on_sandbox("inspect", app, "--json").json["auth"]
     assert (connection["config"], connection["status"]) == (config, "valid")
@@ -241,7 +248,17 @@ def test_each_security_scheme_becomes_a_valid_connection(
 def test_importing_a_private_address_prints_how_to_allow_it_or_allows_it(
     on_sandbox: Runner, app: str, pets: str
 ) -> None:
-    command = ("import", app, pets, "--operation", "GET:/pets", "--no-check", "--server", "http://127.0.0.1:7/v1")
+    command = (
+        "import",
+        app,
+        pets,
+        "--operation",
+        "GET:/pets",
+        "--no-check",
+        "--yes",
+        "--server",
+        "http://127.0.0.1:7/v1",
+    )
     warned = on_sandbox(*command)
     assert warned.code == 0
     assert "▲ 127.0.0.1:7 is a private address. Allow it: `drio-tui sandbox allow" in warned.err
@@ -262,7 +279,7 @@ def test_an_unreadable_or_too_long_secret_on_stdin_is_refused(
 
 
 def test_an_update_is_shown_reviewed_made_and_undone(on_sandbox: Runner, app: str, pets: str, tmp_path: Path) -> None:
-    assert on_sandbox("import", app, pets, "--all", "--no-check").code == 0
+    assert on_sandbox("import", app, pets, "--all", "--no-check", "--yes").code == 0
     nothing = on_sandbox("import", app, pets, "--update", "--dry-run", "--detailed-exitcode", "--no-check")
     assert (nothing.code, nothing.out) == (0, "Nothing to change.\n"), nothing.err
     newer = str(tmp_path / "newer.json")

@@ -83,7 +83,7 @@ async def test_a_hostile_deploy_response_is_sanitized(tmp_path: Path) -> None:
     }
     async with serving(TableServer(answers)) as server:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "drio_tui", "deploy", "app_1", "--force", "--no-verify"),
+            *(sys.executable, "-m", "drio_tui", "deploy", "app_1", "--force", "--no-verify", "--yes"),
             *("--base-url", server.base_url),
             env={**os.environ, "DRIO_TOKEN": "t", "FORCE_COLOR": "1", "HOME": str(tmp_path)},
             stdout=asyncio.subprocess.PIPE,

@@ -141,12 +141,12 @@ def test_an_import_makes_every_resource_once(
     document.write_text(json.dumps(PETS))
     before = {kind: len(app.list(kind)) for kind in ("operations", "tools")}
     faults("on", fault, "--seed", "5")
-    first = on_sandbox("import", app.slug, str(document), "--all", "--no-check", "--json")
+    first = on_sandbox("import", app.slug, str(document), "--all", "--no-check", "--yes", "--json")
     assert "Traceback" not in first.err
     done = faults("off", "--json").json["injected"]
     assert sum(done.values()) > 0
     if first.code != 0:
-        assert on_sandbox("import", app.slug, str(document), "--all", "--no-check", "--json").code == 0
+        assert on_sandbox("import", app.slug, str(document), "--all", "--no-check", "--yes", "--json").code == 0
     keys = {kind: list(app.list(kind)) for kind in ("operations", "tools")}
     assert {kind: len(keys[kind]) for kind in keys} == {kind: count + 5 for kind, count in before.items()}
     assert not [key for kind in keys for key in keys[kind] if key.endswith(("-2", "_2"))]

@@ -83,7 +83,8 @@ TRANSCRIPTS: dict[str, Transcript] = {
         f"import {COPY} pets.json --operation GET:/pets --tag admin --dry-run",
         f"import {COPY} pets.json --operation GET:/pets --tag admin --dry-run --json",
         f"import {COPY} pets.json --all --no-check",
-        f"import {COPY} pets.json --all --no-check",
+        f"import {COPY} pets.json --all --no-check --yes",
+        f"import {COPY} pets.json --all --no-check --yes",
         f"import {COPY} pets.json --update --dry-run",
         f"import {COPY} newer.json --update --dry-run",
         f"import {COPY} newer.json --update --dry-run --markdown",
@@ -103,8 +104,8 @@ TRANSCRIPTS: dict[str, Transcript] = {
     ),
     "connect-before": on_server(f"connect {APP}"),
     "deploy": on_server(
-        f"--read-only deploy {APP}", f"deploy {APP}", f"deploy {APP} --if-changed", f"deploy {APP} --json",
-        f"deploy {COPY}", "deploy no-such-app",
+        f"--read-only deploy {APP}", f"deploy {APP}", f"deploy {APP} --yes", f"deploy {APP} --if-changed --yes",
+        f"deploy {APP} --yes --json", f"deploy {COPY} --yes", "deploy no-such-app --yes",
     ),
     "connect": on_server(
         f"connect {APP}", f"connect {APP} --json", f"connect {APP} --client claude-code",

@@ -92,7 +92,7 @@ async def test_a_case_imported_by_the_command_is_called_as_documented(
         for template, method in operations_of(document)
         if oracle.unsendable(document, template, method)
     ]
-    options = ("--all", "--no-check", "--server", f"{upstream.base_url}/base")
+    options = ("--all", "--no-check", "--yes", "--server", f"{upstream.base_url}/base")
     status, _, stderr = await command(lax, "import", app, str(path), *options)
     assert status == 0, stderr
     checked = (await command(lax, "check", app))[1]
