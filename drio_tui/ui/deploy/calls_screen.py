@@ -6,12 +6,10 @@ import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
 from textual.widgets import Input, Static, TabbedContent, TabPane
 
 from drio_tui.api.errors import DrioError
@@ -22,8 +20,8 @@ from drio_tui.tool_calls.tools import tool_name
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.filtered_list_screen import FilteredListScreen
 from drio_tui.ui.playground.run_blocks import run_store_of
-from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
@@ -44,7 +42,7 @@ _LONGEST_SECONDS = 10.0
 _MOST_SHOWN = 500
 
 
-class CallsScreen(DrioScreen[None]):
+class CallsScreen(FilteredListScreen):
     """The calls of one app, newest first, with the details of the selected one.
 
     While it is on top, it asks the sandbox again: a second after something came, then less and less often.
@@ -52,6 +50,7 @@ class CallsScreen(DrioScreen[None]):
 
     AREA = "apps"
     CSS_PATH = stylesheet("calls")
+    DETAIL = "#arguments-json JsonLines"
     BINDINGS = keymap.section(
         "calls",
         "Calls of MCP clients (sandbox)",
@@ -61,9 +60,6 @@ class CallsScreen(DrioScreen[None]):
         Key("calls.refresh", "r", "refresh", "Refresh", "Ask the sandbox now", show=False),
         Key("calls.copy", "Y", "copy_json", "Copy JSON", "Copy the call as JSON", show=False),
     )
-
-    filter_text: reactive[str] = reactive("", init=False)
-    """The text of the filter field."""
 
     class Arrived(Message):
         """The sandbox answered; `calls` are new, `error` says why there are none."""
@@ -122,7 +118,7 @@ class CallsScreen(DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._show_calls()
+        self.refresh_rows()
         self.query_one(RowList).focus()
         self.action_refresh()
 
@@ -171,18 +167,14 @@ class CallsScreen(DrioScreen[None]):
     def show_calls(self, calls: list[EndpointCall]) -> None:
         """Show other calls, given oldest first."""
         self.calls = calls
-        self._show_calls()
+        self.refresh_rows()
 
-    def watch_filter_text(self) -> None:
-        self._show_calls()
-
-    def _show_calls(self) -> None:
+    def refresh_rows(self) -> None:
         self.query_one(EmptyState).display = not self.calls and self._error is None
         self.query_one("#calls").display = bool(self.calls) or self._error is not None
-        words = self.filter_text.lower().split()
-        rows = [_row(call) for call in reversed(self.calls) if all(word in _searched(call) for word in words)]
+        rows = [_row(call) for call in reversed(self.calls) if self.matches_filter(_searched(call))]
         self.query_one(RowList).show(rows, follow_top=True)
-        self._show_detail()
+        self.show_detail()
 
     @property
     def chosen(self) -> EndpointCall | None:
@@ -190,7 +182,7 @@ class CallsScreen(DrioScreen[None]):
         key = self.query_one(RowList).key
         return next((call for call in self.calls if _key(call) == key), None)
 
-    def _show_detail(self) -> None:
+    def show_detail(self) -> None:
         call = self.chosen
         lines: list[Content] = []
         if self._error is not None:
@@ -219,14 +211,6 @@ class CallsScreen(DrioScreen[None]):
             upstream.show(call.wire["upstream"])
         else:
             upstream.show_text("Nothing was sent upstream.")
-
-    @on(RowList.Moved)
-    def _row_selected(self) -> None:
-        self._show_detail()
-
-    @on(RowList.Opened)
-    def _row_opened(self) -> None:
-        self.query_one("#arguments-json JsonLines").focus()
 
     # -- actions ----------------------------------------------------------------------------------
 
@@ -300,25 +284,11 @@ class CallsScreen(DrioScreen[None]):
 
             self.drio.copy(json_codec.dumps(call.wire, indent=2), "the call")
 
-    def action_filter(self) -> None:
-        self.query_one("#filter").focus()
-
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, event: Input.Changed) -> None:
-        self.filter_text = event.value
-
-    @on(Input.Submitted, "#filter")
-    def _filter_done(self) -> None:
-        self.query_one(RowList).focus()
-
     def action_back(self) -> None:
-        rows = self.query_one(RowList)
-        if self.filter_text and self.focused is self.query_one("#filter"):
-            self.query_one("#filter", Input).value = ""
-        if self.focused is not rows:
-            rows.focus()
+        if self.focused is self.query_one(RowList):
+            self.drio.navigator.back()  # also while it asks again, which nobody waits for
         else:
-            self.drio.navigator.back()
+            super().action_back()
 
 
 def _holds_hidden(value: Any) -> bool:
@@ -335,7 +305,7 @@ def _key(call: EndpointCall) -> str:
 
 
 def _searched(call: EndpointCall) -> str:
-    return f"{call.client} {call.method} {call.tool} {_outcome(call)} {call.error}".lower()
+    return f"{call.client} {call.method} {call.tool} {_outcome(call)} {call.error}"
 
 
 def _outcome(call: EndpointCall) -> str:

@@ -6,11 +6,9 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.reactive import reactive
 from textual.widgets import Input, Static, TabbedContent, TabPane
 
 from drio_tui.api.curl import as_curl
@@ -18,7 +16,7 @@ from drio_tui.text import count_of, duration
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.screen import DrioScreen
+from drio_tui.ui.filtered_list_screen import FilteredListScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
@@ -54,11 +52,12 @@ def _elapsed(exchange: Exchange) -> str:
     return "" if exchange.elapsed is None else duration(exchange.elapsed, short=True)
 
 
-class RequestsScreen(DrioScreen[None]):
+class RequestsScreen(FilteredListScreen):
     """The requests, newest first and updated live, with the details of the selected one."""
 
     AREA = "requests"
     CSS_PATH = stylesheet("requests")
+    DETAIL = "#response-body JsonLines"
     BINDINGS = keymap.section(
         "requests",
         "Requests",
@@ -69,9 +68,6 @@ class RequestsScreen(DrioScreen[None]):
         Key("requests.id", "i", "copy_id", "Copy id", "Copy the request id", show=False),
         Key("requests.clear", "X", "clear", "Clear", "Forget all requests"),
     )
-
-    filter_text: reactive[str] = reactive("", init=False)
-    """The text of the filter field."""
 
     def compose_body(self) -> ComposeResult:
         yield EmptyState(
@@ -104,19 +100,16 @@ class RequestsScreen(DrioScreen[None]):
     def on_mount(self) -> None:
         super().on_mount()
         self._shown: tuple[int, bool] | None = None
-        self.watch(self.app, "log_count", self._refresh_rows)
+        self.watch(self.app, "log_count", self.refresh_rows)
         self.query_one(RowList).focus()
 
     def on_screen_resume(self) -> None:
-        self._refresh_rows()
+        self.refresh_rows()
 
     def session_changed(self) -> None:
         """Stay: these are the requests of the program, whoever was signed in."""
 
-    def watch_filter_text(self) -> None:
-        self._refresh_rows()
-
-    def _refresh_rows(self) -> None:
+    def refresh_rows(self) -> None:
         if not self.is_current and self._shown is not None:
             return
         log = self.connection.log
@@ -125,14 +118,13 @@ class RequestsScreen(DrioScreen[None]):
         self.query_one("#log").display = not empty
         rows = [self._row(exchange) for exchange in self._matching()]
         self.query_one(RowList).show(rows, follow_top=True)
-        self._show_detail()
+        self.show_detail()
 
     def _matching(self) -> Iterable[Exchange]:
-        words = self.filter_text.lower().split()
         for exchange in self.connection.log:
             outcome = exchange.status or exchange.error or ""
             text = f"{exchange.method} {exchange.path} {outcome} {exchange.request_id or ''}"
-            if all(word in text.lower() for word in words):
+            if self.matches_filter(text):
                 yield exchange
 
     def _row(self, exchange: Exchange) -> Row:
@@ -157,15 +149,7 @@ class RequestsScreen(DrioScreen[None]):
         key = self.query_one(RowList).key
         return self.connection.log.get(int(key)) if key else None
 
-    @on(RowList.Moved)
-    def _row_selected(self) -> None:
-        self._show_detail()
-
-    @on(RowList.Opened)
-    def _row_opened(self) -> None:
-        self.query_one("#response-body JsonLines").focus()
-
-    def _show_detail(self) -> None:
+    def show_detail(self) -> None:
         exchange = self.chosen
         pane = self.query_one("#exchange")
         pane.display = exchange is not None
@@ -224,32 +208,12 @@ class RequestsScreen(DrioScreen[None]):
 
     # -- actions ----------------------------------------------------------------------------------
 
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, event: Input.Changed) -> None:
-        self.filter_text = event.value
-
-    @on(Input.Submitted, "#filter")
-    def _filter_done(self) -> None:
-        self.query_one(RowList).focus()
-
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action in ("curl", "copy_id") and self.is_mounted and self.chosen is None:
             return "There is no request to copy."
         if action == "copy_id" and self.is_mounted and self.chosen and not self.chosen.request_id:
             return "The answer carried no request id."
         return None
-
-    def action_filter(self) -> None:
-        self.query_one("#filter").focus()
-
-    def action_back(self) -> None:
-        rows = self.query_one(RowList)
-        if self.filter_text and self.focused is self.query_one("#filter"):
-            self.query_one("#filter", Input).value = ""
-        if self.focused is not rows:
-            rows.focus()
-        else:
-            super().action_back()
 
     def action_curl(self) -> None:
         if (exchange := self.chosen) is not None:
@@ -264,4 +228,4 @@ class RequestsScreen(DrioScreen[None]):
     def action_clear(self) -> None:
         self.connection.log.clear()
         self._shown = None
-        self._refresh_rows()
+        self.refresh_rows()
