@@ -129,5 +129,5 @@ async def until(condition: Callable[[], object], seen: Callable[[], str], *, pat
         else:
             waited += LONGEST / 4
     await idle()
-    if drawing.draw_new():
+    if drawing.draw():
         await idle()
