@@ -201,7 +201,7 @@ class ExplorerScreen(DrioScreen[None]):
             return
         found = server_api.matching(self.filter_text, read_only=self.drio.options.read_only)
         rows.show([self._row(server_api, operation) for operation in found])
-        self.query_one("#note", Static).update(self._note(server_api, len(found)))
+        self.query_one("#note", Static).update(self._note(server_api, len(found)), layout=False)
         if self.focused is None and self.is_current:
             rows.focus()
         if not found:
