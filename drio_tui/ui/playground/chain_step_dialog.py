@@ -33,7 +33,7 @@ MAX_LENGTH = 2_000_000
 """Maximum length of an intermediate result that can be edited, in characters."""
 MOST_ROWS = 500
 _MOST_COLUMNS = 6
-_LOCAL = "Kept on this machine: drio has no place for it, and a deployed chain takes only arguments of the same name."
+_LOCAL = "Kept on this machine: drio has no place for it."
 
 
 class ChainStepDialog(Dialog[bool]):
@@ -61,7 +61,7 @@ class ChainStepDialog(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="playground-box -large") as box:
-            box.border_subtitle = "Enter runs it · F5 JSON · F6 another path · F7 leaves it out · Esc stays"
+            box.border_subtitle = "Enter runs it · F5 JSON · F6 path · F7 leaves it out · Esc stays"
             yield Static(id="result-of")
             with ContentSwitcher(initial="rows", id="newest"):
                 yield RowList(id="rows")
