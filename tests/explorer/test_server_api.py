@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from drio_tui.api.errors import NotFound, UsageError
+from drio_tui.api.http import httpx
 from drio_tui.api.redact import HIDDEN
 from drio_tui.api.transport import Exchange, Transport
 from drio_tui.explorer import calls, commands, paging
@@ -141,3 +142,20 @@ async def test_without_a_document_it_is_reported_what_was_tried() -> None:
 )  # fmt: skip
 def test_a_type_is_named_in_a_few_words(schema: Any, text: str) -> None:
     assert type_text(schema) == text
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "data", "following"),
+    [
+        ("?ids=a,b&cursor=1", {}, {"next_cursor": "2 3"}, "?ids=a,b&cursor=2%203"),
+        ("", {}, {"page": {"nextCursor": "2"}}, "?cursor=2"),
+        ("?page=1", {"link": '</apps?page=2>; rel="next"'}, {"next_cursor": "no"}, "?page=2"),
+        ("?cursor=1", {}, {"next_cursor": ""}, None),
+        ("", {}, ["no object"], None),
+    ],
+)
+def test_the_next_page_keeps_the_rest_of_the_query(
+    query: str, headers: dict[str, str], data: Any, following: str | None
+) -> None:
+    url = paging.next_page(httpx.URL(f"http://127.0.0.1:1/apps{query}"), headers, data)
+    assert (None if url is None else str(url)) == (following and f"http://127.0.0.1:1/apps{following}")
