@@ -76,7 +76,7 @@ def test_what_commands_say_is_true_and_nothing_is_done_twice(
         ("apps",),
         ("set", app.slug, "tools", tool["key"], "description=Changed", "--yes"),
         ("create", "--template", "blank", "--name", new, "--slug", new),
-        ("deploy", app.slug),
+        ("deploy", app.slug, "--yes"),
     )
     expected = PRESETS[preset]
     for command, code, says in zip(commands, expected.code, expected.says, strict=True):

@@ -198,7 +198,7 @@ async def test_every_command_prints_what_is_recorded(
         transcripts = await asyncio.to_thread(lambda: dict(_transcripts(process, isolated)))
     finally:
         await asyncio.to_thread(kill_process, process)
-    transcripts["help"] = "\n".join(_help(click.Context(cli, info_name="drio-tui"), cli))
+    transcripts["help"] = "\n".join(_help(click.Context(cli, info_name="drio-tui", **cli.context_settings), cli))
     compare(FOLDER / "commands", transcripts, update=request.config.getoption("--update-golden"))
 
 
