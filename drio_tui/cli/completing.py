@@ -131,8 +131,8 @@ def _names(category: str, ctx: click.Context) -> list[list[str]]:
             data = ctx.params.get("data")
             templates = catalogue(data_folder(Path(data) if data else None, ctx))
             return [[template.id, template.name] for template in templates.values() if template.is_custom]
-        case "operations":
-            return _operations(ctx)
+        case "api-operations":
+            return _api_operations(ctx)
         case "resources" | "assignments":
             from drio_tui.kinds import kind_named
 
@@ -144,7 +144,7 @@ def _names(category: str, ctx: click.Context) -> list[list[str]]:
     return _cached(ctx, category)
 
 
-def _operations(ctx: click.Context) -> list[list[str]]:
+def _api_operations(ctx: click.Context) -> list[list[str]]:
     """Return the methods, or the paths that a method has, as far as their first parameter."""
     from drio_tui.cli.request import METHODS
     from drio_tui.explorer.known import known_operations

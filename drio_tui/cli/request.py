@@ -44,7 +44,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # RFC 9110 section 5.6.2
 
 
 @click.command()
-@click.argument("words", metavar="METHOD PATH", nargs=-1, shell_complete=completer("operations"))
+@click.argument("words", metavar="METHOD PATH", nargs=-1, shell_complete=completer("api-operations"))
 @click.option("--list", "list_operations", is_flag=True, help="List the server's operations; words filter them.")
 @click.option("--describe", is_flag=True, help="Describe an operation: METHOD and PATH, or its operation id.")
 @click.option("--document", metavar="PATH", help="With --list and --describe: where the server's OpenAPI document is.")
