@@ -4,7 +4,8 @@
      "auth": {key: {…}},
      "integrations": {key: {…, "operations": {key: {…}}}},
      "tools": {key: {…}},            in the order of the app
-     "widgets": {key: {…}}}
+     "widgets": {key: {…}},
+     "tests": {key of a tool: [{…}]}}
 
 The resource that an entry describes is identified by its key, an operation by `integration/operation`, the app by its
 slug. Properties have the API's names (`PROPERTIES` has the exceptions). References hold keys. A document that is a
@@ -32,6 +33,8 @@ SECTIONS: dict[str, str] = {"auth": "auth", "integration": "integrations", "tool
 OPERATIONS = "operations"
 TEMPLATE = "template"
 """The section of a document that says how the catalogue of the sandbox shows it."""
+TESTS = "tests"
+"""The section of a document with tests of its tools, by their keys; drio never gets it."""
 WAS = "was"
 """The property of an entry with the key that the resource had before it was renamed."""
 

@@ -23,6 +23,7 @@ from drio_tui.cli.output import echo, echo_code, echo_json, info, style, warn
 from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
+    from drio_tui.evaluation.local_tests import Section
     from drio_tui.manifest.document import Document
     from drio_tui.manifest.export import Format
     from drio_tui.manifest.form import DocumentForm
@@ -63,7 +64,8 @@ def export(
     """Write APP (id or slug) as a document, drio.yaml. Ids, statuses and secrets are not in it.
 
     A document of another app, or one that was edited, is only overwritten with --force: `pull` brings drio's changes
-    into a document that is there. With --json the document is printed as JSON, or with -o what was written.
+    into a document that is there. Its tests stay, and get those that were saved in the program. With --json the
+    document is printed as JSON, or with -o what was written.
     """
     from drio_tui.api.errors import UsageError
     from drio_tui.document_layout import place
@@ -75,6 +77,7 @@ def export(
         named_files,
         write_files,
     )
+    from drio_tui.manifest.tool_tests import with_tests
 
     is_file = output is not None and not output.is_dir() and output.suffix in (".yaml", ".yml", ".json")
     if split and (output is None or is_file):
@@ -83,15 +86,16 @@ def export(
         raise UsageError(f"{output} is no directory, and no YAML or JSON file by its name")
     wants_json = output.suffix == ".json" if is_file and output is not None else as_json and output is None
     format: Format = "json" if (format_name == "json" if format_name else wants_json) else "yaml"
-    form = run(_read_form(app, effective_options(profile, base_url, sandbox)))
+    form, local = run(_read_form(app, effective_options(profile, base_url, sandbox)))
+    data = with_tests(form.data, local, output)
     if output is None:
-        _print_document(document_text(form.data, format))
+        _print_document(document_text(data, format))
     else:
-        files = document_files(form.data, split=split, format=format)
+        files = document_files(data, split=split, format=format)
         folder = output
         if is_file:
-            folder, files = output.parent, {output.name: document_text(form.data, format)}
-        replaced = existing_files(output) if force else files_to_replace(output, form.data)
+            folder, files = output.parent, {output.name: document_text(data, format)}
+        replaced = existing_files(output) if force else files_to_replace(output, data)
         removed = write_files(folder, files, [] if is_file else replaced)
         if as_json:
             omitted = [
@@ -116,14 +120,19 @@ def _print_document(text: str) -> None:
     echo_code(text.removesuffix("\n"))
 
 
-async def _read_form(app: str, where: dict[str, Any]) -> DocumentForm:
+async def _read_form(app: str, where: dict[str, Any]) -> tuple[DocumentForm, Section]:
+    """Return an app as a document, and the tests that are kept of it on this machine."""
     from drio_tui.cli.read import find_app
+    from drio_tui.evaluation.local_tests import local_section
     from drio_tui.manifest.form import to_document
     from drio_tui.session import command_session
     from drio_tui.workspace.model.loader import read_app
+    from drio_tui.workspace.run.run_history import RunHistory
 
     async with command_session(**where, notice=info) as session:
-        return to_document(await read_app(session.client, await find_app(session.client, app), required=["app"]))
+        app_id = await find_app(session.client, app)
+        form = to_document(await read_app(session.client, app_id, required=["app"]))
+        return form, local_section(RunHistory(session.server_id, app_id))
 
 
 @click.command(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.api.yaml_reader import Location
-from drio_tui.document_layout import ORDER, TEMPLATE, ResourceName, entries, unescape
+from drio_tui.document_layout import ORDER, TEMPLATE, TESTS, ResourceName, entries, unescape
 from drio_tui.manifest.problems import BadDocument, DocumentProblem
 from drio_tui.manifest.secret import Secret
 from drio_tui.manifest.source import BadSource, Source, read_source
@@ -35,7 +35,7 @@ from drio_tui.workspace.lint.resource_checks import Severity
 
 COLLECTIONS = ("auth", "integrations", "tools", "widgets")
 """The properties of a document that hold resources by key."""
-TOP = ("app", TEMPLATE, *COLLECTIONS)
+TOP = ("app", TEMPLATE, *COLLECTIONS, TESTS)
 MAIN_FILES = ("drio.yaml", "drio.yml", "drio.json")
 """The names of the main file of a document; a directory has one of them."""
 MOST_FILES = 10_000
@@ -59,6 +59,11 @@ class Document:
     ignored: tuple[str, ...] = ()
     problems: list[DocumentProblem] = field(default_factory=list)
     owners: dict[Location, Source] = field(default_factory=dict)
+
+    @property
+    def app_data(self) -> dict[str, Any]:
+        """`data` without the tests, which are no part of the app."""
+        return {name: value for name, value in self.data.items() if name != TESTS}
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -95,9 +100,13 @@ class Document:
         """Return the kind and key of every resource in the document."""
         return [(kind, key) for kind, key, _ in entries(self.data)]
 
-    def secret_names(self) -> list[str]:
-        """Return the names of all secrets, each once."""
-        values = (value.name for value in self.substitutions.values() if isinstance(value, SecretValue))
+    def secret_names(self, *, of_tests: bool = False) -> list[str]:
+        """Return the names of all secrets of the app, or of its tests, each once."""
+        values = (
+            value.name
+            for location, value in self.substitutions.items()
+            if isinstance(value, SecretValue) and (location[0] == TESTS) == of_tests
+        )
         return list(dict.fromkeys(values))
 
     def known_values(self, environ: Mapping[str, str]) -> dict[Location, Any]:
@@ -112,13 +121,23 @@ class Document:
         return values
 
     def resolve(self, environ: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, Any]:
-        """Return the document form: `data` with every substitution replaced by its value.
+        """Return the document form: `data` without its tests, with every substitution replaced by its value.
 
         A secret is a `Secret`. Raises `BadDocument` with every variable and secret that is missing.
         """
+        return self._resolved(self.app_data, environ, secrets)
+
+    def resolve_tests(self, environ: Mapping[str, str], secrets: Mapping[str, str]) -> Any:
+        """Return the section `tests` as `resolve` returns the rest; None if there is none."""
+        data = {TESTS: self.data[TESTS]} if TESTS in self.data else {}
+        return self._resolved(data, environ, secrets).get(TESTS)
+
+    def _resolved(self, data: dict[str, Any], environ: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, Any]:
         values: dict[Location, Any] = {}
         problems: list[DocumentProblem] = []
         for location, substitution in self.substitutions.items():
+            if location[0] not in data:
+                continue
             match substitution:
                 case FileValue(value=value):
                     values[location] = value
@@ -135,7 +154,7 @@ class Document:
         if problems:
             missing_secret = any(problem.code == "missing_secret" for problem in problems)
             raise BadDocument(problems, hint=SECRETS_HINT if missing_secret else "")
-        resolved: dict[str, Any] = substituted(self.data, values)
+        resolved: dict[str, Any] = substituted(data, values)
         return resolved
 
 
@@ -260,8 +279,10 @@ class _Reader:
             return False
         if is_main or any(name in source.value for name in ("app", *COLLECTIONS)):
             return True
+        if isinstance(source.value.get(TESTS), dict):
+            return True
         for name in source.value:
-            if suggestion := did_you_mean(name, TOP):
+            if suggestion := did_you_mean(name, [known for known in TOP if known != TESTS]):
                 line, column, _ = source.position((name,))
                 message = f"It has none of the properties of a document. {suggestion}"
                 self._problems.append(DocumentProblem(message, source.name, line, column, (name,)))
@@ -317,7 +338,7 @@ class _Reader:
 
     def _check_structure(self) -> None:
         data = self._document.data
-        for name in ("app", TEMPLATE):
+        for name in ("app", TEMPLATE, TESTS):
             self._check_object(data, (name,))
         for collection in COLLECTIONS:
             for key in list(self._check_object(data, (collection,))):
@@ -375,7 +396,7 @@ def _is_merged(location: Location) -> bool:
     """Return whether the properties of the object at `location` may be in several files."""
     match location:
         case (name,):
-            return name in COLLECTIONS
+            return name in COLLECTIONS or name == TESTS
         case ("integrations", _) | ("integrations", _, "operations"):
             return True
     return False

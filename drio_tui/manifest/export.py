@@ -1,5 +1,7 @@
 """Writes the document form of an app as YAML or JSON text, in one file or in one per resource.
 
+Its section `tests`, if it has one, is as a document has it: with substitutions and escaped names.
+
 The text depends on the data only: two exports of one app are equal byte by byte.
 """
 
@@ -12,7 +14,7 @@ from typing import Any, Literal
 
 from drio_tui.api import json_codec, yaml_writer
 from drio_tui.api.errors import DrioError
-from drio_tui.document_layout import OPERATIONS, ORDER, escape_names
+from drio_tui.document_layout import OPERATIONS, ORDER, TESTS, escape_names
 from drio_tui.manifest.document import COLLECTIONS, MAIN_FILES, Document, load_document
 from drio_tui.manifest.problems import BadDocument
 from drio_tui.naming import kebab, unused
@@ -38,9 +40,14 @@ class NotExported(DrioError):
     title = "Not exported"
 
 
+def _as_written(data: Object) -> Object:
+    """Return a document form as it is written; tests, which may have substitutions, are already."""
+    return {name: value if name == TESTS else escape_names(value) for name, value in data.items()}
+
+
 def document_text(data: Object, format: Format = "yaml") -> str:
     """Return the text of a document form. Raises `NotExported` if YAML cannot hold it."""
-    return _text(escape_names(data), format)
+    return _text(_as_written(data), format)
 
 
 def _text(data: Object, format: Format) -> str:
@@ -54,7 +61,7 @@ def _text(data: Object, format: Format) -> str:
 
 def document_files(data: Object, *, split: bool = False, format: Format = "yaml") -> dict[str, str]:
     """Return the texts of the files of a document, by path relative to its directory; the main file is first."""
-    parts = _split(escape_names(data)) if split else {"drio": escape_names(data)}
+    parts = _split(_as_written(data)) if split else {"drio": _as_written(data)}
     return {f"{name}.{format}": _text(part, format) for name, part in parts.items()}
 
 
@@ -137,9 +144,11 @@ def named_files(names: Sequence[str]) -> str:
 
 
 def _is_as_exported(document: Document) -> bool:
-    if document.substitutions:
+    if any(section != TESTS for section, *_ in document.substitutions):
         return False
     data = document.resolve({}, {})
+    if TESTS in document.data:
+        data[TESTS] = document.data[TESTS]
     main, *others = document.sources
     format: Format = "json" if main.path.suffix == ".json" else "yaml"
     with contextlib.suppress(NotExported):

@@ -100,7 +100,7 @@ def desired_of(document: Document, environ: Mapping[str, str]) -> Object:
         for location, substitution in document.substitutions.items()
         if isinstance(substitution, SecretValue)
     }
-    desired: Object = substituted(document.data, values | document.known_values(environ))
+    desired: Object = substituted(document.app_data, values | document.known_values(environ))
     return desired
 
 

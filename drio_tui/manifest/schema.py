@@ -11,7 +11,8 @@ from copy import deepcopy
 from typing import Any
 
 from drio_tui.api import patterns
-from drio_tui.document_layout import OPERATIONS, PROPERTIES, SECTIONS, TEMPLATE, WAS
+from drio_tui.document_layout import OPERATIONS, PROPERTIES, SECTIONS, TEMPLATE, TESTS, WAS
+from drio_tui.evaluation.tool_test import TEST_SCHEMA
 from drio_tui.kinds import KINDS
 from drio_tui.naming import KEY_MAX
 
@@ -142,6 +143,7 @@ def document_schema() -> JsonSchema:
         definitions |= {inner: _with_substitutions(value) for inner, value in schema.pop("$defs").items()}
         definitions[name] = {**_with_substitutions(schema), "type": "object" if kind == "app" else ["object", "null"]}
     definitions["Template"] = _with_substitutions(TEMPLATE_SCHEMA)
+    definitions["Test"] = _with_substitutions(TEST_SCHEMA)
     definitions["Integration"]["properties"][OPERATIONS] = _collection("operation")
     return {
         "$schema": SCHEMA_URI,
@@ -151,6 +153,12 @@ def document_schema() -> JsonSchema:
             TEMPLATE: {"$ref": "#/$defs/Template"},
             "app": {"$ref": "#/$defs/App"},
             **{section: _collection(kind) for kind, section in SECTIONS.items()},
+            TESTS: {
+                "type": "object",
+                "description": "Tests of the tools, by the keys of these: `drio-tui test`. drio does not get them.",
+                "additionalProperties": _or_substitution({"type": "array", "items": {"$ref": "#/$defs/Test"}}),
+                "propertyNames": _KEY,
+            },
         },
         "additionalProperties": True,
         "$defs": definitions,

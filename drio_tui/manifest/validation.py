@@ -18,12 +18,14 @@ from drio_tui.document_layout import (
     PROPERTIES,
     SECTIONS,
     TEMPLATE,
+    TESTS,
     WAS,
     entries,
     entry_at,
     references,
     to_api,
 )
+from drio_tui.evaluation.tool_test import TEST_SCHEMA, problems_of, repeated_names
 from drio_tui.kinds import KINDS
 from drio_tui.manifest.document import TOP, Document, substituted
 from drio_tui.manifest.lock import name_of
@@ -147,6 +149,7 @@ class _Validation:
         """Return what is wrong; without `as_deployed`, but for the rules of the preflight."""
         self._check_names(self.data, dict.fromkeys(TOP), ())
         self._check_template()
+        self._check_tests()
         for kind, key, entry in entries(self.data):
             base = location_of(kind, key)
             self._check_key(kind, key, base)
@@ -178,6 +181,28 @@ class _Validation:
             if not self._is_unknown(location):
                 self._report(location, f"It {message}.", code="schema")
         self._check_names(section, TEMPLATE_SCHEMA["properties"], (TEMPLATE,))
+
+    def _check_tests(self) -> None:
+        for tool, tests in self.data.get(TESTS, {}).items():
+            base = (TESTS, tool)
+            if self._is_unknown(base):
+                continue
+            if not isinstance(tests, list):
+                self._report(base, "It must be a list of tests.", code="schema")
+                continue
+            if "tools" in self.data and ("tool", tool) not in self.keys:
+                suggestion = did_you_mean(tool, (key for kind, key in self.keys if kind == "tool"))
+                message = f"The document has no tool {tool}; it has to be in drio. {suggestion}".strip()
+                self._report(base, message, code="unknown_reference", warning=True)
+            for index, test in enumerate(tests):
+                for path, message in problems_of(test):
+                    location = (*base, index, *path)
+                    if not self._is_unknown(location):
+                        self._report(location, f"It {message}.", code="schema")
+                if isinstance(test, dict):
+                    self._check_names(test, TEST_SCHEMA["properties"], (*base, index))
+            for index in repeated_names(tests):
+                self._report((*base, index, "name"), "Another test of the tool has this name.", code="duplicate_name")
 
     # --- one resource ------------------------------------------------------------------------------
 

@@ -29,10 +29,14 @@ def message(pattern: str) -> str:
 
 def mismatch(pattern: str, text: str) -> bool:
     """Return whether `text` does not match `pattern`; False also if matching would be too expensive."""
+    compiled, _, _ = _compile(pattern)
+    return compiled is not None and can_match(pattern, text) and compiled.search(text) is None
+
+
+def can_match(pattern: str, text: str) -> bool:
+    """Return whether `text` can be matched against `pattern` at a bounded cost."""
     compiled, power, ways = _compile(pattern)
-    if compiled is None or (len(text) + 1) ** power * ways > _MAX_STEPS:
-        return False
-    return compiled.search(text) is None
+    return compiled is not None and (len(text) + 1) ** power * ways <= _MAX_STEPS
 
 
 @lru_cache(maxsize=256)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from textual.message import Message
 
 from drio_tui.api.errors import DrioError
+from drio_tui.evaluation.local_tests import local_section
 from drio_tui.manifest.apply import read_snapshot
 from drio_tui.manifest.export import NotExported, document_files, existing_files, files_to_replace, write_files
 from drio_tui.manifest.form import DocumentForm, to_document
 from drio_tui.manifest.known_documents import shown_path
+from drio_tui.manifest.tool_tests import with_tests
 from drio_tui.text import count_of
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.manifest.document_dialogs import ExportDialog, ExportTarget
 from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.workspace.model.snapshot import Snapshot
+from drio_tui.workspace.run.run_history import RunHistory
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -78,8 +83,9 @@ class DocumentExport:
 
         async def work(client: DrioClient) -> Message:
             snapshot = await read_snapshot(client, app_id)
-            form = await asyncio.to_thread(to_document, snapshot)
             folder = path_of(target.path)
+            history = RunHistory(client.transport.server_id, app_id)
+            form = await asyncio.to_thread(_form, snapshot, history, folder)
             try:
                 replaced = await asyncio.to_thread(files_to_replace, folder, form.data)
             except NotExported as error:
@@ -120,6 +126,12 @@ class DocumentExport:
         for reason in message.left_out[:3]:
             screen.drio.notify(sanitize_line(reason, 300).plain, title="Not exported", severity="warning", markup=False)
         screen.exported(message.folder)
+
+
+def _form(snapshot: Snapshot, history: RunHistory, folder: Path) -> DocumentForm:
+    """Return the app as a document, with the tests of the document in `folder` and those on this machine."""
+    form = to_document(snapshot)
+    return replace(form, data=with_tests(form.data, local_section(history), folder))
 
 
 async def _write(target: ExportTarget, form: DocumentForm, replaced: list[Path]) -> Exported:

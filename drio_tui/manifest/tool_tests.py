@@ -1,0 +1,143 @@
+"""The tests of the tools of an app: in the section `tests` of its document, or on this machine where it has none."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from drio_tui.api.errors import DrioError
+from drio_tui.document_layout import SECRET, TESTS, unescape
+from drio_tui.evaluation.local_tests import Section, merged
+from drio_tui.evaluation.tool_test import ToolTest
+from drio_tui.manifest.document import Document, load_document, read_document
+from drio_tui.manifest.edits import CannotEdit, edited
+from drio_tui.manifest.problems import BadDocument
+from drio_tui.manifest.secret import Secret, revealed
+from drio_tui.manifest.source import Source
+from drio_tui.manifest.substitutions import (
+    BadSubstitution,
+    EnvValue,
+    FileValue,
+    SecretValue,
+    is_substitution,
+    parse_substitution,
+)
+from drio_tui.storage.files import os_error_text, write_public
+from drio_tui.workspace.saving.merge import Object
+
+
+class NotWritten(DrioError):
+    """The tests cannot be written to the document. Nothing was changed."""
+
+    title = "The tests were not written"
+
+
+class MissingValue(DrioError):
+    """A test that is kept on this machine needs a variable or secret that is not set."""
+
+    title = "A value of a test is missing"
+    hint = "Set it in the environment."
+
+
+def document_tests(document: Document, environ: Mapping[str, str], secrets: Mapping[str, str]) -> list[ToolTest]:
+    """Return the tests of a document with the values of its substitutions. Raises `BadDocument` if one is missing."""
+    section = revealed(document.resolve_tests(environ, secrets) or {})
+    return tests_in(section)
+
+
+def local_tests(section: Section, environ: Mapping[str, str]) -> list[ToolTest]:
+    """Return the tests that are kept on this machine, with values for `$env` and `$secret`. Raises `MissingValue`."""
+    return tests_in(_resolved(section, environ))
+
+
+def tests_in(section: Any) -> list[ToolTest]:
+    """Return the tests of a section without substitutions; what is no list of objects is left out."""
+    return [
+        ToolTest(tool, test)
+        for tool, tests in (section.items() if isinstance(section, dict) else ())
+        if isinstance(tests, list)
+        for test in tests
+        if isinstance(test, dict)
+    ]
+
+
+def section_as_written(document: Document) -> Section:
+    """Return the tests of a document as they are written, with substitutions, but for lists that are in a file."""
+    section = document.data.get(TESTS, {})
+    return {
+        tool: [test for test in tests if isinstance(test, dict)]
+        for tool, tests in section.items()
+        if isinstance(tests, list)
+    }
+
+
+def with_tests(data: Object, local: Section, target: Path | None) -> Object:
+    """Return a document form with the tests of the document at `target`, if there is one, and those in `local`."""
+    section = local
+    if target is not None and target.exists():
+        with contextlib.suppress(BadDocument):
+            document = load_document(target)
+            if document.data.get("app", {}).get("slug") == data.get("app", {}).get("slug"):
+                section = merged(document.data.get(TESTS, {}), local)
+    return {**data, TESTS: section} if section else data
+
+
+def write_tests(path: Path, tool: str, tests: list[Object]) -> Path:
+    """Replace the tests of a tool in the document at `path` and return the file; comments and layout stay.
+
+    They are written as they are, with substitutions. Raises `BadDocument` and `NotWritten`.
+    """
+    document = read_document(path)
+    source = _file_of(document, tool)
+    value = deepcopy(source.value)
+    section = value.setdefault(TESTS, {})
+    if tests:
+        section[tool] = tests
+    else:
+        section.pop(tool, None)
+        if not section:
+            del value[TESTS]
+    is_json = source.path.suffix.lower() == ".json"
+    try:
+        text = edited(source.data.decode("utf-8"), value, is_json=is_json)
+        if source.path.read_bytes() != source.data:
+            raise NotWritten(f"{source.name} was changed while it was read.", hint="Try again.")
+        write_public(source.path, text.encode("utf-8"))
+    except CannotEdit as error:
+        raise NotWritten(f"{source.name} cannot be changed. {error}") from None
+    except OSError as error:
+        raise NotWritten(f"{source.name} cannot be written: {os_error_text(error)}.") from None
+    return source.path
+
+
+def _file_of(document: Document, tool: str) -> Source:
+    """Return the file that has the tests of a tool, or that new ones are written to."""
+    if isinstance(document.data.get(TESTS, {}).get(tool), dict):
+        raise NotWritten(f"The tests of {tool} are in another file, by $file.", hint="Change them there.")
+    return document.source_of((TESTS, tool)) if TESTS in document.data else document.sources[0]
+
+
+def _resolved(value: Any, environ: Mapping[str, str]) -> Any:
+    if is_substitution(value):
+        return _value_of(value, environ)
+    if isinstance(value, dict):
+        return {unescape(name): _resolved(item, environ) for name, item in value.items()}
+    return [_resolved(item, environ) for item in value] if isinstance(value, list) else value
+
+
+def _value_of(value: Object, environ: Mapping[str, str]) -> Any:
+    def no_file(_: str) -> FileValue:
+        raise BadSubstitution("$file needs a document.")
+
+    try:
+        substitution = parse_substitution(value, no_file)
+        if isinstance(substitution, EnvValue):
+            return substitution.value(environ)
+    except BadSubstitution as error:
+        raise MissingValue(str(error)) from None
+    if isinstance(substitution, SecretValue) and (secret := environ.get(substitution.name)):
+        return Secret(substitution.name, secret).value
+    raise MissingValue(f"There is no secret {value.get(SECRET)}.")
