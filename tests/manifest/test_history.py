@@ -90,7 +90,9 @@ class World:
         tools = self.document["tools"]
         if key != other and key in tools and other in tools:
             keys = {key: other, other: key}
-            self.document["tools"] = {keys.get(k, k): v | ({"was": k} if k in keys else {}) for k, v in tools.items()}
+            for k in keys:  # with their chains, which could lead back otherwise
+                tools[k] |= {"was": k, "next": tools[k].get("next", [])}
+            self.document["tools"] = {keys.get(k, k): v for k, v in tools.items()}
             for tool in self.document["tools"].values():
                 if "next" in tool:
                     tool["next"] = [keys.get(k, k) for k in tool["next"]]
@@ -242,11 +244,13 @@ def test_no_edit_is_lost_without_a_conflict(tmp_path: Path) -> None:
             for step in history:
                 await world.take(step)
             before = copy.deepcopy((await world.form()).data)
+            goes_on = world.author.base is not None and world.author.base.unfinished is not None
             with contextlib.suppress(NotApplicable):  # the document contradicts itself
                 applied = await world._apply("document", True, "", 0)
                 if applied is not None and not applied.failed and applied.results:
                     await undo_last(world.author.editor.saver, applied.app)
-                    assert (await world.form()).data == before
+                    if not goes_on:  # else the undo takes back what an earlier apply did, too
+                        assert (await world.form()).data == before
             await world.author.editor.client.aclose()
 
     check()
