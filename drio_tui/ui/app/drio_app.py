@@ -186,7 +186,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         guard_mouse_selection()
         self.retry()
         # While the sandbox starts there is time for it.
-        self.run_worker(import_in_thread(f"drio_tui.ui.{SCREENS['apps'][0]}"), name="preload", group="preload")
+        self._import_screens("apps")
 
     def restart(self, *, sandbox: bool = False, profile: str | None = None, base_url: str | None = None) -> None:
         """Connect again: to the sandbox, to a profile or to a host."""
@@ -206,7 +206,11 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     def retry(self) -> None:
         """Connect again to what was last chosen."""
         self.failure = None
-        self.run_worker(self._connect(), name="connect", group="connect", exclusive=True)
+        self._run_connect()
+
+    @work(name="connect", group="connect", exclusive=True)
+    async def _run_connect(self) -> None:
+        await self._connect()
 
     def _use_sign_in(self, signed_in: SignInResult) -> None:
         """Use a new sign-in: the same profile goes on with it, and its screens stay open; another one is opened."""
@@ -271,10 +275,11 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         if isinstance(screen, LoadsContent) and screen.filling:
             self.set_timer(NEXT_SCREENS_SECONDS, self._preload_next_screens, name="preload")
         else:
-            self.run_worker(self._import_next_screens(), name="preload", group="preload")
+            self._import_screens("app", "wizard", "playground")
 
-    async def _import_next_screens(self) -> None:
-        for name in ("app", "wizard", "playground"):
+    @work(name="preload", group="preload")
+    async def _import_screens(self, *names: str) -> None:
+        for name in names:
             await import_in_thread(f"drio_tui.ui.{SCREENS[name][0]}")
 
     @work(name="preload", group="preload", exclusive=True)
