@@ -100,7 +100,14 @@ def test_v3_texts_are_printed_without_control_characters_and_deviations_are_name
 
 @pytest.mark.parametrize(
     "command",
-    ["apps", "me", "get app_1 tools", "set app_1 app name=x --yes", "deploy app_1", "create --template t --name n"],
+    [
+        "apps",
+        "me",
+        "get app_1 tools",
+        "set app_1 app name=x --yes",
+        "deploy app_1 --yes",
+        "create --template t --name n",
+    ],
 )
 def test_commands_that_need_v1_say_at_once_what_works(on_v3: Callable[..., CommandResult], command: str) -> None:
     result = on_v3(*command.split())
