@@ -352,8 +352,11 @@ class DeployScreen(DrioScreen[str | None]):
                 self._update_status()
         elif not self.cancel_requests():
             self.dismiss(self._new_endpoint)
-        elif self.report is None:
-            self._update_status(Failed(DrioError("You stopped the reading.", title="Not checked")))
+        else:
+            stopped = Failed(DrioError("You stopped the reading.", title="Not checked"))
+            self._inspecting = False
+            self._update_status(stopped if self.report is None else None)
+            self._show_details()
 
     def session_changed(self) -> None:
         """Run the preflight again, or close, but do not leave a deploy that is running."""

@@ -137,6 +137,14 @@ async def test_leaving_a_running_deploy_is_confirmed_and_a_lost_response_is_look
         await open_first_app(pilot)
         screen = await open_deploy_screen(pilot)
 
+        server.hold("POST /mcp")
+        screen.live_at = f"{server.base_url}/api/v1/mcp"
+        await pilot.press("v")
+        await until(pilot, lambda: server.asked("POST", "/mcp") and "Connecting…" in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "v connects to the endpoint" in text_of(app))
+        assert "Connecting…" not in text_of(app)
+
         await pilot.press("D")
         await until(pilot, lambda: server.asked("POST", "/apps/app_1/deploy"))
         await pilot.press("ctrl+q")
