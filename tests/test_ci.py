@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -21,6 +22,13 @@ from tests.sandbox_fixtures import SandboxProcess, kill_process, start_sandbox
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 EXAMPLES = DOCS / "examples" / "ci"
 KEY = "helpdesk-VERY-secret"
+TESTS = """\
+tests:
+  show-ticket:
+    - name: the first ticket is open
+      arguments: { ticketId: tic_1001 }
+      expect: { values: [{ path: $.status, equals: open }], slots: [title] }
+"""
 WORKFLOW = (EXAMPLES / "drio.yml").read_text(encoding="utf-8")
 
 
@@ -92,7 +100,7 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
     document = repository.clone / "app" / "drio.yaml"
     text, count = re.subn("baseUrl: .*", "baseUrl: { $env: HELPDESK_URL }", document.read_text())
     assert count == 1
-    document.write_text(text)
+    document.write_text(text + TESTS)
     repository.check(
         f"git init --quiet && git add . && git commit --quiet -m 'Export the app' "
         f"&& git clone --quiet --bare . {tmp_path / 'origin'}"
@@ -139,6 +147,18 @@ def test_a_change_goes_from_git_through_staging_to_production(repository: Reposi
     assert example_app(staging)["description"] == "Answers questions of customers"
     assert example_app(staging)["version"] != versions[staging.base_url]
     assert example_app(production)["description"] == "Support copilot"
+
+    solve = "drio-tui call acme-support update-ticket --profile staging --yes --args"
+    repository.check(f"""{solve} '{{"ticketId": "tic_1001", "status": "solved"}}'""")  # the upstream changes
+    version = example_app(staging)["version"]
+    failed = repository.run("sh ci/merge.sh", **upstream(staging))
+    assert failed.returncode == 1
+    assert '"open"' in failed.stdout
+    (suite,) = ElementTree.fromstring(repository.read("results.xml"))
+    (case,) = suite.iter("testcase")
+    assert (case.get("classname"), case.get("name")) == ("acme-support.show-ticket", "the first ticket is open")
+    assert case.find("failure") is not None
+    assert example_app(staging)["version"] == version
 
     repository.job()  # the promotion
     repository.check("sh ci/promotion-plan.sh", **upstream(production))

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "lint": ("lint", "lint", "Show the tools as AI clients list them, with tokens and what each refuses."),
     "deploy": ("deploy", "deploy", "Deploy an app and look at it as an AI client does."),
     "call": ("call", "call", "Run a tool of an app and print its result."),
+    "test": ("tool_tests", "test", "Run the tests of an app's tools."),
     "import": ("import_openapi", "import_openapi", "Create operations and tools from an OpenAPI document."),
     "export": ("manifest", "export", "Write an app as a document, drio.yaml."),
     "pull": ("manifest", "pull", "Bring changes of drio into the document of an app."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ import click
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError, UsageError
 from drio_tui.cli.common import (
-    CREDENTIAL,
     completer,
     connection_options,
     effective_options,
@@ -21,19 +19,18 @@ from drio_tui.cli.common import (
     run,
 )
 from drio_tui.cli.find import find_resource
-from drio_tui.cli.output import confirm, echo, echo_json, info, prompt_secret, warn
+from drio_tui.cli.output import confirm, echo, echo_json, info, warn
 from drio_tui.cli.read import find_app
 from drio_tui.cli.streams import can_prompt, exit_if_closed
+from drio_tui.cli.tool_runner import ToolRunner, chosen_target
 from drio_tui.kinds import TOOL
 from drio_tui.session import command_session
 from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
     from drio_tui.api.json_codec import Document
-    from drio_tui.session import Session
     from drio_tui.workspace.run.bound_tool import BoundTool
     from drio_tui.workspace.run.chain_runner import MappedArguments
-    from drio_tui.workspace.run.local_runner import LocalRunner
     from drio_tui.workspace.run.tool_run import Run
 
 _MAX_ARGUMENTS = 4 << 20
@@ -128,24 +125,19 @@ def call(
                 if part.error is not None:
                     raise part.error
             ids = [find_tool(snapshot, name) or find_resource(snapshot, TOOL, name).id for name in (tool, *following)]
-            runner_kind = target if target == "deployed" else "here" if from_here else _draft_runner(options, session)
-            runner = local.LocalRunner()
+            where = chosen_target(session, options, deployed=target == "deployed", from_here=from_here)
+            app_raw = snapshot.app.raw if snapshot.app else {}
+            runner = ToolRunner(session, app_raw, where, local.LocalRunner(), allow_private)
 
             async def run_one(bound: BoundTool, arguments: dict[str, Any]) -> Run:
-                if runner_kind == "deployed":
+                if where == "deployed":
                     _confirm_run(bound, f"{bound.name} of the deployed app", arguments, yes, read_only)
-                    return await _run_deployed(session, snapshot.app.raw if snapshot.app else {}, bound, arguments)
-                request = local.preview(bound, arguments, "drio-sandbox" if runner_kind == "sandbox" else "drio-tui")
-                _confirm_run(bound, f"{request.method} {request.url}", arguments, yes, read_only)
-                if runner_kind == "sandbox":
-                    from drio_tui.workspace.run.sandbox_runner import run_in_sandbox
-
-                    return await run_in_sandbox(session.client, bound, arguments)
-                info(f"From this machine: {one_line(request.method, 20)} {one_line(request.url, 300)}")
-                runner.hosts.add(local.origin(bound))
-                if allow_private:
-                    runner.private.add(local.origin(bound))
-                _provide_credentials(runner, bound)
+                else:
+                    request = local.preview(bound, arguments, "drio-sandbox" if where == "sandbox" else "drio-tui")
+                    _confirm_run(bound, f"{request.method} {request.url}", arguments, yes, read_only)
+                    if where == "here":
+                        info(f"From this machine: {one_line(request.method, 20)} {one_line(request.url, 300)}")
+                runner.prepare(bound)
                 return await runner.run(bound, arguments)
 
             bound = bound_of(snapshot, ids[0])
@@ -219,11 +211,6 @@ def _parse_arguments(args_text: str | None) -> dict[str, Any]:
     return value
 
 
-def _draft_runner(options: dict[str, Any], session: Session) -> str:
-    """Return what runs a draft's tool: the sandbox has a route for it, with any other drio this machine does it."""
-    return "sandbox" if options["sandbox"] or session.client.transport.is_sandbox else "here"
-
-
 def _confirm_run(bound: BoundTool, target: str, arguments: dict[str, Any], yes: bool, read_only: bool) -> None:
     """Ask before running a tool that is not read-only. Raises `UsageError` where stdin is no terminal."""
     if bound.only_reads:
@@ -240,24 +227,3 @@ def _confirm_run(bound: BoundTool, target: str, arguments: dict[str, Any], yes: 
     if not can_prompt():
         raise UsageError("this tool changes something, and nobody can be asked", hint="Add --yes to run it.")
     confirm("Run it?", exit_at_no=True)
-
-
-def _provide_credentials(runner: LocalRunner, bound: BoundTool) -> None:
-    """Give the runner the upstream's secret, from the environment or a prompt. Raises `UsageError`."""
-    request = runner.credential_request(bound)
-    if request is None:
-        return
-    field, label = request.members[0]
-    secret = os.environ.get(CREDENTIAL, "")
-    if not secret:
-        name = f"{label} of {one_line(request.connection, 60)} (goes to {one_line(request.place, 80)})"
-        if not can_prompt():
-            raise UsageError(f"the {name} is needed", hint=f"Set {CREDENTIAL}, or run it in a terminal.")
-        secret = prompt_secret(name)
-    runner.provide_credentials(request, {field: secret})
-
-
-async def _run_deployed(session: Session, app: dict[str, Any], bound: BoundTool, arguments: dict[str, Any]) -> Run:
-    from drio_tui.workspace.run.deployed_runner import endpoint_of_app, run_deployed
-
-    return await run_deployed(await endpoint_of_app(session.client, app), bound, arguments)

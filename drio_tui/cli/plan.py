@@ -28,6 +28,7 @@ from drio_tui.cli.output import echo, echo_json, info, is_quiet, prompt_secret, 
 from drio_tui.cli.plan_file import document_folder, finished_result, open_plan_file, plan_of_file, save_plan_file
 from drio_tui.cli.render import ascii_only
 from drio_tui.cli.review import NotAllDone, print_plan
+from drio_tui.cli.secrets_file import given_secrets, secrets_option
 from drio_tui.session import Session, command_session
 from drio_tui.text import count_of, one_line
 
@@ -47,10 +48,6 @@ _FAILED = 1
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _prune_option = click.option(
     "--prune", is_flag=True, help="Delete what the document lacks, in collections that it has."
-)  # fmt: skip
-_secrets_option = click.option(
-    "--secrets", "secrets_file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
-    help="A file with NAME=VALUE lines for { $secret: NAME }; else the environment is used.",
 )  # fmt: skip
 _conflict_option = click.option(
     "--on-conflict", type=click.Choice(["document", "drio"]), default=None,
@@ -73,7 +70,7 @@ _write_secret_option = click.option(
 @click.option("--to", "target", metavar="APP[@PROFILE]", help="With --from: the slug of the app to change.")
 @_conflict_option
 @_write_secret_option
-@_secrets_option
+@secrets_option
 @click.option("--markdown", is_flag=True, help="Print Markdown, for a pull-request comment.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 if there are changes.")
 @connection_options
@@ -135,7 +132,7 @@ def plan(
 @_prune_option
 @_conflict_option
 @_write_secret_option
-@_secrets_option
+@secrets_option
 @click.option("--deploy", is_flag=True, help="Deploy the app afterwards, if the preflight finds no errors.")
 @click.option("--parallel", metavar="N", type=click.IntRange(1, 32), default=6, show_default=True,
               help="How many requests are sent at the same time.")  # fmt: skip
@@ -211,7 +208,7 @@ def apply(
     epilog="Exit codes: 0 no drift, 1 the app could not be read, 2 usage, 3 something differs, 4 sign-in needed."
 )
 @document_argument
-@_secrets_option
+@secrets_option
 @click.option("--exact", is_flag=True, help="Compare what the document does not declare, too.")
 @click.option("--markdown", is_flag=True, help="Print Markdown, for an issue or a comment.")
 @connection_options
@@ -285,16 +282,8 @@ def _read_document(path: Path, secrets_file: Path | None) -> tuple[Document, Obj
 def _secret_values(names: list[str], secrets_file: Path | None) -> dict[str, str]:
     """Return the values of secrets by name, `NOT_GIVEN` for those that are not in the file or the environment."""
     from drio_tui.manifest.secret import NOT_GIVEN
-    from drio_tui.manifest.substitutions import read_dotenv
 
-    values: dict[str, str] = {}
-    if secrets_file is not None:
-        try:
-            text = secrets_file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{secrets_file} cannot be read: {error}") from error
-        values = read_dotenv(text, str(secrets_file))
-    return {name: values.get(name) or os.environ.get(name) or NOT_GIVEN for name in names}
+    return {**dict.fromkeys(names, NOT_GIVEN), **given_secrets(names, secrets_file)}
 
 
 async def _plan(session: Session, document: Object, path: Path | None, options: Options) -> DocumentPlan:

@@ -32,7 +32,7 @@ TEST_SCHEMA: Document = {
             "type": "string", "minLength": 1, "maxLength": NAME_MAX, "title": "Name",
             "description": "What it shows; the tests of a tool have different names.", "examples": ["finds anna"],
         },
-        "arguments": {"type": "object", "title": "Arguments", "description": "The arguments of the call."},
+        "arguments": {"title": "Arguments", "description": "The arguments of the call: an object, of any values."},
         "expect": {
             "type": "object",
             "title": "Expect",
@@ -130,6 +130,8 @@ def problems_of(raw: Any) -> Iterator[Problem]:
     yield from invalid
     if invalid:
         return
+    if not isinstance(raw.get("arguments", {}), dict):
+        yield ("arguments",), "must be an object"
     for index, value in enumerate(_object(raw.get("expect")).get("values") or ()):
         location = ("expect", "values", index)
         if not any(name in value for name in CHECKS):

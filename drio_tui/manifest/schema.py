@@ -144,6 +144,7 @@ def document_schema() -> JsonSchema:
         definitions[name] = {**_with_substitutions(schema), "type": "object" if kind == "app" else ["object", "null"]}
     definitions["Template"] = _with_substitutions(TEMPLATE_SCHEMA)
     definitions["Test"] = _with_substitutions(TEST_SCHEMA)
+    definitions["Test"]["properties"]["arguments"]["type"] = "object"
     definitions["Integration"]["properties"][OPERATIONS] = _collection("operation")
     return {
         "$schema": SCHEMA_URI,

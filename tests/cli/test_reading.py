@@ -141,6 +141,7 @@ def test_options_are_accepted_before_the_command(drio: Runner, sandbox_process: 
 HOSTILE_COMMANDS = {
     "apps": "apps",
     "inspect": "inspect SLUG",
+    "test": "test SLUG HOSTILE",
     "inspect --kind": "inspect SLUG --kind tools",
     "get": "get SLUG tools",
     "set": "set SLUG tools * description=HOSTILE --dry-run",

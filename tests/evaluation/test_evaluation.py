@@ -113,6 +113,12 @@ def test_what_is_wrong_with_a_test_is_found(raw: Document, path: tuple[Any, ...]
     assert [where for where, _ in problems_of(raw)] == [path]
 
 
+def test_nulls_are_values() -> None:
+    arguments = {"a": None, "b": {"c": None}}
+    values = [{"path": "$.a", "equals": None}, {"path": "$.b", "equals": {"c": None}}]
+    assert [*problems_of({"name": "n", "arguments": arguments, "expect": {"values": values}})] == []
+
+
 async def test_tests_run_concurrently_and_writes_only_when_asked() -> None:
     tools = {"read": bound("https://a.example"), "write": bound("https://a.example", method="POST")}
     running: list[str] = []

@@ -102,6 +102,7 @@ TRANSCRIPTS: dict[str, Transcript] = {
         f"call {APP} search-contacts --row 2",
         f"call {APP} search-contacts --then show-contact --take contactId=id",
     ),
+    "test": on_server(f"test {APP}", f"test {APP} search-tickets", f"test {APP} no-such-tool", "test nowhere/app"),
     "connect-before": on_server(f"connect {APP}"),
     "deploy": on_server(
         f"--read-only deploy {APP}", f"deploy {APP}", f"deploy {APP} --yes", f"deploy {APP} --if-changed --yes",

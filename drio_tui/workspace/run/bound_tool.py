@@ -182,6 +182,14 @@ def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
     )
 
 
+def bound_of_key(snapshot: Snapshot, key: str) -> BoundTool:
+    """Return the tool with a key. Raises `NotRunnable`, also if there is none."""
+    tool = next((tool for tool in snapshot.resources("tool") if tool.text("key") == key), None)
+    if tool is None:
+        raise NotRunnable(f"there is no tool {key} in this app", hint="")
+    return bound_of(snapshot, tool.id)
+
+
 def drafted_tool(snapshot: Snapshot, widget: Mapping[str, Any]) -> BoundTool:
     """Return the tool of a widget, with that widget as it is edited; without an operation if it cannot be run."""
     tool_id = str(widget.get("toolId"))
