@@ -1,86 +1,90 @@
-"""The command palette: the actions of the current screen by name, and the connections to switch to."""
+"""The command palette: finds the resources of the open app, apps, templates, settings and commands by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
-from textual.dom import DOMNode
-from textual.types import IgnoreReturnCallbackType
 
-from drio_tui.auth.profiles import Profiles
-from drio_tui.ui.base import keymap
-from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.ui.app.palette_entries import Entry, load_templates, make_entries, ranked
+from drio_tui.workspace.model.search import matched_positions
 
 if TYPE_CHECKING:
-    from drio_tui.ui.base.context import DrioContext
+    from drio_tui.ui.app.drio_app import DrioApp
 
-
-class Command(NamedTuple):
-    """One entry of the palette: its name, key, help text and callback."""
-
-    name: str
-    key: str
-    help: str
-    run: IgnoreReturnCallbackType
+_MOST = 40
+"""How many matches are shown: more are no help, and each takes time to draw."""
+_CHUNK = 250
+"""How many entries are ranked before other work of the event loop, such as the next key, gets its turn."""
+_RECENT_SHOWN = 5
+_RECENT_KEPT = 50
+_TAG_CELLS = 12
+_NAME_CELLS = 40
 
 
 class Commands(Provider):
-    """Provides the palette's commands.
+    """Provides the palette's entries, best first, one line each.
 
-    Names and help texts are passed as `Content`, without markup: a profile's name may contain any text.
+    They are passed as `Content`, without markup: their names may contain any text. Textual accepts `Content`, without
+    reading markup in it.
     """
 
-    def _commands(self) -> Iterator[Command]:
-        seen = set()
-        for node, binding, enabled, _tooltip in self.screen.active_bindings.values():
-            key = keymap.find(binding.id)
-            if key is None or not key.palette or key.id in seen or not enabled:
-                continue
-            seen.add(key.id)
-            key_text = keymap.display(binding.key)
-            yield Command(
-                key.description, key_text, key.tooltip or key.description, partial(self._run, key.action, node)
-            )
-        drio = cast("DrioContext", self.app)
-        yield Command("Sign-in doctor", "", "Examine the sign-in step by step", drio.navigator.open_doctor)
-        restart = drio.restart
-        yield Command("Use the local sandbox", "", "Start or join it", partial(restart, sandbox=True))
-        yield Command("Sign in to another host", "", "Choose the host first", partial(self.app.switch_mode, "welcome"))
-        for profile in Profiles.load():
-            help_text = f"{profile.host}, {profile.account or 'not signed in'}"
-            yield Command(f"Use profile {profile.name}", "", help_text, partial(restart, profile=profile.name))
-        yield Command("Save a screenshot", "", "As an SVG file in the current folder", self.app.deliver_screenshot)
+    _entries: Sequence[Entry] = ()
 
-    async def _run(self, action: str, node: DOMNode) -> None:
-        await self.app.run_action(action, node)
+    @property
+    def _drio(self) -> DrioApp:
+        return cast("DrioApp", self.app)
+
+    async def startup(self) -> None:
+        self._make_entries()
+        self.app.run_worker(self._add_templates(), name="templates", group="palette", exclusive=True)
+
+    def _make_entries(self) -> None:
+        self._entries = make_entries(self._drio, self.screen)
+
+    async def _add_templates(self) -> None:
+        """Read the templates if nothing has, while the user types; the next key finds them."""
+        if await load_templates(self._drio):
+            self._make_entries()
 
     async def discover(self) -> Hits:
-        """Yield every command, sorted by name."""
-        for command in sorted(self._commands(), key=lambda command: command.name):
-            yield DiscoveryHit(_label(command), command.run, command.name, _help(command))
+        """Yield what was chosen last, then every command, sorted by name."""
+        recent = self._drio.navigator.recent
+        by_key = {entry.key: entry for entry in self._entries}
+        last = [by_key[key] for key in recent if key in by_key][:_RECENT_SHOWN]
+        commands = [entry for entry in self._entries if entry.tag == "Command" and entry not in last]
+        for entry in [*last, *commands]:
+            yield DiscoveryHit(_line(entry, ""), partial(self._run, entry), entry.name)
 
     async def search(self, query: str) -> Hits:
-        """Yield the commands that match `query`, with the matching letters underlined."""
-        matcher = self.matcher(query)
-        for command in self._commands():
-            score, positions = matcher.fuzzy_search.match(matcher.query, command.name)
-            if score > 0:
-                yield Hit(score, _label(command, positions), command.run, command.name, _help(command))
+        """Yield the best matches; those that are as good are ordered by `ranked`."""
+        recent = self._drio.navigator.recent
+        matches = []
+        for start in range(0, len(self._entries), _CHUNK):
+            matches += ranked(self._entries[start : start + _CHUNK], query, recent, start)
+            await asyncio.sleep(0)
+        matches.sort(key=lambda match: match[0])
+        for number, (_, entry) in enumerate(matches[:_MOST]):
+            yield Hit(1 - number / _MOST, _line(entry, query), partial(self._run, entry), entry.name)
+
+    async def _run(self, entry: Entry) -> None:
+        navigator = self._drio.navigator
+        navigator.recent = [entry.key, *(key for key in navigator.recent if key != entry.key)][:_RECENT_KEPT]
+        result = entry.run()
+        if asyncio.iscoroutine(result):
+            await result
 
 
-def _label(command: Command, positions: Any = ()) -> Content:
-    name = sanitize_line(command.name, 60)
-    # The positions belong to the raw name: they are only valid if sanitizing changed nothing.
-    if name.plain == command.name:
-        for position in positions:
-            name = name.stylize("underline", position, position + 1)
-    return Content.assemble(name, (f"  {command.key}" if command.key else "", "$text-accent"))
-
-
-def _help(command: Command) -> Any:
-    # Textual accepts `Content` here, without reading markup in it, although the type is declared as `str`.
-    return sanitize_line(command.help, 70)
+def _line(entry: Entry, query: str) -> Content:
+    """Return an entry as a line: what it is, its name with the matching letters underlined, its note, its place."""
+    name = Content(entry.name)
+    for position in matched_positions(query, entry.name):
+        name = name.stylize("underline", position, position + 1)
+    name = name.truncate(_NAME_CELLS, ellipsis=True)
+    note = (f"  {entry.note}", "$text-accent") if entry.note else ""
+    place = (f"  {entry.place}", "$foreground-muted not bold") if entry.place else ""
+    return Content.assemble((f"{entry.tag:<{_TAG_CELLS}}", "$text-secondary not bold"), name, note, place)

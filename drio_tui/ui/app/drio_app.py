@@ -108,7 +108,13 @@ class DrioApp(TerminalApp, inherit_bindings=False):
             "app.explorer", "4", "go('explorer')", "API explorer", "Every operation of the connected server", show=False
         ),
         Key("app.help", "question_mark,f1", "help", "Help", "Every key of this screen"),
-        Key("app.palette", "ctrl+p", "command_palette", "Commands", "Find a command by name"),
+        Key(
+            "app.palette",
+            "ctrl+p",
+            "command_palette",
+            "Commands",
+            "Find apps, templates, tools, operations, widgets, settings and commands",
+        ),
         Key("app.sign_in", "L", "sign_in", "Sign in", "Sign in, or switch the account", show=False),
         Key("app.faults", "B", "faults", "Faults", "Make the local sandbox fail in chosen ways", show=False),
         Key("app.theme", "T", "change_theme", "Theme", "Choose a theme", show=False),
@@ -145,6 +151,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.settings = replace(self.settings, keys=keymap.with_current_ids(self.settings.keys))
         options = options or LaunchOptions()
         self.options = replace(options, read_only=options.read_only or self.settings.read_only)
+        self._starts_read_only = self.options.read_only
         self.connection = Connection(self.options, self.post_message)
         self.navigator = Navigator(self, self.connection, self._use_sign_in)
         self.recovery = Recovery(self, self.connection)
@@ -419,6 +426,18 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     async def on_status_line_faults(self) -> None:
         await self.run_action("faults")
+
+    @property
+    def may_leave_read_only(self) -> bool:
+        """Whether read-only can be switched off: not if the program was started with it."""
+        return self.options.read_only and not self._starts_read_only
+
+    def set_read_only(self, on: bool) -> None:
+        """Hide every action that changes something, as --read-only does, or show them again."""
+        if on or self.may_leave_read_only:
+            self.options = replace(self.options, read_only=on)
+            self.connection.set_read_only(on)
+            self.screen.refresh_bindings()
 
     def _remember_theme(self, _theme: object) -> None:
         self.run_worker(asyncio.to_thread(stored.save_state, theme=self.theme), group="remember")

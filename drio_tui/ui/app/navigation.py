@@ -70,6 +70,24 @@ def drio_screens(app: App[Any]) -> list[DrioScreen[Any]]:
     return [screen for screen in all_screens(app) if isinstance(screen, DrioScreen)]
 
 
+def _screens_above(app: App[Any], screen: Screen[Any]) -> list[Screen[Any]]:
+    """Return the screens and dialogs over a screen of the same area, the topmost last."""
+    everywhere = all_screens(app)
+    mode = mode_of(app, screen)
+    return [above for above in everywhere[everywhere.index(screen) + 1 :] if mode_of(app, above) == mode]
+
+
+def _leaving_reason(screen: Screen[Any]) -> str:
+    """Return what would be lost by leaving a screen, as a sentence; empty if nothing would."""
+    reason = ""
+    if isinstance(screen, DrioScreen):
+        if lost := screen.unsaved_input():
+            reason = f"You would lose {lost}."
+        if task := screen.running_task():
+            reason = f"{task} is under way and goes on; you would not see its result."
+    return reason
+
+
 class Navigator:
     """Opens the screens of `app`, and leaves them, or the program; asks first where something would be lost.
 
@@ -80,11 +98,32 @@ class Navigator:
         self._app = app
         self._connection = connection
         self._use_sign_in = use_sign_in
+        self.recent: list[tuple[str, ...]] = []
+        """The keys of the entries of the command palette that were chosen, the last one first."""
 
     def open_app(self, app_id: str) -> None:
         """Show one app over the list of apps."""
         self._app.switch_mode("apps")
         self._app.push_screen(make_screen("app", app_id))
+
+    def switch_app(self, apps: DrioScreen[Any], app_id: str) -> None:
+        """Show one app instead of what is open over the list of apps; one that is open is shown as it is."""
+        for screen in drio_screens(self._app):
+            if getattr(screen, "app_id", None) == app_id and type(screen).__name__ == SCREENS["app"][1]:
+                self.return_to(screen)
+                return
+        self.return_to(apps, lambda: self.open_app(app_id))
+
+    def show_template(self, template_id: str) -> None:
+        """Show the list of templates with the cursor on this one."""
+        self._app.switch_mode("templates")
+        self._app.call_later(self._choose, template_id)
+
+    def _choose(self, id: str) -> None:
+        from drio_tui.ui.apps.resource_list_screen import ResourceListScreen
+
+        if isinstance(self._app.screen, ResourceListScreen):
+            self._app.screen.choose(id)
 
     def open_v3(self) -> None:
         """Show the apps as API v3 lists them, over the list of apps."""
@@ -209,16 +248,29 @@ class Navigator:
         if len(self._app.screen_stack) < 2:
             return
         screen = self._app.screen
-        reason = ""
-        if isinstance(screen, DrioScreen):
-            if lost := screen.unsaved_input():
-                reason = f"You would lose {lost}."
-            if task := screen.running_task():
-                reason = f"{task} is under way and goes on; you would not see its result."
-        if reason:
+        if reason := _leaving_reason(screen):
             self._app.run_worker(self._confirm_back(screen, reason), group="leave", exclusive=True)
         else:
             screen.dismiss(None)
+
+    def return_to(self, screen: Screen[Any], then: Callable[[], None] = lambda: None) -> None:
+        """Go back to a screen below, in any area, then call `then`; ask first when something would be lost."""
+        reasons = [reason for above in _screens_above(self._app, screen) if (reason := _leaving_reason(above))]
+        if reasons:
+            self._app.run_worker(self._confirm_return(screen, then, " ".join(reasons)), group="leave", exclusive=True)
+        else:
+            self._return(screen, then)
+
+    async def _confirm_return(self, screen: Screen[Any], then: Callable[[], None], reason: str) -> None:
+        agreed = await self.confirm("Leave it?", reason, agree="Leave", ctrl_s=False)
+        if agreed and screen in all_screens(self._app):  # it may have been closed meanwhile
+            self._return(screen, then)
+
+    def _return(self, screen: Screen[Any], then: Callable[[], None]) -> None:
+        self._app.switch_mode(mode_of(self._app, screen))
+        for above in reversed(_screens_above(self._app, screen)):
+            above.dismiss(None)
+        then()
 
     async def _confirm_back(self, screen: Screen[Any], reason: str) -> None:
         if await self.confirm("Leave it?", reason, agree="Leave", ctrl_s=False):

@@ -371,6 +371,11 @@ class AppScreen(DrioScreen[None]):
     def _reference_followed(self, event: DetailPane.Jump) -> None:
         self._jump_to(event.key)
 
+    def show_resource(self, key: ResourceKey) -> None:
+        """Go to a node, from any part of the screen; `jump_back` goes back."""
+        if self._jump_to(key):
+            self.tree_view.focus()
+
     def _jump_to(self, key: ResourceKey) -> bool:
         """Go to a resource and remember the current node; return whether the tree has that resource."""
         current = self.selected_node

@@ -67,6 +67,7 @@ class ResourceListScreen(DrioScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._loaded_at: datetime | None = None
+        self._wanted: str | None = None
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -102,6 +103,13 @@ class ResourceListScreen(DrioScreen[None]):
         """The resource under the cursor."""
         key = self.rows.key
         return next((resource for resource in self.resources or () if resource.id == key), None)
+
+    def choose(self, id: str) -> None:
+        """Move the cursor to a resource, now or once the list is loaded; the filter is cleared."""
+        self._wanted = id
+        self.query_one(FilterInput).value = ""
+        self.show_list()
+        self.rows.focus()
 
     @property
     def is_empty(self) -> bool:
@@ -176,6 +184,9 @@ class ResourceListScreen(DrioScreen[None]):
         else:
             text = f"No {self.KIND} matches “{self.filter_text}”."
             empty.show_message("Nothing matches", text, ("Esc", "show all"))
+        if self._wanted is not None and self.resources is not None:
+            self.rows.choose(self._wanted)
+            self._wanted = None
         self.update_note(self.drio.status)
         self.show_details()
 

@@ -325,6 +325,10 @@ class Connection:
 
     # -- posting state ----------------------------------------------------------------------------
 
+    def set_read_only(self, on: bool) -> None:
+        """Show in the status whether actions that change something are hidden."""
+        self._set_status(read_only=on)
+
     def _set_status(self, **changes: Any) -> None:
         status = replace(self.status, **changes)
         if status != self.status:

@@ -550,7 +550,7 @@ def make_command_palette() -> Screen[Any]:
             if self.query(LoadingIndicator):
                 await super()._watch__show_busy()
 
-    return Palette()
+    return Palette(placeholder="Search the open app, apps, templates, settings, commands…")
 
 
 def is_searching(screen: Screen[Any]) -> bool:

@@ -61,3 +61,23 @@ def _rank(word: str, name: str, rest: str) -> int | None:
     if len(word) > 2 and all(letter in letters for letter in word):
         return 4
     return None
+
+
+def matched_positions(query: str, name: str) -> list[int]:
+    """Return the positions in `name` of the letters that a query matches as `rank` does, to highlight them."""
+    folded = name.casefold()
+    if len(folded) != len(name):
+        return []  # the positions would be those of other letters
+    positions: set[int] = set()
+    for word in query.casefold().split():
+        starts = [at for at in range(len(folded)) if folded.startswith(word, at)]
+        at_words = [at for at in starts if at == 0 or not folded[at - 1].isalnum()]
+        if starts:
+            start = (at_words or starts)[0]
+            positions.update(range(start, start + len(word)))
+        elif _rank(word, folded, "") is not None:
+            at = -1
+            for letter in word:
+                at = folded.index(letter, at + 1)
+                positions.add(at)
+    return sorted(positions)

@@ -1,0 +1,217 @@
+"""What the command palette finds: the resources of the open app, apps, templates, settings and commands.
+
+The entries are made when the palette is opened, from what the program has loaded; a key press only ranks them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from textual.screen import Screen
+
+from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import DrioError
+from drio_tui.auth.profiles import Profiles
+from drio_tui.kinds import KINDS
+from drio_tui.storage import paths
+from drio_tui.text import visible
+from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.apps.apps_screen import AppsScreen
+from drio_tui.ui.apps.templates_screen import TemplatesScreen, fetch_templates
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.textual_internals import all_screens
+from drio_tui.workspace.model.search import rank
+from drio_tui.workspace.model.snapshot import Resource
+from drio_tui.workspace.model.tree_model import TreeNode
+
+if TYPE_CHECKING:
+    from drio_tui.ui.app.drio_app import DrioApp
+
+S = TypeVar("S", bound=Screen[Any])
+
+EntryKey = tuple[str, ...]
+"""What identifies an entry while the program runs: its source and the id in it."""
+
+_TAGS = {
+    "branding": "Branding",
+    "auth": "Auth",
+    "provider": "Provider",
+    **{name: KINDS[name].title for name in ("integration", "operation", "tool", "widget")},
+}
+"""What is shown before a resource of the open app, by the kind of its node."""
+
+_TEXT_MAX = 120
+"""The longest name or note of an entry, in characters: a line of the palette is shorter."""
+
+_templates: WeakKeyDictionary[DrioClient, tuple[Resource, ...]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the palette.
+
+    `tag` says what it is (Tool, App, Command), `note` is a second name (a key, a method and path), `place` where it is
+    or what it does. `name`, `note` and `place` are sanitized. `is_in_app` is whether it belongs to the open app, whose
+    entries come first among equal matches.
+    """
+
+    key: EntryKey
+    tag: str
+    name: str
+    run: Callable[[], object]
+    note: str = ""
+    place: str = ""
+    is_in_app: bool = False
+
+    def rank(self, query: str) -> int | None:
+        """Return how well the entry matches, by its name or its note; 0 is the best, None no match."""
+        by_name = rank(query, self.name, f"{self.note} {self.place} {self.tag}")
+        if by_name is None or by_name == 0 or not self.note:
+            return by_name
+        by_note = rank(query, self.note, self.name)
+        return by_name if by_note is None else min(by_name, by_note)
+
+
+def ranked(
+    entries: Sequence[Entry], query: str, recent: Sequence[EntryKey], start: int = 0
+) -> list[tuple[tuple[int, int, int, int], Entry]]:
+    """Return the entries that match with their sort keys: rank, the open app first, what was chosen last, the order.
+
+    `start` is the number of the first entry in the whole list, if this is a part of it.
+    """
+    matches: list[tuple[tuple[int, int, int, int], Entry]] = []
+    for number, entry in enumerate(entries, start):
+        score = entry.rank(query)
+        if score is not None:
+            last_used = recent.index(entry.key) if entry.key in recent else len(recent)
+            matches.append(((score, not entry.is_in_app, last_used, number), entry))
+    return matches
+
+
+def make_entries(app: DrioApp, screen: Screen[object]) -> list[Entry]:
+    """Return every entry; `screen` is that over which the palette is opened."""
+    return [*_resources(app), *_apps(app), *_template_entries(app), *_commands(app, screen), *_settings(app)]
+
+
+async def load_templates(app: DrioApp) -> bool:
+    """Read the templates, once per connection, unless their screen has; return whether there are more entries now."""
+    client = app.connection.client
+    if client is None or client in _templates or _screens(app, TemplatesScreen):
+        return False
+    try:
+        _templates[client] = await fetch_templates(client)
+    except DrioError:
+        return False
+    return True
+
+
+def _short(text: str) -> str:
+    return visible(text[:_TEXT_MAX])
+
+
+def _screens(app: DrioApp, kind: type[S]) -> list[S]:
+    return [screen for screen in all_screens(app) if isinstance(screen, kind)]
+
+
+# -- the open app -------------------------------------------------------------------------------------
+
+
+def _resources(app: DrioApp) -> Iterator[Entry]:
+    """Yield the resources of the app that was opened last, in the order of its tree."""
+    opened = _screens(app, AppScreen)[-1:]
+    for screen in opened:
+        if screen.outline is None:
+            return
+        for node in screen.outline.walk():
+            if node.about is not None and node.kind in _TAGS:
+                yield _resource(app, screen, node)
+
+
+def _resource(app: DrioApp, screen: AppScreen, node: TreeNode) -> Entry:
+    place = " › ".join(_short(above.title) for above in [*node.ancestors()][-2::-1])
+    show = partial(app.navigator.return_to, screen, partial(screen.show_resource, node.key))
+    return Entry(
+        ("resource", screen.app_id, *node.key),
+        _TAGS[node.kind],
+        _short(node.title),
+        show,
+        note="" if node.kind == "branding" else _short(node.note),
+        place=place,
+        is_in_app=True,
+    )
+
+
+# -- apps and templates -------------------------------------------------------------------------------
+
+
+def _apps(app: DrioApp) -> Iterator[Entry]:
+    for screen in _screens(app, AppsScreen)[:1]:
+        for resource in screen.resources or ():
+            if not resource.made_up:
+                show = partial(app.navigator.switch_app, screen, resource.id)
+                yield Entry(("app", resource.id), "App", _short(resource.name), show,
+                            note=_short(resource.text("slug")), place=_short(resource.text("status")))  # fmt: skip
+
+
+def _template_entries(app: DrioApp) -> Iterator[Entry]:
+    screens = _screens(app, TemplatesScreen)
+    listed = screens[0].resources if screens else None
+    client = app.connection.client
+    if listed is None and client is not None:
+        listed = _templates.get(client)
+    for resource in listed or ():
+        if not resource.made_up:
+            show = partial(app.navigator.show_template, resource.id)
+            yield Entry(("template", resource.id), "Template", _short(resource.name), show,
+                        note=_short(resource.text("category")), place=_short(resource.text("description")))  # fmt: skip
+
+
+# -- commands and settings ----------------------------------------------------------------------------
+
+
+def _commands(app: DrioApp, screen: Screen[object]) -> Iterator[Entry]:
+    """Yield the enabled actions of the screen, and what has no key, sorted by name."""
+    entries: dict[EntryKey, Entry] = {}
+    for node, binding, enabled, _tooltip in screen.active_bindings.values():
+        key = keymap.find(binding.id)
+        if key is not None and key.palette and enabled:
+            run = partial(app.run_action, key.action, node)
+            shown = keymap.display(binding.key)
+            entries.setdefault(
+                ("command", key.id), _command(key.id, key.description, run, key.tooltip or key.description, shown)
+            )
+    others = [
+        _command("doctor", "Sign-in doctor", app.navigator.open_doctor, "Examine the sign-in step by step"),
+        _command("sandbox", "Use the local sandbox", partial(app.restart, sandbox=True), "Start or join it"),
+        _command("host", "Sign in to another host", partial(app.switch_mode, "welcome"), "Choose the host first"),
+        _command("screenshot", "Save a screenshot", app.deliver_screenshot, "As an SVG file in the current folder"),
+    ]
+    for profile in Profiles.load():
+        help_text = f"{profile.account or 'not signed in'}, {profile.host}"
+        use = partial(app.restart, profile=profile.name)
+        others.append(_command(f"profile {profile.name}", f"Use profile {_short(profile.name)}", use, help_text))
+    yield from sorted([*entries.values(), *others], key=lambda entry: entry.name)
+
+
+def _command(id: str, name: str, run: Callable[[], object], help_text: str, key: str = "") -> Entry:
+    return Entry(("command", id), "Command", name, run, note=key, place=_short(help_text))
+
+
+def _settings(app: DrioApp) -> Iterator[Entry]:
+    for name in sorted(app.available_themes):
+        current = "in use" if name == app.theme else ""
+        yield Entry(("setting", "theme", name), "Setting", f"Theme {name}", partial(setattr, app, "theme", name),
+                    place=current)  # fmt: skip
+    if not app.options.read_only:
+        yield Entry(("setting", "read-only"), "Setting", "Read-only: on", partial(app.set_read_only, True),
+                    place="Hide every action that changes something")  # fmt: skip
+    elif app.may_leave_read_only:
+        yield Entry(("setting", "read-only"), "Setting", "Read-only: off", partial(app.set_read_only, False),
+                    place="Show the actions that change something again")  # fmt: skip
+    path = str(paths.config_dir() / "config.toml")
+    yield Entry(("setting", "file"), "Setting", "Copy the path of config.toml", partial(app.copy, path, "the path"),
+                place=_short(path))  # fmt: skip
