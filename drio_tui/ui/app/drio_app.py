@@ -49,6 +49,7 @@ from drio_tui.ui.base.messages import (
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.base.textual_internals import (
     forget_removed_nodes,
+    guard_buttons,
     guard_mouse_selection,
     guard_option_lists,
     guard_selections,
@@ -189,6 +190,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def _start(self) -> None:
         guard_option_lists()
+        guard_buttons()
         guard_selections()
         guard_mouse_selection()
         self.retry()

@@ -578,6 +578,32 @@ def guard_option_lists() -> None:
     OptionList._move_page = _move_page  # type: ignore[method-assign] # the one place for the palette's, Select's and our lists
 
 
+def guard_buttons() -> None:
+    """Let a button ignore the second click of a double click that did not begin on it.
+
+    A click may put a button where the pointer is, such as that of a question, which the user has not read before the
+    second click. Textual counts clicks at one place, whatever is there (8.2).
+    """
+    from textual.widgets import Button  # not needed for the first frame
+
+    original = Button._on_click
+    if getattr(original, "_guarded", False):
+        return
+    clicked: weakref.ref[Button] | None = None
+
+    async def _on_click(self: Button, event: events.Click) -> None:
+        nonlocal clicked
+        if event.chain == 1:
+            clicked = weakref.ref(self)
+        if clicked is not None and clicked() is self:
+            await original(self, event)
+        else:
+            event.stop()
+
+    _on_click._guarded = True  # type: ignore[attr-defined] # marks that it is patched
+    Button._on_click = _on_click  # type: ignore[method-assign] # for every button
+
+
 def guard_selections() -> None:
     """Make a selection empty that begins below the text, which has become shorter since.
 

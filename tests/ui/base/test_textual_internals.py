@@ -8,7 +8,7 @@ import contextvars
 import gc
 import weakref
 from contextvars import Token
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from rich.segment import Segment
@@ -27,7 +27,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.selection import Selection
 from textual.widget import Widget
-from textual.widgets import Input, OptionList, Static, TextArea
+from textual.widgets import Button, Input, OptionList, Static, TextArea
 
 from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.base import textual_internals as internals
@@ -225,6 +225,37 @@ async def test_page_keys_in_an_option_list_that_has_no_lines_do_nothing() -> Non
         hidden.action_page_up()
         hidden.action_page_down()
         assert hidden.highlighted == 0
+
+
+class Question(App[None]):
+    """A button that puts another one in its place, as a batch does whose step fails at once."""
+
+    pressed: ClassVar[list[str | None]] = []
+
+    def compose(self) -> ComposeResult:
+        yield Button("Delete", id="delete")
+        yield Button("Go on", id="continue")
+
+    def on_mount(self) -> None:
+        self.query_one("#continue").display = False
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.pressed.append(event.button.id)
+        self.query_one("#delete").display = False
+        self.query_one("#continue").display = True
+
+
+async def test_the_second_click_of_a_double_click_does_not_press_the_button_that_the_first_one_showed() -> None:
+    internals.guard_buttons()
+    internals.guard_buttons()  # patching twice changes nothing
+    app = Question()
+    async with app.run_test() as pilot:
+        await pilot.click("#delete", times=2)
+        await pilot.pause()
+        assert app.pressed == ["delete"]
+        await pilot.click("#continue")
+        await pilot.pause()
+        assert app.pressed == ["delete", "continue"]
 
 
 class Areas(Lists):
