@@ -197,12 +197,13 @@ class ResourceListScreen(DrioScreen[None]):
 
     def show_failure(self, empty: EmptyState, error: DrioError) -> None:
         """Show why there is no list. Where v1 is not served, it says what works instead."""
+        explorer = "4", "use every operation of its API"
         if isinstance(error, NewerApi | ApiRetired):
             steps = (self.V3_STEP,) if is_v3(error) else ()
-            explorer = ("4", "use every operation of its API")
             empty.show_message(error.title, error.message, *steps, explorer, ("r", "try again"))
         else:
-            empty.show_error(error, ("r", "try again"), ("3", "see the request"))
+            steps = (explorer,) if self.drio.status.is_v1_gone else ()
+            empty.show_error(error, *steps, ("r", "try again"), ("3", "see the request"))
 
     def update_note(self, status: Status) -> None:
         """Update the line below the list: the summary, and whether the list is stale."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drio_tui.ui.base.messages import Status
+from drio_tui.ui.explorer.explorer_screen import ExplorerScreen
 from drio_tui.ui.v3.v3_apps_screen import V3AppsScreen
 from drio_tui.ui.widgets.status_line import StatusLine
 from tests.api.fault_server import FaultServer
@@ -44,15 +45,19 @@ async def test_drio_without_v1_says_so_and_opens_its_apps_through_v3(
     [
         (by_path(V2), "this drio speaks v2; drio-tui edits v1"),
         (by_path({}, (410, GONE)), "This drio no longer serves API v1"),
+        (by_path({}), "every drio has this address below /api/v1"),
     ],
-    ids=["v2", "retired"],
+    ids=["v2", "retired", "missing"],
 )
-async def test_drio_without_v1_and_v3_says_what_it_serves(
+async def test_drio_without_v1_and_v3_says_what_it_serves_and_names_the_explorer(
     server: object, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with FaultServer(server) as faults, running(faults.origin, monkeypatch) as pilot:  # type: ignore[arg-type]
         await until(pilot, lambda: text in text_of(pilot.app))
+        assert "4  use every operation of its API" in text_of(pilot.app)
         assert "API v3" not in text_of(pilot.app)
+        await pilot.press("4")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ExplorerScreen))
 
 
 async def test_drio_with_v1_and_v3_shows_it_and_offers_the_view(monkeypatch: pytest.MonkeyPatch) -> None:
