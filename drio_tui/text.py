@@ -120,6 +120,12 @@ def first_names(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def has_words(text: str, words: str) -> bool:
+    """Return whether each word of `words` is somewhere in a text, ignoring case; true for no words."""
+    text = text.casefold()
+    return all(word in text for word in words.casefold().split())
+
+
 def did_you_mean(wanted: str, known: Iterable[object]) -> str:
     """Return `Did you mean A or B?` with the known names closest to `wanted`; empty if none is close."""
     from difflib import get_close_matches  # rarely needed, so imported only here

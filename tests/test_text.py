@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui import text
-from drio_tui.text import count_of, duration, first_names, one_line, visible
+from drio_tui.text import count_of, duration, first_names, has_words, one_line, visible
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -167,3 +167,11 @@ def test_of_many_names_the_first_ones_are_given() -> None:
     assert first_names([], 2) == ""
     assert first_names(["a", "b"], 2) == "a, b"
     assert first_names(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "found"),
+    [("GET /apps", "app get", True), ("GET /apps", "apps post", False), ("Straße", "STRASSE", True), ("", " ", True)],
+)
+def test_a_filter_finds_texts_with_all_its_words(text: str, words: str, found: bool) -> None:
+    assert has_words(text, words) is found

@@ -20,7 +20,7 @@ from drio_tui.openapi_import.errors import DocumentProblem, ImportFailed
 from drio_tui.openapi_import.fetch_document import Source
 from drio_tui.openapi_import.model import OperationDetail, OperationSummary, Response
 from drio_tui.schema.resolve import Schemas, UnsupportedSchema
-from drio_tui.text import did_you_mean, one_line
+from drio_tui.text import did_you_mean, has_words, one_line
 from drio_tui.tool_calls.requests import SAFE, Place, place_of
 from drio_tui.tool_calls.tools import properties, required, without_hints
 
@@ -220,12 +220,12 @@ class ServerApi:
         return [
             operation
             for operation in self._operations.values()
-            if not (read_only and operation.method not in SAFE) and matches(self._text_of(operation), text)
+            if not (read_only and operation.method not in SAFE) and has_words(self._text_of(operation), text)
         ]
 
     def _text_of(self, operation: OperationSummary) -> str:
         texts = (operation.method, self.path_of(operation), operation.operation_id, operation.summary, *operation.tags)
-        return "\n".join(texts).lower()
+        return "\n".join(texts)
 
     async def complete(self, ids: Iterable[str]) -> list[OperationSummary]:
         """Return operations with all properties, among them why one cannot be sent; they are kept."""
@@ -255,8 +255,7 @@ class ServerApi:
         """Return the operation of METHOD and PATH, or of an operation id.
 
         The path may be that of the document, the whole one, or one below the base URL, also with values for its
-        parameters. Raises `NotFound`
-        and `UsageError`.
+        parameters. Raises `NotFound` and `UsageError`.
         """
         if len(words) == 1 and " " in words[0].strip():
             words = tuple(words[0].split(None, 1))
@@ -353,11 +352,6 @@ def _properties_of(body: Parameter, schemas: Schemas) -> list[Parameter]:
         Parameter(f"{body.argument}.{name}", replace(place, name=name), part if isinstance(part, dict) else {},
                   name in needed) for name, part in parts.items()
     ] or [body]  # fmt: skip
-
-
-def matches(lowered: str, text: str) -> bool:
-    """Return whether each word of a text is in a text in lower case."""
-    return all(word in lowered for word in text.lower().split())
 
 
 def type_text(schema: Any, level: int = 0) -> str:

@@ -25,6 +25,7 @@ from drio_tui.sandbox.bodies import LazyRoute
 from drio_tui.sandbox.core import json_response, sandbox_of
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX
 from drio_tui.sandbox.tables import UpstreamRow
+from drio_tui.text import has_words
 
 Record = dict[str, Any]
 
@@ -122,9 +123,7 @@ async def _body(request: Request, model: type[_Input]) -> Record:
 
 def _matches(record: Record, query: str, names: tuple[str, ...]) -> bool:
     """Whether the properties `names` of a record contain every word of `query`."""
-    words = query.lower().split()
-    text = " ".join(str(record.get(name, "")) for name in names).lower()
-    return all(word in text for word in words)
+    return has_words(" ".join(str(record.get(name, "")) for name in names), query)
 
 
 def _page(matches: list[Record], limit: int) -> Response:

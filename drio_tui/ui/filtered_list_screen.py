@@ -8,6 +8,7 @@ from textual import on
 from textual.reactive import reactive
 from textual.widgets import Input
 
+from drio_tui.text import has_words
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.row_list import RowList
 
@@ -33,8 +34,7 @@ class FilteredListScreen(DrioScreen[None]):
 
     def matches_filter(self, text: str) -> bool:
         """Return whether a text contains every word of the filter, ignoring case."""
-        lower = text.lower()
-        return all(word in lower for word in self.filter_text.lower().split())
+        return has_words(text, self.filter_text)
 
     def watch_filter_text(self) -> None:
         self.refresh_rows()

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
+from drio_tui.text import has_words
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key, Section
 from drio_tui.ui.base.stylesheets import stylesheet
@@ -78,16 +79,15 @@ class HelpDialog(Dialog[None]):
         self._show(event.value)
 
     def _show(self, query: str) -> None:
-        words = query.lower().split()
         for part, keys in self._parts:
-            matching = [key for key in keys if all(word in self._searchable_text(part, key) for word in words)]
+            matching = [key for key in keys if has_words(self._searchable_text(part, key), query)]
             section = self.query_one(f"#section-{part.name}", Static)
             section.display = bool(matching)
             section.update(self._table(part, matching))
         self.query_one("#none").display = not any(section.display for section in self.query("#keys > Static"))
 
     def _searchable_text(self, part: Section, key: Key) -> str:
-        return f"{part.title} {self._keys_shown(key)} {key.description} {key.tooltip} {key.id}".lower()
+        return f"{part.title} {self._keys_shown(key)} {key.description} {key.tooltip} {key.id}"
 
     def _keys_shown(self, key: Key) -> str:
         return keymap.display(self._bound.get(key.id, key.keys))

@@ -15,6 +15,7 @@ from textual.geometry import Region
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from drio_tui.text import has_words
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.dialog import Dialog
@@ -217,5 +218,4 @@ def new_name(typed: str, label: str) -> str:
 
 
 def _contains_words(typed: str, choice: Choice[Any]) -> bool:
-    text = f"{choice.label} {choice.note}".casefold()
-    return all(word in text for word in typed.casefold().split())
+    return has_words(f"{choice.label} {choice.note}", typed)
