@@ -16,7 +16,7 @@ from drio_tui.api.json_codec import Document
 from drio_tui.schema.resolve import Json, json_types
 from drio_tui.tool_calls import tools
 from drio_tui.widget_data.jsonpath import PathError, parse
-from drio_tui.workspace.run.value_shape import Shape, shape_of, singular, words_of
+from drio_tui.workspace.run.value_shape import ID_WORDS, Shape, shape_of, singular, words_of
 
 FIRST_ARGUMENTS = ""
 """The id of the source that holds the arguments of the first call."""
@@ -38,9 +38,8 @@ _GENERIC = frozenset((
 """Words in paths and properties that do not say what something is about."""
 _PREPOSITIONS = frozenset(("of", "for", "by", "in", "from", "with", "to", "on", "at", "as"))
 _VERSION = re.compile(r"v\d+(?:\.\d+)*|\d{4}-\d\d(?:-\d\d)?")
-_IDS = ("id", "uuid", "guid")
 _NAMES = (("name",), ("key",), ("slug",), ("code",))
-_ID_NAMES = tuple((word,) for word in _IDS)
+_ID_NAMES = tuple((word,) for word in ID_WORDS)
 
 Fits = Callable[[Any, Any], bool]
 
@@ -78,11 +77,9 @@ class ArgumentSuggestion:
     reason: str
 
 
-def source_of(
-    tool: str, title: str, *, value: Any = None, schema: Json = None, name: str = "", path: str = ""
-) -> Source:
-    """Return a result as a source; `path` is that of the tool's operation, `name` its title."""
-    return Source(tool, title, shape_of(schema, value), nouns_of(name or title, path))
+def source_of(tool: str, title: str, *, value: Any = None, schema: Json = None, path: str = "") -> Source:
+    """Return a result as a source; `path` is that of the tool's operation."""
+    return Source(tool, title, shape_of(schema, value), nouns_of(title, path))
 
 
 def nouns_of(title: str, path: str = "") -> frozenset[str]:
@@ -208,7 +205,7 @@ class _Wanted:
     def id_of(self) -> frozenset[str]:
         """What it is the id of: `contact` for `contactId`, what the tool is about for `id`; empty if it is no id."""
         words = self.words
-        if words[-1:] and words[-1] in _IDS:
+        if words[-1:] and words[-1] in ID_WORDS:
             return frozenset({singular(words[-2])}) if len(words) > 1 else self.nouns
         return frozenset()
 
@@ -296,7 +293,7 @@ def _a(noun: str) -> str:
 
 def _part(words: tuple[str, ...], others: tuple[str, ...], owner: frozenset[str]) -> float:
     """Return points for a name that is part of the other: `customerEmail` and `email`, of a customer best."""
-    if not words or not others or words[-1] in _IDS or others[-1] in _IDS:
+    if not words or not others or words[-1] in ID_WORDS or others[-1] in ID_WORDS:
         return 0
     if words[-len(others) :] == others and len(words) > len(others):
         return _SAME_WORDS - 5 if {singular(word) for word in words[: -len(others)]} & owner else _PART

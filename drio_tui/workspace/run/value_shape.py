@@ -21,6 +21,10 @@ SAMPLES = 20
 """How many items of a list are looked at."""
 LONG_TEXT = 100
 """From this many characters on, a text is for reading, not for a cell or a badge."""
+ID_WORDS = ("id", "uuid", "guid")
+"""Words at the end of the names of ids."""
+IMAGE_WORDS = frozenset({"image", "picture", "photo", "avatar", "thumbnail", "thumb", "logo", "cover", "banner"})
+"""Words in the names of images."""
 
 _SPLIT = re.compile(r"[^0-9A-Za-z\u0080-\U0010ffff]+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
@@ -75,7 +79,7 @@ class Shape:
     @property
     def is_id(self) -> bool:
         """Whether it identifies something: its own resource, or with a longer name another one."""
-        return self.is_scalar and (self.form == "uuid" or self.words[-1:] in (("id",), ("uuid",), ("guid",)))
+        return self.is_scalar and (self.form == "uuid" or (bool(self.words) and self.words[-1] in ID_WORDS))
 
     @property
     def is_long(self) -> bool:
@@ -227,10 +231,6 @@ def _form(name: str, flat: Mapping[str, Any], values: Sequence[Any]) -> str:
         if {*words_of(name)} & IMAGE_WORDS and (form == "url" or not texts):
             return "image"
     return form
-
-
-IMAGE_WORDS = frozenset({"image", "picture", "photo", "avatar", "thumbnail", "thumb", "logo", "cover", "banner"})
-"""Words in the names of images."""
 
 
 def _is_null(schema: Json) -> bool:
