@@ -21,9 +21,8 @@ from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.explorer.explorer_dialogs import HistoryChoice, RequestHistoryDialog
-from drio_tui.ui.explorer.operation_blocks import METHOD_STYLES, history_of, operation_blocks
-from drio_tui.ui.explorer.operation_screen import OperationScreen
+from drio_tui.ui.explorer.operation_blocks import METHOD_STYLES, operation_blocks
+from drio_tui.ui.explorer.operation_screen import OperationScreen, open_history
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
@@ -82,12 +81,11 @@ class ExplorerScreen(DrioScreen[None]):
             self.error = error
 
     class Completed(Message):
-        """Operations are known completely; `has_problems` if one of them cannot be sent."""
+        """Further operations are known completely, and some of them cannot be sent."""
 
-        def __init__(self, server_api: ServerApi, has_problems: bool) -> None:
+        def __init__(self, server_api: ServerApi) -> None:
             super().__init__()
             self.server_api = server_api
-            self.has_problems = has_problems
 
     class Described(Message):
         """An operation was described, to be shown or, with `opened`, to be filled in; `error` says why it was not."""
@@ -168,9 +166,8 @@ class ExplorerScreen(DrioScreen[None]):
         try:
             for start in range(0, len(ids), _BATCH):
                 complete = await server_api.complete(ids[start : start + _BATCH])
-                has_problems = any(operation.obstacle for operation in complete)
-                if has_problems:
-                    self.post_message(self.Completed(server_api, has_problems))
+                if any(operation.obstacle for operation in complete):
+                    self.post_message(self.Completed(server_api))
         except DrioError:  # it was closed, or is too much for its process: each operation says so when it is opened
             return
 
@@ -309,11 +306,4 @@ class ExplorerScreen(DrioScreen[None]):
             super().action_back()
 
     def action_history(self) -> None:
-        client = self.connection.client
-        if client is not None:
-            self.drio.push_screen(RequestHistoryDialog(history_of(client)), self._request_chosen)
-
-    def _request_chosen(self, choice: HistoryChoice | None) -> None:
-        if choice is not None:
-            action, request = choice
-            self.app.push_screen(OperationScreen(request.operation, request, send=action == "run"))
+        open_history(self)

@@ -398,11 +398,17 @@ class OperationScreen(DrioScreen[None]):
         return ["--profile", session.profile] if session is not None else []
 
     def action_history(self) -> None:
-        client = self.connection.client
-        if client is not None:
-            self.drio.push_screen(RequestHistoryDialog(history_of(client)), self._request_chosen)
+        open_history(self)
 
-    def _request_chosen(self, choice: HistoryChoice | None) -> None:
+
+def open_history(screen: DrioScreen[None]) -> None:
+    """Show the requests of this session over a screen; one that is chosen opens its operation."""
+
+    def open_chosen(choice: HistoryChoice | None) -> None:
         if choice is not None:
             action, request = choice
-            self.app.push_screen(OperationScreen(request.operation, request, send=action == "run"))
+            screen.drio.push_screen(OperationScreen(request.operation, request, send=action == "run"))
+
+    client = screen.connection.client
+    if client is not None:
+        screen.drio.push_screen(RequestHistoryDialog(history_of(client)), open_chosen)
