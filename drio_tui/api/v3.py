@@ -1,6 +1,6 @@
 """Reads a drio through API v3, as far as v3 is documented (docs/maintaining/contract.md, section 5).
 
-Results are the JSON as received: only tools and validations have documented members (`v3_models`). The one POST,
+Results are the JSON as received: only tools and validations have documented properties (`v3_models`). The one POST,
 `validate`, is documented as a check; that it changes nothing is our assumption.
 """
 

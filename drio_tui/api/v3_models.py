@@ -1,6 +1,6 @@
 """Pydantic models of what API v3 documents: tools, and the result of a validation. Names are snake_case in JSON too.
 
-As with v1, unknown members and enum values are kept, and nothing is coerced. Of no member is documented that it is
+As with v1, unknown properties and enum values are kept, and nothing is coerced. Of no property is documented that it is
 always there, so none is required but the id; which ones may be null is inferred.
 """
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class V3Model(BaseModel):
-    """A JSON object of API v3. Unknown members are kept in `model_extra`."""
+    """A JSON object of API v3. Unknown properties are kept in `model_extra`."""
 
     model_config = ConfigDict(extra="allow", strict=True, protected_namespaces=())
 

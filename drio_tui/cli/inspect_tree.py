@@ -9,7 +9,7 @@ from typing import Any
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError
 from drio_tui.cli.output import Line, Styled, style
-from drio_tui.cli.render import Branch, ascii_only, format_value, resource_table, tree
+from drio_tui.cli.render import Branch, ascii_only, format_value, resource_table, severity_mark, tree
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.text import one_line
 from drio_tui.workspace.lint.call_checks import fetch_tool_calls
@@ -40,7 +40,7 @@ class _TreeBuilder:
         self.links = links
         self.marks: dict[ResourceKey, Styled] = {}
         for problem in reversed(problems):
-            self.marks[problem.key] = _mark(problem)
+            self.marks[problem.key] = severity_mark(problem.severity)
 
     def root(self) -> Branch:
         app = self.snapshot.app
@@ -117,14 +117,8 @@ def _problem_lines(problems: list[ResourceDiagnostic], snapshot: Snapshot) -> li
             if resource
             else ""
         )
-        lines.append((_mark(problem), f" {one_line(subject + problem.message, 200)}"))
+        lines.append((severity_mark(problem.severity), f" {one_line(subject + problem.message, 200)}"))
     return lines
-
-
-def _mark(problem: ResourceDiagnostic) -> Styled:
-    if problem.severity == "error":
-        return style("x" if ascii_only() else "✗", fg="red")
-    return style("!" if ascii_only() else "▲", fg="yellow")
 
 
 def _joined(*parts: str) -> str:

@@ -118,12 +118,17 @@ def _child_lines(branch: Branch, indent: str, lines: dict[str, str]) -> Iterator
         yield from _child_lines(child, indent + lines["none" if last else "down"], lines)
 
 
+def severity_mark(severity: str) -> Styled:
+    """Return the symbol of an error or a warning, in its colour."""
+    symbol, ascii_symbol, colour = ("✗", "x", "red") if severity == "error" else ("▲", "!", "yellow")
+    return style(ascii_symbol if ascii_only() else symbol, fg=colour)
+
+
 def diagnostic_lines(diagnostic: Diagnostic, clients: str = "") -> Iterator[Line]:
     """Yield the lines of a diagnostic: what is wrong, and advice. `clients` names the AI clients that it is about."""
-    symbol, ascii_symbol, colour = ("✗", "x", "red") if diagnostic.severity == "error" else ("▲", "!", "yellow")
     subject = f"{diagnostic.key[0]} {diagnostic.name}"
     yield (
-        style(ascii_symbol if ascii_only() else symbol, fg=colour),
+        severity_mark(diagnostic.severity),
         " ",
         style(one_line(subject, 80), bold=True),
         f": {one_line(diagnostic.message, 300)}",

@@ -15,8 +15,8 @@ from drio_tui.api.redact import redact
 from drio_tui.api.v3 import MOST_PER_PAGE, PER_PAGE, Page, PageQuery, V3Client, all_pages, deviation
 from drio_tui.cli.common import SuggestingGroup, connection_options, handle_errors, refuse_read_only, run
 from drio_tui.cli.find import connection_of
-from drio_tui.cli.output import Line, echo, echo_json, info, style
-from drio_tui.cli.render import ascii_only, format_value, table
+from drio_tui.cli.output import Line, echo, echo_json, info
+from drio_tui.cli.render import format_value, severity_mark, table
 from drio_tui.session import command_session
 from drio_tui.text import count_of, one_line
 
@@ -78,14 +78,14 @@ def _print_page(page: Page, noun: str, columns: tuple[str, ...], *, as_json: boo
     if not page.items:
         info(f"No {noun}s.")
     else:
-        rows = ([format_value(_member(item, column)) for column in columns] for item in page.items)
+        rows = ([format_value(_property(item, column)) for column in columns] for item in page.items)
         for line in table([column.partition(".")[0].replace("_", " ") for column in columns], rows):
             echo(*line)
     if page.next_cursor:
         info(f"There are more: --all, or --cursor {one_line(page.next_cursor, 500)}")
 
 
-def _member(item: Any, path: str) -> Any:
+def _property(item: Any, path: str) -> Any:
     for name in path.split("."):
         item = item.get(name) if isinstance(item, dict) else None
     return item
@@ -132,7 +132,7 @@ def tools(app: str, as_json: bool, **options: Any) -> None:
 
         for tool in page.items:
             if reason := deviation(V3Tool, tool):
-                name = format_value(_member(tool, "name") or _member(tool, "id"), 80)
+                name = format_value(_property(tool, "name") or _property(tool, "id"), 80)
                 info(f"The tool {name} is not as documented: {one_line(reason, 200)}")
 
 
@@ -175,16 +175,14 @@ def _validation_lines(validation: dict[str, Any]) -> Iterator[Line]:
 
     issues = validation.get("issues")
     for issue in issues if isinstance(issues, list) else []:
-        is_error = _member(issue, "severity") == "error"
-        symbol, ascii_symbol, colour = ("✗", "x", "red") if is_error else ("▲", "!", "yellow")
-        blocks = " (blocks publishing)" if _member(issue, "blocks_publish") is True else ""
+        blocks = " (blocks publishing)" if _property(issue, "blocks_publish") is True else ""
         yield (
-            style(ascii_symbol if ascii_only() else symbol, fg=colour),
-            f" {format_value(_member(issue, 'message'), 300)}{blocks} [{format_value(_member(issue, 'code'))}]",
+            severity_mark(_property(issue, "severity")),
+            f" {format_value(_property(issue, 'message'), 300)}{blocks} [{format_value(_property(issue, 'code'))}]",
         )
-        references = _member(issue, "references")
+        references = _property(issue, "references")
         for reference in references if isinstance(references, list) else []:
-            names = (_member(reference, name) for name in ("entity_type", "label", "supporting_label", "entity_id"))
+            names = (_property(reference, name) for name in ("entity_type", "label", "supporting_label", "entity_id"))
             yield (f"  {' '.join(format_value(name, 80) for name in names if name)}",)
     if reason := deviation(V3Validation, validation):
         yield (f"This is not as documented: {one_line(reason, 200)}. --json prints it whole.",)

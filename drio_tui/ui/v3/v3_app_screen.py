@@ -31,7 +31,6 @@ from drio_tui.workspace.model.snapshot import Resource, resources_of
 
 PARTS = ("app", "tools", "state", "validation", "preview")
 """The tabs, by the part that they show."""
-_JSON_PARTS = ("app", "state", "preview")
 
 
 class V3AppScreen(DrioScreen[None]):

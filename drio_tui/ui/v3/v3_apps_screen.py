@@ -30,7 +30,7 @@ _QUERY_DELAY = 0.3
 
 
 class V3AppsScreen(ResourceListScreen):
-    """The list of apps, and the JSON of the one under the cursor: no member of an app but its id is documented.
+    """The list of apps, and the JSON of the one under the cursor: no property of an app but its id is documented.
 
     The filter applies to the loaded apps at once; if there are further pages, the server is asked for what matches.
     """

@@ -35,7 +35,7 @@ def tool_cells(tool: Resource) -> tuple[Content, ...]:
 
 
 def tool_blocks(tool: Resource) -> list[Block]:
-    """Return the details of a tool; members that are not documented follow the others, as JSON."""
+    """Return the details of a tool; properties that are not documented follow the others, as JSON."""
     return list(_tool_blocks(tool))
 
 
@@ -58,7 +58,7 @@ def _tool_blocks(tool: Resource) -> Iterator[Block]:
         group = tool.get(name)
         if isinstance(group, Mapping):
             yield Heading(sanitize_line(label_of(name), 60, "bold"))
-            yield from (_field(member, value) for member, value in group.items())
+            yield from (_field(property_name, value) for property_name, value in group.items())
         elif name in tool.raw:
             yield _field(name, group)
     others = {name: value for name, value in tool.raw.items() if name not in known}
