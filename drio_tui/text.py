@@ -117,7 +117,7 @@ def _decimal(number: float) -> str:
 
 def first_names(names: Sequence[str], most: int) -> str:
     """Return names separated by commas; of more than `most` only the first ones: `a, b and 3 more`. Not sanitized."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def has_words(text: str, words: str) -> bool:

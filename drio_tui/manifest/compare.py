@@ -34,7 +34,7 @@ from drio_tui.manifest.secret import Secret, with_placeholders
 from drio_tui.plan.changes import Action, PlanView, ResourceChange, redacted
 from drio_tui.plan.render import inline
 from drio_tui.schema.fields import MISSING
-from drio_tui.text import count_of
+from drio_tui.text import count_of, first_names
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, Object, dotted, value_at
 
 OnConflict = Literal["", "document", "drio"]
@@ -446,10 +446,9 @@ class _Comparer:
     def _note_unmatched(self, deletes: Mapping[ResourceName, Change]) -> None:
         left = [name for name in self.matching.unmatched if name not in deletes]
         if left:
-            names = ", ".join(place(*name) for name in left[:3])
-            more = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
+            names = first_names([place(*name) for name in left], 3)
             prune = "" if self.options.prune else "; --prune deletes it, in collections that the document has"
-            self.notes.append(f"Not in the document, and left as it is: {names}{more}{prune}.")
+            self.notes.append(f"Not in the document, and left as it is: {names}{prune}.")
 
     def _note_swaps(self) -> None:
         """Note which keys were swapped by the document, where it is not known whether they were in drio."""

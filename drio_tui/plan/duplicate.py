@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drio_tui.api.errors import DrioError
-from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET, Kind
+from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, Kind
 from drio_tui.naming import NAME_MAX, slug_of
 from drio_tui.plan.executor import Executor, Result
 from drio_tui.plan.steps import Step
@@ -85,11 +85,6 @@ def why_not_copied(kind: Kind[Any]) -> str | None:
     if kind.name == APP.name:
         return "drio makes apps from templates only; create one from the same template instead"
     return None
-
-
-def required_changes(kind: Kind[Any]) -> tuple[str, ...]:
-    """Return the properties that the user has to change in a copy: a widget's tool, which can have only one widget."""
-    return ("toolId",) if kind.name == WIDGET.name else ()
 
 
 async def duplicate(

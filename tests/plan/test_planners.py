@@ -10,7 +10,7 @@ from drio_tui.api.errors import UsageError
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET
 from drio_tui.plan.bulk import can_be_switched, enable_all
 from drio_tui.plan.deletion import find_dependents, plan_delete, rule_of
-from drio_tui.plan.duplicate import copy_name, duplicate, required_changes, why_not_copied
+from drio_tui.plan.duplicate import copy_name, duplicate, why_not_copied
 from drio_tui.plan.executor import Choice, Executor, Result
 from drio_tui.plan.rejected_references import id_of_created
 from drio_tui.plan.undo import undo_last
@@ -265,7 +265,6 @@ async def test_copy_of_auth_connection_reports_the_missing_secret(world: World) 
 
 async def test_copied_widget_belongs_to_the_chosen_tool(world: World) -> None:
     app, ids = world.app, world.ids
-    assert required_changes(WIDGET) == ("toolId",)
     raw = await world.editor.raw(WIDGET, app, ids["widget"])
     copy = await duplicate(world.editor.saver, WIDGET, app, raw, changed={"toolId": ids["tool c"]})
     assert isinstance(copy.outcome, Saved)
