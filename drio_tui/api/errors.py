@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from drio_tui.text import duration
+
 if TYPE_CHECKING:
     from drio_tui.api.transport import ApiResponse
-
-from drio_tui.text import duration
 
 
 class DrioError(Exception):
@@ -170,8 +170,8 @@ class ApiError(DrioError):
     """The API responded with an error status.
 
     Attributes: `status` (HTTP status), `api_code` (the server's `code`, or the RFC 6749 `error`),
-    `details` (any JSON or None), `request_id` (string or None), `retry_after` (seconds or None), `headers` (of the
-    response, with lower-case names), `response` (the whole response, None if the error was not made by the transport).
+    `details` (any JSON or None), `request_id` (string or None), `retry_after` (seconds or None), `response` (the whole
+    response, None if the error was not made by the transport).
     """
 
     title = "drio refused the request"
@@ -194,8 +194,12 @@ class ApiError(DrioError):
         self.details = details
         self.request_id = request_id
         self.retry_after = retry_after
-        self.headers: Mapping[str, str] = {}
         self.response: ApiResponse | None = None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the response, with lower-case names."""
+        return self.response.headers if self.response is not None else {}
 
     @property
     def code(self) -> str:

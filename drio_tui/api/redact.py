@@ -8,11 +8,11 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
-from drio_tui.api.secret_values import HIDDEN, SECRET_VALUES, encoded_forms
+from drio_tui.api.secret_values import HIDDEN, SECRET_VALUES
 
 __all__ = [
-    "HIDDEN", "encoded_forms", "is_secret", "is_secret_property", "may_hold_secrets", "redact", "redact_headers",
-    "redacted_pairs", "redacted_url",
+    "HIDDEN", "is_secret", "is_secret_property", "may_hold_secrets", "redact", "redact_headers", "redacted_pairs",
+    "redacted_url",
 ]  # fmt: skip
 _NOT_LETTERS = re.compile(r"[^a-z0-9]")
 _SECRET_ENDINGS = (

@@ -461,7 +461,6 @@ class Transport:
             if parse_error:
                 failure.message = f"HTTP {status}; {parse_error}: {_first_line(body)}"
                 failure.hint = NotDrio.hint if status < 500 else failure.hint
-            failure.headers = headers
             if status == 401 and self._unauthorized_hint:
                 failure.hint = self._unauthorized_hint
             exchange.request_id = failure.request_id

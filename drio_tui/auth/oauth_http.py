@@ -20,7 +20,8 @@ from urllib.parse import quote_plus, urljoin
 from drio_tui import __version__
 from drio_tui.api.error_mapping import retry_after
 from drio_tui.api.http import httpx, new_client
-from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret, redact_headers
+from drio_tui.api.redact import HIDDEN, is_secret, redact_headers
+from drio_tui.api.secret_values import encoded_forms
 from drio_tui.auth.errors import (
     BadAnswer,
     ServerUnavailable,

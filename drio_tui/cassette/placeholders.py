@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret, redact, redact_headers
-from drio_tui.api.secret_values import SECRET_VALUES, SHORTEST, pattern_of, with_texts
+from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers
+from drio_tui.api.secret_values import SECRET_VALUES, SHORTEST, encoded_forms, pattern_of, with_texts
 
 PLACEHOLDER = re.compile(r"redacted-([a-z]+)-(\d+)")
 _BEARER = re.compile(r"\b([Bb]earer\s+)([\w.~+/=-]{16,})")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from drio_tui.api.json_codec import Document, dumps
-from drio_tui.api.redact import HIDDEN, encoded_forms, is_secret
-from drio_tui.api.secret_values import with_texts
+from drio_tui.api.redact import HIDDEN, is_secret
+from drio_tui.api.secret_values import encoded_forms, with_texts
 from drio_tui.tool_calls.tools import properties
 
 _SHORTEST_SECRET = 4

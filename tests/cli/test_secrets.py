@@ -20,7 +20,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from drio_tui.api.redact import encoded_forms
+from drio_tui.api.secret_values import encoded_forms
 from tests.sandbox_fixtures import SandboxProcess, kill_process, start_sandbox
 
 RECORDER = """

@@ -13,7 +13,7 @@ import pytest
 
 from drio_tui.api.curl import as_curl
 from drio_tui.api.errors import ApiError
-from drio_tui.api.redact import encoded_forms
+from drio_tui.api.secret_values import encoded_forms
 from drio_tui.kinds import AUTH
 from drio_tui.manifest.lock import FILE_NAME, read_base, write_base
 from drio_tui.manifest.saved_plan import PlanFile, save_plan

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.api.curl import command
-from drio_tui.api.redact import encoded_forms, redact
+from drio_tui.api.redact import redact
+from drio_tui.api.secret_values import encoded_forms
 from drio_tui.auth.oauth_http import OAuthExchange
 from drio_tui.text import visible
 

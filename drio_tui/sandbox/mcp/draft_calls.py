@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 
 from drio_tui.api.json_codec import Document, dumps, loads
-from drio_tui.api.redact import HIDDEN, encoded_forms
+from drio_tui.api.secret_values import HIDDEN, encoded_forms
 from drio_tui.sandbox.mcp.deployment_store import unseal_secrets
 from drio_tui.sandbox.problems import Problem, not_found
 from drio_tui.sandbox.secrets import SecretsUnavailable
