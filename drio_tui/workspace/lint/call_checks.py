@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from drio_tui.api.errors import NotDrio, NotFound
-from drio_tui.tool_calls.tools import tool_name
+from drio_tui.workspace.deploy.model_view import published_name
 from drio_tui.workspace.model.snapshot import Snapshot, ToolCalls
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def call_problems(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
     """Yield the code, the message and the id of a tool for what the calls of the app show."""
     by_name = {total.tool: total for total in snapshot.calls}
     for tool in snapshot.resources("tool"):
-        total = by_name.get(tool_name(tool.text("key") or tool.name))
+        total = by_name.get(published_name(tool))
         if total is None:
             continue
         if total.max_tokens >= LARGE_RESULT_TOKENS:
