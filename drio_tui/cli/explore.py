@@ -15,7 +15,6 @@ from drio_tui.explorer.known import remember
 from drio_tui.explorer.server_api import Operation, Parameter, ServerApi, described, open_server_api
 from drio_tui.session import command_session
 from drio_tui.text import count_of, one_line, visible
-from drio_tui.tool_calls.tools import without_hints
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -86,7 +85,7 @@ def _as_json(operation: Operation) -> dict[str, Any]:
             "name": parameter.name,
             "in": parameter.place.where,
             "required": parameter.required,
-            "schema": redact(without_hints(parameter.schema)),
+            "schema": redact(parameter.schema),
         }
         for parameter in operation.parameters
     ]

@@ -158,6 +158,10 @@ async def test_the_operations_of_any_server_are_listed_and_described(drio: Runne
         for text in ("Idempotency-Key  string, required", "name  string, required  Shown to users.", "201  Created"):
             assert text in described.out
         assert "api POST /api/v3/apps --header Idempotency-Key:VALUE --field name=VALUE" in described.out
+        as_json = (await api("api", "--describe", "POST", "/apps", "--json")).json
+        assert {"name": "Idempotency-Key", "in": "header", "required": True, "schema": {"type": "string"}} in as_json[
+            "parameters"
+        ]
         command = ("api", "POST", "/api/v3/apps", "-H", "Idempotency-Key: k", "-f", "name=New", "--yes")
         created = await api(*command)
         assert created.json["name"] == "New"
