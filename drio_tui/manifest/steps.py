@@ -19,7 +19,7 @@ from drio_tui.kinds import KINDS
 from drio_tui.manifest.compare import Change
 from drio_tui.manifest.fields import split_secrets
 from drio_tui.manifest.secret import revealed, secrets_in, with_placeholders
-from drio_tui.naming import KEY_MAX
+from drio_tui.plan.key_order import KeyChange, order_by_keys
 from drio_tui.plan.steps import Step
 from drio_tui.plan.tool_order import in_order, next_order
 from drio_tui.schema.fields import MISSING
@@ -183,64 +183,17 @@ class _Planner:
     # --- order -----------------------------------------------------------------------------------
 
     def _order_renames(self) -> None:
-        """Let a rename to a key, and a create with one, wait for the rename that frees it.
-
-        Where renames wait for each other in a circle, one of them gets another key in between.
-        """
-        frees = {
-            (change.kind, change.was.rpartition("/")[2]): f"update:{place(change.kind, change.key)}"
-            for change in self.changes
-            if change.action == "rename"
-        }
-        takes = {
-            f"{'create' if change.action == 'create' else 'update'}:{place(change.kind, change.key)}": (
-                change.kind, change.key.rpartition("/")[2]
+        """Let a rename to a key, and a create with one, wait for the rename that frees it."""
+        changes = [
+            KeyChange(
+                f"{'create' if change.action == 'create' else 'update'}:{place(change.kind, change.key)}", change.kind,
+                change.key.rpartition("/")[2], change.key,
+                was=change.was.rpartition("/")[2] if change.action == "rename" else "",
             )
             for change in self.changes
             if change.action in ("create", "rename")
-        }  # fmt: skip
-        for index, step in enumerate(self.steps):
-            freed_by = frees.get(takes[step.id]) if step.id in takes else None
-            if freed_by is not None and freed_by != step.id:
-                self.steps[index] = replace(step, after=(*step.after, freed_by))
-        self._free_keys({takes_id: frees[key] for takes_id, key in takes.items() if key in frees})
-
-    def _free_keys(self, freed_by: dict[str, str]) -> None:
-        """Add steps that give a resource another key in between, one for each circle of renames.
-
-        `freed_by` has by the id of a step that of the rename that it waits for.
-        """
-        checked: set[str] = set()
-        for start in freed_by:
-            path: list[str] = []
-            id: str | None = start
-            while id is not None and id not in checked:
-                checked.add(id)
-                path.append(id)
-                id = freed_by.get(id)
-            if id in path and freed_by[id] != id:
-                waiting = next(other for other in path if freed_by[other] == id)
-                self._free_key(id, waiting)
-
-    def _free_key(self, rename_id: str, waiting_id: str) -> None:
-        """Give the resource of a rename another key first, so that the step which waits for its key can go on."""
-        index, rename = next((index, step) for index, step in enumerate(self.steps) if step.id == rename_id)
-        where = rename_id.partition(":")[2]
-        change = next(change for change in self.changes if place(*change.name) == where)
-        own_key = change.was.rpartition("/")[2]
-        key = f"{own_key[: KEY_MAX - 9]}-{digest(change.id)[:8]}"
-        about = f"Free the key {own_key} of the {_title(change.kind)} that will be {change.key}"
-        free = Step(
-            f"free:{where}", "update", change.kind, about, change.id, changes=(FieldChange(("key",), MISSING, key),),
-            mark=_mark(key),
-        )  # fmt: skip
-        base = None if rename.base is None else {**rename.base, "key": key}
-        self.steps[index] = replace(rename, base=base, after=(*rename.after, free.id))
-        self.steps.insert(index, free)
-        for index, step in enumerate(self.steps):
-            if step.id == waiting_id:
-                after = tuple(free.id if id == rename_id else id for id in step.after)
-                self.steps[index] = replace(step, after=after)
+        ]  # fmt: skip
+        self.steps = order_by_keys(self.steps, changes)
 
     def _order_chains(self) -> None:
         """Let the chains change one after the other where they could lead back to a tool in between."""
