@@ -11,14 +11,13 @@ from drio_tui.api.redact import redact
 from drio_tui.cli.find import find_resource
 from drio_tui.cli.values import Assignment, Inputs, parse_assignment, read_object, read_secrets, restored, secret_error
 from drio_tui.kinds import AUTH, KINDS, Kind
+from drio_tui.plan.bulk import update_step
 from drio_tui.plan.duplicate import create_body
 from drio_tui.plan.steps import Step
 from drio_tui.schema.fields import MISSING
 from drio_tui.text import did_you_mean, one_line
-from drio_tui.workspace.model.search import reference_name
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
-from drio_tui.workspace.saving.merge import Object, diff, value_at, with_value
-from drio_tui.workspace.saving.save_requests import comparable
+from drio_tui.workspace.saving.merge import Object, value_at, with_value
 
 
 def read_values(
@@ -63,14 +62,7 @@ class Values:
             raise UsageError(f"{one_line(fixed, 80)} in the file differs, and only drio sets it", hint="Leave it out.")
         wanted = _resolved(snapshot, kind, raw, self._applied(merge_patch(raw, body)))
         _refuse_write_only(snapshot, wanted, self.assignments)
-        changes = tuple(diff(comparable(kind, raw), comparable(kind, wanted)))
-        if not changes:
-            return None
-        name = reference_name(resource)
-        return Step(
-            f"update/{kind.name}/{resource.id}", "update", kind.name, f"Change the {kind.title.lower()} {name}",
-            ref=resource.id, changes=changes, base=raw, secret=self.secret,
-        )  # fmt: skip
+        return update_step(resource, wanted, secret=self.secret)
 
     def create_of(self, snapshot: Snapshot, kind: Kind[Any]) -> Step:
         """Return the step that creates a resource with the values. Raises `UsageError`."""

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from drio_tui.kinds import Kind
+from drio_tui.kinds import KINDS, Kind
+from drio_tui.naming import NAME_MAX
+from drio_tui.plan.changes import ResourceChange
 from drio_tui.plan.steps import Step, changes_of
+from drio_tui.workspace.model.search import reference_name
 from drio_tui.workspace.model.snapshot import Resource
+from drio_tui.workspace.saving.merge import FieldChange, Object, Path, diff, with_value
+from drio_tui.workspace.saving.save_requests import comparable
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPlan:
+    """The steps of a change of many resources. `problems` are the reasons for which it cannot be carried out, `notes`
+    remarks about all of it; both are sentences, not sanitized. `shown` are changes to show for some steps, by id."""
+
+    steps: tuple[Step, ...] = ()
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    shown: Mapping[str, ResourceChange] = field(default_factory=dict)
 
 
 def can_be_switched(kind: Kind[Any]) -> bool:
     """Return whether resources of this kind can be enabled and disabled."""
     model = kind.patch_model
     return model is not None and "is_enabled" in model.model_fields
+
+
+def can_be_changed(resource: Resource) -> bool:
+    """Return whether drio can be asked to change a resource: it has an id, and is a JSON object."""
+    return resource.kind in KINDS and not resource.made_up and isinstance(resource.raw, dict)
 
 
 def enable_all(resources: Iterable[Resource], enabled: bool) -> tuple[Step, ...]:
@@ -25,3 +47,45 @@ def enable_all(resources: Iterable[Resource], enabled: bool) -> tuple[Step, ...]
              resource.id, changes=changes)
         for resource in resources
     )  # fmt: skip
+
+
+def edit_all(resources: Iterable[Resource], values: Mapping[Path, Any]) -> tuple[Step, ...]:
+    """Return the steps that set the values at these paths (`MISSING` removes) in every resource that has others.
+
+    Whatever else a resource has stays, also beside the values: an annotation is set, not all annotations.
+    """
+    steps = []
+    for resource in filter(can_be_changed, resources):
+        wanted = resource.raw
+        for path, value in values.items():
+            wanted = with_value(wanted, path, value)
+        steps.append(update_step(resource, wanted))
+    return tuple(step for step in steps if step is not None)
+
+
+def update_step(resource: Resource, wanted: Object, *, id: str = "", secret: tuple[str, ...] = ()) -> Step | None:
+    """Return the step that makes a resource like `wanted`, keeping what others change meanwhile; None if it is.
+
+    `secret` are the dotted paths of values that are never stored; `id` is that of the step, by default one that all
+    updates of the resource share.
+    """
+    kind = KINDS[resource.kind]
+    changes = tuple(diff(comparable(kind, resource.raw), comparable(kind, wanted)))
+    if not changes:
+        return None
+    return Step(
+        id or f"update/{kind.name}/{resource.id}", "update", kind.name,
+        f"Change the {kind.title.lower()} {reference_name(resource)}",
+        ref=resource.id, changes=changes, base=resource.raw, secret=secret,
+    )  # fmt: skip
+
+
+def name_problem(change: FieldChange) -> str:
+    """Return why drio would refuse a changed name, as a sentence; empty if it would not, or it is no name."""
+    if change.path != ("name",) or not isinstance(change.after, str):
+        return ""
+    if not change.after.strip():
+        return f"The name {change.before} would be blank."
+    if len(change.after) > NAME_MAX:
+        return f"The name {change.before} would be longer than {NAME_MAX} characters."
+    return ""

@@ -7,7 +7,7 @@ operators or blocks. Braces that contain anything but a path are left unchanged.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from drio_tui.api.json_codec import MalformedJson, dumps, loads
@@ -48,6 +48,16 @@ def parts(template: str) -> list[Part]:
     if position < len(template):
         parts.append(template[position:])
     return parts
+
+
+def split_lookups(template: str) -> Iterator[tuple[str, bool]]:
+    """Yield the pieces of a template as they are written, and whether each is a lookup."""
+    position = 0
+    for match in _LOOKUP.finditer(template):
+        yield template[position : match.start()], False
+        yield match[0], True
+        position = match.end()
+    yield template[position:], False
 
 
 def arguments(template: str) -> Any:
