@@ -16,7 +16,7 @@ import pytest
 from drio_tui.cli.values import Inputs, parse_assignment
 from tests import preloaded
 from tests.auth.httpd import HttpServer, Reply, Request
-from tests.cli.conftest import AppOnSandbox, CommandResult, Runner, on_terminal
+from tests.cli.conftest import AppOnSandbox, CommandResult, Faults, Runner, on_terminal
 from tests.sandbox_fixtures import SandboxProcess
 
 SECRET = "s3cr3t-value-of-the-upstream"
@@ -187,6 +187,26 @@ async def test_a_change_by_others_to_the_same_property_is_kept(
     now = app.list("tools")
     assert now["add-note"]["description"] == "theirs"
     assert (now["open-ticket"]["description"], now["open-ticket"]["name"]) == ("mine", "Theirs")
+
+
+def test_operations_are_moved_though_answers_are_lost(on_sandbox: Runner, app: AppOnSandbox, faults: Faults) -> None:
+    added = on_sandbox("add", app.slug, "integration", "name=CRM", "baseUrl=https://crm.example.com", "--yes")
+    before = app.list("tools")
+    command = ("move", app.slug, "search-contacts", "helpdesk/get-contact", "crm")
+    assert "2 to create, 4 to change, 2 to delete." in on_sandbox(*command, "--dry-run").out
+    for rule in ("POST:**/operations=lost*1", "PUT:**/binding=lost*1", "DELETE:**/operations/{id}=lost*1"):
+        assert faults("on", rule).code == 0
+    result = on_sandbox(*command, "--yes")
+    assert result.code == 0, result.err
+    operations = app.list("operations")
+    moved = {operations[key]["id"] for key in ("search-contacts", "get-contact")}
+    assert {operations[key]["integrationId"] for key in ("search-contacts", "get-contact")} == {added.out.strip()}
+    assert len(operations) == 7
+    tools = app.list("tools")
+    assert {tools[key]["binding"]["integrationOperationId"] for key in ("search-contacts", "show-contact")} == moved
+    assert [(tool["nextToolIds"], tool["widgetId"]) for tool in tools.values()] == [
+        (tool["nextToolIds"], tool["widgetId"]) for tool in before.values()
+    ]
 
 
 def test_hostile_text_is_harmless_in_the_plan_and_the_results(on_sandbox: Runner, app: AppOnSandbox) -> None:

@@ -72,6 +72,14 @@ TRANSCRIPTS: dict[str, Transcript] = {
         f"map {APP} contact-table --replace --from-schema --yes --json", f"map {APP} nothing --yes",
         f"--read-only map {APP} ticket-list", f"undo {APP} --yes",
     ),
+    "bulk": on_server(
+        f"replace {APP} Ticket Case --word --dry-run", f"replace {APP} '(a+)+' b --regex --yes",
+        f"replace {APP} '^Finds ' 'Searches ' --kind tool --in 'search-*' --regex --yes",
+        f"rename {APP} tools 's/^Show /View /' --yes --json",
+        f"rename {APP} tools '{{key}}-2' 'show-*' --key --dry-run",
+        f"rename {APP} tools Tool", f"undo {APP} --yes", f"undo {APP} --yes",
+        f"move {APP} search-tickets crm", f"--read-only move {APP} search-tickets crm --yes",
+    ),
     "check": on_server(
         f"check {APP}", f"check {COPY}", f"check {COPY} --strict", f"check {COPY} --json", "check no-such-app",
     ),
