@@ -128,13 +128,13 @@ def normalized(kind: str, entry: Object) -> Object:
     Secrets in it are kept. `was` and the operations of an integration are no properties of the resource.
     """
     result: Object = {}
+    defaults = DEFAULTS[kind]
     for name, value in entry.items():
-        if name in (WAS, OPERATIONS if kind == "integration" else WAS):
+        if value is None or name == WAS or (name == OPERATIONS and kind == "integration"):
             continue
-        if isinstance(value, dict):
+        if isinstance(value, dict) and None in value.values():
             value = {inner_name: inner for inner_name, inner in value.items() if inner is not None}
-        default = DEFAULTS[kind].get(name)
-        if value is not None and (default is None or not same_json(value, default)):
+        if name not in defaults or not same_json(value, defaults[name]):
             result[name] = value
     return result
 

@@ -34,7 +34,12 @@ class Reference:
 
     def ids(self, raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield the concrete path (`actions[2].targetToolId`) and the id of each reference in `raw`."""
-        yield from _ids_at(raw, self.path.split("."), "")
+        if self.path.isalnum():  # one property, as most are
+            value = raw.get(self.path)
+            if isinstance(value, str) and value:
+                yield self.path, value
+        else:
+            yield from _ids_at(raw, self.path.split("."), "")
 
     def replaced(self, raw: Mapping[str, Any], new: Mapping[str, str]) -> dict[str, Any]:
         """Return a copy of `raw` in which each id in this reference that is in `new` is replaced by its value."""

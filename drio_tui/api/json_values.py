@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_CONTAINERS = (dict, list)
+
 
 def changes(base: dict[str, Any], wanted: dict[str, Any], *, depth: int = 1) -> dict[str, Any]:
     """Return the PATCH body from `base` to `wanted`: changed properties, null for removed ones (RFC 7396).
@@ -25,10 +27,20 @@ def changes(base: dict[str, Any], wanted: dict[str, Any], *, depth: int = 1) -> 
 
 def same_json(left: Any, right: Any) -> bool:
     """Return whether two JSON values are equal; `1` and `True` differ, as do `1` and `1.0`."""
-    if type(left) is not type(right):
+    return bool(left == right) and _same_types(left, right)
+
+
+def _same_types(left: Any, right: Any) -> bool:
+    """Return whether two equal JSON values have the same types inside, too."""
+    if left.__class__ is not right.__class__:
         return False
     if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same_json(value, right[key]) for key, value in left.items())
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(same_json, left, right))
-    return bool(left == right)
+        pairs = [(value, right[key]) for key, value in left.items()]
+    elif isinstance(left, list):
+        pairs = [*zip(left, right, strict=True)]
+    else:
+        return True
+    for value, other in pairs:
+        if value.__class__ is not other.__class__ or (value.__class__ in _CONTAINERS and not _same_types(value, other)):
+            return False
+    return True

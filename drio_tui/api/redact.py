@@ -21,7 +21,7 @@ _SECRET_ENDINGS = (
     "setcookie", "jwt", "sessionid",
 )  # fmt: skip
 _SECRET_LISTS = ("secrets", "passwords", "tokens", "apikeys")  # unless the value is a number: `maxTokens: 4096`
-_WITH_CONTENT = (str, dict, list)
+_CONTAINERS = (dict, list)
 _SECRET_NAMES = frozenset({"code", "state", "deviceauth"})
 # RFC 7230 header names whose values are always secret.
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
@@ -70,16 +70,26 @@ def redact(value: Any, *, oauth: bool = False) -> Any:
 
 def may_hold_secrets(value: Any) -> bool:
     """Return whether `redact` could hide something in a JSON value; faster than `redact`."""
-    if isinstance(value, str):
-        return ("earer" in value or "@" in value or bool(SECRET_VALUES)) and _redact_text(value) != value
+    return _may_hold(value, bool(SECRET_VALUES))
+
+
+def _may_hold(value: Any, has_values: bool) -> bool:
+    """Return `may_hold_secrets`; `has_values`: this process knows secret values."""
     if isinstance(value, dict):
         if "value" in value and ("name" in value or "key" in value):
             return True
         for name, item in value.items():
-            if _may_be_secret(name) or (item.__class__ in _WITH_CONTENT and may_hold_secrets(item)):
+            if _may_be_secret(name):
+                return True
+            if item.__class__ is str:
+                if (has_values or "earer" in item or "@" in item) and _redact_text(item) != item:
+                    return True
+            elif item.__class__ in _CONTAINERS and _may_hold(item, has_values):
                 return True
     elif isinstance(value, list):
-        return any(map(may_hold_secrets, value))
+        return any(_may_hold(item, has_values) for item in value)
+    elif isinstance(value, str):
+        return (has_values or "earer" in value or "@" in value) and _redact_text(value) != value
     return False
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from drio_tui.manifest.document import Document
     from drio_tui.manifest.export import Format
     from drio_tui.manifest.form import DocumentForm
+    from drio_tui.manifest.lock import Base
     from drio_tui.manifest.problems import DocumentProblem
     from drio_tui.manifest.pull import Pull
 
@@ -163,10 +164,10 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
     import asyncio
 
     from drio_tui.cli.find import connection_of
-    from drio_tui.manifest.apply import find_app_id, read_snapshot, slug_of
+    from drio_tui.manifest.apply import read_document_app, slug_of
     from drio_tui.manifest.document import read_document
     from drio_tui.manifest.form import to_document
-    from drio_tui.manifest.lock import find_base, known_app, target_of, write_base
+    from drio_tui.manifest.lock import find_base, target_of, write_base
     from drio_tui.manifest.new_base import base_after
     from drio_tui.manifest.pull import desired_of, pull
     from drio_tui.manifest.pull_entry import PullOptions
@@ -177,16 +178,15 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
     slug = slug_of(desired)
     async with command_session(**connection_of(options), notice=info) as session:
 
-        def known() -> str:
-            return known_app(find_base(document.root, session.server_id, desired), desired)
+        def read_lock() -> Base | None:
+            return find_base(document.root, session.server_id, desired)
 
-        app = await find_app_id(session.client, desired, known)
-        if not app:
+        read = await read_document_app(session.client, desired, read_lock)
+        if not read.app:
             raise NotFound(
                 f"there is no app {one_line(slug, 80)}", status=404, hint=f"`{command_hint('apply')}` creates it."
             )
-        form = to_document(await read_snapshot(session.client, app))
-        base = find_base(document.root, session.server_id, desired)
+        form, base = to_document(read.snapshot), read.base
         wanted = PullOptions(options["delete"], options["declared"], options["on_conflict"] or "")
         result = await asyncio.to_thread(pull, document, form, os.environ, base=base, options=wanted)
         if not options["dry_run"]:

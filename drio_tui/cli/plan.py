@@ -33,7 +33,7 @@ from drio_tui.session import Session, command_session
 from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
-    from drio_tui.manifest.apply import Applied, Applier, DocumentPlan
+    from drio_tui.manifest.apply import Applied, Applier, AppRead, DocumentPlan
     from drio_tui.manifest.compare import Options
     from drio_tui.manifest.document import Document
     from drio_tui.manifest.lock import Base
@@ -220,7 +220,6 @@ def drift(
 
     Without drio.lock.json it shows how drio differs from the document.
     """
-    from drio_tui.manifest.apply import read_snapshot
     from drio_tui.manifest.drift import find_drift
     from drio_tui.manifest.form import to_document
     from drio_tui.plan.changes import as_dict
@@ -230,12 +229,11 @@ def drift(
 
     async def work() -> bool:
         async with command_session(**connection_of(connection), notice=info) as session:
-            app = await _find_app(session, document, path)
+            read = await _read_app(session, document, path)
             slug = one_line(str(document["app"]["slug"]), 80)
-            if not app:
+            if not read.app:
                 raise DrioError(f"there is no app {slug} in this drio", title="Nothing to compare with")
-            form = to_document(await read_snapshot(session.client, app))
-            found = find_drift(document, form, _read_lock(session, document, path), exact=exact)
+            found = find_drift(document, to_document(read.snapshot), read.base, exact=exact)
             view = found.view(f"{slug} on {session.host}", _hint("plan", path), _hint("pull", path))
         if as_json:
             echo_json(as_dict(view))
@@ -287,29 +285,21 @@ def _secret_values(names: list[str], secrets_file: Path | None) -> dict[str, str
 
 
 async def _plan(session: Session, document: Object, path: Path | None, options: Options) -> DocumentPlan:
-    from drio_tui.manifest.apply import plan_document
+    from drio_tui.manifest.apply import plan_for
 
-    app = await _find_app(session, document, path)
-    base = None if path is None else _read_lock(session, document, path)
-    return await plan_document(session.client, document, base=base, options=options, app=app)
-
-
-async def _find_app(session: Session, document: Object, path: Path | None) -> str:
-    """Return the id of the app of a document: that in the lock file beside it, or one with its slug; else empty."""
-    from drio_tui.manifest.apply import find_app_id
-    from drio_tui.manifest.lock import known_app
-
-    def known() -> str:
-        return "" if path is None else known_app(_read_lock(session, document, path), document)
-
-    return await find_app_id(session.client, document, known)
+    read = await _read_app(session, document, path)
+    return plan_for(document, read.snapshot, base=read.base, options=options)
 
 
-def _read_lock(session: Session, document: Object, path: Path) -> Base | None:
-    """Return what the lock file has about this app on this drio; after the first request, when its id is known."""
+async def _read_app(session: Session, document: Object, path: Path | None) -> AppRead:
+    """Return the app of a document, and what the lock file beside it has about this app on this drio."""
+    from drio_tui.manifest.apply import read_document_app
     from drio_tui.manifest.lock import find_base
 
-    return find_base(_folder_of(path), session.server_id, document)
+    def read_lock() -> Base | None:
+        return None if path is None else find_base(_folder_of(path), session.server_id, document)
+
+    return await read_document_app(session.client, document, read_lock)
 
 
 class _LockFile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from drio_tui.kinds import APP
 from drio_tui.manifest.compare import Change, Comparison, Options, compare
 from drio_tui.manifest.document import Document
 from drio_tui.manifest.form import DocumentForm, to_document
-from drio_tui.manifest.lock import Base, Unfinished
+from drio_tui.manifest.lock import Base, Unfinished, known_app
 from drio_tui.manifest.new_base import base_after, base_before
 from drio_tui.manifest.secret import with_placeholders, with_values
 from drio_tui.manifest.steps import needed_secrets, plan_steps
@@ -108,13 +108,17 @@ async def find_app_id(client: DrioClient, desired: Object, known: Callable[[], s
 
     Else of the app with the slug that it had (`was`); empty if there is none. `known` is called once the drio answered.
     """
-    slugs = [slug_of(desired), (entry_at(desired, "app", "") or {}).get(WAS)]
+    slug_of(desired)
     listing = await client.list(APP)
-    known_id = known()
-    if known_id and any(raw.get("id") == known_id for raw in listing.items):
+    return _app_among(listing.items, desired, known())
+
+
+def _app_among(apps: Sequence[Object], desired: Object, known_id: str) -> str:
+    """Return the id of the app of a document among all apps, as `find_app_id` does."""
+    if known_id and any(raw.get("id") == known_id for raw in apps):
         return known_id
-    for slug in slugs:
-        ids = [str(raw["id"]) for raw in listing.items if slug and raw.get("slug") == slug and raw.get("id")]
+    for slug in (slug_of(desired), (entry_at(desired, "app", "") or {}).get(WAS)):
+        ids = [str(raw["id"]) for raw in apps if slug and raw.get("slug") == slug and raw.get("id")]
         if len(ids) > 1:
             raise UsageError(f"several apps have the slug {slug}")
         if ids:
@@ -123,10 +127,57 @@ async def find_app_id(client: DrioClient, desired: Object, known: Callable[[], s
 
 
 async def read_snapshot(client: DrioClient, app: str) -> Snapshot:
-    """Return an app as it is. A part that cannot be read is a failed part; see `form.require_complete`."""
+    """Return an app as it is. A part that cannot be read is a failed part; see `form.require_complete`.
+
+    The resources are not validated: a document holds what the API returned, and `Resource.reason` is not used.
+    """
     snapshot = Snapshot(app)
-    await load_app(client, app, snapshot.apply)
+    await load_app(client, app, snapshot.apply, validate=False)
     return snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class AppRead:
+    """The app of a document as it is, with what was applied to it last. The snapshot of no app has an empty id."""
+
+    snapshot: Snapshot
+    base: Base | None = None
+
+    @property
+    def app(self) -> str:
+        """The id of the app, empty if it does not exist."""
+        return self.snapshot.app_id
+
+
+async def read_document_app(client: DrioClient, desired: Object, read_lock: Callable[[], Base | None]) -> AppRead:
+    """Return the app of a document, as `find_app_id` finds it, and what `read_lock` returns.
+
+    An app that is in the lock file is read while the apps are listed, which saves a round trip. `read_lock` blocks, and
+    is called in a thread; it is called again if the first response tells that this is another sandbox.
+    """
+    slug_of(desired)
+    listing_task = asyncio.create_task(client.list(APP))
+    reading: asyncio.Task[Snapshot] | None = None
+    try:
+        server = client.transport.server_id
+        base = await asyncio.to_thread(read_lock)
+        expected = known_app(base, desired)
+        if expected:
+            reading = asyncio.create_task(read_snapshot(client, expected))
+        listing = await listing_task
+        if client.transport.server_id != server:
+            base = await asyncio.to_thread(read_lock)
+        app = _app_among(listing.items, desired, known_app(base, desired))
+        if not app:
+            return AppRead(Snapshot(""), base)
+        if reading is not None and app == expected:
+            return AppRead(await reading, base)
+        return AppRead(await read_snapshot(client, app), base)
+    finally:
+        for task in (listing_task, reading):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait([task])
 
 
 async def plan_document(
@@ -142,24 +193,22 @@ async def plan_document(
     Raises `IncompleteRead` and other `DrioError`s.
     """
     app = await find_app_id(client, desired) if app is None else app
-    if app:
-        snapshot = await read_snapshot(client, app)
-        form = to_document(snapshot)
-    else:
-        snapshot, form = Snapshot(""), DocumentForm({})
-    return plan_for(desired, snapshot, form, base=base, options=options)
+    snapshot = await read_snapshot(client, app) if app else Snapshot("")
+    return plan_for(desired, snapshot, base=base, options=options)
 
 
 def plan_for(
     desired: Object,
     snapshot: Snapshot,
-    form: DocumentForm,
+    form: DocumentForm | None = None,
     *,
     base: Base | None = None,
     options: Options | None = None,
 ) -> DocumentPlan:
-    """Return the plan for an app that was read."""
+    """Return the plan for an app that was read; `form` is its document form. Raises `IncompleteRead`."""
     options = options or Options()
+    if form is None:
+        form = to_document(snapshot) if snapshot.app_id else DocumentForm({})
     comparison = compare(desired, form, base=base, options=options)
     planned = plan_steps(comparison.changes, comparison.ids, snapshot, with_secrets=False)
     app = entry_at(desired, "app", "") or {}

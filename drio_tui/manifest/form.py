@@ -34,6 +34,11 @@ from drio_tui.workspace.saving.save_requests import comparable
 
 _WRITTEN_ELSEWHERE = frozenset({("tool", "order"), ("tool", "widgetId")})
 """The order of the tools is their position in the document; a tool's widget is written at the widget."""
+_REFERENCES = frozenset(
+    {("auth", "providerKey"), ("integration", "authId"), ("tool", "binding"), ("tool", "nextToolIds")}
+    | {("widget", "toolId"), ("widget", "actions")}
+)
+"""The properties that hold keys in a document, and ids in the API."""
 _ID = re.compile(r"[a-z]{2,20}_[0-9A-Za-z]{8,60}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STORED_SECRET = re.compile(r"secret_\w+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d\S*")
@@ -203,7 +208,9 @@ class _Export:
         for api_name, name in PROPERTIES[kind].items():
             if kind == "app" and name == "slug":
                 continue
-            value = self._from_api(kind, api_name, raw, resource)
+            value = (
+                self._reference(kind, api_name, raw, resource) if (kind, api_name) in _REFERENCES else raw.get(api_name)
+            )
             if value is not None:
                 entry[name] = value
         for name in sorted(raw.keys() - PROPERTIES[kind].keys()):
@@ -211,8 +218,8 @@ class _Export:
                 entry[name] = raw[name]
         return normalized(kind, entry)
 
-    def _from_api(self, kind: str, api_name: str, raw: Object, resource: Resource) -> Any:
-        """Return the value of a known property in the document, None if it has none."""
+    def _reference(self, kind: str, api_name: str, raw: Object, resource: Resource) -> Any:
+        """Return the value of one of `_REFERENCES` in the document, None if it has none."""
         value = raw.get(api_name)
         match kind, api_name:
             case "auth", "providerKey" if not isinstance(value, str):

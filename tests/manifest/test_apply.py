@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,15 @@ import pytest_asyncio
 from hypothesis import given, settings
 
 from drio_tui.kinds import APP, TOOL
-from drio_tui.manifest.apply import Applied, Applier, NotApplicable, find_app_id, plan_document, read_snapshot
+from drio_tui.manifest.apply import (
+    Applied,
+    Applier,
+    NotApplicable,
+    find_app_id,
+    plan_document,
+    read_document_app,
+    read_snapshot,
+)
 from drio_tui.manifest.compare import Options
 from drio_tui.manifest.form import DocumentForm, to_document
 from drio_tui.manifest.lock import Base, read_base, write_base
@@ -433,3 +443,34 @@ async def test_an_operation_moves_to_another_integration_with_its_tool(author):
     assert form.data["tools"]["search-contacts"]["binding"] == "crm/search"
     assert [*form.data["integrations"]["helpdesk"]["operations"]] == ["show"]
     assert not (await author.plan(document, prune=True)).changes
+
+
+async def test_an_app_in_the_lock_file_is_read_while_the_apps_are_listed(
+    author: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied = await author.apply(new_app())
+    client, base = author.editor.client, author.base
+    assert base is not None
+    read_begun = asyncio.Event()
+    read_ids: list[str] = []
+
+    async def config(app: str, original: Any = client.config) -> Any:
+        read_ids.append(app)
+        read_begun.set()
+        return await original(app)
+
+    async def listing(kind: Any, original: Any = client.list, **options: Any) -> Any:
+        if kind is APP:
+            await asyncio.wait_for(read_begun.wait(), 10)
+        return await original(kind, **options)
+
+    monkeypatch.setattr(client, "config", config)
+    monkeypatch.setattr(client, "list", listing)
+    read = await read_document_app(client, new_app(), lambda: base)
+    assert (read.app, read_ids) == (applied.app, [applied.app])
+    assert to_document(read.snapshot).data["tools"]["search-contacts"]["xlimit"] == 3
+
+    # one that was deleted, and created again, is found by its slug
+    read = await read_document_app(client, new_app(), lambda: replace(base, app="app_deleted1"))
+    assert (read.app, read_ids[1:]) == (applied.app, ["app_deleted1", applied.app])
+    assert to_document(read.snapshot).data["tools"].keys() == new_app()["tools"].keys()

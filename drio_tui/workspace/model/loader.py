@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Container, Iterable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, NotDrio
@@ -31,6 +31,13 @@ from drio_tui.workspace.model.snapshot import (
 Deliver = Callable[[Update], object]
 T = TypeVar("T")
 
+
+class ResourcesOf(Protocol):
+    """Returns the items of a list as resources, validated or not; `under` is the id of their integration."""
+
+    async def __call__(self, kind: Kind[Any], raws: Iterable[Any], *, under: str = "") -> tuple[Resource, ...]: ...
+
+
 _MAX_CONCURRENT = 16
 """How many lists of operations are requested at the same time."""
 
@@ -38,19 +45,22 @@ _CHUNK = 250
 """Resources validated before control returns to the event loop: about 5 ms."""
 
 
-async def load_app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
+async def load_app(client: DrioClient, app_id: str, deliver: Deliver, *, validate: bool = True) -> None:
     """Read the app and pass each part to `deliver` as it arrives.
 
-    A part that cannot be read is delivered as `Failed` and does not delay the others. Raises nothing but
-    `asyncio.CancelledError`.
+    A part that cannot be read is delivered as `Failed` and does not delay the others. Without `validate` a resource is
+    degraded only if it is no object or has no id. Raises nothing but `asyncio.CancelledError`.
     """
+    resources = _validated_resources if validate else _unvalidated_resources
     async with asyncio.TaskGroup() as tasks:
         config = tasks.create_task(_result_or_error(partial(client.config, app_id)))
         auth = tasks.create_task(_result_or_error(partial(client.list, AUTH, app=app_id)))
         integrations = tasks.create_task(_result_or_error(partial(client.list, INTEGRATION, app=app_id)))
         tasks.create_task(_deliver_providers(auth, deliver))
         config_result = await config
-        delivered = await _deliver_config(config_result, deliver) if isinstance(config_result, dict) else set()
+        delivered = (
+            await _deliver_config(config_result, deliver, resources) if isinstance(config_result, dict) else set()
+        )
         missing = [kind for kind in KINDS.values() if kind.name not in delivered]
         if (
             isinstance(config_result, DrioError)
@@ -63,16 +73,16 @@ async def load_app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
         for kind in missing:
             match kind.name:
                 case "app":
-                    tasks.create_task(_load_app_resource(client, app_id, deliver))
+                    tasks.create_task(_load_app_resource(client, app_id, deliver, resources))
                 case "auth":
-                    tasks.create_task(_deliver_listing(kind, auth, deliver))
+                    tasks.create_task(_deliver_listing(kind, auth, deliver, resources))
                 case "integration":
-                    tasks.create_task(_deliver_listing(kind, integrations, deliver))
+                    tasks.create_task(_deliver_listing(kind, integrations, deliver, resources))
                 case "operation":
-                    tasks.create_task(_load_operations(client, app_id, integrations, deliver))
+                    tasks.create_task(_load_operations(client, app_id, integrations, deliver, resources))
                 case _:
                     request = tasks.create_task(_result_or_error(partial(client.list, kind, app=app_id)))
-                    tasks.create_task(_deliver_listing(kind, request, deliver))
+                    tasks.create_task(_deliver_listing(kind, request, deliver, resources))
 
 
 async def read_app(client: DrioClient, app_id: str, *, required: Container[str] = KIND_ORDER) -> Snapshot:
@@ -88,7 +98,7 @@ async def read_app(client: DrioClient, app_id: str, *, required: Container[str] 
     return snapshot
 
 
-async def _deliver_config(config: dict[str, Any], deliver: Deliver) -> set[str]:
+async def _deliver_config(config: dict[str, Any], deliver: Deliver, resources_of_kind: ResourcesOf) -> set[str]:
     """Deliver the parts of a config whose shape is known, and the rest as `UnknownProperties`; return the known kinds.
 
     The parts are delivered together, without an `await` in between, so that the tree is drawn only once.
@@ -97,11 +107,11 @@ async def _deliver_config(config: dict[str, Any], deliver: Deliver) -> set[str]:
     rest = dict(config)
     app = config.get("app")
     if isinstance(app, dict) and isinstance(app.get("id"), str):
-        parts["app"] = await _validated_resources(APP, [rest.pop("app")])
+        parts["app"] = await resources_of_kind(APP, [rest.pop("app")])
     for kind in (AUTH, INTEGRATION, OPERATION, TOOL, WIDGET):
         raws = config.get(kind.list_key)
         if isinstance(raws, list) and (not raws or any(isinstance(raw, dict) for raw in raws)):
-            parts[kind.name] = await _validated_resources(kind, rest.pop(kind.list_key))
+            parts[kind.name] = await resources_of_kind(kind, rest.pop(kind.list_key))
     if isinstance(rest.get("providers"), list):
         del rest["providers"]  # the auth route returns them too
     for name, resources in parts.items():
@@ -110,12 +120,12 @@ async def _deliver_config(config: dict[str, Any], deliver: Deliver) -> set[str]:
     return set(parts)
 
 
-async def _load_app_resource(client: DrioClient, app_id: str, deliver: Deliver) -> None:
+async def _load_app_resource(client: DrioClient, app_id: str, deliver: Deliver, resources_of_kind: ResourcesOf) -> None:
     item = await _result_or_error(partial(client.get, APP, app_id))
     if isinstance(item, DrioError):
         deliver(PartFailed("app", item))
     else:
-        deliver(PartLoaded("app", await _validated_resources(APP, [item.raw])))
+        deliver(PartLoaded("app", await resources_of_kind(APP, [item.raw])))
 
 
 async def _deliver_providers(auth: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver) -> None:
@@ -130,16 +140,25 @@ async def _deliver_providers(auth: asyncio.Task[Listing[Any] | DrioError], deliv
     deliver(PartLoaded("provider", resources_of("provider", raws, _why_not_object)))
 
 
-async def _deliver_listing(kind: Kind[Any], request: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver) -> None:
+async def _deliver_listing(
+    kind: Kind[Any],
+    request: asyncio.Task[Listing[Any] | DrioError],
+    deliver: Deliver,
+    resources_of_kind: ResourcesOf,
+) -> None:
     listing = await request
     if isinstance(listing, DrioError):
         deliver(PartFailed(kind.name, listing))
     else:
-        deliver(PartLoaded(kind.name, await _validated_resources(kind, listing.raw)))
+        deliver(PartLoaded(kind.name, await resources_of_kind(kind, listing.raw)))
 
 
 async def _load_operations(
-    client: DrioClient, app_id: str, integrations: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver
+    client: DrioClient,
+    app_id: str,
+    integrations: asyncio.Task[Listing[Any] | DrioError],
+    deliver: Deliver,
+    resources_of_kind: ResourcesOf,
 ) -> None:
     """Read the operations of each integration from its route; a failing route does not affect the others."""
     listing = await integrations
@@ -154,7 +173,7 @@ async def _load_operations(
         if isinstance(result, DrioError):
             deliver(PartFailed("operation", result, parent))
         else:
-            operations = await _validated_resources(OPERATION, result.raw, under=parent)
+            operations = await resources_of_kind(OPERATION, result.raw, under=parent)
             deliver(PartLoaded("operation", operations, first=False, last=False))
 
     deliver(PartLoaded("operation", (), last=False))
@@ -175,6 +194,10 @@ async def _validated_resources(kind: Kind[Any], raws: Iterable[Any], *, under: s
             reasons[id(raw)] = reason_of(raw)
         await asyncio.sleep(0)
     return resources_of(kind.name, raws, lambda raw: reasons[id(raw)], under=under)
+
+
+async def _unvalidated_resources(kind: Kind[Any], raws: Iterable[Any], *, under: str = "") -> tuple[Resource, ...]:
+    return resources_of(kind.name, raws, _why_not_object, under=under)
 
 
 async def _result_or_error(request: Callable[[], Awaitable[T]]) -> T | DrioError:
