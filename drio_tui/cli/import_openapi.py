@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from drio_tui.openapi_import.errors import DocumentProblem
     from drio_tui.openapi_import.existing import ExistingResources
     from drio_tui.openapi_import.model import Scheme
-    from drio_tui.openapi_import.planning import NewConnection, Plan
+    from drio_tui.openapi_import.planning import NewConnection, Plan, PlannedResource
+    from drio_tui.openapi_import.proposals import Proposals
     from drio_tui.session import Session
     from drio_tui.workspace.model.snapshot import Snapshot
 
@@ -59,6 +60,13 @@ if TYPE_CHECKING:
 @click.option("--auth-user", metavar="TEXT", help="With --auth-secret: the user name, or the OAuth client id.")
 @click.option("--allow-host", is_flag=True, help="Let the sandbox call the API although its address is a private one.")
 @click.option("--no-tools", is_flag=True, help="Create operations only, no tools.")
+@click.option(
+    "--propose",
+    "propose",
+    type=click.Choice(["all", "name", "description", "annotations", "widget", "chain"]),
+    multiple=True,
+    help="Make tools better than the document says: take this part of the proposals, or all; may be repeated.",
+)
 @click.option("--no-check", is_flag=True, help="Do not check what is taken against the OpenAPI specification.")
 @click.option("--dry-run", is_flag=True, help="Print what would be created or changed, and change nothing.")
 @click.option("--update", is_flag=True, help="Bring what was imported up to date with a newer SOURCE.")
@@ -122,8 +130,11 @@ class _Import:
             await self._import_into_app(document, chosen, checked, connection)
 
     def _refuse_options(self) -> None:
-        """Raise `UsageError` for options of an update that mean nothing here."""
+        """Raise `UsageError` for options that mean nothing together."""
         options = self._options
+        if options["propose"] and (options["update"] or options["no_tools"]):
+            other = "update" if options["update"] else "no-tools"
+            raise UsageError(f"--propose is about new tools, and --{other} makes none")
         if not options["update"]:
             given = [name for name in ("prune", "on_conflict", "markdown", "detailed_exitcode") if options[name]]
             if given:
@@ -186,6 +197,7 @@ class _Import:
         from drio_tui.kinds import INTEGRATION
         from drio_tui.openapi_import.existing import existing_resources
         from drio_tui.session import command_session
+        from drio_tui.workspace.lint.client_checks import server_of
         from drio_tui.workspace.model.loader import read_app
 
         options = self._options
@@ -196,7 +208,8 @@ class _Import:
             auth = self.connection_of(snapshot, connection)
             present = existing_resources(snapshot)
             into = find_resource(snapshot, INTEGRATION, options["into"]).raw if options["into"] else None
-            plan = await self._make_plan(document, chosen, present, auth, into)
+            server = server_of(snapshot)
+            plan = await self._make_plan(document, chosen, present, auth, into, server)
             if options["dry_run"]:
                 self._print_plan(plan, checked)
             else:
@@ -230,6 +243,7 @@ class _Import:
         present: ExistingResources,
         auth: str | NewConnection,
         into: Mapping[str, Any] | None,
+        server: str,
     ) -> Plan:
         from drio_tui.openapi_import.planning import ExistingIntegration
 
@@ -244,7 +258,18 @@ class _Import:
             auth=auth,
             tools=not options["no_tools"],
             present=present,
+            proposals=await self._proposals(document, chosen, server),
         )
+
+    async def _proposals(self, document: Document, chosen: list[str], server: str) -> Proposals | None:
+        """Return the proposals that --propose takes, None without it."""
+        parts = self._options["propose"]
+        if not parts:
+            return None
+        proposals = await document.proposals(chosen, server)
+        if "all" not in parts:
+            proposals.take_only(parts)
+        return proposals
 
     def print_problems(self, problems: tuple[DocumentProblem, ...]) -> None:
         """Print what is odd about the document and the plan, unless JSON is printed."""
@@ -353,7 +378,14 @@ class _Import:
             return
         _print_skipped(plan)
         for resource in plan.resources:
-            echo(f"would {'change' if resource.changes else 'create'} {format_value(resource.about, 160)}")
+            if resource.kind == "tool" and resource.changes:
+                echo(f"would set {format_value(resource.about, 160)}")
+            else:
+                echo(f"would {'change' if resource.changes else 'create'} {format_value(resource.about, 160)}")
+        for proposal in plan.proposals:
+            tool = proposal.tool
+            info(f"{one_line(proposal.id, 100)}: {one_line(str(tool['name']), 120)}")
+            info(f"  {one_line(str(tool['description']), 300)}")
         from drio_tui.tool_calls.token_count import kilobytes
 
         cost = f"{kilobytes(plan.bytes)}, about {plan.tokens:,} tokens of a model's context"
@@ -397,7 +429,7 @@ class _Import:
                             "kind": resource.kind,
                             "key": resource.body.get("key"),
                             "source": resource.source,
-                            "id": (resource.changes or creates.ids[result.step.ref]) if result and result.ok else "",
+                            "id": _id_of(resource, creates.ids, result.step.ref) if result and result.ok else "",
                             "problem": result.problem if result else "",
                         }
                         for resource, result in results
@@ -415,6 +447,11 @@ class _Import:
                 title="Not all was created",
                 hint="The same command again creates what is missing; `z` in the program takes back what was created.",
             )
+
+
+def _id_of(resource: PlannedResource, ids: Mapping[str, str], ref: str) -> str:
+    """Return the id of a resource that was created or changed."""
+    return ids.get(ref, "") or resource.changes
 
 
 def _print_skipped(plan: Plan) -> None:

@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from drio_tui.asyncio_wait import wait_until_done
 from drio_tui.child_process import end_process, start_process
@@ -37,6 +37,9 @@ from drio_tui.openapi_import.model import (
 from drio_tui.openapi_import.planning import ExistingIntegration, NewConnection, Plan, make_plan
 from drio_tui.storage.files import os_error_text
 from drio_tui.text import duration, one_line
+
+if TYPE_CHECKING:
+    from drio_tui.openapi_import.proposals import Proposals
 
 READ_SECONDS = 120.0
 READ_PROCESSOR_SECONDS = 120
@@ -218,6 +221,7 @@ class Document:
         tools: bool = True,
         present: ExistingResources | None = None,
         again: bool = False,
+        proposals: Proposals | None = None,
     ) -> Plan:
         """Return the resources to create for the chosen operations: the integration, then each operation with its tool.
 
@@ -228,7 +232,8 @@ class Document:
 
         `present` holds the resources of the app. Those that it has of the document are not created again: the
         integration is found by the document's title, its base URL and the name if one is given, operations by method
-        and path. With `again`, another integration is created nevertheless.
+        and path. With `again`, another integration is created nevertheless. Of `proposals`
+        what is taken is planned: texts and annotations of tools, widgets, chains.
 
         Operations with an obstacle are left out and reported in `Plan.problems`. Raises `ImportFailed` if there is no
         usable base URL.
@@ -240,9 +245,21 @@ class Document:
         plan = make_plan(
             self.head, self.source.url, operations, details,
             base_url=base_url, integration=integration, auth=auth, tools=tools, present=present or ExistingResources(),
-            again=again,
+            again=again, proposals=proposals,
         )  # fmt: skip
         return plan if present is None else replace(plan, first_order=present.next_tool_order)
+
+    async def proposals(self, chosen: Iterable[str], server: str = "") -> Proposals:
+        """Return what is proposed for operations; `server` is the name of the app in the config of AI clients.
+
+        Raises what `details` does.
+        """
+        from drio_tui.openapi_import.proposals import propose  # not needed to read a document
+
+        operations = [self._by_id[id] for id in dict.fromkeys(chosen) if id in self._by_id]
+        operations = [operation for operation in operations if not operation.obstacle]
+        details = await self.details(operation.id for operation in operations)
+        return await asyncio.to_thread(propose, operations, details, server=server)
 
     def existing_operations(
         self, present: ExistingResources, base_url: str = "", integration: str = ""

@@ -18,9 +18,9 @@ def import_steps(plan: Plan) -> tuple[Step, ...]:
         about = f"{resource.about[:1].lower()}{resource.about[1:]}"
         if resource.changes:
             changes = changes_of(body)
-            steps.append(
-                Step(id, "update", resource.kind, f"Change {about}", resource.changes, changes=changes, after=after)
-            )
+            target = refs.get(resource.changes, resource.changes)
+            verb = "Set" if resource.kind == "tool" else "Change"
+            steps.append(Step(id, "update", resource.kind, f"{verb} {about}", target, changes=changes, after=after))
         else:
             steps.append(Step(id, "create", resource.kind, f"Create {about}", id, parent, body, after=after))
     return tuple(steps if plan.first_order is None else in_order(steps, plan.first_order))

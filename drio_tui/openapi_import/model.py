@@ -85,7 +85,7 @@ class OperationDetail:
 
     `key` is the suggested key of both, not yet unique. The operation's `inputSchema` has extensions that say where
     arguments go (`x-in`, `x-name` and others); `seen` is the tool as clients get it in the list of tools.
-    `obstacle` is the reason why no request can be made for it.
+    `obstacle` is the reason why no request can be made for it. `summary` and `description` are as in the document.
     """
 
     id: str
@@ -98,6 +98,8 @@ class OperationDetail:
     notes: tuple[str, ...] = ()
     obstacle: str = ""
     responses: tuple[Response, ...] = ()
+    summary: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

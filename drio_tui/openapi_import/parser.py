@@ -33,6 +33,7 @@ _RESPONSE_BUDGET = 3_000
 _MOST_PROBLEMS = 200
 _MOST_RESPONSES = 50
 _RESPONSE_DESCRIPTION = 1_000
+_LONGEST_SUMMARY = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,8 @@ class OpenApiParser:
         )
         return OperationDetail(
             id, key, operation, tool, seen, tokens(compact(seen)), size(seen), tuple(notes), request.obstacle,
-            tuple(self._responses(source)),
+            tuple(self._responses(source)), title_of(_text(source.value, "summary"), _LONGEST_SUMMARY),
+            shortened(_text(source.value, "description"), _OPERATION_DESCRIPTION),
         )  # fmt: skip
 
     # --- private ---------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from drio_tui.api.redact import redact
@@ -25,6 +25,9 @@ from drio_tui.workspace.lint.import_source import (
     wanted_sign_in,
 )
 
+if TYPE_CHECKING:
+    from drio_tui.openapi_import.proposals import Proposal, Proposals
+
 
 @dataclass(frozen=True, slots=True)
 class ExistingIntegration:
@@ -38,10 +41,11 @@ class ExistingIntegration:
 class PlannedResource:
     """One resource to create. `local` is its name within the plan (`operation:3`).
 
-    `kind` is a kind's name (`auth`, `integration`, `operation`, `tool`), `about` a description for the user, not yet
-    sanitized. With `changes`, the existing resource with that id is updated with `body` instead. `parent` (of an
-    operation: its integration) and the values of `links` are local names or ids of existing resources; `links` maps
-    dotted paths in the body to them. `source` is the id of the operation in the document.
+    `kind` is a kind's name (`auth`, `integration`, `operation`, `tool`, `widget`), `about` a description for the user,
+    not yet sanitized. With `changes`, the existing resource with that id, or the one with that local name, is updated
+    with `body` instead. `parent` (of an operation: its integration) and the values of `links` are local names or ids of
+    existing resources; `links` maps dotted paths in the body to them (`nextToolIds[]`: a list of one). `source` is the
+    id of the operation in the document.
     """
 
     local: str
@@ -56,17 +60,18 @@ class PlannedResource:
     @property
     def needs(self) -> tuple[str, ...]:
         """The local names and ids that it refers to."""
-        return tuple(name for name in (self.parent, *self.links.values()) if name)
+        return tuple(name for name in (self.parent, self.changes, *self.links.values()) if name)
 
     def resolved(self, ids: Mapping[str, str]) -> tuple[dict[str, Any], str]:
         """Return the body to send and the parent's id; `ids` maps the local names of created resources to ids."""
         body = deepcopy(self.body)
         for path, name in self.links.items():
             target = body
-            *steps, last = path.split(".")
+            *steps, last = path.removesuffix("[]").split(".")
             for step in steps:
                 target = target.setdefault(step, {})
-            target[last] = ids.get(name, name)
+            id = ids.get(name, name)
+            target[last] = [id] if path.endswith("[]") else id
         return body, ids.get(self.parent, self.parent)
 
 
@@ -85,7 +90,7 @@ class Plan:
     `tokens` estimates what its tools add to a model's context, `bytes` is their size in the list of tools. `problems`
     say what is left out and what the user should know; none prevents carrying out the plan. `skipped` are the chosen
     operations that already exist, `used` the ids of the existing integrations. `first_order` is the `order` of the
-    first tool, None if the app was not read.
+    first tool, None if the app was not read. `proposals` are those of the created tools.
     """
 
     resources: tuple[PlannedResource, ...]
@@ -95,6 +100,7 @@ class Plan:
     skipped: tuple[Skipped, ...] = ()
     used: tuple[str, ...] = ()
     first_order: int | None = None
+    proposals: tuple[Proposal, ...] = ()
 
     def of(self, kind: str) -> tuple[PlannedResource, ...]:
         """Return the resources of one kind."""
@@ -115,7 +121,7 @@ class Plan:
             "tokens": self.tokens,
             "bytes": self.bytes,
             "problems": [problem.as_dict() for problem in self.problems],
-        }  # fmt: skip
+        } | ({"proposals": [proposal.as_dict() for proposal in self.proposals]} if self.proposals else {})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,7 @@ def make_plan(
     tools: bool,
     present: ExistingResources,
     again: bool,
+    proposals: Proposals | None = None,
 ) -> Plan:
     """Plan the import; see `Document.plan`. Raises `ImportFailed`."""
     chosen = list(operations)
@@ -150,15 +157,20 @@ def make_plan(
             problems.append(DocumentProblem(f"it is left out. {operation.obstacle}".strip(), operation=operation.id))
             continue
         detail = details[operation.id]
-        if planner.operation(operation, detail, tool=tools):
-            tokens += detail.tokens if tools else 0
-            length += detail.bytes if tools else 0
+        proposal = proposals.get(operation.id) if proposals is not None and tools else None
+        if planner.operation(operation, detail, proposal, tool=tools):
+            cost = proposals.size_of(operation.id) if proposals and proposal else (detail.tokens, detail.bytes)
+            tokens += cost[0] if tools else 0
+            length += cost[1] if tools else 0
             problems += [DocumentProblem(note, operation=operation.id) for note in detail.notes]
     planner.finish()
     resources = (*planner.first, *planner.resources)
-    count = sum(resource.kind == "tool" for resource in resources)
+    count = sum(resource.kind == "tool" and not resource.changes for resource in resources)
     problems = [*warnings(count, tokens, length), *planner.problems, *problems]
-    return Plan(resources, tokens, length, tuple(problems), tuple(planner.skipped), tuple(planner.used))
+    return Plan(
+        resources, tokens, length, tuple(problems), tuple(planner.skipped), tuple(planner.used),
+        proposals=tuple(planner.proposed.values()),
+    )  # fmt: skip
 
 
 def warnings(tools: int, tokens: int, length: int) -> list[DocumentProblem]:
@@ -195,6 +207,10 @@ class _Planner:
         self.skipped: list[Skipped] = []
         self.problems: list[DocumentProblem] = []
         self.used: list[str] = []
+        self.proposed: dict[str, Proposal] = {}
+        """The proposals of the tools that are created, by the local names of these."""
+        self._tool_of: dict[str, str] = {}
+        """The tools of the chosen operations: local names, or ids of existing ones."""
         self._head, self._source = head, source
         self._auth = auth
         self._present = present
@@ -248,7 +264,9 @@ class _Planner:
 
     # --- new resources ---------------------------------------------------------------------------
 
-    def operation(self, operation: OperationSummary, detail: OperationDetail, *, tool: bool) -> bool:
+    def operation(
+        self, operation: OperationSummary, detail: OperationDetail, proposal: Proposal | None, *, tool: bool
+    ) -> bool:
         """Plan the missing ones of an operation, its tool and its integration; return whether any is missing."""
         self._count += 1
         parent = self._integration(self._url_of(operation))
@@ -259,12 +277,14 @@ class _Planner:
         self._remember(parent, detail, existing, bound, tool=tool)
         if existing is not None and (bound is not None or not tool):
             self.skipped.append(Skipped(operation.id, str((bound or existing).get("key") or "")))
+            self._tool_of[operation.id] = str((bound or {}).get("id") or "")
             return False
+        wanted = detail.key if proposal is None else proposal.tool_key
         if existing is not None:
-            key = self._unique_key(str(existing.get("key") or "") or detail.key, "tool")
+            key = self._unique_key(str(existing.get("key") or "") or wanted, "tool")
             link = str(existing.get("id"))
         else:
-            key = self._unique_key(detail.key, "operation", "tool")
+            key = self._unique_key(wanted, "operation", "tool")
             link = f"operation:{self._count}"
             body = detail.operation | {"key": key}
             self.resources.append(
@@ -272,10 +292,43 @@ class _Planner:
             )
         if tool:
             links = {"binding.integrationOperationId": link}
-            body = detail.tool | {"key": key, "binding": {"type": "integration_operation"}}
-            local = f"tool:{self._count}"
+            texts = detail.tool if proposal is None else proposal.tool
+            body = texts | {"key": key, "binding": {"type": "integration_operation"}}
+            local = self._tool_of[operation.id] = f"tool:{self._count}"
             self.resources.append(PlannedResource(local, "tool", f"Tool {key}", body, links=links, source=operation.id))
+            if proposal is not None:
+                self._proposed(proposal, local)
         return True
+
+    def _proposed(self, proposal: Proposal, tool: str) -> None:
+        """Plan the widget that is proposed for a tool."""
+        self.proposed[tool] = proposal
+        widget = proposal.widget
+        if widget is None or not proposal.takes("widget"):
+            return
+        body = {
+            "name": widget.name,
+            "primitive": widget.primitive,
+            "config": {"fieldMappings": dict(widget.mappings)},
+        }
+        local = tool.replace("tool:", "widget:")
+        about = f"Widget {widget.name} ({widget.primitive})"
+        self.resources.append(PlannedResource(local, "widget", about, body, links={"toolId": tool}, source=proposal.id))
+
+    def _chains(self) -> None:
+        """Plan the chains that are proposed, now that all tools are known."""
+        for tool, proposal in self.proposed.items():
+            target = self._tool_of.get(proposal.chain.target, "") if proposal.chain is not None else ""
+            if not target or not proposal.takes("chain"):
+                continue
+            after = self.proposed.get(target)
+            name = str(after.tool["name"]) if after is not None else target
+            about = f"Chain {proposal.tool['name']} → {name}"
+            links = {"nextToolIds[]": target}
+            local = tool.replace("tool:", "chain:")
+            self.resources.append(
+                PlannedResource(local, "tool", about, {}, links=links, source=proposal.id, changes=tool)
+            )
 
     def _remember(
         self, parent: str, detail: OperationDetail, existing: Raw | None, bound: Raw | None, *, tool: bool
@@ -315,7 +368,8 @@ class _Planner:
         return self._auth.id or "auth:1"
 
     def finish(self) -> None:
-        """Store in each new integration which document it is from, and plan the changes of existing integrations."""
+        """Plan the chains and the changes of existing integrations, and store in new ones which document it is from."""
+        self._chains()
         for index, resource in enumerate(self.resources):
             if resource.kind == "integration":
                 schemes = self._required_schemes.get(resource.local, ())

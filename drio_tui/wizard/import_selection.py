@@ -23,7 +23,7 @@ def add_planned_resources(draft: Draft, plan: Plan) -> list[AddedResource]:
     for planned in plan.resources:
         body, parent_id = planned.resolved(refs)
         if planned.changes:
-            _change(draft, planned.changes, body)
+            _change(draft, refs.get(planned.changes, planned.changes), body)
             continue
         parent = KINDS[planned.kind].parent
         if parent and parent_id:

@@ -101,6 +101,25 @@ def test_dry_run_lists_what_the_import_then_creates(on_sandbox: Runner, app: str
     assert [tool["key"] for tool in config["tools"]] == ["list-pets", "create-pet"]
 
 
+def test_proposals_are_shown_and_taken_by_part(on_sandbox: Runner, app: str) -> None:
+    document = str(Path(__file__).parents[1] / "openapi_import" / "field_service.json")
+    importing = ("import", app, document, "--tag", "people", "--no-check", "--propose")
+    dry = on_sandbox(*importing, "name", "--propose", "chain", "--dry-run", "--json").json
+    first = dry["proposals"][0]
+    assert (first["name"], first["key"]) == ("List technicians", "list-technicians")
+    assert (first["description"], first["annotations"], first["widget"]) == (None, None, None)
+    assert first["chain"] == {"operation": "GET /technicians/{id}", "arguments": {"id": "$[*].id"}}
+    assert sum(proposal["tokens"] for proposal in dry["proposals"]) == dry["tokens"]
+    text = on_sandbox(*importing, "all", "--dry-run")
+    assert "would set Chain List technicians → Read Technician" in text.out
+    assert "Returns a list, each item with id, name, phone." in text.err
+    imported = on_sandbox(*importing, "all", "--yes", "--json").json
+    assert all(resource["id"] and not resource["problem"] for resource in imported["resources"])
+    assert on_sandbox("lint", app, "--json").json["errors"] == 0
+    refused = on_sandbox(*importing, "all", "--no-tools", "--yes", "--json")
+    assert refused.error["message"].startswith("--propose is about new tools")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
