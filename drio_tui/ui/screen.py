@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from textual import actions, events, on
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
@@ -18,7 +18,7 @@ from textual.widgets import Input
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import UNREACHABLE, RequestFailed, Status
-from drio_tui.ui.base.textual_internals import IgnoresStaleSizes, PageBindings, forget_watchers, is_first_of_its_area
+from drio_tui.ui.base.textual_internals import IgnoresStaleSizes, PrefixBindings, forget_watchers, is_first_of_its_area
 from drio_tui.ui.base.type_ahead import LoadsContent
 from drio_tui.ui.widgets.footer import KeyFooter
 from drio_tui.ui.widgets.status_line import StatusLine
@@ -138,7 +138,7 @@ class SafeDismiss(IgnoresStaleSizes):
             self.dismiss(*self._pending_result)
 
 
-class DrioScreen(SafeDismiss, PageBindings[S], Requests[S]):
+class DrioScreen(SafeDismiss, PrefixBindings[S], Requests[S]):
     """A full screen. Subclasses override `compose_body`, set `AREA` and declare keys with `keymap.section`."""
 
     AREA: ClassVar[str] = ""
@@ -224,6 +224,9 @@ class DrioScreen(SafeDismiss, PageBindings[S], Requests[S]):
         refresh = getattr(self, "action_refresh", None)
         if refresh is not None:
             refresh()
+
+    def prefix_bindings(self) -> list[Binding]:
+        return [key.binding for key in keymap.keys_after(self.PREFIX)]
 
     # -- which keys are active -----------------------------------------------------------------------
 

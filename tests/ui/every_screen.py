@@ -261,6 +261,10 @@ async def visit_app(walk: Walk, folder: Path) -> None:
     app.navigator.open_app(app_id)
     app_screen = await walk.wait_for("AppScreen", lambda screen: screen.outline is not None and not screen.loading_app)
     await walk.visit("app")
+    app_screen.PREFIX_SECONDS = 3600.0  # however long the frames take
+    await pilot.press("g")
+    await walk.visit("app-go")
+    await pilot.press("escape")
     resources = {
         kind: list(app_screen.snapshot.resources(kind))
         for kind in ("tool", "widget", "auth", "integration", "operation")

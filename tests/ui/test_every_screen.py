@@ -88,6 +88,7 @@ HIDDEN = {
     ("screen.back", "search_list.clear"): "a search is emptied first",
     ("*.copy", "copy_field.copy"): "copies the text under the cursor",
     ("app_screen.copy", "json.copy"): "copies the JSON",
+    ("app_screen.go", "*.first"): "the prefix of the screen counts before the key of the focused widget",
     ("app_screen.filter", "json.find"): "searches the JSON",
     ("app_screen.next", "json.next"): "searches the JSON",
     ("app_screen.previous", "json.previous"): "searches the JSON",

@@ -59,6 +59,7 @@ class HelpDialog(Dialog[None]):
                 key = keymap.find(binding.id)
                 if key is not None:
                     yield key
+                    yield from keymap.keys_after(key.id)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="help") as box:
@@ -90,7 +91,7 @@ class HelpDialog(Dialog[None]):
         return f"{part.title} {self._keys_shown(key)} {key.description} {key.tooltip} {key.id}"
 
     def _keys_shown(self, key: Key) -> str:
-        return keymap.display(self._bound.get(key.id, key.keys))
+        return keymap.displayed(key, self._bound)
 
     def _table(self, part: Section, keys: list[Key]) -> Content:
         lines = [Content.styled(part.title, "bold $text-primary")]

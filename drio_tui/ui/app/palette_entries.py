@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from textual.actions import parse
 from textual.screen import Screen
 
 from drio_tui.api.client import DrioClient
@@ -178,12 +179,14 @@ def _commands(app: DrioApp, screen: Screen[object]) -> Iterator[Entry]:
     entries: dict[EntryKey, Entry] = {}
     for node, binding, enabled, _tooltip in screen.active_bindings.values():
         key = keymap.find(binding.id)
-        if key is not None and key.palette and enabled:
-            run = partial(app.run_action, key.action, node)
-            shown = keymap.display(binding.key)
-            entries.setdefault(
-                ("command", key.id), _command(key.id, key.description, run, key.tooltip or key.description, shown)
-            )
+        if key is None or not enabled:
+            continue
+        for each in (key, *keymap.keys_after(key.id)):
+            if each.palette and (each is key or node.check_action(*parse(each.action)[1:])):
+                shown = keymap.display(binding.key) if each is key else keymap.displayed(each, app.settings.keys)
+                run = partial(app.run_action, each.action, node)
+                help_text = each.tooltip or each.description
+                entries.setdefault(("command", each.id), _command(each.id, each.description, run, help_text, shown))
     others = [
         _command("doctor", "Sign-in doctor", app.navigator.open_doctor, "Examine the sign-in step by step"),
         _command("sandbox", "Use the local sandbox", partial(app.restart, sandbox=True), "Start or join it"),

@@ -39,13 +39,30 @@ from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.schema_history import SchemaHistory, schemas_in
 from drio_tui.workspace.model.snapshot import PartFailed, Resource, Snapshot, ToolCalls, Update
 from drio_tui.workspace.model.snapshot import ResourceKey as ResourceKey
-from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
+from drio_tui.workspace.model.tree_model import PLACES, TreeModel, TreeNode
 from drio_tui.workspace.run.bound_tool import tool_of
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.kinds import Kind
     from drio_tui.workspace.saving.save_result import Saved
+
+keymap.section(
+    "go",
+    "One app, after g",
+    Key("go.first", "g", "go_first", "First", "The first row (Home, too)", palette=False),
+    Key("go.tools", "t", "go_to('tool')", "Tools", "The tools"),
+    Key("go.widget", "w", "go_to('widget')", "Widget", "The widget of the selected tool, or the first widget"),
+    Key("go.operation", "o", "go_to('operation')", "Operation",
+        "The operation of the selected tool, or the first one of the integration or the app"),
+    Key("go.integrations", "i", "go_to('integration')", "Integrations", "The integrations"),
+    Key("go.auth", "a", "go_to('auth')", "Auth", "The auth connections"),
+    Key("go.branding", "b", "go_to('branding')", "Branding", "The branding"),
+    Key("go.deploy", "d", "go_deploy", "Deploy", "Check the app, and take it live", dangerous=True, palette=False),
+    Key("go.endpoint", "e", "go_endpoint", "Endpoint", "How to connect AI clients to the endpoint", palette=False),
+    Key("go.end", "escape", "go_nowhere", "Nowhere", "Stay here", show=False, palette=False),
+    after="app_screen.go",
+)  # fmt: skip
 
 _REDRAW_SECONDS = 0.05
 """Seconds between two redraws of the tree while parts arrive."""
@@ -55,12 +72,15 @@ class AppScreen(DrioScreen[None]):
     """Shows one app. Parts are drawn as they arrive; a refresh keeps the cursor and the open nodes."""
 
     AREA = "apps"
+    PREFIX = "app_screen.go"
     CSS_PATH = stylesheet("app_detail")
     HORIZONTAL_BREAKPOINTS = [(0, "-single"), (72, "-narrow"), (100, "-normal"), (160, "-wide")]
     BINDINGS = keymap.section(
         "app_screen",
         "One app",
         Key("app_screen.filter", "slash", "filter", "Filter", "Show only the nodes that match"),
+        Key("app_screen.go", "g", "go", "Go to", "Go to a part of the app: the footer shows the keys that may follow",
+            show=False, palette=False),
         Key("app_screen.next", "n", "next_hit(1)", "Next hit", "Next hit of the filter", show=False),
         Key("app_screen.previous", "N", "next_hit(-1)", "Previous hit", "Previous hit of the filter", show=False),
         Key("app_screen.fields", "f", "tab('fields')", "Fields", "The node's fields", show=False),
@@ -324,9 +344,43 @@ class AppScreen(DrioScreen[None]):
                 client = self.connection.client
                 if client is None or not client.transport.is_sandbox:
                     return "Only the sandbox keeps what clients ask of an app."
+            case "go_to" if self._place(str(parameters[0])) is None:
+                return f"The app has no {PLACES[str(parameters[0])]}."
             case "allow_host":
                 return cannot_allow_reason(self.connection.client, self.actions.selected_resource()) or None
         return self.actions.disabled_reason(action)
+
+    # -- going to a part of the app: the keys after g --------------------------------------------------
+
+    def action_go(self) -> None:
+        self.begin_prefix()
+
+    def action_go_nowhere(self) -> None:
+        self.end_prefix()
+
+    def action_go_first(self) -> None:
+        """Go to the first row of what has the focus, else of the tree."""
+        self.end_prefix()
+        nodes = self.focused.ancestors_with_self if self.focused is not None else ()
+        first = next((action for node in nodes if (action := getattr(node, "action_first", None))), None)
+        (first or self.tree_view.action_first)()
+
+    def action_go_to(self, place: str) -> None:
+        self.end_prefix()
+        key = self._place(place)
+        if key is not None:
+            self.show_resource(key)
+
+    def action_go_deploy(self) -> None:
+        self.end_prefix()
+        self.action_open_deploy()
+
+    def action_go_endpoint(self) -> None:
+        self.end_prefix()
+        self.action_open_connect()
+
+    def _place(self, place: str) -> ResourceKey | None:
+        return self.outline.place(place, self.selected_node) if self.outline is not None else None
 
     def action_allow_host(self) -> None:
         client, integration = self.connection.client, self.actions.selected_resource()

@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from textual.binding import Binding, BindingType
@@ -57,11 +58,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The keys of one screen or widget, under a title for the user."""
+    """The keys of one screen or widget, under a title for the user.
+
+    With `after`, the id of a key, they count only as the next key after that one.
+    """
 
     name: str
     title: str
     keys: tuple[Key, ...]
+    after: str = ""
 
 
 @runtime_checkable
@@ -105,8 +110,8 @@ _by_id: dict[str, Key] = {}
 _dangerous: set[str] = set()
 
 
-def section(name: str, title: str, *keys: Key) -> list[BindingType]:
-    """Register the keys of a screen or widget and return its `BINDINGS`.
+def section(name: str, title: str, *keys: Key, after: str = "") -> list[BindingType]:
+    """Register the keys of a screen or widget and return its `BINDINGS`; those of a prefix with `after`, its id.
 
     Declaring a section a second time replaces it. Raises `ValueError` for an id that is taken: ids are unique in the
     whole program.
@@ -120,7 +125,7 @@ def section(name: str, title: str, *keys: Key) -> list[BindingType]:
         _by_id[key.id] = key
         if key.dangerous:
             _dangerous.add(key.action_name)
-    _sections[name] = Section(name, title, keys)
+    _sections[name] = Section(name, title, keys, after)
     return [key.binding for key in keys]
 
 
@@ -140,6 +145,11 @@ def load_sections() -> None:
 def find(binding_id: str | None) -> Key | None:
     """Return the registered key with this id; None if there is none."""
     return _by_id.get(binding_id or "")
+
+
+def keys_after(prefix: str) -> tuple[Key, ...]:
+    """Return the keys that count as the next key after the one with this id; none if it is no prefix."""
+    return tuple(key for part in _sections.values() if prefix and part.after == prefix for key in part.keys)
 
 
 def is_dangerous(action: str) -> bool:
@@ -243,13 +253,20 @@ def display(keys: str) -> str:
     return " ".join(parts)
 
 
+def displayed(key: Key, configured: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return a key as it is pressed, given the user's `[keys]` table: `g t` for one after a prefix."""
+    shown = display(configured.get(key.id, key.keys))
+    prefix = next((_by_id[part.after] for part in _sections.values() if part.after and key in part.keys), None)
+    return f"{displayed(prefix, configured).split()[0]} {shown}" if prefix is not None else shown
+
+
 def markdown_table() -> str:
     """Return the tables of docs/keys.md."""
     lines = []
     for part in sections():
         lines += [f"## {part.title}", "", "| Key | What it does | Id |", "|---|---|---|"]
         for key in part.keys:
-            keys = display(key.keys).replace("|", "\\|")
+            keys = displayed(key).replace("|", "\\|")
             note = " (not under `--read-only`)" if key.dangerous else ""
             lines.append(f"| `{keys}` | {key.tooltip or key.description}{note} | `{key.id}` |")
         lines.append("")

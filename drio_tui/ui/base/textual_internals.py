@@ -19,8 +19,9 @@ import weakref
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextvars import Context, copy_context
+from dataclasses import replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 from rich.segment import Segment
 from textual import events
@@ -29,7 +30,7 @@ from textual._node_list import NodeList
 from textual._styles_cache import StylesCache
 from textual._xterm_parser import BRACKETED_PASTE_END, XTermParser
 from textual.app import App
-from textual.binding import BindingsMap
+from textual.binding import Binding, BindingsMap
 from textual.cache import LRUCache
 from textual.color import Color
 from textual.css.stylesheet import Stylesheet
@@ -44,6 +45,7 @@ from textual.screen import Screen, ScreenResultType
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style
+from textual.timer import Timer
 from textual.widget import Widget
 
 T = TypeVar("T")
@@ -361,6 +363,64 @@ class PageBindings(Screen[ScreenResultType]):
         if self.app._keymap:
             bindings.apply_keymap(self.app._keymap)
         return [*chain[:index], (page, bindings), *chain[index:]]
+
+
+class PrefixBindings(PageBindings[ScreenResultType]):
+    """A screen with a prefix: a key (`PREFIX`, the id of its binding) after which other keys count for a moment.
+
+    The prefix takes precedence over the same key of the focused widget, except where that takes it as text. While the
+    next key is awaited, only the keys that may follow count, and the footer shows them. Any other key ends that.
+    """
+
+    PREFIX: ClassVar[str] = ""
+    PREFIX_SECONDS: ClassVar[float] = 1.5
+
+    _prefix_timer: Timer | None = None
+
+    def prefix_bindings(self) -> Iterable[Binding]:
+        """Return what the keys after the prefix do; override it."""
+        return ()
+
+    @property
+    def awaits_key(self) -> bool:
+        """Whether the prefix was pressed and the next key is awaited."""
+        return self._prefix_timer is not None
+
+    def begin_prefix(self) -> None:
+        """Await the next key."""
+        self.end_prefix()
+        self._prefix_timer = self.set_timer(self.PREFIX_SECONDS, self.end_prefix)
+        self.refresh_bindings()
+
+    def end_prefix(self) -> None:
+        """Await no key any more."""
+        if self._prefix_timer is not None:
+            self._prefix_timer.stop()
+            self._prefix_timer = None
+            self.refresh_bindings()
+
+    def on_key(self, event: events.Key) -> None:
+        if self.awaits_key:  # one of the keys that may follow would not come here
+            self.end_prefix()
+            event.stop()
+            event.prevent_default()
+
+    @property
+    def _binding_chain(self) -> list[tuple[DOMNode, BindingsMap]]:
+        chain = super()._binding_chain
+        own = next((bindings for node, bindings in chain if node is self), None)
+        prefix = BindingsMap()
+        for key, found in own.key_to_bindings.items() if own is not None and self.PREFIX else ():
+            if any(binding.id == self.PREFIX for binding in found):
+                prefix.key_to_bindings[key] = found
+        if not prefix.key_to_bindings:  # a text field has the focus
+            return chain
+        if not self.awaits_key:
+            return [(self, prefix), *chain]
+        following = BindingsMap([replace(binding, priority=True) for binding in self.prefix_bindings()])
+        if self.app._keymap:
+            following.apply_keymap(self.app._keymap)
+        return [(self, following)]
 
 
 class IgnoresStaleSizes(_ScreenBase):

@@ -29,6 +29,16 @@ Tone = Literal["", "good", "warn", "bad", "info"]
 TEXT_MAX = 300
 """The longest text of a node, in characters; a line of a terminal is shorter."""
 
+PLACES = {
+    "auth": "auth connections",
+    "branding": "branding",
+    "integration": "integrations",
+    "operation": "operations",
+    "tool": "tools",
+    "widget": "widgets",
+}
+"""What one can go to in the tree of an app, and what there are none of where it is missing."""
+
 _GROUPS = {"auth": "Auth", "provider": "Providers", "integration": "Integrations", "tool": "Tools"}
 _PARENT_GROUP = {"operation": "integration", "widget": "tool", "provider": "auth"}
 
@@ -155,9 +165,9 @@ class TreeModel:
                 node = node.parent
         return kept
 
-    def walk(self) -> Iterator[TreeNode]:
-        """Yield every node, in tree order."""
-        stack = [self.root]
+    def walk(self, top: TreeNode | None = None) -> Iterator[TreeNode]:
+        """Yield every node, or `top` and those below it, in tree order."""
+        stack = [top or self.root]
         while stack:
             node = stack.pop()
             yield node
@@ -171,6 +181,26 @@ class TreeModel:
         if node is None and key[0] == "group":
             node = self.by_key.get(("group", _PARENT_GROUP.get(key[1], ""))) or self.root
         return node
+
+    def place(self, kind: str, selected: TreeNode | None) -> ResourceKey | None:
+        """Return the key of the group or the resource of a kind (of `PLACES`) to go to from the selected node.
+
+        For an operation or a widget, it is that of the selected tool, else the first one of the selected integration,
+        else the first one of the app; None if there is none.
+        """
+        if kind not in ("operation", "widget"):
+            key = ("branding", "") if kind == "branding" else ("group", kind)
+            return key if key in self.by_key else None
+        for node in [selected, *selected.ancestors()] if selected is not None else [self.root]:
+            if node.kind == "tool" and kind == "operation":
+                target = self.by_key[("binding", node.key[1])].target
+                if target in self.by_key:
+                    return target
+            if node.kind in ("tool", "integration", "app"):
+                below = next((found.key for found in self.walk(node) if found.kind == kind), None)
+                if below is not None:
+                    return below
+        return None
 
     def problems_of(self, node: TreeNode) -> list[ResourceDiagnostic]:
         """Return the problems that are marked on the node."""

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.app_detail.problems_dialog import ProblemsDialog
 from drio_tui.ui.widgets.rich_text import Document
-from tests.ui.driving import open_first_app, running, show, text_of, until
+from tests.ui.driving import at_once, open_first_app, running, show, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import small_config
 
@@ -69,8 +69,41 @@ async def test_nodes_are_opened_and_closed_by_keyboard_and_mouse(monkeypatch: py
         assert "row.select" in titles(screen)
         await pilot.press("G")
         assert screen.selected_node is screen.tree_view.rows[-1]
-        await pilot.press("g")
+        await pilot.press("g", "g")
         assert screen.selected_node is screen.outline.root
+
+
+async def test_a_key_after_g_goes_to_a_part_of_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        pilot.app.set_keymap({"go.branding": "comma"})
+        screen = await open_first_app(pilot)
+        await pilot.press("g")
+        await until(pilot, lambda: "t Tools  w Widget  o Operation" in text_of(pilot.app))
+        assert "Filter" not in text_of(pilot.app).splitlines()[-1]
+        await pilot.press("escape")
+        await until(pilot, lambda: "/ Filter" in text_of(pilot.app))
+        assert screen.selected_node is screen.outline.root
+        at_once(pilot, "g", "w")
+        await until(pilot, lambda: screen.selected_node.key == ("widget", "widget_1"))
+        at_once(pilot, "g", "o", "g", "t", "j")
+        await until(pilot, lambda: screen.selected_node.key == ("tool", "tool_2"))
+        await pilot.press("backspace")
+        assert screen.selected_node.key == ("operation", "operation_1")
+        await pilot.press("g", "comma", "g", "D")  # no key after g: it does nothing, and is no longer awaited
+        assert screen.selected_node.key == ("branding", "")
+        assert pilot.app.screen is screen
+        assert not screen.awaits_key
+        await pilot.press("slash", *"gt")  # a text field takes it as text
+        await until(pilot, lambda: screen.filter_text == "gt")
+        await pilot.press("escape", "escape", "question_mark")
+        await until(pilot, lambda: "One app, after g" in text_of(pilot.app))
+        assert "g t" in text_of(pilot.app)
+        await pilot.press("escape", "g", "g")
+        monkeypatch.setattr(AppScreen, "PREFIX_SECONDS", 0.001)
+        await pilot.press("g")
+        await until(pilot, lambda: not screen.awaits_key)
+        await pilot.press("j")
+        assert screen.selected_node.key == ("branding", "")
 
 
 async def test_enter_follows_a_reference_and_backspace_returns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,21 @@ def test_unread_app_has_pending_nodes() -> None:
     assert kinds == ["app", "branding", "group", "pending", "group", "pending", "group", "pending"]
 
 
+def test_places_are_those_of_the_selected_resource_else_the_first_of_the_app() -> None:
+    tree = TreeModel(snapshot_of(small_config()))
+    assert tree.place("operation", tree.by_key["widget", "widget_1"]) == (
+        "operation",
+        "operation_1",
+    )  # that of its tool
+    assert tree.place("widget", tree.by_key["chain", "tool_1"]) == ("widget", "widget_1")
+    assert tree.place("widget", tree.by_key["tool", "tool_2"]) == ("widget", "widget_1")  # it has none: the first one
+    assert tree.place("operation", None) == ("operation", "operation_1")
+    assert tree.place("auth", None) == ("group", "auth")
+    empty = TreeModel(snapshot_of(small_config() | {"widgets": [], "operations": []}))
+    assert empty.place("operation", empty.by_key["tool", "tool_1"]) is None
+    assert empty.place("widget", None) is None
+
+
 def test_filter_keeps_ancestors_of_matches() -> None:
     tree = TreeModel(snapshot_of(small_config()))
     matches = tree.matches("ticket table")
