@@ -17,10 +17,7 @@ async def test_an_app_that_differs_from_its_document_is_marked(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async with document_screen(sandbox_process, monkeypatch, tmp_path) as hand:
-        hand.edit(lambda document: document["tools"]["show-contact"].update(name="Card"))
-        await hand.compare()
-        await hand.apply()
-        await hand.applied()
+        await hand.rename_and_apply("show-contact", "Card")
         hand.edit(lambda document: document["tools"]["search-contacts"].update(name="Find"))
         await hand.change_tool("show-contact", name="By hand")
         await hand.pilot.press("escape", "escape")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -132,45 +133,56 @@ async def test_offline_is_shown_with_its_cause_and_ends_when_it_is_switched_off(
         await until(pilot, lambda: "online" in status_line(pilot) and "faults" not in status_line(pilot))
 
 
+@dataclass
+class ToolOnSandbox:
+    """A tool of a new app: its path, and the name that it has at first."""
+
+    http: httpx.Client
+    path: str
+    name: str
+
+    def read(self) -> dict[str, Any]:
+        """Return the tool as it is now."""
+        tool: dict[str, Any] = self.http.get(self.path).json()["tool"]
+        return tool
+
+
+async def edit_first_tool(pilot: Any, http: httpx.Client) -> tuple[Any, Any, ToolOnSandbox]:
+    """Open the first tool of a new app; return its editor, the screen of the app, and the tool."""
+    body = {"templateId": "support", "name": "Faults", "slug": f"faults-{uuid.uuid4().hex[:8]}"}
+    app = http.post("/api/v1/apps", json=body).json()["app"]["id"]
+    tool = http.get(f"/api/v1/apps/{app}/tools").json()["tools"][0]
+    pilot.app.navigator.open_app(app)
+    screen = await opened(pilot)
+    screen.actions.open_edit(EditTarget(app, "tool", tool["id"]))
+    return await edit_of(pilot), screen, ToolOnSandbox(http, f"/api/v1/apps/{app}/tools/{tool['id']}", tool["name"])
+
+
 async def test_a_lost_answer_saves_once_and_says_so(drio: Any, http: httpx.Client) -> None:
-    slug = f"lost-{uuid.uuid4().hex[:8]}"
-    app = http.post("/api/v1/apps", json={"templateId": "support", "name": "Lost", "slug": slug}).json()["app"]
-    tools = f"/api/v1/apps/{app['id']}/tools"
-    tool = http.get(tools).json()["tools"][0]
     async with drio() as pilot:
-        pilot.app.navigator.open_app(app["id"])
-        screen = await opened(pilot)
-        screen.actions.open_edit(EditTarget(app["id"], "tool", tool["id"]))
-        edit = await edit_of(pilot)
+        edit, screen, tool = await edit_first_tool(pilot, http)
         http.post(CONTROL, json={"on": ["answer-lost"]}).raise_for_status()
         set_field(edit, "name", "Saved unseen")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen)
-        assert http.get(f"{tools}/{tool['id']}").json()["tool"]["name"] == "Saved unseen"
+        assert tool.read()["name"] == "Saved unseen"
         assert http.get(CONTROL).json()["on"][0]["rules"][0]["injected"] == 1
         await until(pilot, lambda: "Saved unseen" in text_of(pilot.app))
 
 
 async def test_a_conflict_keeps_the_edit_and_changes_nothing(drio: Any, http: httpx.Client) -> None:
-    slug = f"conflict-{uuid.uuid4().hex[:8]}"
-    app = http.post("/api/v1/apps", json={"templateId": "support", "name": "Conflict", "slug": slug}).json()["app"]
-    tools = f"/api/v1/apps/{app['id']}/tools"
-    tool = http.get(tools).json()["tools"][0]
     async with drio() as pilot:
-        pilot.app.navigator.open_app(app["id"])
-        screen = await opened(pilot)
-        screen.actions.open_edit(EditTarget(app["id"], "tool", tool["id"]))
-        edit = await edit_of(pilot)
+        edit, screen, tool = await edit_first_tool(pilot, http)
         http.post(CONTROL, json={"on": ["conflict"]}).raise_for_status()
         set_field(edit, "name", "Refused")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "Someone else changed it meanwhile" in banner(pilot.app))
         assert edit.edited_resource()["name"] == "Refused"
-        assert http.get(f"{tools}/{tool['id']}").json()["tool"]["name"] == tool["name"]
+        assert tool.read()["name"] == tool.name
         http.delete(CONTROL)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen)
-        assert http.get(f"{tools}/{tool['id']}").json()["tool"]["name"] == "Refused"
+        assert tool.read()["name"] == "Refused"
 
 
 async def test_a_captive_portal_is_no_drio_and_what_was_loaded_stays(drio: Any, http: httpx.Client) -> None:

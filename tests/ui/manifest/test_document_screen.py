@@ -72,6 +72,13 @@ class Hand:
     async def applied(self) -> None:
         await until(self.pilot, lambda: self.app.screen is self.screen and self.screen.phase == "applied")
 
+    async def rename_and_apply(self, tool: str, name: str) -> None:
+        """Rename a tool in the document, and apply that."""
+        self.edit(lambda document: document["tools"][tool].update(name=name))
+        await self.compare()
+        await self.apply()
+        await self.applied()
+
     def edit(self, change: Callable[[JSON], object]) -> None:
         """Change the document as a user would in an editor."""
         document = json.loads(self.file.read_text())
@@ -143,10 +150,7 @@ async def test_a_conflict_is_left_unless_it_is_included(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async with document_screen(sandbox_process, monkeypatch, tmp_path) as hand:
-        hand.edit(lambda document: document["tools"]["show-contact"].update(name="Card"))
-        await hand.compare()
-        await hand.apply()
-        await hand.applied()
+        await hand.rename_and_apply("show-contact", "Card")
         hand.edit(lambda document: document["tools"]["show-contact"].update(name="Contact card"))
         await hand.change_tool("show-contact", name="A contact")
         await hand.compare()
@@ -421,10 +425,7 @@ async def test_of_a_conflict_that_is_pulled_drio_is_taken(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async with document_screen(sandbox_process, monkeypatch, tmp_path) as hand:
-        hand.edit(lambda document: document["tools"]["show-contact"].update(name="Card"))
-        await hand.compare()
-        await hand.apply()
-        await hand.applied()
+        await hand.rename_and_apply("show-contact", "Card")
         hand.edit(lambda document: document["tools"]["show-contact"].update(name="Contact card"))
         await hand.change_tool("show-contact", name="A contact")
         await hand.compare()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +44,30 @@ async def imported_app(client: Any, folder: Path) -> str:
     return app
 
 
-async def open_newer(pilot: Any, app: str, folder: Path) -> ImportScreen:
-    """Open the import screen with the newer document, and wait until what changed is marked."""
-    screen = await open_import_screen_of(pilot, app, str(folder / "newer.json"))
-    await until(pilot, lambda: screen.picker.selection.changed)
-    return screen
+@asynccontextmanager
+async def newer_document(
+    sandbox: SandboxProcess, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Any, Any, str, ImportScreen]]:
+    """Provide the pilot, the client, an imported app, and the import screen with the newer document.
+
+    What changed is marked already.
+    """
+    async with running(sandbox.base_url, monkeypatch, token=sandbox.token) as pilot:
+        client = await pilot.app.connection.ready()
+        app = await imported_app(client, folder)
+        screen = await open_import_screen_of(pilot, app, str(folder / "newer.json"))
+        await until(pilot, lambda: screen.picker.selection.changed)
+        yield pilot, client, app, screen
+
+
+async def until_prepared(pilot: Any) -> None:
+    """Wait until the screen with the changes of the update is there."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, UpdateScreen) and pilot.app.screen.prepared)
+
+
+async def until_updated(pilot: Any) -> None:
+    """Wait until the app is shown again after the update."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen) and not pilot.app.screen.loading_app)
 
 
 async def tools_of(client: Any, app: str) -> dict[str, dict[str, Any]]:
@@ -56,12 +77,9 @@ async def tools_of(client: Any, app: str) -> dict[str, dict[str, Any]]:
 async def test_changed_operations_are_chosen_reviewed_and_updated_and_one_undo_takes_it_back(
     sandbox_process: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
+    async with newer_document(sandbox_process, tmp_path, monkeypatch) as (pilot, client, app, screen):
         program: Any = pilot.app
-        client = await program.connection.ready()
-        app = await imported_app(client, tmp_path)
         before = await tools_of(client, app)
-        screen = await open_newer(pilot, app, tmp_path)
         assert screen.picker.selection.changed == {"GET /pets", "POST /pets"}
         assert screen.picker.selection.gone == {"DELETE /pets/{petId}"}
         text = text_of(program)
@@ -75,14 +93,14 @@ async def test_changed_operations_are_chosen_reviewed_and_updated_and_one_undo_t
         await pilot.press("a")
         assert screen.picker.selection.chosen == ("GET /pets", "POST /pets", "GET /shops")  # none to delete
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(program.screen, UpdateScreen) and program.screen.prepared)
+        await until_prepared(pilot)
         await until(pilot, lambda: "~ tool list-pets" in text_of(program))
         text = text_of(program)
         assert "Update from Acme API 2.0" in text
         assert "+ tool List shops" in text
         assert (await tools_of(client, app)) == before
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+        await until_updated(pilot)
         after = await tools_of(client, app)
         assert after["create-pet"]["name"] == "Add a pet"
         assert after["list-pets"]["binding"]["status"] == after["list-shops"]["binding"]["status"] == "ready"
@@ -94,25 +112,22 @@ async def test_changed_operations_are_chosen_reviewed_and_updated_and_one_undo_t
 async def test_an_operation_that_is_gone_is_deleted_only_if_it_is_chosen(
     sandbox_process: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
+    async with newer_document(sandbox_process, tmp_path, monkeypatch) as (pilot, client, app, screen):
         program: Any = pilot.app
-        client = await program.connection.ready()
-        app = await imported_app(client, tmp_path)
-        screen = await open_newer(pilot, app, tmp_path)
         screen.picker.query_one(FilterInput).value = "is:gone"
         await until(pilot, lambda: screen.picker.current_id == "DELETE /pets/{petId}")
         await until(pilot, lambda: "Space chooses it, to delete" in text_of(program))
         assert "delete-pet" in text_of(program)
         await pilot.press("space", "ctrl+s")
-        await until(pilot, lambda: isinstance(program.screen, UpdateScreen) and program.screen.prepared)
+        await until_prepared(pilot)
         await until(pilot, lambda: "- operation delete-pet" in text_of(program))
         await pilot.press("escape")
         await until(pilot, lambda: program.screen is screen)
         assert "delete-pet" in await tools_of(client, app)
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(program.screen, UpdateScreen) and program.screen.prepared)
+        await until_prepared(pilot)
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+        await until_updated(pilot)
         assert "delete-pet" not in await tools_of(client, app)
         (integration,) = program.screen.snapshot.resources("integration")
         operations = (await client.list(OPERATION, app=app, parent=integration.id)).items
@@ -122,13 +137,10 @@ async def test_an_operation_that_is_gone_is_deleted_only_if_it_is_chosen(
 async def test_an_update_that_stops_at_a_conflict_goes_on_from_there(
     sandbox_process: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
+    async with newer_document(sandbox_process, tmp_path, monkeypatch) as (pilot, client, app, _screen):
         program: Any = pilot.app
-        client = await program.connection.ready()
-        app = await imported_app(client, tmp_path)
-        await open_newer(pilot, app, tmp_path)
         await pilot.press("space", "ctrl+s")
-        await until(pilot, lambda: isinstance(program.screen, UpdateScreen) and program.screen.prepared)
+        await until_prepared(pilot)
         tool = (await tools_of(client, app))["list-pets"]
         await client.update(TOOL, tool["id"], {"description": "Mine."}, app=app)
         await pilot.press("ctrl+s")
@@ -136,7 +148,7 @@ async def test_an_update_that_stops_at_a_conflict_goes_on_from_there(
         assert (await tools_of(client, app))["list-pets"]["description"] == "Mine."
         await client.update(TOOL, tool["id"], {"description": tool["description"]}, app=app)
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+        await until_updated(pilot)
         description = (await tools_of(client, app))["list-pets"]["description"]
         assert description == "List pets\n\nLists the pets of the shop."
 
@@ -144,17 +156,14 @@ async def test_an_update_that_stops_at_a_conflict_goes_on_from_there(
 async def test_new_operations_alone_are_created_as_in_the_first_import(
     sandbox_process: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
+    async with newer_document(sandbox_process, tmp_path, monkeypatch) as (pilot, client, app, screen):
         program: Any = pilot.app
-        client = await program.connection.ready()
-        app = await imported_app(client, tmp_path)
-        screen = await open_newer(pilot, app, tmp_path)
         screen.picker.query_one(FilterInput).value = "shops"
         await until(pilot, lambda: screen.picker.current_id == "GET /shops")
         await pilot.press("space", "ctrl+s")
         await until(pilot, lambda: isinstance(program.screen, ImportDialog))
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+        await until_updated(pilot)
         tools = await tools_of(client, app)
         assert tools["list-shops"]["binding"]["status"] == "ready"
         assert tools["create-pet"]["name"] == "Create a pet"
