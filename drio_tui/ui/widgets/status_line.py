@@ -34,14 +34,20 @@ _PHASES: dict[Phase, tuple[str, str, str]] = {
 
 
 _FAULTS = " faults "
+_LONGEST_FAULT, _SHORTEST_FAULT = 24, 8
+"""How many characters of the name of a fault are shown; with less room it is not named."""
 
 
-def _faults_text(names: tuple[str, ...]) -> str:
-    """Return the text that names the faults which are on, the first one of several; empty if there are none."""
+def _faults_text(names: tuple[str, ...], width: int | None = None) -> str:
+    """Return the text that names the faults which are on, the first one of several, in at most `width` cells.
+
+    Empty if there are none.
+    """
     if not names:
         return ""
-    first = sanitize_line(names[0], 24).plain
-    return f" faults: {first}{f' +{len(names) - 1}' if len(names) > 1 else ''} "
+    more = f" +{len(names) - 1} " if len(names) > 1 else " "
+    room = _LONGEST_FAULT if width is None else min(_LONGEST_FAULT, width - len(_FAULTS) - 1 - len(more))
+    return f" faults: {sanitize_line(names[0], room).plain}{more}" if room >= _SHORTEST_FAULT else _FAULTS
 
 
 class StatusLine(Widget):
@@ -121,7 +127,8 @@ class StatusLine(Widget):
         if status.cassette:
             state = Content.assemble((f" {status.cassette} ", "bold reverse $text-accent"), " ", state)
         if state.cell_length > width and faults:
-            return Content.assemble((_FAULTS, "bold reverse $text-error"), " ", (symbol, colour), " ").truncate(width)
+            faults = _faults_text(status.faults, width - 3)
+            return Content.assemble((faults, "bold reverse $text-error"), " ", (symbol, colour), " ").truncate(width)
         if state.cell_length > width and status.cassette:
             badge = (f" {status.cassette} ", "bold reverse $text-accent")
             return Content.assemble(badge, " ", (symbol, colour), " ").truncate(width)
