@@ -61,6 +61,10 @@ def map_(
             for widget in find_resources(opened.snapshot, WIDGET, names):
                 changes = _changes(opened, widget, given, from_schema)
                 wanted = [change for change in changes if not slots or change.slot in slots]
+                missing = {*slots} - {change.slot for change in changes} - _mappings(widget).keys()
+                if missing:
+                    text = f"There is no path for {first_names(sorted(missing), 6)} of {widget.name}"
+                    notes.append(f"{one_line(text, 300)}.")
                 taken = [change for change in wanted if change.is_new or replace]
                 kept = [change.slot for change in wanted if change not in taken]
                 listed.append({"widget": widget.id, "slots": [_as_dict(change, change in taken) for change in changes]})

@@ -444,3 +444,5 @@ def test_map_fills_slots_from_the_schema_a_sample_or_the_last_result(
     assert (mappings["rows"], mappings["columns.plan"]) == ("$.contacts", "$.plan")
     again = on_sandbox("map", app.slug, "contact-table", "--sample", str(sample), "--replace", "--yes")
     assert "Nothing to change." in again.err
+    unknown = on_sandbox("map", app.slug, "contact-table", "--slot", "colour", "--slot", "rows", "--yes")
+    assert "There is no path for colour of Contact Table." in unknown.err
