@@ -108,6 +108,8 @@ def call(
     """
     if not following and (rows or taken or keep):
         raise UsageError("--row, --take and --keep are about the tool of --then", hint="Name it with --then NEXT.")
+    if len(rows) > len(following):
+        raise UsageError("there are more --row than --then", hint="The first --row is for the first --then, and so on.")
     arguments = _parse_arguments(args_text)
     read_only = is_read_only()
     options = effective_options(profile, base_url, sandbox)

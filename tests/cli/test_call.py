@@ -199,6 +199,7 @@ def test_a_chain_goes_on_with_a_row_and_what_was_chosen_is_kept(on_sandbox: Runn
         (("--take", "contactId=$.results[*].gone"), "no result has contactId of Show Contact"),
         (("--take", "gone=$.total"), "no tool of --then takes gone"),
         (("--then", "show-contact"), "a tool of a chain is run once"),
+        (("--row", "1", "--row", "2"), "there are more --row than --then"),
     ):
         refused = on_sandbox(*search, "--then", "show-contact", *options)
         assert (refused.code, message in refused.err) == (2, True), refused.err
