@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from drio_tui.api.errors import NotFound
 from drio_tui.api.redact import redact
 from drio_tui.cli.common import command_hint, is_read_only
 from drio_tui.cli.output import echo, echo_json, info, style
@@ -59,7 +60,11 @@ async def list_operations(words: Sequence[str], options: dict[str, Any], documen
 async def describe_operation(words: Sequence[str], options: dict[str, Any], document: str, *, as_json: bool) -> None:
     """Print the parameters, the body and the answers of one operation, and an example command."""
     async with _opened(options, document) as server_api:
-        summary = server_api.find(words)
+        try:
+            summary = server_api.find(words)
+        except NotFound as error:
+            error.hint = f"{error.hint} `{command_hint('api', '--list')}` lists them.".strip()
+            raise
         operation = await server_api.operation(summary.id)
         if as_json:
             echo_json(_as_json(operation))

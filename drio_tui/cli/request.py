@@ -17,6 +17,7 @@ from drio_tui.api.errors import ApiError, SignInRequired, UsageError
 from drio_tui.api.redact import is_secret, redact, redact_headers, redacted_url
 from drio_tui.cli.common import (
     ask_before,
+    command_hint,
     completer,
     connection_options,
     handle_errors,
@@ -88,13 +89,17 @@ def api(
 
         if list_operations and describe:
             raise UsageError("--list and --describe cannot be combined")
+        if fields or input_path or headers or include or paginate or dry_run:
+            raise UsageError(
+                f"--{'describe' if describe else 'list'} sends no request", hint="It takes --document only."
+            )
         show = explore.describe_operation if describe else explore.list_operations
         run(show(words, connection_of(options), document or "", as_json=as_json))
         return
     if len(words) != 2 or document:
         raise UsageError(
             "--document needs --list or --describe" if document else "a request is METHOD and PATH",
-            hint="`drio-tui api --list` shows what the server offers.",
+            hint=f"`{command_hint('api', '--list')}` shows what the server offers.",
         )
     method, path = words[0].upper(), words[1]
     if method not in METHODS:

@@ -263,8 +263,7 @@ class ServerApi:
             found = [operation for operation in self._operations.values() if operation.operation_id == words[0]]
             known = [operation.operation_id for operation in self._operations.values() if operation.operation_id]
             if not found:
-                hint = f"{did_you_mean(words[0], known)} `drio-tui api --list` lists them.".strip()
-                raise NotFound(f"no operation {one_line(words[0], 80)}", status=404, hint=hint)
+                raise NotFound(f"no operation {one_line(words[0], 80)}", status=404, hint=did_you_mean(words[0], known))
             return found[0]
         if len(words) != 2 or not _METHOD.fullmatch(words[0]):
             raise UsageError("an operation is METHOD and PATH, or its operation id")
@@ -277,8 +276,7 @@ class ServerApi:
                 if any(path == known.rstrip("/") if exact else _is_instance(path, known) for known in paths):
                     return operation
         nearest = did_you_mean(words[1], [operation.path for operation in candidates])
-        hint = f"{nearest} `drio-tui api --list` lists them.".strip()
-        raise NotFound(f"no operation {method} {one_line(words[1], 200)}", status=404, hint=hint)
+        raise NotFound(f"no operation {method} {one_line(words[1], 200)}", status=404, hint=nearest)
 
     async def close(self) -> None:
         """End the worker process."""

@@ -158,6 +158,9 @@ async def test_the_operations_of_any_server_are_listed_and_described(drio: Runne
         for text in ("Idempotency-Key  string, required", "name  string, required  Shown to users.", "201  Created"):
             assert text in described.out
         assert "api POST /api/v3/apps --header Idempotency-Key:VALUE --field name=VALUE" in described.out
+        assert "--list sends no request" in (await api("api", "--list", "--field", "a=b")).err
+        unknown = await api("api", "--describe", "POST", "/app")
+        assert f"`drio-tui --base-url {server.origin}/api/v1 api --list` lists them." in unknown.err
         as_json = (await api("api", "--describe", "POST", "/apps", "--json")).json
         assert {"name": "Idempotency-Key", "in": "header", "required": True, "schema": {"type": "string"}} in as_json[
             "parameters"
