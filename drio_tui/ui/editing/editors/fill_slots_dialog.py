@@ -19,6 +19,7 @@ from drio_tui.ui.editing.editors.widget_picture import WidgetPicture
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.snapshot import Snapshot
+from drio_tui.workspace.run.mapping import one_line_preview
 from drio_tui.workspace.run.mapping_suggestions import SlotChange, taken_mappings
 
 
@@ -103,9 +104,9 @@ class FillSlotsDialog(Dialog[list[SlotChange] | None]):
         rows = []
         for change in self._changes:
             mark = Content.styled("✓", "$text-success") if change.slot in self._marked else Content(" ")
-            old = "" if change.is_new else change.before if isinstance(change.before, str) else repr(change.before)
+            old = change.before if isinstance(change.before, str) else one_line_preview(change.before)
             path = Content.assemble(
-                sanitize_line(f"{old} → " if old else "", 80, "$text-error"),
+                sanitize_line("" if change.is_new else f"{old} → ", 80, "$text-error"),
                 sanitize_line(change.path, 120, "$text-success"),
             )
             cells = [mark, sanitize_line(change.slot, 60), path, sanitize_line(change.reason, 80, "$foreground-muted")]

@@ -73,9 +73,7 @@ class WidgetPicture(WidgetPreview):
     def on_widget_picture_drawn(self, message: Drawn) -> None:
         message.stop()
         redraw = partial(render_widget, message.bound, message.run)
-        self.show(
-            lambda width: message.lines if width == message.width else redraw(width), keep_place=True
-        )  # fmt: skip
+        self.show(lambda width: message.lines if width == message.width else redraw(width), keep_place=True)
 
 
 def _drawn(bound: BoundTool, run: Run, width: int) -> RenderedWidget:
