@@ -4,6 +4,7 @@
     read_only = true              # as --read-only
     login_timeout = 300           # seconds to wait for the browser
     insecure_storage = true       # keep tokens in a 0600 file even if there is a keyring
+    live = false                  # as --no-live: do not look for changes by others
     sandbox_idle_exit = 60        # minutes without a connection after which a background sandbox ends; 0: never
     [keys]                        # binding id = keys
     "app.help" = "f1,question_mark"
@@ -33,6 +34,7 @@ class Settings:
     login_timeout: float = 300.0
     insecure_storage: bool = False
     sandbox_idle_exit: float = 60.0
+    live: bool = True
     keys: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
@@ -71,6 +73,7 @@ def _validated(values: dict[str, Any], path: Path) -> Settings:
         "login_timeout": ((int, float), "a number of seconds"),
         "insecure_storage": (bool, "true or false"),
         "sandbox_idle_exit": ((int, float), "a number of minutes, 0 for never"),
+        "live": (bool, "true or false"),
         "keys": (dict, "a table of binding ids"),
     }
     for name, value in values.items():

@@ -210,6 +210,19 @@ class DrioClient:
         inner = envelope.get("config")
         return inner if isinstance(inner, dict) else envelope
 
+    async def changed_config(self, app: str, etag: str) -> tuple[dict[str, Any] | None, str]:
+        """GET …/config once, without retries; return the config and its ETag, for the next call.
+
+        The config is None if it still has this ETag. An ETag is empty at a drio that sends none.
+        """
+        path = path_of("/apps/{app}/config", app=app)
+        reply = await self.transport.request("GET", path, etag=etag, probe=True)
+        if reply.status == 304:
+            return None, etag
+        envelope = _json_object(reply, path)
+        inner = envelope.get("config")
+        return inner if isinstance(inner, dict) else envelope, reply.headers.get("etag", "")
+
     async def deploy(self, app: str) -> Item[DeployResult]:
         """POST …/deploy: publish the app; the item's `raw` has `app`, with its version, and `endpoint`.
 

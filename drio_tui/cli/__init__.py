@@ -97,6 +97,7 @@ class _LazyGroup(SuggestingGroup):
 @click.option(
     "--data", metavar="DIR", type=click.Path(file_okay=False), help="With --sandbox: where it keeps its data."
 )
+@click.option("--no-live", is_flag=True, help="In the program: do not look for changes by others.")
 @click.version_option(__version__, "-V", "--version", prog_name="drio-tui", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, /, **options: Any) -> None:

@@ -20,6 +20,7 @@ def start(
     sandbox: bool,
     data: str | None,
     read_only: bool,
+    no_live: bool = False,
     new: tuple[str, str] | None = None,
 ) -> None:
     """Run the TUI with the command line's options and exit. Raises `click.UsageError` if there is no terminal."""
@@ -42,5 +43,6 @@ def start(
         data_dir=Path(data) if data else None,
         new=new,
         cassette=cassette,
+        live=not no_live,
     )
     exit_process(run_tui(options), finalize=False)

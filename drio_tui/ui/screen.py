@@ -192,6 +192,11 @@ class DrioScreen(SafeDismiss, PrefixBindings[S], Requests[S]):
         forget_watchers(self.app, self)
 
     @property
+    def is_on_top(self) -> bool:
+        """Whether nothing covers this screen, not even a dialog that it can be seen behind."""
+        return self.drio.screen is self
+
+    @property
     def account_key(self) -> tuple[str, str | None] | None:
         """The base URL and the account of the session: what is shown is theirs."""
         session = self.drio.session

@@ -20,6 +20,7 @@ from textual import pilot as textual_pilot
 from drio_tui.api.http import httpx
 from drio_tui.asyncio_wait import IMPORT_THREAD
 from drio_tui.openapi_import import framing
+from drio_tui.ui.base import polling
 from drio_tui.ui.base.textual_internals import loop_is_idle
 from tests.ui import drawing
 
@@ -77,6 +78,8 @@ def install() -> None:
     framing.receive = received
     asyncio.BaseEventLoop.run_in_executor = counted  # type: ignore[method-assign]
     httpx.AsyncHTTPTransport.handle_async_request = requested  # type: ignore[method-assign]
+    # Checks for changes by others never become due by themselves: a test asks for the one it wants.
+    polling.FIRST_SECONDS = 3600.0
     for module in (textual_app, textual_pilot):
         module.wait_for_idle = _wait_for_idle  # type: ignore[attr-defined]
 

@@ -151,7 +151,11 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.settings = stored.Settings.load()
         self.settings = replace(self.settings, keys=keymap.with_current_ids(self.settings.keys))
         options = options or LaunchOptions()
-        self.options = replace(options, read_only=options.read_only or self.settings.read_only)
+        self.options = replace(
+            options,
+            read_only=options.read_only or self.settings.read_only,
+            live=options.live and self.settings.live,
+        )
         self._starts_read_only = self.options.read_only
         self.connection = Connection(self.options, self.post_message)
         self.navigator = Navigator(self, self.connection, self._use_sign_in)

@@ -23,6 +23,7 @@ from drio_tui.text import count_of
 from drio_tui.ui.app_detail import app_actions
 from drio_tui.ui.app_detail.config_tree import ConfigTree
 from drio_tui.ui.app_detail.detail_pane import DetailPane, json_of
+from drio_tui.ui.app_detail.live import Checked, LiveUpdates
 from drio_tui.ui.app_detail.problems_dialog import ProblemsDialog
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -33,6 +34,7 @@ from drio_tui.ui.dialogs.allow_host import cannot_allow_reason, toggle_allowed
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.filter_input import FilterInput
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.widgets.values import stale_mark
 from drio_tui.workspace.lint.call_checks import fetch_tool_calls
 from drio_tui.workspace.model.loader import load_app
@@ -81,8 +83,10 @@ class AppScreen(DrioScreen[None]):
         Key("app_screen.filter", "slash", "filter", "Filter", "Show only the nodes that match"),
         Key("app_screen.go", "g", "go", "Go to", "Go to a part of the app: the footer shows the keys that may follow",
             show=False, palette=False),
-        Key("app_screen.next", "n", "next_hit(1)", "Next hit", "Next hit of the filter", show=False),
-        Key("app_screen.previous", "N", "next_hit(-1)", "Previous hit", "Previous hit of the filter", show=False),
+        Key("app_screen.next", "n", "next_hit(1)", "Next hit", "Next hit of the filter; without one, next "
+            "change by others", show=False),
+        Key("app_screen.previous", "N", "next_hit(-1)", "Previous hit", "Previous hit of the filter; without "
+            "one, previous change by others", show=False),
         Key("app_screen.fields", "f", "tab('fields')", "Fields", "The node's fields", show=False),
         Key("app_screen.json", "v", "tab('json')", "JSON", "The node's JSON", show=False),
         Key("app_screen.references", "u", "tab('references')", "Uses", "What it uses and what uses it", show=False),
@@ -146,7 +150,9 @@ class AppScreen(DrioScreen[None]):
         self._jumps: list[ResourceKey] = []
         self._loaded_at: datetime | None = None
         self._schema_history: SchemaHistory | None = None
+        self._keeps_details = False
         self.actions = app_actions.AppActions(self)
+        self.live = LiveUpdates(self)
         self.reveal_when_loaded: ResourceKey | None = None
         """The resource to move the cursor to, once all parts have arrived."""
 
@@ -161,9 +167,13 @@ class AppScreen(DrioScreen[None]):
     def on_mount(self) -> None:
         super().on_mount()
         self.watch(self.app, "status", self._update_note)
+        self.watch(self.app, "app_focus", self._terminal_focus_changed, init=False)
         self.outline = TreeModel(self.snapshot)
         self.tree_view.focus()
         self.action_refresh()
+
+    def on_unmount(self) -> None:
+        self.live.poller.stop()
 
     @property
     def tree_view(self) -> ConfigTree:
@@ -187,17 +197,23 @@ class AppScreen(DrioScreen[None]):
     def on_screen_resume(self) -> None:
         if self.snapshot.added:
             self.action_refresh()
+        self.live.resume()
+
+    def _terminal_focus_changed(self) -> None:
+        self.live.poller.resume()
 
     # -- reading ----------------------------------------------------------------------------------
 
     def action_read_again(self) -> None:
         """Read the app again, and enable what drio had not allowed: the permissions may have changed."""
         self.actions.forbidden.clear()
+        self.live.forget_marks()
         self.action_refresh()
 
     def action_refresh(self) -> None:
         self._load_number += 1
         load_number = self._load_number
+        self.live.read_started()
         self.snapshot.begin()
         self.loading_app = True
 
@@ -218,9 +234,23 @@ class AppScreen(DrioScreen[None]):
             kind.name, saved.id, raw, validation_error(kind, raw), parent_id=known.parent_id if known else ""
         )
         if not self.loading_app and self.snapshot.replace(resource, {str(change.path[0]) for change in saved.diff}):
-            self.outline = TreeModel(self.snapshot)
+            self.live.saved(resource)
+            self.outline = self.live.outline()
         else:
             self.action_refresh()
+
+    def on_checked(self, message: Checked) -> None:
+        self.live.checked(message)
+
+    def show_changes(self) -> None:
+        """Show what others have changed. Who reads the details keeps their place in them."""
+        self._keeps_details = True
+        self.outline = self.live.outline()
+
+    def show_change_marks(self) -> None:
+        """Show which resources others have changed, in the tree as it is."""
+        self.tree_view.set_changes(self.live.tree_marks)
+        self._update_note(self.drio.status)
 
     def on_app_screen_part_arrived(self, message: PartArrived) -> None:
         if message.load_number != self._load_number:
@@ -235,6 +265,7 @@ class AppScreen(DrioScreen[None]):
             self._loaded_at = datetime.now()
             self.loading_app = False
             self._needs_redraw = True
+            self.live.read_finished()
             self._redraw()
             self._remember_schemas()
             self._count_calls()
@@ -280,12 +311,13 @@ class AppScreen(DrioScreen[None]):
     def _redraw(self) -> None:
         if self._needs_redraw and self.is_mounted:
             self._needs_redraw = False
-            self.outline = TreeModel(self.snapshot)
+            self.outline = self.live.outline()
 
     # -- display ----------------------------------------------------------------------------------
 
     def watch_outline(self, outline: TreeModel | None) -> None:
         if outline is not None:
+            self.tree_view.changes = self.live.tree_marks
             self.tree_view.show(outline)
         self._update_note(self.drio.status)
 
@@ -299,14 +331,22 @@ class AppScreen(DrioScreen[None]):
     @on(ConfigTree.Moved)
     def _show_node(self) -> None:
         node, outline = self.selected_node, self.outline
-        if node is not None and outline is not None:
+        self.live.cursor_moved(node)
+        keeps_details, self._keeps_details = self._keeps_details, False
+        if node is None or outline is None:
+            return
+        is_read = keeps_details and self.detail.has_focus_within and node.about not in self.live.marks
+        if not is_read:
             self.detail.show(node, outline)
+        self._update_note(self.drio.status)
 
     def _update_note(self, status: Status) -> None:
         """Update the line below the tree: hits of the filter, problems, whether the tree is up to date."""
         if self.outline is None:
             return
         parts: list[tuple[str, str]] = []
+        if changes := self.live.note():
+            parts.append((sanitize_line(changes, 120).plain, "$text-accent"))
         if self.filter_text:
             hits = len(self.tree_view.hits)
             parts.append((count_of(hits, "hit"), "$foreground-muted" if hits else "$text-warning"))
@@ -332,8 +372,8 @@ class AppScreen(DrioScreen[None]):
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         match action:
-            case "next_hit" if not self.filter_text:
-                return "There is no filter: press / to set one."
+            case "next_hit" if not self.filter_text and not self.live.marks:
+                return "There is no filter, and no change by others: press / to set a filter."
             case "problems" if self.outline is not None and not self.outline.problems:
                 return "No problem was found in this app."
             case "try_tool" if self._runnable_tool() is None:
@@ -401,7 +441,10 @@ class AppScreen(DrioScreen[None]):
         self.tree_view.focus()
 
     def action_next_hit(self, step: int) -> None:
-        self.tree_view.go_to_hit(step)
+        if self.filter_text:
+            self.tree_view.go_to_hit(step)
+        else:
+            self.tree_view.go_to_change(step)
 
     def action_tab(self, name: str) -> None:
         self.add_class("-detail")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from textual import events
 from textual.message import Message
@@ -28,11 +28,15 @@ SYMBOLS = {
     "failed": "✗",
     "pending": "",
     "group": "",
+    "deleted": "-",
 }
 """The symbol before a node, by kind."""
 
 _SKELETONS = ("▒▒▒▒▒▒▒▒▒▒▒▒▒▒", "▒▒▒▒▒▒▒▒▒▒", "▒▒▒▒▒▒▒▒▒▒▒▒")
 _INDENT = 2
+_LEAST_TITLE = 8
+_ROOM_FOR_TITLE = 17
+"""Cells that the text of a change leaves for the title and one space; it is dropped where there are fewer."""
 _STRIPS_MAX = 2000
 """Maximum number of cached lines: some dozens of screens."""
 
@@ -70,6 +74,8 @@ class ConfigTree(TreeLines):
         self.outline: TreeModel | None = None
         self.opened: set[ResourceKey] = set()
         self.marked: frozenset[ResourceKey] = frozenset()
+        self.changes: Mapping[ResourceKey, tuple[str, str]] = {}
+        self._changed_below: frozenset[ResourceKey] = frozenset()
         self.rows: list[TreeNode] = []
         self.hits: list[ResourceKey] = []
         self._hit_set: set[ResourceKey] = set()
@@ -102,8 +108,9 @@ class ConfigTree(TreeLines):
             removed = old.by_key.get(self._cursor_key)
             above = (node.key for node in removed.ancestors()) if removed else ()
             self._cursor_key = next((key for key in above if key in outline.by_key), None)
+        self._find_changed_below()
         self._update_hits()
-        self._update_rows()
+        self._update_rows(keep_place=True)
 
     def filter(self, query: str) -> None:
         """Show only nodes that contain every word of the query, and their ancestors; an empty query shows all."""
@@ -137,8 +144,28 @@ class ConfigTree(TreeLines):
         self._strips.clear()
         self.refresh()
 
+    def set_changes(self, changes: Mapping[ResourceKey, tuple[str, str]]) -> None:
+        """Show what others have changed: by resource key a sign, and the text after it where there is room."""
+        self.changes = changes
+        self._find_changed_below()
+        self._strips.clear()
+        self.refresh()
+
+    def _find_changed_below(self) -> None:
+        nodes = [self.outline.node_for(key) for key in self.changes] if self.outline is not None else []
+        self._changed_below = frozenset(above.key for node in nodes if node for above in node.ancestors())
+
+    def _change_part(self, node: TreeNode, room: int) -> list[Part]:
+        """Return the sign of a change by others, with its text if there is `room`. A closed node shows those below."""
+        sign, text = self.changes.get(_resource_key(node), ("", ""))
+        if sign:
+            return [(f" {sign} {text}" if len(text) + 3 <= room else f" {sign}", "bold $text-accent")]
+        if node.key in self._changed_below and not self._is_open(node):
+            return [(" ~", "$text-accent")]
+        return []
+
     def _is_marked(self, node: TreeNode) -> bool:
-        return node.about is not None and node.about in self.marked and node.kind == node.about[0]
+        return _resource_key(node) in self.marked
 
     def go_to_hit(self, step: int) -> None:
         """Go to the next (1) or previous (-1) hit of the filter."""
@@ -155,6 +182,20 @@ class ConfigTree(TreeLines):
             at = self.hits.index(nearest[0]) if nearest else 0
         self.reveal(self.hits[at % len(self.hits)])
 
+    def go_to_change(self, step: int) -> None:
+        """Go to the next (1) or previous (-1) resource that others have changed, from the last one to the first."""
+        nodes = list(self.outline.walk()) if self.outline is not None else []
+        changed = [index for index, node in enumerate(nodes) if _resource_key(node) in self.changes]
+        if not changed:
+            return
+        current = self.node.key if self.node else None
+        at = next((index for index, node in enumerate(nodes) if node.key == current), -1)
+        if step > 0:
+            target = next((index for index in changed if index > at), changed[0])
+        else:
+            target = next((index for index in reversed(changed) if index < at), changed[-1])
+        self.reveal(nodes[target].key)
+
     def _update_hits(self, narrowed: bool = False) -> None:
         outline = self.outline
         candidates = self.hits if narrowed else None
@@ -162,12 +203,13 @@ class ConfigTree(TreeLines):
         self._hit_set = set(self.hits)
         self._visible_keys = outline.with_ancestors(self.hits) if outline and self._query_pattern else None
 
-    def _update_rows(self) -> None:
+    def _update_rows(self, *, keep_place: bool = False) -> None:
         if self.outline is None:
             return
         self.rows = self.outline.rows(self.opened, self._visible_keys)
         index = next((at for at, node in enumerate(self.rows) if node.key == self._cursor_key), None)
-        self.lines_changed(max(0, min(self.cursor, len(self.rows) - 1)) if index is None else index)
+        shown = max(0, min(self.cursor, len(self.rows) - 1)) if index is None else index
+        self.lines_changed(shown, keep_place=keep_place)
 
     @property
     def line_count(self) -> int:
@@ -211,8 +253,10 @@ class ConfigTree(TreeLines):
         ]
         signs = [(f" {text}", style) for text, style in _problem_signs(node)]
         state = [(f" {clip(node.badge, 16)[0]}", TONES[node.tone])] if node.badge else []
+        signs = [*self._change_part(node, width - cells_of([*prefix, *signs, *state]) - _ROOM_FOR_TITLE), *signs]
         width_left = width - cells_of(prefix) - cells_of(signs) - 1
-        if width_left - cells_of(state) >= 8:  # the state is dropped before the title gets short; the signs always stay
+        # The state is dropped before the title gets short; the signs always stay.
+        if width_left - cells_of(state) >= _LEAST_TITLE:
             width_left -= cells_of(state)
         else:
             state = []
@@ -311,7 +355,16 @@ _SYMBOL_STYLES = {
 }
 
 
+def _resource_key(node: TreeNode) -> ResourceKey:
+    """Return the key of the resource that a node is for; an empty one for other nodes."""
+    if node.kind == "deleted":
+        return node.key
+    return node.about if node.about is not None and node.kind == node.about[0] else ()
+
+
 def _title_style(node: TreeNode) -> str:
+    if node.kind == "deleted":
+        return "strike $text-error"
     if node.kind in ("binding", "chain", "branding"):
         return "$text-secondary"
     if node.tone == "bad" and not node.badge:

@@ -165,7 +165,7 @@ class DetailPane(Vertical):
 
 def json_of(node: TreeNode, outline: TreeModel) -> object:
     """Return the JSON of a node: its value, its resource, or a list of that of its children."""
-    if node.kind in ("binding", "chain", "action", "branding", "member"):
+    if node.kind in ("binding", "chain", "action", "branding", "member", "deleted"):
         return node.value
     if node.kind == "group":
         if isinstance(node.value, dict):

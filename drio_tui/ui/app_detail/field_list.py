@@ -98,6 +98,12 @@ def _body(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
             yield from _property_blocks(
                 value, {path.removeprefix(prefix): content for path, content in references.items()}
             )
+        case "deleted":
+            yield Gap()
+            text = "It was deleted in drio by someone else. This is what it was:"
+            yield Paragraph(Content.styled(text, "$text-error"))
+            yield Gap()
+            yield from _property_blocks(node.value if isinstance(node.value, Mapping) else {}, {})
         case _ if resource is None:
             yield Gap()
             text = "It is referred to, but it is not there." if node.target else "Loading…"

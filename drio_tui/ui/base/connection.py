@@ -28,6 +28,7 @@ from drio_tui.ui.base.messages import (
     Step,
 )
 from drio_tui.ui.base.request_log import RequestLog
+from drio_tui.workspace.model.own_writes import OwnWrites
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -59,6 +60,7 @@ class Connection:
     def __init__(self, options: LaunchOptions, post: Callable[[Message], object]) -> None:
         self.options = options
         self.log = RequestLog()
+        self.own_writes = OwnWrites()
         self.client: DrioClient | None = None
         self.session: Session | None = None
         self.base_url: str | None = None
@@ -354,6 +356,7 @@ class Connection:
 
     def _record_exchange(self, exchange: Exchange) -> None:
         self.log_exchange(exchange)
+        self.own_writes.note(exchange.number, exchange.method, exchange.path, is_finished=exchange.is_finished)
         if exchange.waiting:
             self._retry_waits[exchange.number] = exchange.retry_in or 0.0
         else:

@@ -71,6 +71,7 @@ class DrioContext(Protocol):
     steps: tuple[Step, ...]
     session: Session | None
     failure: DrioError | None
+    app_focus: bool
 
     @property
     def navigator(self) -> Navigation: ...

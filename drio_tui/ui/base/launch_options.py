@@ -15,7 +15,8 @@ class LaunchOptions:
     the local sandbox, whose data are in `data_dir` (None: the platform's folder); `read_only` hides every
     action that changes something; `theme` overrides the configured one for this run. `new` opens the
     wizard that creates an app, prefilled with a template's id and a name (either may be empty). `cassette` says
-    whether requests are recorded to a cassette or answered from one.
+    whether requests are recorded to a cassette or answered from one. `live` says whether drio is looked at from time to
+    time for changes by others.
     """
 
     profile: str | None = None
@@ -26,3 +27,4 @@ class LaunchOptions:
     theme: str | None = None
     new: tuple[str, str] | None = None
     cassette: Literal["", "recording", "replay"] = ""
+    live: bool = True

@@ -20,7 +20,7 @@ from drio_tui.api.json_values import same_json
 from drio_tui.kinds import WIDGET
 from drio_tui.schema.form import FormModel
 from drio_tui.schema.objects import ObjectNode
-from drio_tui.text import sentence
+from drio_tui.text import first_names, sentence
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import RequestFailed
@@ -109,6 +109,7 @@ class EditScreen(SaveScreen):
         with Vertical():
             yield Static(self._heading("reading…"), id="heading")
             yield Static(id="banner")
+            yield Static(id="remote")
             with Horizontal(id="content"):
                 yield ContentSwitcher(id="pages")
 
@@ -262,6 +263,28 @@ class EditScreen(SaveScreen):
         """Return the editable properties that the generic form shows."""
         special = editor_properties(self.kind.name)
         return {name: value for name, value in self._editable(raw).items() if name not in special}
+
+    # -- changes by others ------------------------------------------------------------------------
+
+    @property
+    def is_saving(self) -> bool:
+        """Whether the resource is being read or written."""
+        return self._saving or self.has_request("save") or self.has_request("read")
+
+    def remote_changed(self, *, deleted: bool, properties: Mapping[str, Any]) -> None:
+        """Show in one line what others have changed in the resource meanwhile; the form stays as it is.
+
+        `properties` are the changed ones, with their new values.
+        """
+        names = sorted(name for name, value in properties.items() if not same_json(self.base.get(name), value))
+        text = ""
+        if deleted:
+            text = "- Deleted in drio meanwhile; saving offers to create it again."
+        elif names:
+            text = f"~ Changed in drio meanwhile: {first_names(names, 4)}. Saving merges it with your edits."
+        line = self.query_one("#remote", Static)
+        line.update(sanitize_line(text, 300, "$text-warning"))
+        line.set_class(bool(text), "-said")
 
     # -- the edited resource ----------------------------------------------------------------------
 

@@ -99,14 +99,18 @@ class TreeLines(ScrollView, can_focus=True):
 
     # -- the cursor ---------------------------------------------------------------------------------
 
-    def lines_changed(self, index: int) -> None:
-        """Show the new list of lines with the cursor at `index`, as far from the top as it was before."""
+    def lines_changed(self, index: int, *, keep_place: bool = False) -> None:
+        """Show the new list of lines with the cursor at `index`.
+
+        When that is out of view, or with `keep_place`, the cursor's line is as far from the top as it was before.
+        """
         above = self.cursor - self.scroll_offset.y
         set_virtual_size(self, Size(self.scrollable_content_region.width, self.line_count))
         height = self.scrollable_content_region.height
         top = self.scroll_offset.y
-        if index != self.cursor and not top <= index < top + height:
-            self.scroll_to(y=max(0, index - min(max(above, 0), height // 2)), animate=False, immediate=True)
+        if index != self.cursor and (keep_place or not top <= index < top + height):
+            above = min(max(above, 0), max(height - 1, 0) if keep_place else height // 2)
+            self.scroll_to(y=max(0, index - above), animate=False, immediate=True)
         self.set_reactive(TreeLines.cursor, index)
         self._scroll_to_cursor()
         self.cursor_moved()

@@ -9,12 +9,14 @@ the app, and the operations of each integration, concurrently.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, NotDrio
+from drio_tui.api.json_values import same_json
 from drio_tui.api.resource_type import Listing, validation_error
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
 from drio_tui.workspace.model.snapshot import (
@@ -98,22 +100,84 @@ async def read_app(client: DrioClient, app_id: str, *, required: Container[str] 
     return snapshot
 
 
+@dataclass(frozen=True, slots=True)
+class AppCheck:
+    """The kinds of an app that have changed, each as a whole.
+
+    `etag` is that of the config; `lists` are the kinds that it lacks and that each have one list, None if the
+    config was not sent again.
+    """
+
+    updates: tuple[Update, ...]
+    etag: str = ""
+    lists: tuple[str, ...] | None = None
+
+
+async def check_app(client: DrioClient, snapshot: Snapshot, etag: str, kind: str = "") -> AppCheck:
+    """Look with one request for what has changed in an app since it was read.
+
+    Without `kind` the config is requested; `etag` is that of the last check. A `kind` that the config lacks is
+    requested as a list. Raises `DrioError`.
+    """
+    if kind:
+        raws = (await client.list(KINDS[kind], app=snapshot.app_id)).raw
+        resources = await _changed_resources(KINDS[kind], raws, snapshot)
+        return AppCheck((PartLoaded(kind, resources),) if resources is not None else (), etag)
+    config, etag = await client.changed_config(snapshot.app_id, etag)
+    if config is None:
+        return AppCheck((), etag)
+    updates: list[Update] = []
+    raws_by_kind, rest = _parts_of_config(config)
+    for name, raws in raws_by_kind.items():
+        resources = await _changed_resources(KINDS[name], raws, snapshot)
+        if resources is not None:
+            updates.append(PartLoaded(name, resources))
+    if rest != snapshot.extra:
+        updates.append(UnknownProperties(rest))
+    lists = tuple(name for name in (AUTH.name, INTEGRATION.name, TOOL.name, WIDGET.name) if name not in raws_by_kind)
+    return AppCheck(tuple(updates), etag, lists)
+
+
+async def _changed_resources(kind: Kind[Any], raws: list[Any], snapshot: Snapshot) -> tuple[Resource, ...] | None:
+    """Return the resources of a kind, None if the snapshot has the same. Only what has changed is validated."""
+    known = snapshot.parts[kind.name].resources
+    same = {id(raw): known[raw["id"]] for raw in raws if _is_known(raw, known)}
+    if len(same) == len(raws) == len(known) and snapshot.parts[kind.name].state == "ready":
+        return None
+    changed = await _validated_resources(kind, [raw for raw in raws if id(raw) not in same])
+    reasons = {id(resource.raw): resource.reason for resource in changed}
+    return resources_of(kind.name, raws, lambda raw: same[id(raw)].reason if id(raw) in same else reasons[id(raw)])
+
+
+def _is_known(raw: Any, known: Mapping[str, Resource]) -> bool:
+    if not isinstance(raw, dict) or not isinstance(raw.get("id"), str) or raw["id"] not in known:
+        return False
+    return same_json(known[raw["id"]].raw, raw)
+
+
+def _parts_of_config(config: dict[str, Any]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """Return the lists of a config whose shape is known, by kind, and its other properties."""
+    parts: dict[str, list[Any]] = {}
+    rest = dict(config)
+    app = config.get("app")
+    if isinstance(app, dict) and isinstance(app.get("id"), str):
+        parts["app"] = [rest.pop("app")]
+    for kind in (AUTH, INTEGRATION, OPERATION, TOOL, WIDGET):
+        raws = config.get(kind.list_key)
+        if isinstance(raws, list) and (not raws or any(isinstance(raw, dict) for raw in raws)):
+            parts[kind.name] = rest.pop(kind.list_key)
+    if isinstance(rest.get("providers"), list):
+        del rest["providers"]  # the auth route returns them too
+    return parts, rest
+
+
 async def _deliver_config(config: dict[str, Any], deliver: Deliver, resources_of_kind: ResourcesOf) -> set[str]:
     """Deliver the parts of a config whose shape is known, and the rest as `UnknownProperties`; return the known kinds.
 
     The parts are delivered together, without an `await` in between, so that the tree is drawn only once.
     """
-    parts: dict[str, tuple[Resource, ...]] = {}
-    rest = dict(config)
-    app = config.get("app")
-    if isinstance(app, dict) and isinstance(app.get("id"), str):
-        parts["app"] = await resources_of_kind(APP, [rest.pop("app")])
-    for kind in (AUTH, INTEGRATION, OPERATION, TOOL, WIDGET):
-        raws = config.get(kind.list_key)
-        if isinstance(raws, list) and (not raws or any(isinstance(raw, dict) for raw in raws)):
-            parts[kind.name] = await resources_of_kind(kind, rest.pop(kind.list_key))
-    if isinstance(rest.get("providers"), list):
-        del rest["providers"]  # the auth route returns them too
+    raws_by_kind, rest = _parts_of_config(config)
+    parts = {name: await resources_of_kind(KINDS[name], raws) for name, raws in raws_by_kind.items()}
     for name, resources in parts.items():
         deliver(PartLoaded(name, resources))
     deliver(UnknownProperties(rest))

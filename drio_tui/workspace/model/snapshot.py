@@ -104,7 +104,7 @@ class SnapshotPart:
         return self.failures.get("")
 
 
-_INDEPENDENT_KINDS = frozenset({"app", "tool", "widget"})
+INDEPENDENT_KINDS = frozenset({"app", "tool", "widget"})
 """Kinds of which drio derives nothing in other resources, but for their references."""
 
 
@@ -178,7 +178,7 @@ class Snapshot:
         in other resources (another kind than those below, or a reference), or if the response is not a whole resource.
         """
         known = self.resource(resource.kind, resource.id)
-        if known is None or resource.kind not in _INDEPENDENT_KINDS or resource.reason or not self.complete:
+        if known is None or resource.kind not in INDEPENDENT_KINDS or resource.reason or not self.complete:
             return False
         references = {top_property(reference.path) for reference in KINDS[resource.kind].references}
         if references & {*changed} or not isinstance(known.raw, dict) or known.raw.keys() - resource.raw.keys():

@@ -218,6 +218,16 @@ class TreeModel:
                 return self.by_key[action]
         return self.node_for(problem.key)
 
+    def keep_deleted(self, deleted: TreeNode, index: int) -> None:
+        """Show a node of an earlier model, whose resource was deleted since, as the `index`-th child of its parent."""
+        parent = self.by_key.get(deleted.parent.key) if deleted.parent is not None else None
+        resource = self.snapshot.at(deleted.key)
+        if parent is None or resource is not None or deleted.key in self.by_key:
+            return
+        node = self._add(parent, TreeNode(deleted.key, "deleted", deleted.title, deleted.note, value=deleted.value))
+        parent.children.insert(index, parent.children.pop())
+        node.search_text = deleted.search_text
+
     # --- building --------------------------------------------------------------------------------
 
     def _add(self, parent: TreeNode | None, node: TreeNode) -> TreeNode:

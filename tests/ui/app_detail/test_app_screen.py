@@ -195,7 +195,10 @@ async def test_a_refresh_keeps_the_cursor_and_the_open_nodes(monkeypatch: pytest
         config["widgets"] = []
         server.answers.update(drio_of(config))
         await pilot.press("r")
-        await until(pilot, lambda: not screen.loading_app and ("widget", "widget_1") not in screen.outline.by_key)
+        await until(pilot, lambda: not screen.loading_app and screen.selected_node.kind == "deleted")
+        assert screen.selected_node.key == ("widget", "widget_1")
+        await pilot.press("h")
+        await until(pilot, lambda: ("widget", "widget_1") not in screen.outline.by_key)
         assert screen.selected_node.key == ("tool", "tool_1")
 
 
