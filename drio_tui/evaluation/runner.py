@@ -71,8 +71,8 @@ async def evaluate(
     run_tool: RunTool,
     *,
     include_writes: bool = False,
-    on_start: Callable[[ToolTest], None] = lambda _: None,
-    on_result: Callable[[TestResult], None] = lambda _: None,
+    on_start: Callable[[ToolTest], object] = lambda _: None,
+    on_result: Callable[[TestResult], object] = lambda _: None,
 ) -> list[TestResult]:
     """Run tests and return their results in the same order.
 

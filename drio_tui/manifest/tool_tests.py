@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drio_tui.api.errors import DrioError
 from drio_tui.document_layout import SECRET, TESTS, unescape
-from drio_tui.evaluation.local_tests import Section, merged
+from drio_tui.evaluation.local_tests import Section, keep_local, local_section, merged
 from drio_tui.evaluation.tool_test import ToolTest
 from drio_tui.manifest.document import Document, load_document, read_document
 from drio_tui.manifest.edits import CannotEdit, edited
+from drio_tui.manifest.known_documents import known_document
 from drio_tui.manifest.problems import BadDocument
 from drio_tui.manifest.secret import Secret, revealed
 from drio_tui.manifest.source import Source
@@ -26,6 +28,7 @@ from drio_tui.manifest.substitutions import (
     parse_substitution,
 )
 from drio_tui.storage.files import os_error_text, write_public
+from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.saving.merge import Object
 
 
@@ -40,6 +43,69 @@ class MissingValue(DrioError):
 
     title = "A value of a test is missing"
     hint = "Set it in the environment."
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTests:
+    """The tests of a tool, as they are written: those in the document of its app, and those on this machine.
+
+    `path` is the document, None if none is known. `problem` says why its tests are not among them.
+    """
+
+    path: Path | None = None
+    document: tuple[Object, ...] = ()
+    local: tuple[Object, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestFiles:
+    """Reads and writes the tests of the tools of an app at a drio (a `server_id`). Its methods block."""
+
+    __test__ = False
+
+    server: str
+    app_id: str
+
+    @property
+    def history(self) -> RunHistory:
+        return RunHistory(self.server, self.app_id)
+
+    def read(self, tool: str) -> KeptTests:
+        """Return the tests of the tool with this key; of two with one name, that of the document."""
+        local = tuple(local_section(self.history).get(tool, ()))
+        known = known_document(self.server, self.app_id)
+        if known is None or not Path(known.path).exists():
+            return KeptTests(local=local)
+        path = Path(known.path)
+        try:
+            tests = read_document(path).data.get(TESTS, {}).get(tool, [])
+        except BadDocument as error:
+            return KeptTests(path, local=local, problem=str(error))
+        if not isinstance(tests, list):
+            return KeptTests(path, local=local, problem=f"The tests of {tool} are in another file, by $file.")
+        written = tuple(test for test in tests if isinstance(test, dict))
+        names = [test.get("name") for test in written]
+        return KeptTests(path, written, tuple(test for test in local if test.get("name") not in names))
+
+    def resolved(self, kept: KeptTests, tool: str, environ: Mapping[str, str]) -> list[ToolTest]:
+        """Return the tests of the tool with values, first those of the document.
+
+        Raises `BadDocument` and `MissingValue` for a variable or secret that is not set.
+        """
+        tests: list[ToolTest] = []
+        if kept.document and kept.path is not None:
+            document = read_document(kept.path)
+            secrets = {name: value for name in document.secret_names(of_tests=True) if (value := environ.get(name))}
+            tests += [test for test in document_tests(document, environ, secrets) if test.tool == tool]
+        return tests + local_tests({tool: [*kept.local]}, environ)
+
+    def save(self, tool: str, kept: KeptTests, *, in_document: bool) -> None:
+        """Write the tests of the tool in its document, or those on this machine. Raises `DrioError` or `NotKept`."""
+        if in_document and kept.path is not None:
+            write_tests(kept.path, tool, [*kept.document])
+        else:
+            keep_local(self.history, tool, [*kept.local])
 
 
 def document_tests(document: Document, environ: Mapping[str, str], secrets: Mapping[str, str]) -> list[ToolTest]:
@@ -62,16 +128,6 @@ def tests_in(section: Any) -> list[ToolTest]:
         for test in tests
         if isinstance(test, dict)
     ]
-
-
-def section_as_written(document: Document) -> Section:
-    """Return the tests of a document as they are written, with substitutions, but for lists that are in a file."""
-    section = document.data.get(TESTS, {})
-    return {
-        tool: [test for test in tests if isinstance(test, dict)]
-        for tool, tests in section.items()
-        if isinstance(tests, list)
-    }
 
 
 def with_tests(data: Object, local: Section, target: Path | None) -> Object:

@@ -10,6 +10,7 @@ import pytest
 
 from drio_tui.api.json_codec import Document
 from drio_tui.evaluation.expectations import mismatches
+from drio_tui.evaluation.from_run import suggested_test, unused_name
 from drio_tui.evaluation.junit import junit_xml
 from drio_tui.evaluation.local_tests import keep_local, local_section, merged
 from drio_tui.evaluation.runner import PARALLEL, TestResult, count_outcomes, evaluate
@@ -170,6 +171,27 @@ def test_junit_names_the_failed_case_and_survives_hostile_texts() -> None:
     assert "anna" in str(case.get("name"))
     assert [child.tag for case in suite for child in case] == ["failure", "error", "skipped"]
     assert "contains: expected" in str(case[0].get("message"))
+
+
+def test_a_run_becomes_a_test_that_it_passes() -> None:
+    schema = {"type": "object", "properties": {"q": {"type": "string"}, "token": {"type": "string"}}}
+    tool = bound("https://a.example", schema=schema, widget=WIDGET)
+    run = run_of(tool, arguments={"q": "an", "$env": 1, "token": "sesame-street"})
+    test = suggested_test(tool, run)
+    assert test["name"] == "q=an, $env=1"
+    assert unused_name(test["name"], [test["name"], f"{test['name']} (2)"]) == "q=an, $env=1 (3)"
+    assert test["arguments"] == {"q": "an", "$$env": 1, "token": {"$secret": "TOKEN"}}
+    assert test["expect"] == {
+        "status": "ok",
+        "values": [
+            {"path": "$.results[0].id", "equals": "c1"}, {"path": "$.results[0].name", "equals": "Anna"},
+            {"path": "$.results[0]", "exists": True}, {"path": "$.total", "exists": True},
+        ],
+        "slots": ["rows"],
+    }  # fmt: skip
+    assert [*problems_of(test)] == []
+    assert mismatches(ToolTest("t", test), tool, run) == []
+    assert suggested_test(tool, run_of(tool, error="no"))["expect"] == {"status": "error"}
 
 
 def test_tests_without_a_document_are_kept_on_this_machine() -> None:

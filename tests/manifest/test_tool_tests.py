@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from drio_tui.evaluation.local_tests import keep_local
 from drio_tui.manifest.document import load_document, read_document
 from drio_tui.manifest.export import document_files, files_to_replace, write_files
 from drio_tui.manifest.form import to_document
+from drio_tui.manifest.known_documents import KnownDocument, remember
 from drio_tui.manifest.problems import BadDocument
 from drio_tui.manifest.pull import desired_of, pull
 from drio_tui.manifest.schema import document_schema
-from drio_tui.manifest.tool_tests import MissingValue, NotWritten, document_tests, local_tests, with_tests, write_tests
+from drio_tui.manifest.tool_tests import (
+    MissingValue,
+    NotWritten,
+    TestFiles,
+    document_tests,
+    local_tests,
+    with_tests,
+    write_tests,
+)
 from drio_tui.manifest.validation import validate
 from tests.manifest.apps import snapshot_of
 from tests.manifest.test_validation import EXAMPLE
@@ -127,6 +138,24 @@ def test_exports_and_pulls_keep_the_tests(tmp_path: Path) -> None:
     assert document.data["tests"] == {"search": [*local["search"], {"name": "b"}]}
     result = pull(document, form, {})
     assert not result.files
+
+
+def test_the_tests_of_a_tool_are_in_its_document_and_on_this_machine(folder: Path) -> None:
+    files = TestFiles("https://drio.example", "app_1")
+    keep_local(files.history, "search-contacts", [{"name": "finds anna"}, {"name": "here", "arguments": {"q": 1}}])
+    assert [test["name"] for test in files.read("search-contacts").local] == ["finds anna", "here"]
+    remember(KnownDocument(files.server, files.app_id, str(folder)))
+    kept = files.read("search-contacts")
+    assert [test["name"] for test in (*kept.document, *kept.local)] == ["finds anna", "here"]
+    tests = files.resolved(kept, "search-contacts", {"SEARCH_TOKEN": "sesame-street"})
+    assert [test.arguments for test in tests] == [{"q": "anna", "token": "sesame-street"}, {"q": 1}]
+    moved = replace(kept, document=(*kept.document, *kept.local), local=())
+    files.save("search-contacts", moved, in_document=True)
+    files.save("search-contacts", moved, in_document=False)
+    assert files.read("search-contacts") == moved
+    assert "$file" in files.read("show-contact").problem
+    folder.joinpath("drio.yaml").write_text("[", encoding="utf-8")
+    assert files.read("search-contacts").problem
 
 
 def test_variables_and_secrets_of_local_tests_are_resolved() -> None:

@@ -17,6 +17,7 @@ from textual.screen import Screen
 import drio_tui.ui
 from drio_tui import fault_lab
 from drio_tui.api.v3 import Page, PageQuery
+from drio_tui.evaluation.local_tests import keep_local
 from drio_tui.kinds import AUTH, TOOL
 from drio_tui.openapi_import.updating import UpdatePlan
 from drio_tui.plan.steps import Step
@@ -31,6 +32,7 @@ from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.openapi_import.update_screen import PreparedUpdate, UpdateScreen
 from drio_tui.ui.playground.playground_dialogs import CredentialsDialog
+from drio_tui.ui.playground.tool_tests_screen import results_of
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.row_list import RowList
 from drio_tui.workspace.deploy.endpoint_calls import EndpointCall
@@ -530,12 +532,39 @@ async def visit_playground(walk: Walk, app_screen: Any) -> None:
     await walk.wait_for("RunHistoryDialog")
     await walk.visit("playground-runs")
     await walk.close(app.screen)
+    await visit_tests(walk, app_screen.app_id, tool["id"])
     credentials = CredentialRequest(
         ("auth", "a"), f"Helpdesk key{walk.suffix}", "help.example.com", (("apiKey", "API key"),)
     )
     await walk.visit_dialog(
         "playground-sign-in", CredentialsDialog(credentials, "GET https://help.example.com/tickets")
     )
+    await walk.close(screen)
+
+
+async def visit_tests(walk: Walk, app_id: str, tool: str) -> None:
+    """Visit the tests of a tool before and after they ran, and the form of one."""
+    pilot, app = walk.pilot, walk.app
+    values = [{"path": "$.results[0].name", "equals": f"Nobody{walk.suffix}"}, {"path": "$.total", "exists": True}]
+    tests = [
+        {"name": f"finds nobody{walk.suffix}", "arguments": {"q": "north"}, "expect": {"values": values}},
+        {"name": "fills the table", "arguments": {"q": "north"}, "expect": {"slots": ["rows"]}},
+    ]
+    keep_local(RunHistory(app.connection.server, app_id), "search-contacts", tests)
+    app.navigator.open_tests(app_id, tool)
+    screen = await walk.wait_for("ToolTestsScreen", lambda screen: screen.kept.local)
+    await walk.visit("tests")
+    await pilot.press("ctrl+r")
+    await until(pilot, lambda: len(results_of(app.connection.client)) == 2 and not screen.has_request("run"))
+    for key, result in [*results_of(app.connection.client).items()]:
+        results_of(app.connection.client)[key] = replace(result, seconds=0.012)
+    screen._show_rows()
+    await walk.visit("tests-run")
+    await pilot.press("e")
+    await walk.wait_for("ToolTestScreen")
+    await walk.visit("test-edit")
+    await walk.close(app.screen)
+    keep_local(RunHistory(app.connection.server, app_id), "search-contacts", [])
     await walk.close(screen)
 
 

@@ -32,6 +32,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "app": ("app_detail.app_screen", "AppScreen"),
     "edit": ("editing.edit_screen", "EditScreen"),
     "playground": ("playground.playground_screen", "PlaygroundScreen"),
+    "tool_tests": ("playground.tool_tests_screen", "ToolTestsScreen"),
     "import": ("openapi_import.import_screen", "ImportScreen"),
     "wizard": ("wizard.wizard_screen", "WizardScreen"),
     "deploy": ("deploy.deploy_screen", "DeployScreen"),
@@ -163,6 +164,10 @@ class Navigator:
     def open_tool(self, app_id: str, tool_id: str, arguments: dict[str, Any] | None = None) -> None:
         """Show the playground of one tool, with these arguments instead of those that were typed last."""
         self._app.push_screen(make_screen("playground", app_id, tool_id, arguments))
+
+    def open_tests(self, app_id: str, tool_id: str, new: dict[str, Any] | None = None) -> None:
+        """Show the tests of a tool; `new` is a test to add, which the user edits first."""
+        self._app.push_screen(make_screen("tool_tests", app_id, tool_id, new))
 
     def open_calls(self, app_id: str, snapshot: Snapshot) -> None:
         """Show what MCP clients ask of a deployed app of the sandbox."""

@@ -92,6 +92,8 @@ class AppScreen(DrioScreen[None]):
         Key("app_screen.references", "u", "tab('references')", "Uses", "What it uses and what uses it", show=False),
         Key("app_screen.model", "O", "tab('model')", "Model", "How AI clients list the tool, or all tools", show=False),
         Key("app_screen.playground", "t", "try_tool", "Try", "Run the tool, or the tool of a widget or operation"),
+        Key("app_screen.tests", "V", "open_tests", "Tests", "The tests of the tool: run, add and edit them",
+            show=False),
         Key("app_screen.problems", "p", "problems", "Problems", "What is wrong with the app"),
         Key("app_screen.import", "i", "import_operations", "Import", "Import operations from an OpenAPI document",
             dangerous=True, show=False),
@@ -376,7 +378,7 @@ class AppScreen(DrioScreen[None]):
                 return "There is no filter, and no change by others: press / to set a filter."
             case "problems" if self.outline is not None and not self.outline.problems:
                 return "No problem was found in this app."
-            case "try_tool" if self._runnable_tool() is None:
+            case "try_tool" | "open_tests" if self._runnable_tool() is None:
                 return "Choose a tool first, or a widget or an operation that belongs to one."
             case "jump_back" if not self._jumps:
                 return "There was no jump to go back from."
@@ -508,6 +510,11 @@ class AppScreen(DrioScreen[None]):
         tool = self._runnable_tool()
         if tool is not None:
             self.drio.navigator.open_tool(self.app_id, tool)
+
+    def action_open_tests(self) -> None:
+        tool = self._runnable_tool()
+        if tool is not None:
+            self.drio.navigator.open_tests(self.app_id, tool)
 
     def action_open_deploy(self) -> None:
         self.drio.navigator.open_deploy(self.app_id, lambda _: self.action_refresh())

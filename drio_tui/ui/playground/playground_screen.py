@@ -91,6 +91,8 @@ class PlaygroundScreen(DrioScreen[None]):
             "Keep this result as the sample of the widget",
             show=False,
         ),
+        Key("playground.tests", "V", "tests", "Tests", "The tests of the tool: run, add and edit them", show=False),
+        Key("playground.save_test", "A", "save_test", "Save as test", "Make a test of this run", show=False),
         Key("playground.curl", "Y", "curl", "Copy as curl", "Copy the request as a curl command", show=False),
         Key("playground.forget", "K", "forget", "Forget sign-in", "Forget what was typed to sign in", show=False),
     )
@@ -398,6 +400,8 @@ class PlaygroundScreen(DrioScreen[None]):
                 return "There is no tool that can be run."
             case "step" if not self.chain.waiting:
                 return "There is no next step: run a tool that hands its result on."
+            case "save_test" if self.run_shown is None:
+                return "There is no run yet."
             case "curl" if self.run_shown is None or self.run_shown.request is None:
                 return "Nothing was sent yet."
             case "curl" if self.run_shown is not None and self.run_shown.target == "deployed":
@@ -515,6 +519,12 @@ class PlaygroundScreen(DrioScreen[None]):
 
     def action_sample(self) -> None:
         self.runs.save_sample()
+
+    def action_tests(self) -> None:
+        self.drio.navigator.open_tests(self.app_id, self.tool_id)
+
+    def action_save_test(self) -> None:
+        self.runs.save_as_test()
 
     def action_curl(self) -> None:
         self.runs.copy_as_curl()

@@ -134,6 +134,14 @@ class RunActions:
 
         screen.run_worker(keep(), group="sample", exclusive=True)
 
+    def save_as_test(self) -> None:
+        """Open the tests of the run's tool, with a new one that expects what the run has returned."""
+        run, bound = self._screen.run_shown, self._screen.run_bound
+        if run is not None and bound is not None:
+            from drio_tui.evaluation.from_run import suggested_test
+
+            self._screen.drio.navigator.open_tests(self._screen.app_id, bound.id, suggested_test(bound, run))
+
     def copy_as_curl(self) -> None:
         """Copy the request as a curl command that takes its secrets from the environment."""
         screen = self._screen

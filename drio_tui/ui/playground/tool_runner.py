@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.schema.jsontext import pretty
+from drio_tui.text import count_of
 from drio_tui.tool_calls.egress import origin_text
 from drio_tui.ui.dialogs.allow_host import ask_to_allow
 from drio_tui.ui.playground.playground_dialogs import CredentialsDialog
@@ -19,6 +20,7 @@ from drio_tui.workspace.run.tool_run import Run, Target, redacted_arguments
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
+    from drio_tui.evaluation.runner import RunTool
     from drio_tui.ui.base.context import DrioContext
 
 
@@ -136,3 +138,39 @@ async def preview_html(drio: DrioContext, client: DrioClient, bound: BoundTool, 
     else:
         return pages.plain_page(render_widget(bound, run, 100).plain(), bound)
     return pages.page_with(html, bound, run)
+
+
+async def runner_for(
+    drio: DrioContext, client: DrioClient, bound: BoundTool, target: Target, app: dict[str, Any], count: int
+) -> RunTool | None:
+    """Return what runs a tool for `count` tests, after one question where it is needed; None if the user said no.
+
+    Raises `DrioError`, for example if the app is not deployed.
+    """
+    runner = local_runner_of(client)
+    endpoint = await _endpoint(client, app) if target == "deployed" else ""
+    place = endpoint or origin_text(local.origin(bound))
+    new_host = target == "here" and runner.is_new(bound)
+    credentials = runner.credential_request(bound) if target == "here" else None
+    text = f"{bound.method} {bound.operation['path']}, {count_of(count, 'call')} to {place}."
+    if not bound.only_reads:
+        text += "\n\nThe tool is not marked as only reading."
+    if not bound.only_reads or (new_host and credentials is None):
+        title = f"Run {count_of(count, 'test')}?"
+        if not await drio.navigator.confirm(title, text, agree="Run them", danger=not bound.only_reads):
+            return None
+    if credentials is not None:
+        values = await drio.push_screen_wait(CredentialsDialog(credentials, text))
+        if values is None:
+            return None
+        runner.provide_credentials(credentials, values)
+    if target == "here":
+        runner.agree(bound)
+        return runner.run
+    if target == "sandbox":
+        from drio_tui.workspace.run.sandbox_runner import run_in_sandbox
+
+        return lambda tool, arguments: run_in_sandbox(client, tool, arguments)
+    from drio_tui.workspace.run.deployed_runner import run_deployed
+
+    return lambda tool, arguments: run_deployed(endpoint, tool, arguments, drio.connection.log_exchange)
