@@ -170,7 +170,7 @@ def snapshot_of(document: Object, *, seed: int = 0) -> Snapshot:
             raw |= {"integrationId": ids["integration", key.partition("/")[0]], "schemaHash": "schema_1"}
         if kind == "tool":
             raw |= {
-                "order": len(raws["tool"]),
+                "order": raw.get("order", len(raws["tool"])),
                 "nextToolIds": raw.get("nextToolIds", []),
                 "binding": raw.get("binding"),
             }
