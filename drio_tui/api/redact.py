@@ -11,8 +11,8 @@ from urllib.parse import unquote_plus, urlsplit, urlunsplit
 from drio_tui.api.secret_values import HIDDEN, SECRET_VALUES
 
 __all__ = [
-    "HIDDEN", "is_secret", "is_secret_property", "may_hold_secrets", "redact", "redact_headers", "redacted_pairs",
-    "redacted_url",
+    "HIDDEN", "is_secret", "is_secret_property", "is_secret_schema", "may_hold_secrets", "redact", "redact_headers",
+    "redacted_pairs", "redacted_url",
 ]  # fmt: skip
 _NOT_LETTERS = re.compile(r"[^a-z0-9]")
 _SECRET_ENDINGS = (
@@ -57,6 +57,11 @@ def is_secret_property(name: str, value: Any, *, oauth: bool = False) -> bool:
     if plain == "secretref":
         return isinstance(value, str) and not _REFERENCE.fullmatch(value)
     return not isinstance(value, int | float) and plain.endswith(_SECRET_LISTS)
+
+
+def is_secret_schema(schema: Any) -> bool:
+    """Return whether a JSON Schema says that its values are secret: by `writeOnly`, or the format `password`."""
+    return isinstance(schema, Mapping) and (schema.get("writeOnly") is True or schema.get("format") == "password")
 
 
 def redact(value: Any, *, oauth: bool = False) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import UsageError
-from drio_tui.api.redact import redact
+from drio_tui.api.redact import is_secret_schema, redact
 from drio_tui.cli.find import find_resource
 from drio_tui.cli.values import Assignment, Inputs, parse_assignment, read_object, read_secrets, restored, secret_error
 from drio_tui.kinds import AUTH, KINDS, Kind
@@ -140,10 +140,7 @@ def _refuse_write_only(snapshot: Snapshot, connection: Object, assignments: Iter
             described = (
                 properties.get(assignment.path[1]) if assignment.path[:1] == ("config",) != assignment.path else None
             )
-            is_secret = isinstance(described, dict) and (
-                described.get("writeOnly") is True or described.get("format") == "password"
-            )
-            if is_secret and not assignment.secret:
+            if is_secret_schema(described) and not assignment.secret:
                 raise secret_error(assignment.dotted)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from drio_tui.api.errors import DrioError
 from drio_tui.api.patterns import KEY
+from drio_tui.api.redact import is_secret_schema
 from drio_tui.document_layout import (
     BINDING_TYPE,
     OPERATIONS,
@@ -381,6 +382,5 @@ def _secret_names(provider: Resource) -> list[str]:
     return [
         name
         for name, property_schema in (properties.items() if isinstance(properties, dict) else ())
-        if isinstance(property_schema, dict)
-        and (property_schema.get("writeOnly") is True or property_schema.get("format") == "password")
+        if is_secret_schema(property_schema)
     ]

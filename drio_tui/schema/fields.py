@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from drio_tui.api.json_codec import dumps
 from drio_tui.api.json_values import same_json
+from drio_tui.api.redact import is_secret_schema
 from drio_tui.naming import title_of
 from drio_tui.schema.resolve import Flat, Json, Schemas, UnsupportedSchema, json_types, merge, own
 
@@ -306,7 +307,7 @@ class SchemaReader:
             field.kind, field.reason = "json", str(error)
         text = field.flat.get("description")
         field.description = text if isinstance(text, str) else ""
-        field.secret = field.flat.get("writeOnly") is True or field.format == "password"
+        field.secret = is_secret_schema(field.flat)
         field.multiline = field.kind == "string" and (
             field.format in _MULTILINE_FORMATS
             or field.flat.get("x-multiline") is True

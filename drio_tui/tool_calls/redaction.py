@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from drio_tui.api.json_codec import Document, dumps
-from drio_tui.api.redact import HIDDEN, is_secret
+from drio_tui.api.redact import HIDDEN, is_secret, is_secret_schema
 from drio_tui.api.secret_values import encoded_forms, with_texts
 from drio_tui.tool_calls.tools import properties
 
@@ -18,11 +18,7 @@ def secret_names(schema: Document) -> tuple[str, ...]:
     return tuple(
         name
         for name, property_schema in properties(schema).items()
-        if is_secret(name)
-        or (
-            isinstance(property_schema, dict)
-            and (property_schema.get("writeOnly") is True or property_schema.get("format") == "password")
-        )
+        if is_secret(name) or is_secret_schema(property_schema)
     )
 
 
