@@ -42,11 +42,19 @@ def listed(screen: ExplorerScreen) -> list[str]:
     return [" ".join(cell.plain for cell in row.cells[:2]) for row in screen.query_one(RowList)._rows]
 
 
+async def until_filled(pilot: Pilot[Any]) -> None:
+    """Wait until the form of an operation is there."""
+    app: Any = pilot.app
+    await until(
+        pilot, lambda: isinstance(app.screen, OperationScreen) and app.screen.form and app.screen.form.is_filled
+    )
+
+
 async def open_operation(pilot: Pilot[Any], id: str) -> OperationScreen:
     app: Any = pilot.app
     app.screen.query_one(RowList).choose(id)
     await pilot.press("enter")
-    await until(pilot, lambda: isinstance(app.screen, OperationScreen) and app.screen.form.is_filled)
+    await until_filled(pilot)
     screen: OperationScreen = app.screen
     return screen
 
@@ -109,6 +117,8 @@ async def test_a_change_is_shown_whole_before_it_is_sent(monkeypatch: pytest.Mon
         await pilot.press("right", "enter")
         await until(pilot, lambda: screen.answer is not None)
         assert "✓ 201 Created" in text_of(app)
+        assert '"api_token": "••••••"' in text_of(app)  # the server answered with it
+        assert "s3cr3t" not in text_of(app)
         assert "location: /api/v3/apps/app_1" in text_of(app)
         assert served.requests[-1].json == {"name": "New", "api_token": "s3cr3t"}
         await pilot.press("f6")  # by hand: whatever the document says
@@ -134,6 +144,14 @@ async def test_read_only_hides_what_changes_and_a_large_document_is_filtered(mon
         assert not [row for row in listed(explorer) if row.startswith("DELETE")]
         await pilot.press("slash", *"number 599")
         await until(pilot, lambda: listed(explorer) == ["GET /resources/0599/{id}"])
+        assert explorer.server_api is not None
+        app: Any = pilot.app
+        app.push_screen(OperationScreen(await explorer.server_api.operation("DELETE /resources/0001/{id}")))
+        await until_filled(pilot)
+        assert [app.screen.check_action(action, ()) for action in ("send", "raw")] == [False, False]
+        app.screen.form.model.assign({"id": "1"})
+        app.screen.action_send()
+        assert not app.screen.busy
 
 
 async def test_without_a_document_it_is_shown_what_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def text(blocks: list[Any]) -> str:
     return "\n".join(line.plain for line in layout(blocks, 100))
 
 
-def test_tool_is_shown_by_its_documented_members_and_the_rest_follows() -> None:
+def test_tool_is_shown_by_its_documented_properties_and_the_rest_follows() -> None:
     raw = tool(order="first", retries={"limit": 3})
     shown = text(tool_blocks(Resource("tool", "tool_123", raw)))
     assert "Not as documented: order: Input should be a valid integer" in shown
