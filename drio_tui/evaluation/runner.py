@@ -14,6 +14,7 @@ from drio_tui.api.json_codec import Document
 from drio_tui.api.secret_values import SECRET_VALUES
 from drio_tui.evaluation.expectations import Mismatch, mismatches
 from drio_tui.evaluation.tool_test import ToolTest, problems_of
+from drio_tui.text import sentence
 from drio_tui.workspace.run.bound_tool import BoundTool
 from drio_tui.workspace.run.local_runner import BadArguments
 from drio_tui.workspace.run.tool_run import Run
@@ -135,4 +136,6 @@ def _invalid(test: ToolTest) -> str:
 
 
 def _error(test: ToolTest, error: DrioError, seconds: float = 0.0) -> TestResult:
-    return TestResult(test, "error", seconds, message=SECRET_VALUES.hidden(f"{error} {error.hint}".strip())[:300])
+    return TestResult(
+        test, "error", seconds, message=SECRET_VALUES.hidden(f"{sentence(str(error))} {error.hint}".strip())[:300]
+    )

@@ -146,10 +146,9 @@ class _Validation:
         return TEMPLATE in self.data
 
     def run(self, *, as_deployed: bool = True) -> list[DocumentProblem]:
-        """Return what is wrong; without `as_deployed`, but for the rules of the preflight."""
+        """Return what is wrong; without `as_deployed`, but for the rules of the preflight and what drio never gets."""
         self._check_names(self.data, dict.fromkeys(TOP), ())
         self._check_template()
-        self._check_tests()
         for kind, key, entry in entries(self.data):
             base = location_of(kind, key)
             self._check_key(kind, key, base)
@@ -162,6 +161,7 @@ class _Validation:
             if kind == "widget":
                 self._check_mappings(entry, base)
         if as_deployed:
+            self._check_tests()
             self._check_as_deployed()
         return self.found
 

@@ -26,7 +26,7 @@ from drio_tui.manifest.tool_tests import (
     with_tests,
     write_tests,
 )
-from drio_tui.manifest.validation import validate
+from drio_tui.manifest.validation import quick_errors, validate
 from tests.manifest.apps import snapshot_of
 from tests.manifest.test_validation import EXAMPLE
 
@@ -92,6 +92,8 @@ def test_tests_are_checked_with_their_positions(folder: Path, old: str, new: str
     text = EXAMPLE + TESTS
     assert old in text
     folder.joinpath("drio.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    if "structure" not in expected:
+        assert quick_errors(load_document(folder), {}) == []  # a plan does not need the tests
     found = [
         f"{problem.severity} {problem.line}:{problem.column} {problem.code} {problem.subject}"
         for problem in validate(load_document(folder), {})

@@ -23,7 +23,7 @@ from drio_tui.evaluation.runner import TestResult, count_outcomes, evaluate
 from drio_tui.evaluation.tool_test import ToolTest
 from drio_tui.manifest.known_documents import shown_path
 from drio_tui.manifest.tool_tests import KeptTests, TestFiles
-from drio_tui.text import duration
+from drio_tui.text import duration, sentence
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
@@ -155,7 +155,7 @@ class ToolTestsScreen(DrioScreen[None]):
             try:
                 bound = bound_of(snapshot, self.tool_id)
             except DrioError as error:
-                problem = f"{error} {error.hint}"
+                problem = f"{sentence(str(error))} {error.hint}"
             tool = snapshot.resource("tool", self.tool_id)
             key = tool.text("key") if tool is not None else ""
             kept = await asyncio.to_thread(TestFiles(self.connection.server, self.app_id).read, key)
@@ -366,7 +366,7 @@ class ToolTestsScreen(DrioScreen[None]):
             return self.Finished(results)
 
         def failed(error: DrioError) -> Message:
-            return self.Finished([], f"{error} {error.hint}")
+            return self.Finished([], f"{sentence(str(error))} {error.hint}")
 
         self._status = None
         if self.run_request(work, lambda message: message, group="run", failed=failed, once=True) is not None:
@@ -397,14 +397,14 @@ class ToolTestsScreen(DrioScreen[None]):
         self.action_edit()
 
     def action_add(self) -> None:
-        self._open_form({"name": "", "arguments": {}}, None)
+        self._open_form(None, None)
 
     def action_edit(self) -> None:
         if self._selected is not None:
             self._open_form(self._selected, self.query_one(RowList).key)
 
-    def _open_form(self, test: dict[str, Any], key: str | None) -> None:
-        """Open the form of a test: of the row with this key, or of a new one."""
+    def _open_form(self, test: dict[str, Any] | None, key: str | None) -> None:
+        """Open the form of a test: of the row with this key, or of a new one that begins with `test`."""
         taken = {str(other.get("name")) for row, other in self._tests().items() if row != key}
 
         def saved(value: dict[str, Any] | None) -> None:

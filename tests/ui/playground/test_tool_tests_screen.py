@@ -71,6 +71,7 @@ async def test_a_run_becomes_a_test_that_is_run_edited_moved_and_deleted(
 
         await pilot.press("a")
         await until(pilot, lambda: isinstance(program.screen, ToolTestScreen))
+        assert program.screen.unsaved_input() == ""
         await pilot.press(*"all", "ctrl+s")
         await until(pilot, lambda: isinstance(program.screen, ConfirmDialog))
         assert "Write the test into the document?" in text_of(program)
