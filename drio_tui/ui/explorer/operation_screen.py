@@ -38,6 +38,7 @@ from drio_tui.ui.explorer.operation_blocks import (
     history_of,
     operation_blocks,
 )
+from drio_tui.ui.forms.form_and_results import FormAndResultsScreen
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.screen import DrioScreen
@@ -48,15 +49,16 @@ from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
-PAGES = ("answer", "headers", "request", "details")
 _TITLES = ("Answer", "Headers", "Request", "Details")
 _NOT_SENT = "Nothing was sent yet: Ctrl+R sends it."
 
 
-class OperationScreen(DrioScreen[None]):
+class OperationScreen(FormAndResultsScreen):
     """Sends requests of one operation. `past` is an earlier request to begin with; with `send` it is sent at once."""
 
     AREA = "explorer"
+    FORM_ID = "values"
+    PAGES = ("answer", "headers", "request", "details")
     CSS_PATH = stylesheet("explorer")
     opens_fields = True
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -150,7 +152,7 @@ class OperationScreen(DrioScreen[None]):
             )
         )  # fmt: skip
         self.query_one("#details", Document).show(list(operation_blocks(operation)))
-        self.query_one("#results TabStrip", TabStrip).chosen = PAGES.index("details")
+        self.query_one("#results TabStrip", TabStrip).chosen = self.PAGES.index("details")
         self.query_one("#answer", JsonView).show_text(_NOT_SENT)
         self.query_one("#request", JsonView).show_text(_NOT_SENT)
         self.query_one("#headers", Document).show([Paragraph(Content.styled(_NOT_SENT, "$foreground-muted"))])
@@ -201,42 +203,6 @@ class OperationScreen(DrioScreen[None]):
             view.show_text(answer.text or "The answer has no body.")
         self.query_one("#headers", Document).show(list(header_blocks(answer)))
 
-    @property
-    def _side_by_side(self) -> bool:
-        return not self.has_class("-narrow")
-
-    def action_page(self, step: int) -> None:
-        current = PAGES.index(str(self.query_one("#pages", ContentSwitcher).current))
-        focused = self.focused
-        on_values = focused is not None and any(node.id == "values" for node in focused.ancestors)
-        in_results = self.has_class("-results") if not self._side_by_side else not on_values
-        position = (current + 1 if in_results else 0) + step
-        position %= len(PAGES) + 1
-        if position == 0:
-            self._show_values()
-        else:
-            self.show_page(PAGES[position - 1])
-
-    def _show_values(self) -> None:
-        self.remove_class("-results")
-        if self.form is not None:
-            self.call_after_refresh(self.form.focus_first)
-
-    def show_page(self, name: str) -> None:
-        """Show and focus a page of the results."""
-        self.add_class("-results")
-        self.query_one("#pages", ContentSwitcher).current = name
-        self.query_one("#results TabStrip", TabStrip).chosen = PAGES.index(name)
-        page = self.query_one(f"#{name}")
-        self.call_after_refresh(
-            lambda: next((widget for widget in (page, *page.query("*")) if widget.focusable), page).focus()
-        )
-
-    @on(TabStrip.Chosen)
-    def _page_chosen(self, event: TabStrip.Chosen) -> None:
-        event.stop()
-        self.show_page(PAGES[event.number])
-
     # -- available actions ------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -260,8 +226,8 @@ class OperationScreen(DrioScreen[None]):
             self.busy = self._is_sending = False
             text = "▲ Stopped. It may have taken effect all the same." if unsafe else "Stopped."
             self._show_status(Content.styled(text, "$text-warning"))
-        elif not self._side_by_side and self.has_class("-results"):
-            self._show_values()
+        elif self.shows_only_results:
+            self.show_form()
         else:
             self.drio.navigator.back()
 

@@ -30,7 +30,7 @@ class ChainView(ScreenContext, Protocol):
 
     def show_chain(self) -> None: ...
 
-    def show_arguments(self) -> None: ...
+    def show_form(self) -> None: ...
 
     def show_status(self, text: Content) -> None: ...
 
@@ -109,7 +109,7 @@ class ChainSteps:
         screen.run_worker(keep(), group="keep-choice")
         await screen.set_tool(step.bound, arguments=step.arguments)
         if step.absent:
-            screen.show_arguments()
+            screen.show_form()
             missing = ", ".join(step.absent)
             screen.show_status(
                 Content.styled("▲ ", "$text-warning") + sanitize_line(f"No result has {missing}: type it.", 200)

@@ -20,6 +20,7 @@ from drio_tui.schema.form import FormModel
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.forms.form_and_results import FormAndResultsScreen
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.playground import tool_runner as running
@@ -52,14 +53,15 @@ from drio_tui.workspace.run.tool_run import TARGETS, Run, Target, fill_widget
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
-PAGES = ("widget", "result", "request", "mappings", "timing", "chain")
 _TITLES = ("Widget", "Result", "Request", "Mappings", "Timing", "Chain")
 
 
-class PlaygroundScreen(DrioScreen[None]):
+class PlaygroundScreen(FormAndResultsScreen):
     """Runs a tool of an app, and the tools of its chain after it."""
 
     AREA = "apps"
+    FORM_ID = "arguments"
+    PAGES = ("widget", "result", "request", "mappings", "timing", "chain")
     CSS_PATH = stylesheet("playground")
     opens_fields = True
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -162,7 +164,7 @@ class PlaygroundScreen(DrioScreen[None]):
                 with ContentSwitcher(initial="widget", id="pages"):
                     yield WidgetPreview(id="widget")
                     yield JsonView(id="result")
-                    for name in PAGES[2:]:
+                    for name in self.PAGES[2:]:
                         yield Document(id=name)
 
     def on_mount(self) -> None:
@@ -247,7 +249,7 @@ class PlaygroundScreen(DrioScreen[None]):
 
     def _show_before_run(self, bound: BoundTool) -> None:
         """Show the widget with sample data, and on the other pages which key runs the tool."""
-        for name in PAGES[2:]:
+        for name in self.PAGES[2:]:
             self.query_one(f"#{name}", Document).show([Paragraph(NOT_RUN)])
         self.query_one("#result", JsonView).show_text(NOT_RUN.plain)
         if self.snapshot is None:
@@ -316,46 +318,6 @@ class PlaygroundScreen(DrioScreen[None]):
         self.query_one("#status", Static).update(text)
 
     # -- pages ------------------------------------------------------------------------------------
-
-    @property
-    def _side_by_side(self) -> bool:
-        """Whether arguments and results are shown side by side."""
-        return not self.has_class("-narrow")
-
-    def action_page(self, step: int) -> None:
-        at = PAGES.index(str(self.query_one("#pages", ContentSwitcher).current))
-        in_results = self.has_class("-results") if not self._side_by_side else not self._arguments_focused()
-        position = at + 1 if in_results else 0  # 0 is the arguments
-        position = (position + step) % (len(PAGES) + 1)
-        if position == 0:
-            self.show_arguments()
-        else:
-            self.show_page(PAGES[position - 1])
-
-    def _arguments_focused(self) -> bool:
-        focused = self.focused
-        return focused is not None and any(node.id == "arguments" for node in focused.ancestors)
-
-    def show_arguments(self) -> None:
-        """Show and focus the arguments."""
-        self.remove_class("-results")
-        if self.form is not None:
-            self.call_after_refresh(self.form.focus_first)
-
-    def show_page(self, name: str) -> None:
-        """Show and focus a page of the results."""
-        self.add_class("-results")
-        self.query_one("#pages", ContentSwitcher).current = name
-        self.query_one("#results TabStrip", TabStrip).chosen = PAGES.index(name)
-        page = self.query_one(f"#{name}")
-        self.call_after_refresh(
-            lambda: next((widget for widget in (page, *page.query("*")) if widget.focusable), page).focus()
-        )
-
-    @on(TabStrip.Chosen)
-    def _page_chosen(self, event: TabStrip.Chosen) -> None:
-        event.stop()
-        self.show_page(PAGES[event.number])
 
     def show_run(self, bound: BoundTool, run: Run) -> None:
         """Show a run of the tool `bound` on the pages of the results."""
@@ -428,8 +390,8 @@ class PlaygroundScreen(DrioScreen[None]):
             self.show_status(Content.styled(text, "$text-warning"))
         elif self.cancel_requests():
             self.show_status(self._idle_status())
-        elif not self._side_by_side and self.has_class("-results"):
-            self.show_arguments()
+        elif self.shows_only_results:
+            self.show_form()
         else:
             self.drio.navigator.back()
 

@@ -66,7 +66,7 @@ class PlaygroundView(ScreenContext, Protocol):
 
     def show_page(self, name: str) -> None: ...
 
-    def show_arguments(self) -> None: ...
+    def show_form(self) -> None: ...
 
     def show_status(self, text: Content) -> None: ...
 
@@ -107,7 +107,7 @@ class RunActions:
             screen.show_run(screen.bound, run)
             screen.show_page("widget")
         elif run.omitted_arguments:
-            screen.show_arguments()
+            screen.show_form()
             screen.show_status(
                 Content.styled("▲ ", "$text-warning")
                 + sanitize_line(f"Not kept: {', '.join(run.omitted_arguments)}. Type it.", 200)

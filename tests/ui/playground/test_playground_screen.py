@@ -22,7 +22,7 @@ from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.playground.chain_step_dialog import ChainStepDialog
 from drio_tui.ui.playground.playground_dialogs import CredentialsDialog, RunHistoryDialog
-from drio_tui.ui.playground.playground_screen import PAGES, PlaygroundScreen
+from drio_tui.ui.playground.playground_screen import PlaygroundScreen
 from drio_tui.ui.widgets.widget_preview import WidgetPreview
 from tests.sandbox.mcp.conftest import Upstream, http_response, upstream
 from tests.sandbox_fixtures import SandboxProcess
@@ -75,7 +75,7 @@ async def test_before_the_first_run_the_widget_shows_sample_data(
         screen = await playground(pilot, desk["app"], desk["search-contacts"])
         await until(pilot, lambda: "The widget shows sample data. Ctrl+R runs the tool" in text_of(pilot.app))
         assert "ada@example.com" in preview(screen)
-        for page in PAGES[1:]:
+        for page in PlaygroundScreen.PAGES[1:]:
             screen.show_page(page)
             await until(pilot, lambda: "was not run yet: Ctrl+R runs it" in text_of(pilot.app))
         await pilot.press("ctrl+r")
@@ -103,7 +103,7 @@ async def test_a_tool_is_run_inspected_chained_kept_and_run_again(
         await until(pilot, (tmp_path / "opened.html").exists)
         assert "ada.okafor@northwind-bakery.example" in (tmp_path / "opened.html").read_text()
         pages = {}
-        for name in PAGES[1:]:
+        for name in PlaygroundScreen.PAGES[1:]:
             await pilot.press("f5")
             await pilot.pause()
             pages[name] = text_of(pilot.app)
@@ -242,7 +242,7 @@ async def test_a_local_run_asks_first_hides_the_secret_and_shows_hostile_respons
         await pilot.press("enter")
         await answered(pilot, screen)
         assert upstream.requests[0].headers["x-api-key"] == SECRET
-        for name in PAGES:
+        for name in PlaygroundScreen.PAGES:
             screen.show_page(name)
             await pilot.pause()
             shown = text_of(pilot.app)
