@@ -9,9 +9,10 @@ from typing import Any
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.naming import NAME_MAX
 from drio_tui.plan.changes import ResourceChange
+from drio_tui.plan.step_changes import changes_by_step
 from drio_tui.plan.steps import Step, changes_of
 from drio_tui.workspace.model.search import reference_name
-from drio_tui.workspace.model.snapshot import Resource
+from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.saving.merge import FieldChange, Object, Path, diff, with_value
 from drio_tui.workspace.saving.save_requests import comparable
 
@@ -19,12 +20,27 @@ from drio_tui.workspace.saving.save_requests import comparable
 @dataclass(frozen=True, slots=True)
 class BulkPlan:
     """The steps of a change of many resources. `problems` are the reasons for which it cannot be carried out, `notes`
-    remarks about all of it; both are sentences, not sanitized. `shown` are changes to show for some steps, by id."""
+    remarks about all of it; both are sentences, not sanitized. `shown` are changes to show for some steps, by id.
+
+    `groups` has by the id of a step the name of the group that it belongs to, if it is of no use without the others of
+    it; `shown` has the change of a group by its name, too.
+    """
 
     steps: tuple[Step, ...] = ()
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     shown: Mapping[str, ResourceChange] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    def group_of(self, step: Step) -> str:
+        """Return the name of the group of a step; that of a step without one is its id."""
+        return self.groups.get(step.id, step.id)
+
+    def changes(self, snapshot: Snapshot) -> dict[str, ResourceChange]:
+        """Return what changes by group, in the order of the steps."""
+        by_step = changes_by_step(self.steps, snapshot, self.shown)
+        by_group = {self.group_of(step): by_step[step.id] for step in self.steps}
+        return {name: self.shown.get(name, change) for name, change in by_group.items()}
 
 
 def can_be_switched(kind: Kind[Any]) -> bool:

@@ -55,6 +55,7 @@ class _Move:
         """What gave its key away in a move that was interrupted, by that key."""
         self._steps: list[Step] = []
         self._shown: dict[str, ResourceChange] = {}
+        self._groups: dict[str, str] = {}
         self._stale: list[str] = []
 
     def plan(self, operations: Iterable[Resource]) -> BulkPlan:
@@ -65,8 +66,11 @@ class _Move:
             if one is not None and one.kind == OPERATION.name and can_be_changed(one):
                 moved[one.id] = one
         for operation in moved.values():
+            start = len(self._steps)
             self._add_steps(operation)
-        return BulkPlan(tuple(self._steps), (), tuple(self._notes()) if self._steps else (), self._shown)
+            self._add_group(operation, self._steps[start:])
+        notes = tuple(self._notes()) if self._steps else ()
+        return BulkPlan(tuple(self._steps), (), notes, self._shown, self._groups)
 
     def _add_steps(self, operation: Resource) -> None:
         """Add the steps that move one operation, in their order."""
@@ -105,13 +109,29 @@ class _Move:
             )
         )  # fmt: skip
 
+    def _add_group(self, operation: Resource, steps: list[Step]) -> None:
+        """Show the steps that move one operation as one change of it."""
+        group = f"move/{operation.id}"
+        self._groups |= {step.id: group for step in steps}
+        tools = [self._shown[step.id].name for step in steps if step.kind == TOOL.name]
+        note = f"bound to the new one: {first_names(tools, _MOST_NAMED)}" if tools else ""
+        names = (
+            reference_name(parent) if parent else "?" for parent in (self._parent_of(operation), self._integration)
+        )
+        self._shown[group] = ResourceChange(
+            "update", OPERATION.name, reference_name(operation), (FieldChange(("integrationId",), *names),), note=note
+        )
+
+    def _parent_of(self, operation: Resource) -> Resource | None:
+        return self._snapshot.resource("integration", integration_of(operation))
+
     def _bind(self, operation: Resource, tool: Resource, ref: str, key: str, after: tuple[str, ...]) -> Step:
         path = ("binding", "integrationOperationId")
         step = Step(
             f"move/bind/{operation.id}/{tool.id}", "update", TOOL.name, f"Bind the tool {tool.name} to it", tool.id,
             changes=(FieldChange(path, operation.id, ref),), base=tool.raw, after=after,
         )  # fmt: skip
-        parent = self._snapshot.resource("integration", integration_of(operation))
+        parent = self._parent_of(operation)
         before = f"{reference_name(parent) if parent else '?'}/{key or operation.id}"
         now = f"{reference_name(self._integration)}/{key or operation.name}"
         self._shown[step.id] = ResourceChange(

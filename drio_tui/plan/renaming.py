@@ -95,7 +95,9 @@ def rename_by_pattern(
             steps.append(step)
             changes.append(KeyChange(step.id, step.kind, key, key, was=resource.text("key")))
     notes = (KNOWN_BY_KEYS,) if steps else ()
-    return BulkPlan(tuple(order_by_keys(steps, changes)), tuple(_key_problems(snapshot, wanted)), notes)
+    steps = order_by_keys(steps, changes)
+    groups = {step.id: f"rename:{step.kind}:{step.ref}" for step in steps}
+    return BulkPlan(tuple(steps), tuple(_key_problems(snapshot, wanted)), notes, groups=groups)
 
 
 def _step(resource: Resource, property_name: str, value: str) -> Step | None:

@@ -296,6 +296,7 @@ async def visit_app(walk: Walk, folder: Path) -> None:
     await walk.visit("delete")
     await walk.close(app.screen)
     await visit_editors(walk, app_screen, resources)
+    await visit_bulk(walk, app_screen, resources)
     await visit_playground(walk, app_screen)
     await pilot.press("i")
     import_screen = await walk.wait_for("ImportScreen")
@@ -424,6 +425,27 @@ async def visit_editors(walk: Walk, app_screen: Any, resources: dict[str, list[A
         "fill-slots", FillSlotsDialog(changes, mappings, app_screen.snapshot, widget.raw, result, "a real result")
     )
     await walk.visit_dialog("sample", SampleDialog(json.dumps({"results": [walk.suffix] if walk.suffix else []})))
+
+
+async def visit_bulk(walk: Walk, app_screen: Any, resources: dict[str, list[Any]]) -> None:
+    """Visit the changes of several resources: editing marked ones, and replacing text."""
+    pilot = walk.pilot
+    for tool in resources["tool"][:2]:
+        app_screen.actions.marked[tool.key] = None
+    app_screen.action_edit_resource()
+    dialog = await walk.wait_for("BulkDialog", lambda screen: not screen.is_planning)
+    await walk.visit("bulk-edit")
+    await walk.close(dialog)
+    app_screen.action_change_several()
+    await walk.wait_for("SelectDialog")
+    await walk.visit("bulk-menu")
+    await pilot.press(*"replace", "enter")
+    dialog = await walk.wait_for("BulkDialog", lambda screen: not screen.is_planning and screen.focused)
+    await pilot.press("i", "tab", "y")
+    await until(pilot, lambda: not dialog.is_planning and dialog.query_one("PlanTree").items)
+    await walk.visit("bulk-replace")
+    await walk.close(dialog)
+    app_screen.actions.marked.clear()
 
 
 async def visit_update(walk: Walk, snapshot: Snapshot, tool: Resource) -> None:

@@ -76,6 +76,7 @@ def is_typed(nodes: list[DOMNode], node: DOMNode, key: str) -> bool:
 HIDDEN = {
     ("app.how_to_quit", "*"): "Textual copies a selection with Ctrl+C, and passes the key on if there is none",
     ("app.suspend", "Text*"): "Ctrl+Z undoes in a text",
+    ("dialog.confirm", "form.save"): "both carry out what the form says",
     ("*.save", "*"): "Ctrl+S saves, whichever of them handles it",
     ("form.*", "*Editor"): "the cursor moves in the text first",
     ("fill_slots.mark", "widget_preview.page_down"): "Space pages through the picture while that has the focus",

@@ -14,7 +14,8 @@ from drio_tui.plan.bulk import can_be_switched, enable_all
 from drio_tui.plan.duplicate import CopyResult, copy_body, duplicate, why_not_copied
 from drio_tui.plan.executor import Executor
 from drio_tui.plan.undo import UndoStep, undo_last
-from drio_tui.text import count_of, one_line
+from drio_tui.text import count_of
+from drio_tui.ui.app_detail.bulk_actions import BulkActions, why_not_edited_together
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.keymap import Key
@@ -40,7 +41,14 @@ if TYPE_CHECKING:
 BINDINGS: list[BindingType] = keymap.section(
     "editing",
     "Changing an app",
-    Key("editing.edit", "e", "edit_resource", "Edit", "Edit the selected resource", dangerous=True),
+    Key(
+        "editing.edit",
+        "e",
+        "edit_resource",
+        "Edit",
+        "Edit the selected resource, or all that are marked",
+        dangerous=True,
+    ),
     Key(
         "editing.outside",
         "E",
@@ -58,6 +66,15 @@ BINDINGS: list[BindingType] = keymap.section(
         "Delete",
         "Delete the marked resources, or the selected one",
         dangerous=True,
+    ),
+    Key(
+        "editing.bulk",
+        "R",
+        "change_several",
+        "Change several",
+        "Replace text, rename, annotate, move or edit the marked resources, or those of the app",
+        dangerous=True,
+        show=False,
     ),
     Key("editing.copy", "c", "duplicate_resource", "Duplicate", "Make a copy of it", dangerous=True, show=False),
     Key(
@@ -139,6 +156,7 @@ class AppActions:
         self._screen = screen
         self.marked: dict[ResourceKey, None] = {}
         self.forbidden: dict[tuple[str, ResourceKey], str] = {}
+        self.bulk = BulkActions(screen, self._batch_ended)
 
     def selected_resource(self) -> Resource | None:
         """Return the selected resource, None if no resource that drio stores is selected."""
@@ -156,7 +174,7 @@ class AppActions:
 
     def _affected_resources(self, action: str) -> list[Resource]:
         """Return the resources that an action would apply to."""
-        if action in ("delete_resources", "switch_resources"):
+        if action in ("delete_resources", "switch_resources", "edit_resource"):
             return self._selected_resources()
         resource = self.selected_resource()
         return [resource] if resource is not None else []
@@ -179,8 +197,12 @@ class AppActions:
             if reasons and all(reasons):
                 return reasons[0]
         match action:
+            case "edit_resource" if self.marked:
+                return why_not_edited_together(self._selected_resources()) or None
             case "edit_resource" | "edit_outside" if self.selected_resource() is None:
                 return self._why_not_editable()
+            case "change_several" if not len(self._screen.snapshot):
+                return "The app is not read yet."
             case "mark" if self.selected_resource() is None:
                 return "Choose a resource of the app to mark it."
             case "duplicate_resource":
@@ -210,17 +232,22 @@ class AppActions:
     # -- editing and adding -----------------------------------------------------------------------
 
     def edit_resource(self) -> None:
-        self._edit(in_external_editor=False)
+        """Edit the marked resources together, else the selected one."""
+        resources = self._selected_resources()
+        if len(resources) > 1:
+            self.bulk.edit(resources)
+        elif resources:
+            self._edit(resources[0])
 
     def edit_outside(self) -> None:
-        self._edit(in_external_editor=True)
+        self._edit(self.selected_resource(), in_external_editor=True)
 
-    def _edit(self, *, in_external_editor: bool) -> None:
-        resource = self.selected_resource()
+    def change_several(self) -> None:
+        marked = self._selected_resources() if self.marked else []
+        self.bulk.open_menu(marked, self.selected_resource())
+
+    def _edit(self, resource: Resource | None, *, in_external_editor: bool = False) -> None:
         if resource is not None:
-            if any(key != resource.key for key in self.marked):
-                text = f"Only {resource.name} is edited: marks count for deleting, enabling and disabling."
-                self._screen.drio.notify(one_line(text, 200), markup=False)
             # For a connection that waits for its secret, the secret is focused first.
             waits = (
                 resource.kind == AUTH.name and resource.text("status") == "pending" and not resource.get("secretRef")

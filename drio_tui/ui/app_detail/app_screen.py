@@ -21,6 +21,7 @@ from drio_tui.api.errors import DrioError
 from drio_tui.api.resource_type import validation_error
 from drio_tui.text import count_of
 from drio_tui.ui.app_detail import app_actions
+from drio_tui.ui.app_detail.bulk_actions import EditFormReady
 from drio_tui.ui.app_detail.config_tree import ConfigTree
 from drio_tui.ui.app_detail.detail_pane import DetailPane, json_of
 from drio_tui.ui.app_detail.live import Checked, LiveUpdates
@@ -596,6 +597,9 @@ class AppScreen(DrioScreen[None]):
     def action_add_resource(self) -> None:
         self.actions.add_resource()
 
+    def action_change_several(self) -> None:
+        self.actions.change_several()
+
     def action_duplicate_resource(self) -> None:
         self.actions.duplicate_resource()
 
@@ -616,6 +620,9 @@ class AppScreen(DrioScreen[None]):
 
     def action_show_history(self) -> None:
         self.actions.show_history()
+
+    def on_edit_form_ready(self, message: EditFormReady) -> None:
+        self.actions.bulk.edit_form_ready(message)
 
     def on_copy_finished(self, message: app_actions.CopyFinished) -> None:
         self.actions.copy_finished(message)

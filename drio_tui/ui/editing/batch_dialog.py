@@ -100,9 +100,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
             box.border_title = sanitize_line(self._title, 90)
-            if self._body:
-                yield Static(sanitize(self._body, multiline=True), id="body")
-            yield PlanPanel()
+            yield from self.compose_plan()
             yield Static(id="about")
             if self._confirm_name is not None:
                 yield Static(sanitize(f"Type {self._confirm_name} to go on:"), classes="-asked")
@@ -120,19 +118,33 @@ class BatchDialog(Dialog[bool], Requests[bool]):
                 id="answers",
             )
 
+    def compose_plan(self) -> ComposeResult:
+        """Yield what is above the buttons: the text, and the plan."""
+        if self._body:
+            yield Static(sanitize(self._body, multiline=True), id="body")
+        yield PlanPanel()
+
     def on_mount(self) -> None:
-        items = items_of_steps(self._steps)
-        panel = self.query_one(PlanPanel)
-        panel.styles.height = min(
-            len(items) + 1 + (_ROOM if any(item.has_details for item in items) else 0), _MOST_LINES
-        )
-        panel.show(items)
+        self.show_steps()
         self._fill()
         self._show_question("")
         if self._confirm_name is not None:
             self.set_focus(self.query_one("#typed"))
         else:
             self.focus_default()
+
+    def show_steps(self) -> None:
+        """Show the steps before they are carried out."""
+        items = items_of_steps(self._steps)
+        panel = self.query_one(PlanPanel)
+        panel.styles.height = min(
+            len(items) + 1 + (_ROOM if any(item.has_details for item in items) else 0), _MOST_LINES
+        )
+        panel.show(items)
+
+    def key_of(self, step: Step) -> str:
+        """Return the key of the item of the plan view that a step belongs to."""
+        return step.id
 
     def _show_question(self, text: str) -> None:
         """Show the question after a failure in place of the buttons; with an empty `text`, show the buttons again."""
@@ -153,7 +165,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         """Show how far the steps got, once they were begun."""
         if not self._is_begun:
             return
-        states = item_states(self._steps, self._state_of, lambda step: step.id)
+        states = item_states(self._steps, self._state_of, self.key_of)
         self.query_one(PlanPanel).show_states(states, *self._status(states.values()))
         self._show_result(self.query_one(PlanTree).item)
 

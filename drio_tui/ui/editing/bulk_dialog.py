@@ -1,0 +1,197 @@
+"""The dialog that changes many resources alike: a form, and below it what it would change, as it is typed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Button, Static
+
+from drio_tui.plan.bulk import BulkPlan
+from drio_tui.plan.changes import ResourceChange
+from drio_tui.plan.executor import Executor
+from drio_tui.plan.steps import Step
+from drio_tui.text import count_of
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.editing.batch_dialog import BatchDialog
+from drio_tui.ui.editing.bulk_forms import BulkForm
+from drio_tui.ui.forms.schema_form import SchemaForm
+from drio_tui.ui.plan.plan_panel import PlanPanel
+from drio_tui.ui.plan.plan_rows import PlanItem
+from drio_tui.ui.plan.plan_tree import PlanTree
+from drio_tui.ui.widgets.sanitize import sanitize
+from drio_tui.workspace.model.snapshot import Snapshot
+from drio_tui.workspace.saving.saver import Saver
+
+_PLAN_AFTER = 0.15
+"""Seconds without typing after which the plan is made again."""
+_WIDE = 110
+"""The width from which the form is beside the plan."""
+_MOST_OPENED = 40
+"""The most resources whose changes are shown opened at once."""
+
+
+class BulkDialog(BatchDialog):
+    """Shows a form and the plan that its values make, and carries out what is included of it; see `BatchDialog`.
+
+    Without fields, only the plan is shown. The plan is made in a thread, of `snapshot`, which nobody changes.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "bulk",
+        "Changing several resources",
+        Key("bulk.plan", "f5", "switch_pane", "Form/plan", "Between the form and the changes"),
+    )
+
+    class Planned(Message):
+        """The plan of the values with this number was made."""
+
+        def __init__(self, number: int, plan: BulkPlan, changes: dict[str, ResourceChange]) -> None:
+            super().__init__()
+            self.number = number
+            self.plan = plan
+            self.changes = changes
+
+    def __init__(self, form: BulkForm, snapshot: Snapshot) -> None:
+        super().__init__(form.title, form.about, [], self._executor, agree=form.agree, danger=False)
+        self.bulk_form, self._snapshot = form, snapshot
+        self._plan = BulkPlan()
+        self._plan_number = self._shown_number = 0
+        self._timer: Timer | None = None
+        self._values: dict[str, Any] = {}
+        self._left_out: set[str] = set()
+
+    def compose_plan(self) -> ComposeResult:
+        if self._body:
+            yield Static(sanitize(self._body, multiline=True), id="body")
+        with Vertical(id="bulk"):
+            if self.bulk_form.model is not None:
+                yield SchemaForm(self.bulk_form.model, references=self.bulk_form.references, json_view=False)
+            yield PlanPanel(choosable=True)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= _WIDE, "-wide")
+
+    def on_mount(self) -> None:
+        self.query_one(
+            ".editing-box"
+        ).border_subtitle = (
+            f"Ctrl+S {self.bulk_form.agree.lower()}s · F5 form or changes · Space leaves one out · Esc leaves"
+        )
+        if self.form is not None:
+            self.form.focus_soon()
+        self._make_plan_now()
+
+    def show_steps(self) -> None:
+        """Show the plan as soon as it is made."""
+
+    @property
+    def form(self) -> SchemaForm | None:
+        """The form, None if there is nothing to fill in."""
+        return next(iter(self.query(SchemaForm)), None)
+
+    @property
+    def is_planning(self) -> bool:
+        """Whether the plan that is shown is not that of the form's values yet."""
+        return self._timer is not None or self._shown_number != self._plan_number
+
+    def key_of(self, step: Step) -> str:
+        return self._plan.group_of(step)
+
+    # -- the plan ---------------------------------------------------------------------------------
+
+    @on(SchemaForm.Changed)
+    def _values_changed(self, event: SchemaForm.Changed) -> None:
+        event.stop()
+        if not self.is_planning and self._form_values() == self._values:
+            return
+        self._show_can_go(False)
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(_PLAN_AFTER, self._make_plan_now)
+
+    def _form_values(self) -> dict[str, Any]:
+        return self.bulk_form.model.to_patch() if self.bulk_form.model is not None else {}
+
+    def _make_plan_now(self) -> None:
+        """Make the plan of the form's values, off the event loop; one that is still being made is not shown."""
+        self._timer = None
+        self._plan_number += 1
+        number, snapshot = self._plan_number, self._snapshot
+        values = self._values = self._form_values()
+
+        def make() -> tuple[BulkPlan, dict[str, ResourceChange]]:
+            plan = self.bulk_form.plan(values)
+            return plan, plan.changes(snapshot)
+
+        async def work() -> None:
+            self.post_message(self.Planned(number, *await asyncio.to_thread(make)))
+
+        self.run_worker(work(), name="plan", group="plan", exclusive=True)
+
+    def on_bulk_dialog_planned(self, message: Planned) -> None:
+        if message.number != self._plan_number or self._is_begun:
+            return
+        self._shown_number, self._plan = message.number, message.plan
+        panel = self.query_one(PlanPanel)
+        items = [PlanItem(key, change) for key, change in message.changes.items()]
+        panel.plan_tree.opened |= {item.key for item in items[:_MOST_OPENED]}
+        included = [item.key for item in items if item.key not in self._left_out]
+        panel.show(items, problems=message.plan.problems, notes=message.plan.notes, included=included)
+        self._show_can_go(bool(included) and not message.plan.problems)
+        if self.form is None:
+            self.focus_default()
+
+    def _show_can_go(self, can_go: bool) -> None:
+        self.query_one("#go", Button).disabled = not can_go
+
+    @on(PlanTree.ChoiceChanged)
+    def _choice_changed(self, event: PlanTree.ChoiceChanged) -> None:
+        tree = self.query_one(PlanTree)
+        self._left_out |= {item.key for item in tree.items if item.key not in tree.included}
+        self._left_out -= tree.included
+        if not self.is_planning and not self._is_begun:
+            self._show_can_go(bool(tree.included) and not self._plan.problems)
+
+    # -- carrying it out --------------------------------------------------------------------------
+
+    @on(SchemaForm.Submitted)
+    def _submitted(self, event: SchemaForm.Submitted) -> None:
+        event.stop()
+        self.go()
+
+    def go(self) -> None:
+        """Carry out what is included of the plan; what is not done of it, the second time."""
+        if self.query_one("#go", Button).disabled:
+            return
+        form = self.form
+        if not self._is_begun:
+            if form is not None and not form.validate():
+                return
+            included = self.query_one(PlanTree).included
+            self._steps = [step for step in self._plan.steps if self._plan.group_of(step) in included]
+            shown = [item for item in self.query_one(PlanTree).items if item.key in included]
+            self.query_one(PlanPanel).show(shown)
+            self._title = f"{self.bulk_form.agree} {count_of(len(shown), 'resource')}"
+            if form is not None:
+                form.disabled = True
+            self.query_one(PlanTree).focus()
+        super().go()
+
+    def _executor(self, saver: Saver) -> Executor:
+        return Executor(saver, self._snapshot.app_id, self._steps)
+
+    def action_switch_pane(self) -> None:
+        """Move the focus between the form and the plan."""
+        form, tree = self.form, self.query_one(PlanTree)
+        if form is None or (self.focused is not None and form in self.focused.ancestors):
+            tree.focus()
+        else:
+            form.focus_first()
