@@ -160,6 +160,7 @@ class ServerApi:
                 operations[problem.operation] = _broken(problem)
         self._operations = operations
         self._bases: dict[tuple[str, ...], str] = {}
+        self._texts: dict[str, str] = {}
 
     @property
     def operations(self) -> tuple[OperationSummary, ...]:
@@ -224,8 +225,12 @@ class ServerApi:
         ]
 
     def _text_of(self, operation: OperationSummary) -> str:
-        texts = (operation.method, self.path_of(operation), operation.operation_id, operation.summary, *operation.tags)
-        return "\n".join(texts)
+        """Return what of an operation is searched; kept, since each key in the filter searches all."""
+        text = self._texts.get(operation.id)
+        if text is None:
+            names = (operation.method, self.path_of(operation), operation.operation_id)
+            text = self._texts[operation.id] = "\n".join((*names, operation.summary, *operation.tags))
+        return text
 
     async def complete(self, ids: Iterable[str]) -> list[OperationSummary]:
         """Return operations with all properties, among them why one cannot be sent; they are kept."""
@@ -233,6 +238,7 @@ class ServerApi:
         for start in range(0, len(wanted), _BATCH):
             for summary in await self.document.summaries(wanted[start : start + _BATCH]):
                 self._operations[summary.id] = summary
+                self._texts.pop(summary.id, None)
         return [self._operations[id] for id in ids]
 
     async def operation(self, id: str) -> Operation:

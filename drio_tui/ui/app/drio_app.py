@@ -26,6 +26,7 @@ from drio_tui import settings as stored
 from drio_tui.asyncio_wait import import_in_thread
 from drio_tui.text import one_line
 from drio_tui.ui.app.failures import FailureHandler
+from drio_tui.ui.app.idle_work import IdleCollector, InputPause
 from drio_tui.ui.app.navigation import SCREENS, Navigator, make_screen
 from drio_tui.ui.app.recovery import Recovery
 from drio_tui.ui.app.start_screen import StartScreen
@@ -162,6 +163,8 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.recovery = Recovery(self, self.connection)
         self.failures = FailureHandler(self, self.recovery)
         self._type_ahead = TypeAhead(self, self._notify_text_dropped)
+        self._input_pause = InputPause()
+        self._collector = IdleCollector(self, self._input_pause)
         self._connect: Callable[[], Coroutine[Any, Any, None]] = self.connection.start
         self.set_reactive(DrioApp.status, self.connection.status)
         for theme in THEMES:
@@ -297,8 +300,12 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     @work(name="preload", group="preload", exclusive=True)
     async def _preload(self) -> None:
-        """Import the screens that were not shown yet, so that they open quickly and every binding is known."""
+        """Import the screens that were not shown yet, so that they open quickly and every binding is known.
+
+        An import would delay the screen that a key opens meanwhile, so that each waits until nobody types.
+        """
         for module, _ in SCREENS.values():
+            await self._input_pause.wait()
             await import_in_thread(f"drio_tui.ui.{module}")
         self.call_later(self._notify_settings_problems)
         self.call_later(self._offer_kept_edits)
@@ -356,6 +363,9 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     # -- input ------------------------------------------------------------------------------------
 
     async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key | events.MouseDown | events.Paste):
+            self._input_pause.note_input()
+            self._collector.schedule()
         if not self._type_ahead.holds(event):
             await super().on_event(event)
 

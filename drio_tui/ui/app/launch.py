@@ -24,9 +24,11 @@ def run_tui(options: LaunchOptions | None = None) -> int:
     """Run the interface until the user quits; return the exit code (128 + n after signal n, 1 after a crash)."""
     gc.disable()  # collecting would take a seventh of the time to the first list; the app enables it later
     from drio_tui.ui.app.drio_app import DrioApp
+    from drio_tui.ui.app.idle_work import postpone_full_collections
 
     # Collections then skip the imported modules. Freezing later would keep closed screens alive for ever.
     gc.freeze()
+    postpone_full_collections()
     app = DrioApp(options)
     try:
         result = app.run()

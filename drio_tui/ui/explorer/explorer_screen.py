@@ -81,11 +81,12 @@ class ExplorerScreen(DrioScreen[None]):
             self.error = error
 
     class Completed(Message):
-        """Further operations are known completely, and some of them cannot be sent."""
+        """Further operations are known completely; those with the ids `unusable` cannot be sent."""
 
-        def __init__(self, server_api: ServerApi) -> None:
+        def __init__(self, server_api: ServerApi, unusable: list[str]) -> None:
             super().__init__()
             self.server_api = server_api
+            self.unusable = unusable
 
     class Described(Message):
         """An operation was described, to be shown or, with `opened`, to be filled in; `error` says why it was not."""
@@ -166,14 +167,15 @@ class ExplorerScreen(DrioScreen[None]):
         try:
             for start in range(0, len(ids), _BATCH):
                 complete = await server_api.complete(ids[start : start + _BATCH])
-                if any(operation.obstacle for operation in complete):
-                    self.post_message(self.Completed(server_api))
+                if unusable := [operation.id for operation in complete if operation.obstacle]:
+                    self.post_message(self.Completed(server_api, unusable))
         except DrioError:  # it was closed, or is too much for its process: each operation says so when it is opened
             return
 
     def on_explorer_screen_completed(self, message: Completed) -> None:
         if message.server_api is self.server_api:
-            self._rows.clear()
+            for id in message.unusable:
+                self._rows.pop(id, None)
             self._show_rows()
 
     # -- the list ---------------------------------------------------------------------------------
