@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
+from textual.geometry import Size
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.widgets import Input
 
 from drio_tui.ui.base import keymap
@@ -33,6 +35,9 @@ class FilterInput(Input):
         Key("filter.leave", "down,enter,tab", "leave", "To the list", show=False, palette=False),
         Key("filter.close", "escape", "close", "Empty it, then leave it", show=False, palette=False),
     )
+
+    virtual_size = Reactive(Size(0, 0), layout=False)
+    """Without `layout`, as in `LineEditor`: the box never grows while something is typed."""
 
     class Leave(Message):
         """The focus should move to the list; `closed` if Esc was pressed."""

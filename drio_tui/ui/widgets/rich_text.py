@@ -213,10 +213,13 @@ def strip_of(widget: Widget, line: Content, style: Style, width: int) -> Strip:
 
 
 def set_virtual_size(view: ScrollView, size: Size) -> None:
-    """Set the virtual size of a view; lay out the whole screen again only if the scrollbar appears or disappears."""
+    """Set the virtual size of a view; lay out the whole screen again only if that can change something else.
+
+    That is so if the scrollbar appears or disappears, or the view is as high as its content.
+    """
     height = view.container_size.height
-    always_shown = view.styles.overflow_y == "scroll"
-    if view.is_attached and (always_shown or (view.virtual_size.height > height) == (size.height > height)):
+    same_bar = view.styles.overflow_y == "scroll" or (view.virtual_size.height > height) == (size.height > height)
+    if view.is_attached and same_bar and not view.styles.is_auto_height:
         view.set_reactive(Widget.virtual_size, size)
         view._scroll_update(size)
     else:

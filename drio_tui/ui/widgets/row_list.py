@@ -18,6 +18,7 @@ from textual.style import Style
 
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.widgets.rich_text import set_virtual_size
 
 _MAX_MEASURED = 300
 """How many rows are measured to find the width of a column."""
@@ -201,7 +202,7 @@ class RowList(ScrollView, can_focus=True):
                 return
 
     def _update_virtual_size(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows) + 1)
+        set_virtual_size(self, Size(self.scrollable_content_region.width, len(self._rows) + 1))
 
     def on_resize(self, event: events.Resize) -> None:
         self._update_virtual_size()
