@@ -16,6 +16,7 @@ from drio_tui.cli.common import (
     review_options,
     run,
 )
+from drio_tui.cli.edit import READ_ONLY
 from drio_tui.cli.find import OpenedApp, find_resources, opened_app
 from drio_tui.cli.values import Assignment, Inputs
 from drio_tui.kinds import WIDGET
@@ -24,8 +25,6 @@ from drio_tui.text import count_of, first_names, one_line
 if TYPE_CHECKING:
     from drio_tui.workspace.model.snapshot import Resource
     from drio_tui.workspace.run.mapping_suggestions import SlotChange
-
-READ_ONLY = "--read-only changes nothing; --dry-run shows what would be changed"
 
 
 @click.command("map")
