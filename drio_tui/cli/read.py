@@ -22,21 +22,31 @@ from drio_tui.cli.render import format_value, table
 from drio_tui.kinds import APP, KINDS, Kind, kind_named
 from drio_tui.session import command_session
 from drio_tui.text import did_you_mean, one_line
-from drio_tui.workspace.model.search import named
+from drio_tui.workspace.model.search import named, sort_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from drio_tui.api.client import DrioClient
 
 
 @click.command()
+@click.option(
+    "--sort",
+    type=click.Choice(["recent", *APP.columns]),
+    help="Sort by a property, or those first that were opened last in the program. Default: the order of the server.",
+)
 @connection_options
 @handle_errors
-def apps(profile: str | None, base_url: str | None, sandbox: bool, as_json: bool) -> None:
+def apps(sort: str | None, profile: str | None, base_url: str | None, sandbox: bool, as_json: bool) -> None:
     """List your apps."""
 
     async def work() -> None:
         async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             listing = await session.client.list(APP)
+            server = session.client.transport.server_id
+        if sort is not None:
+            listing.raw.sort(key=_sort_key(sort, server))
         if as_json:
             echo_json(redact({"apps": listing.raw, **listing.extra}))
             return
@@ -95,6 +105,16 @@ def templates(template_id: str | None, profile: str | None, base_url: str | None
                 echo(*line)
 
     run(work())
+
+
+def _sort_key(name: str, server: str) -> Callable[[Any], Any]:
+    """Return the key to sort apps by: the time they were opened in the program, the last first, or a property."""
+    if name == "recent":
+        from drio_tui.workspace import recent_apps
+
+        opened = recent_apps.load(server).opened
+        return lambda app: -opened.get(str(app.get("id")), 0.0) if isinstance(app, dict) else 0.0
+    return lambda app: sort_key(app.get(name) if isinstance(app, dict) else None)
 
 
 _PARTS = ("tools", "widgets", "auth", "integrations")

@@ -8,11 +8,14 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from drio_tui.cli import COMMANDS
+from drio_tui.server_id import server_id
+from drio_tui.workspace.recent_apps import remember_opened
 from tests.cli.conftest import Runner
 from tests.sandbox_fixtures import SandboxProcess
 
@@ -30,6 +33,31 @@ def hostile_app(sandbox_process: SandboxProcess) -> dict[str, str]:
             client.patch(f"/api/v1/apps/{app['id']}/tools/{tool['id']}", json={"name": HOSTILE}).raise_for_status()
     result: dict[str, str] = app
     return result
+
+
+def test_apps_are_sorted_by_a_property_or_by_when_they_were_opened(
+    on_sandbox: Runner, sandbox_process: SandboxProcess
+) -> None:
+    def listed(*options: str) -> list[Any]:
+        return on_sandbox("apps", "--json", *options).json["apps"]
+
+    with sandbox_process.client() as client:
+        for name in ("zebra", "Aardvark"):
+            client.post("/api/v1/apps", json={"templateId": "support", "name": name}).raise_for_status()
+    names = [app["name"] for app in listed("--sort", "name")]
+    assert names == sorted(names, key=str.casefold)
+    assert names != [app["name"] for app in listed()]
+    last = listed()[-1]["id"]
+    remember_opened(_server_id(sandbox_process), last, 1.0)
+    assert listed("--sort", "recent")[0]["id"] == last
+    assert listed()[0]["id"] != last
+
+
+def _server_id(sandbox: SandboxProcess) -> str:
+    """Return the id under which files about the sandbox are kept, by the header it sends."""
+    with sandbox.client() as client:
+        header = client.get("/api/v1/apps").headers["server"]
+    return server_id(sandbox.base_url + "/api/v1", header.partition("(id=")[2].rstrip(")"))
 
 
 def test_apps_are_listed_as_a_table_and_as_json(on_sandbox: Runner) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -104,6 +106,7 @@ class Navigator:
 
     def open_app(self, app_id: str) -> None:
         """Show one app over the list of apps."""
+        self._app.run_worker(self._remember_opened(app_id), name="remember", group="remember app")
         self._app.switch_mode("apps")
         self._app.push_screen(make_screen("app", app_id))
 
@@ -125,6 +128,11 @@ class Navigator:
 
         if isinstance(self._app.screen, ResourceListScreen):
             self._app.screen.choose(id)
+
+    async def _remember_opened(self, app_id: str) -> None:
+        from drio_tui.workspace.recent_apps import remember_opened  # not needed for the first frame
+
+        await asyncio.to_thread(remember_opened, self._connection.server, app_id, time.time())
 
     def open_v3(self) -> None:
         """Show the apps as API v3 lists them, over the list of apps."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from drio_tui.api.errors import DrioError
+from drio_tui.asyncio_wait import import_in_thread
 from drio_tui.kinds import KINDS
 from drio_tui.text import count_of
 from drio_tui.ui.apps.drift_marks import DriftMark
@@ -33,26 +35,44 @@ _COUNTED = tuple(kind for kind in KINDS.values() if kind.name != "app")
 class AppFacts:
     """What the list of apps does not contain: the number of resources by kind, and the last deploy from this machine.
 
-    `error` is the reason why the resources are not counted.
+    `error` is the reason why the resources are not counted. `errors` and `warnings` are the numbers of problems in the
+    config; `endpoint` is empty if the app is not deployed, or it is not known where.
     """
 
     counts: Mapping[str, int]
     deployed: Record | None
     error: str = ""
+    errors: int = 0
+    warnings: int = 0
+    endpoint: str = ""
 
 
 async def fetch_facts(client: DrioClient, app: str, server: str) -> AppFacts:
-    """Count the app's resources by one GET of its config, and read the record of its last deploy. Never raises."""
-    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore  # not needed for the first screen
+    """Count the app's resources and problems by one GET of its config, and read its last deploy. Never raises."""
+    for module in ("drio_tui.workspace.run.deployed_runner", "drio_tui.workspace.lint.resource_checks"):
+        await import_in_thread(module)  # not needed for the first screen
+    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
+    from drio_tui.workspace.lint.resource_checks import check_resources
+    from drio_tui.workspace.model.loader import snapshot_of_config
+    from drio_tui.workspace.model.references import Links
+    from drio_tui.workspace.run.deployed_runner import endpoint_of_app
 
     deployed = await asyncio.to_thread(DeployRecordStore(server, app).read)
+    endpoint = deployed.endpoint if deployed is not None else ""
     try:
         config = await client.config(app)
     except DrioError as error:
-        return AppFacts({}, deployed, str(error))
-    lists = {kind.name: config.get(kind.list_key) for kind in _COUNTED}
-    counts = {name: len(resources) for name, resources in lists.items() if isinstance(resources, list)}
-    return AppFacts(counts, deployed)
+        return AppFacts({}, deployed, str(error), endpoint=endpoint)
+    snapshot = await snapshot_of_config(app, config)
+    if snapshot.app is not None and isinstance(snapshot.app.raw, dict):
+        with contextlib.suppress(DrioError):
+            endpoint = await endpoint_of_app(client, snapshot.app.raw)
+    counts = {
+        kind.name: len(part.resources) for kind in _COUNTED if (part := snapshot.parts[kind.name]).state == "ready"
+    }
+    problems = await asyncio.to_thread(lambda: check_resources(snapshot, Links(snapshot)))
+    errors = sum(problem.severity == "error" for problem in problems)
+    return AppFacts(counts, deployed, errors=errors, warnings=len(problems) - errors, endpoint=endpoint)
 
 
 def app_blocks(app: Resource, facts: AppFacts | None, mark: DriftMark | None = None) -> list[Block]:
@@ -69,9 +89,11 @@ def _blocks(app: Resource, facts: AppFacts | None, mark: DriftMark | None) -> It
     if app.reason:
         yield Paragraph(sanitize_line(f"Not as documented: {app.reason}", 1000, "$text-warning"), Content("▲"))
     yield Field(Content.styled("Content", _MUTED), _content(facts))
+    if facts is not None and not facts.error:
+        yield Field(Content.styled("Problems", _MUTED), _problems(facts))
     yield Field(Content.styled("Deployed", _MUTED), _deploy(facts))
-    if facts is not None and facts.deployed is not None and facts.deployed.endpoint:
-        yield Field(Content.styled("Endpoint", _MUTED), sanitize_line(facts.deployed.endpoint, 300))
+    if facts is not None and facts.endpoint:
+        yield Field(Content.styled("Endpoint", _MUTED), sanitize_line(facts.endpoint, 300))
     if mark is not None:
         yield Field(Content.styled("Document", _MUTED), mark.text)
     for name in _PROPERTIES:
@@ -89,6 +111,15 @@ def _content(facts: AppFacts | None) -> Content:
         return sanitize_line(f"▲ not counted: {facts.error}", 300, "$text-warning")
     return Content(", ".join(count_of(facts.counts[kind.name], kind.title.lower()) for kind in _COUNTED
                              if kind.name in facts.counts))  # fmt: skip
+
+
+def _problems(facts: AppFacts) -> Content:
+    parts = []
+    if facts.errors:
+        parts.append(Content.styled(f"✗ {count_of(facts.errors, 'error')}", "$text-error"))
+    if facts.warnings:
+        parts.append(Content.styled(f"▲ {count_of(facts.warnings, 'warning')}", "$text-warning"))
+    return Content("  ").join(parts) if parts else Content.styled("✓ none", "$text-success")
 
 
 def _deploy(facts: AppFacts | None) -> Content:

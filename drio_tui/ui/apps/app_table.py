@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.content import Content
@@ -15,7 +14,7 @@ from drio_tui.ui.apps.drift_marks import DriftMark
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.widgets.values import TONES
-from drio_tui.workspace.model.search import rank
+from drio_tui.workspace.model.search import rank, sort_key
 from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.model.tree_model import tone_of
 
@@ -35,7 +34,10 @@ COLUMNS: tuple[tuple[str, Column], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The property to sort by, and the direction; with an empty name the server's order is kept."""
+    """The property to sort by, and the direction.
+
+    With an empty name those come first that were opened or changed last, then the others in the server's order.
+    """
 
     name: str = ""
     descending: bool = False
@@ -61,22 +63,28 @@ class AppTable(RowList):
         order: Order,
         drafts: Sequence[Draft] = (),
         marks: Mapping[str, DriftMark] | None = None,
+        recent: Mapping[str, float] | None = None,
+        changed: Collection[str] = (),
     ) -> int:
         """Show the drafts that match, below them the apps that match, sorted; return the number of rows.
 
-        `marks` are those of apps that were compared with their documents, by id.
+        `marks` are those of apps that were compared with their documents, by id. `recent` says when apps were opened or
+        changed last, `changed` which ones others have changed since the user looked at them.
         """
         shown_drafts = [draft for draft in drafts if rank(query, draft.name, f"draft {draft.template_id}") is not None]
         shown_apps = [app for app in apps if rank(query, app.name, _searchable_text(app)) is not None]
         if order.name:
             shown_apps.sort(key=lambda app: sort_key(app.get(order.name)), reverse=order.descending)
+        elif recent:
+            shown_apps.sort(key=lambda app: recent.get(app.id, 0.0), reverse=True)
         arrow = "▼" if order.descending else "▲"
         self._columns = tuple(
             replace(column, title=f"{column.title} {arrow}") if name == order.name else column
             for name, column in COLUMNS
         )
-        self.show([*(Row(draft_key(draft), _draft_cells(draft)) for draft in shown_drafts),
-                   *(Row(app.id, _cells(app, (marks or {}).get(app.id))) for app in shown_apps)])  # fmt: skip
+        marks = marks or {}
+        rows = [Row(draft_key(draft), _draft_cells(draft)) for draft in shown_drafts]
+        self.show([*rows, *(Row(app.id, _cells(app, marks.get(app.id), app.id in changed)) for app in shown_apps)])
         return len(shown_drafts) + len(shown_apps)
 
     def on_click(self, event: events.Click) -> None:
@@ -111,19 +119,10 @@ def _draft_cells(draft: Draft) -> tuple[Content, ...]:
     )
 
 
-def sort_key(value: Any) -> tuple[int, list[tuple[int, int, str]]]:
-    """Return a sort key for any JSON value: text without regard to case, numbers in it by value, empty values last."""
-    if value is None or value == "":
-        return 1, []
-    text = value if isinstance(value, str) else str(value)[:200]
-    parts: list[tuple[int, int, str]] = []
-    for digits, word in re.findall(r"([0-9]+)|([^0-9]+)", text[:500].casefold()):
-        parts.append((0, int(digits), "") if digits else (1, 0, word))
-    return 0, parts
-
-
-def _cells(app: Resource, mark: DriftMark | None) -> tuple[Content, ...]:
+def _cells(app: Resource, mark: DriftMark | None, is_changed: bool) -> tuple[Content, ...]:
     name = sanitize_line(app.name, 200)
+    if is_changed:
+        name = Content.assemble(("~ ", "bold $text-accent"), name)
     if mark is not None:
         name = Content.assemble(mark.sign, name)
     if app.reason:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+import time
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
@@ -17,6 +18,7 @@ from textual.widgets import Static
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError
+from drio_tui.api.json_values import same_json
 from drio_tui.api.resource_type import validation_error
 from drio_tui.kinds import APP
 from drio_tui.text import count_of
@@ -26,15 +28,21 @@ from drio_tui.ui.apps.drift_marks import DriftMark, check_drift
 from drio_tui.ui.apps.resource_list_screen import ResourceListScreen, is_v3
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.polling import Poller
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.workspace import recent_apps
 from drio_tui.workspace.model.snapshot import Resource, resources_of
 
 if TYPE_CHECKING:
     from drio_tui.wizard.draft import Draft
     from drio_tui.wizard.draft_store import LoadedDrafts
+    from drio_tui.workspace.recent_apps import AppsState
+
+_POLL_FACTOR = 2.0
+"""How many times longer than for an open app the pauses between two checks are."""
 
 _FACTS_DELAY = 0.25
 """Seconds after a cursor move until the details of the app are loaded."""
@@ -70,6 +78,14 @@ class AppsScreen(ResourceListScreen):
             show=False,
         ),
         Key("apps.v3", "v", "open_v3", "API v3", "Look at the apps through API v3, which edits nothing", show=False),
+        Key(
+            "apps.copy_endpoint",
+            "Y",
+            "copy_endpoint",
+            "Copy endpoint",
+            "Copy the endpoint of the deployed app",
+            show=False,
+        ),
         Key("apps.copy", "y", "copy_id", "Copy id", "Copy the app's id", show=False),
     )
 
@@ -101,14 +117,42 @@ class AppsScreen(ResourceListScreen):
             self.app = app
             self.mark = mark
 
+    class _Checked(Message):
+        def __init__(self, apps: tuple[Resource, ...]) -> None:
+            super().__init__()
+            self.apps = apps
+
     def __init__(self) -> None:
         super().__init__()
+        self._state: AppsState | None = None
+        self._recent: dict[str, float] = {}
+        self._changed_at: dict[str, float] = {}
+        self._changed: set[str] = set()
+        self._own_position = 0
+        self._poller = Poller(
+            self,
+            _fetch_apps,
+            self._Checked,
+            is_busy=lambda: self.resources is None or self.has_request(self.AREA),
+            factor=_POLL_FACTOR,
+        )
         self._marks: dict[str, DriftMark] = {}
         self._drafts_source: tuple[str, str] | None = None
         self._facts: dict[str, AppFacts] = {}
         self._shown_app: str | None = None
         self._facts_timer: Timer | None = None
         self._v3_was_opened = False
+        self._has_order = False
+
+    @on(events.Mount)
+    def _watch_terminal_focus(self) -> None:
+        self.watch(self.app, "app_focus", self._terminal_focus_changed, init=False)
+
+    def on_unmount(self) -> None:
+        self._poller.stop()
+
+    def _terminal_focus_changed(self) -> None:
+        self._poller.resume()
 
     def compose_body(self) -> ComposeResult:
         yield FilterInput(placeholder="/ to filter", id="filter")
@@ -173,16 +217,25 @@ class AppsScreen(ResourceListScreen):
             self.notify(sanitize_line(problem, 300).plain, severity="warning", markup=False)
         self.drafts = tuple(message.loaded.drafts)
 
-    def fetch(self, client: DrioClient) -> Awaitable[tuple[Resource, ...]]:
-        return _fetch_apps(client)
+    async def fetch(self, client: DrioClient) -> tuple[Resource, ...]:
+        apps = await _fetch_apps(client)
+        self._state = await asyncio.to_thread(recent_apps.load, self.connection.server)
+        return apps
 
     def action_refresh(self) -> None:
+        self._own_position = self.connection.own_writes.position
         if self.drio.session is not None or self.connection.client is None:
             super().action_refresh()
         self.load_drafts()  # second: importing what they need delays the request less
 
     def loaded(self) -> None:
         self._facts.clear()
+        self._poller.read()
+        self._recent = {**(self._state.opened if self._state is not None else {}), **self._changed_at}
+        if self._state is not None and not self._has_order:
+            self._has_order = True
+            if self._state.order in dict(COLUMNS):
+                self.set_reactive(AppsScreen.order, Order(self._state.order, self._state.descending))
         if self._drafts_source not in (None, (self.drio.status.profile, self.connection.server)):
             self.load_drafts()  # the response contained the sandbox's id, and drafts belong to an id
 
@@ -194,6 +247,22 @@ class AppsScreen(ResourceListScreen):
             )
             # Not a worker of this screen, so that Esc does not stop it.
             self.drio.run_worker(work, name="drift", group="drift", exclusive=True)
+
+    def on_apps_screen__checked(self, message: _Checked) -> None:
+        """Show and mark the apps that others have changed; the order stays, so that no row moves under the cursor."""
+        known = {app.id: app.raw for app in self.resources or ()}
+        apps = {app.id: app for app in message.apps}
+        changed = {app.id for app in message.apps if app.id not in known or not same_json(known[app.id], app.raw)}
+        if changed or known.keys() - apps.keys():
+            for id in changed:
+                self._facts.pop(id, None)
+                self._changed_at[id] = time.time()
+            self._changed |= changed - self.connection.own_writes.apps_since(self._own_position)
+            self._own_position = self.connection.own_writes.position
+            kept = [apps.pop(id) for id in known if id in apps]
+            self.set_reactive(AppsScreen.resources, (*kept, *apps.values()))
+            self.show_list()
+        self._poller.finished(changed=bool(changed))
 
     def on_apps_screen__drift_checked(self, message: _DriftChecked) -> None:
         self._marks[message.app] = message.mark
@@ -208,18 +277,27 @@ class AppsScreen(ResourceListScreen):
     # -- display ----------------------------------------------------------------------------------
 
     def watch_order(self) -> None:
+        self._has_order = True
+        work = partial(recent_apps.remember_order, self.order.name, self.order.descending)
+        self.drio.run_worker(asyncio.to_thread(work), name="remember", group="remember order", exclusive=True)
         self.show_list()
 
     def watch_drafts(self) -> None:
         self.show_list()
 
     def show_rows(self, resources: Sequence[Resource]) -> int:
-        return self.table.show_apps(resources, self.filter_text, self.order, self.drafts, self._marks)
+        return self.table.show_apps(
+            resources, self.filter_text, self.order, self.drafts, self._marks, self._recent, self._changed
+        )
 
     def show_details(self) -> None:
         """Show the app under the cursor, and load its facts unless the cursor moves on within `_FACTS_DELAY`."""
         about, app = self.query_one("#about", Document), self.chosen
         about.display = app is not None
+        self._poller.user_active()
+        if self._shown_app in self._changed and (app is None or app.id != self._shown_app):
+            self._changed.discard(self._shown_app)  # it was looked at
+            self.show_rows(self.resources or ())
         if self._facts_timer is not None:
             self._facts_timer.stop()
         if app is None:
@@ -253,6 +331,8 @@ class AppsScreen(ResourceListScreen):
         if self.order.name:
             title = next(column.title for name, column in COLUMNS if name == self.order.name)
             text += f", by {title.lower()}{' downwards' if self.order.descending else ''}"
+        elif any(app.id in self._recent for app in self.resources or ()):
+            text += ", recent first"
         return text
 
     # -- actions ----------------------------------------------------------------------------------
@@ -264,6 +344,8 @@ class AppsScreen(ResourceListScreen):
             return "There is no app to open."
         if action == "open_document" and (self.chosen is None or self.chosen.made_up):
             return "Choose an app first."
+        if action == "copy_endpoint" and not self._endpoint:
+            return "No endpoint of this app is known: it is not deployed, or not read yet."
         if action == "forget_draft" and self.draft is None:
             return "Only drafts can be forgotten: choose one."
         if action == "new" and self.reason_not_editable:
@@ -310,6 +392,15 @@ class AppsScreen(ResourceListScreen):
 
     def action_reverse(self) -> None:
         self.order = Order(self.order.name or "name", not self.order.descending)
+
+    @property
+    def _endpoint(self) -> str:
+        facts = self._facts.get(self.chosen.id) if self.chosen is not None else None
+        return facts.endpoint if facts is not None else ""
+
+    def action_copy_endpoint(self) -> None:
+        if self._endpoint:
+            self.drio.copy(self._endpoint, "the endpoint")
 
     def action_new(self) -> None:
         self.drio.navigator.open_wizard()

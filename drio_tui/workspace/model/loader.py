@@ -100,6 +100,13 @@ async def read_app(client: DrioClient, app_id: str, *, required: Container[str] 
     return snapshot
 
 
+async def snapshot_of_config(app_id: str, config: dict[str, Any]) -> Snapshot:
+    """Return the app of a config; what the config lacks stays unread."""
+    snapshot = Snapshot(app_id)
+    await _deliver_config(config, snapshot.apply, _validated_resources)
+    return snapshot
+
+
 @dataclass(frozen=True, slots=True)
 class AppCheck:
     """The kinds of an app that have changed, each as a whole.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -81,3 +82,14 @@ def matched_positions(query: str, name: str) -> list[int]:
                 at = folded.index(letter, at + 1)
                 positions.add(at)
     return sorted(positions)
+
+
+def sort_key(value: Any) -> tuple[int, list[tuple[int, int, str]]]:
+    """Return a sort key for any JSON value: text without regard to case, numbers in it by value, empty values last."""
+    if value is None or value == "":
+        return 1, []
+    text = value if isinstance(value, str) else str(value)[:200]
+    parts: list[tuple[int, int, str]] = []
+    for digits, word in re.findall(r"([0-9]+)|([^0-9]+)", text[:500].casefold()):
+        parts.append((0, int(digits), "") if digits else (1, 0, word))
+    return 0, parts

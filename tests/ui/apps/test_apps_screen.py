@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from drio_tui.ui.app_detail.app_screen import AppScreen
-from drio_tui.ui.apps.app_table import sort_key
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, record_of
+from drio_tui.workspace.model.search import sort_key
 from tests.ui.driving import running, show, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import small_config
 
 APPS: list[Any] = [
     {
@@ -188,3 +189,47 @@ async def test_the_reason_is_shown_when_an_apps_config_cannot_be_read(monkeypatc
         screen = await show(pilot, "apps")
         await until(pilot, lambda: screen.resources)
         await until(pilot, lambda: "not counted: " in details_text(screen))
+
+
+async def test_the_app_opened_last_comes_first_and_the_sort_order_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config()
+    config["tools"][0]["widgetId"] = "widget_9"
+    server_of_apps = with_apps(APPS)
+    server_of_apps.answers["GET /apps/app_3/config"] = {"config": config}
+    async with serving(server_of_apps) as server:
+        async with running(server.base_url, monkeypatch) as pilot:
+            screen = await show(pilot, "apps")
+            await until(pilot, lambda: screen.resources)
+            await pilot.press("G", "enter")
+            await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen) and not pilot.app.screen.loading_app)
+            await pilot.press("escape")
+            await until(pilot, lambda: row_keys(screen) == ["app_3", "app_1", "app_2"])
+            assert "3 apps, recent first" in text_of(pilot.app)
+            await until(pilot, lambda: "Problems ✗ 1 error" in details_text(screen))
+            await pilot.press("s", "S")
+            await until(pilot, lambda: row_keys(screen) == ["app_1", "app_2", "app_3"])
+        async with running(server.base_url, monkeypatch) as pilot:
+            screen = await show(pilot, "apps")
+            await until(pilot, lambda: screen.resources)
+            assert row_keys(screen) == ["app_1", "app_2", "app_3"]
+            assert "by name downwards" in text_of(pilot.app)
+
+
+async def test_apps_that_others_change_are_marked_and_no_row_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.resources)
+        await pilot.press("j")
+        asked = len(server.requests)
+        server.answers["GET /apps"] = {
+            "apps": [{"id": "app_4", "name": "New"}, APPS[0] | {"name": "Renamed"}, *APPS[1:]]
+        }
+        screen._poller.check()
+        await until(pilot, lambda: row_keys(screen) == ["app_1", "app_2", "app_3", "app_4"])
+        assert sum(path == "/apps" for _, path, _ in server.requests[asked:]) == 1
+        assert screen.chosen.id == "app_2"
+        assert "~ Renamed" in text_of(pilot.app)
+        assert "~ New" in text_of(pilot.app)
+        await pilot.press("k", "j")
+        await until(pilot, lambda: "~ Renamed" not in text_of(pilot.app))
+        assert "~ New" in text_of(pilot.app)
