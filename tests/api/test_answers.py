@@ -9,6 +9,7 @@ import pytest
 
 from drio_tui.api import errors, json_codec
 from drio_tui.api.errors import ApiError, NotDrio, OutcomeUnknown, UsageError
+from drio_tui.api.secret_values import HIDDEN, SECRET_VALUES
 from drio_tui.api.transport import Limits
 from drio_tui.kinds import APP, AUTH, TOOL
 from drio_tui.text import visible
@@ -45,6 +46,16 @@ async def test_each_status_has_its_error_class_with_the_envelopes_properties(
     )  # fmt: skip
     assert bench.exchanges[-1].request_id == "r-77"
     assert (bench.exchanges[-1].status, bench.exchanges[-1].error) == (code, None)
+
+
+async def test_an_error_that_repeats_a_secret_is_kept_without_it(bench: Bench) -> None:
+    SECRET_VALUES.add("hush-hush-hush")
+    envelope = {"code": "bad_request", "message": "hush-hush-hush is no key", "details": {"given": "hush-hush-hush"}}
+    _, client = await bench.pair(status(400, error=envelope), limits=ONCE)
+    with pytest.raises(ApiError) as caught:
+        await client.list(APP)
+    assert caught.value.message == f"{HIDDEN} is no key"
+    assert caught.value.details == {"given": HIDDEN}
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 409, 412, 413, 414, 415, 422, 431])
