@@ -401,6 +401,13 @@ async def visit_editors(walk: Walk, app_screen: Any, resources: dict[str, list[A
             if name != "pending":
                 screen.show_page(number)
             await walk.visit(f"edit-{name}-{number}" if pages > 1 else f"edit-{name}")
+        if name == "tool":
+            screen.show_page(0)
+            await pilot.press("ctrl+g")
+            overlay = await walk.wait_for("JumpOverlay")
+            await until(pilot, lambda overlay=overlay: overlay.query(".letter"))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+            await walk.visit("jump")
+            await walk.close(overlay)
         await walk.close(screen)
     tool = resources["tool"][0]
     local = {**tool.raw, "name": "another_name", "description": "Changed here."}

@@ -117,6 +117,15 @@ class DrioApp(TerminalApp, inherit_bindings=False):
             "Commands",
             "Find apps, templates, tools, operations, widgets, settings and commands",
         ),
+        Key(
+            "app.jump",
+            "ctrl+g",
+            "jump",
+            "Jump",
+            "Show a letter at each field, tab and button, and go to that of the letter you press",
+            show=False,
+            priority=True,
+        ),
         Key("app.sign_in", "L", "sign_in", "Sign in", "Sign in, or switch the account", show=False),
         Key("app.faults", "B", "faults", "Faults", "Make the local sandbox fail in chosen ways", show=False),
         Key("app.theme", "T", "change_theme", "Theme", "Choose a theme", show=False),
@@ -406,6 +415,9 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def action_command_palette(self) -> None:
         self.navigator.open_command_palette()
+
+    def action_jump(self) -> None:
+        self.navigator.open_jump()
 
     def action_help(self) -> None:
         """Show the keys of the current screen."""

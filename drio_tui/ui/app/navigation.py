@@ -200,6 +200,23 @@ class Navigator:
         if not CommandPalette.is_open(self._app):
             self._app.push_screen(make_command_palette())
 
+    def open_jump(self) -> None:
+        """Show a letter at each field, tab and button of the screen, and go to that of the pressed letter."""
+        from textual.command import CommandPalette
+
+        from drio_tui.ui.app.jump_overlay import JumpOverlay, Target, targets_of  # opened long after the first frame
+
+        screen = self._app.screen
+
+        def jump(target: Target | None) -> None:
+            if target is not None:
+                target.go()
+
+        if isinstance(screen, JumpOverlay):
+            screen.dismiss(None)
+        elif targets_of(screen) and not CommandPalette.is_open(self._app):
+            self._app.push_screen(JumpOverlay(screen), jump)
+
     # -- signing in -------------------------------------------------------------------------------
 
     def sign_in(self, base_url: str | None = None) -> None:

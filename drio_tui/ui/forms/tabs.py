@@ -84,6 +84,17 @@ class TabStrip(Widget, can_focus=True):
             index += 1
         return index
 
+    def visible_tabs(self) -> list[tuple[int, int]]:
+        """Return the number of each tab that is visible, and the column at which it begins."""
+        labels = self._labels()
+        tabs: list[tuple[int, int]] = []
+        column = 0
+        for number in range(self._first_visible(labels), len(labels)):
+            if column < self.content_size.width:
+                tabs.append((number, column))
+            column += labels[number].cell_length
+        return tabs
+
     def render(self) -> Content:
         labels = self._labels()
         return Content.assemble(*labels[self._first_visible(labels) :])
@@ -92,13 +103,13 @@ class TabStrip(Widget, can_focus=True):
         self.post_message(self.Chosen((self.chosen + step) % len(self._titles)))
 
     def action_enter(self) -> None:
-        self.post_message(self.Chosen(self.chosen, enter=True))
+        self.choose(self.chosen)
+
+    def choose(self, number: int) -> None:
+        """Show a tab, and move the focus into it."""
+        self.post_message(self.Chosen(number, enter=True))
 
     def on_click(self, event: events.Click) -> None:
-        labels = self._labels()
-        end = 0
-        for number in range(self._first_visible(labels), len(labels)):
-            end += labels[number].cell_length
-            if event.x < end:
-                self.post_message(self.Chosen(number, enter=True))
-                return
+        clicked = [number for number, column in self.visible_tabs() if column <= event.x]
+        if clicked and event.x < sum(label.cell_length for label in self._labels()):
+            self.choose(clicked[-1])
