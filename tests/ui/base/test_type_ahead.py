@@ -117,7 +117,7 @@ async def test_keys_wait_until_a_screen_opened_by_the_previous_key_is_filled(
         at_once(pilot, "2", "enter", "/", *COMMANDS)
         screen = await wait_for_screen(pilot, AppScreen)
         await field_ends_with(pilot, screen.query_one("#filter", Input))
-        at_once(pilot, "escape", "escape", "g", "e", "end", *COMMANDS)
+        at_once(pilot, "escape", "escape", "g", "g", "e", "end", *COMMANDS)
         editing = await wait_for_screen(pilot, EditScreen)
         await until(pilot, lambda: isinstance(pilot.app.focused, LineEditor))
         assert pilot.app.screen is editing
@@ -162,7 +162,7 @@ async def test_letters_after_add_or_menu_filter_the_opened_list(monkeypatch: pyt
         at_once(pilot, "a", *"widg")
         chooser = await wait_for_screen(pilot, SelectDialog)
         await field_ends_with(pilot, chooser.query_one(LineEditor), "widg")
-        at_once(pilot, "escape", "g", "e", "f2", *"rese")
+        at_once(pilot, "escape", "g", "g", "e", "f2", *"rese")
         menu = await wait_for_screen(pilot, SelectDialog, lambda screen: screen is not chooser)
         await field_ends_with(pilot, menu.query_one(LineEditor), "rese")
         assert isinstance(pilot.app.screen_stack[-2], EditScreen)

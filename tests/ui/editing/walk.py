@@ -238,7 +238,7 @@ class Walk:
 
     async def branding(self) -> None:
         """Set a colour with too little contrast, and fix it with one key."""
-        await self.driver.press("g", "e")
+        await self.driver.press("g", "g", "e")
         await self.driver.until(f"App  {self.name}")
         await self.filled()
         await self.driver.press("f5")
