@@ -74,8 +74,8 @@ TRANSCRIPTS: dict[str, Transcript] = {
     ),
     "bulk": on_server(
         f"replace {APP} Ticket Case --word --dry-run", f"replace {APP} '(a+)+' b --regex --yes",
-        f"replace {APP} '^Finds ' 'Searches ' --kind tool --in 'search-*' --regex --yes",
-        f"rename {APP} tools 's/^Show /View /' --yes --json",
+        f"replace {APP} '^Finds ' 'Searches ' --kind tool --in search-contacts --regex --yes",
+        f"rename {APP} tools 's/^Show /View /' show-contact --yes --json",
         f"rename {APP} tools '{{key}}-2' 'show-*' --key --dry-run",
         f"rename {APP} tools Tool", f"undo {APP} --yes", f"undo {APP} --yes",
         f"move {APP} search-tickets crm", f"--read-only move {APP} search-tickets crm --yes",

@@ -34,7 +34,7 @@ _PLAN_AFTER = 0.15
 """Seconds without typing after which the plan is made again."""
 _WIDE = 110
 """The width from which the form is beside the plan."""
-_MOST_OPENED = 40
+_MOST_OPENED = 15
 """The most resources whose changes are shown opened at once."""
 
 
