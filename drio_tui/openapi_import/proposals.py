@@ -68,7 +68,10 @@ class ChainProposal:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What is proposed for one operation. `detail` is what the import makes of it without. Texts are not sanitized."""
+    """What is proposed for one operation. Texts are not sanitized.
+
+    `detail` is what the import makes of it without. `edited` says that the user wrote name, key and description.
+    """
 
     detail: OperationDetail
     name: str
@@ -78,6 +81,7 @@ class Proposal:
     widget: WidgetProposal | None = None
     chain: ChainProposal | None = None
     refused: frozenset[Part] = frozenset()
+    edited: bool = False
 
     @property
     def id(self) -> str:
@@ -172,7 +176,19 @@ class Proposals:
         """Replace the texts of a proposal; they are taken then."""
         proposal = self._by_id[id]
         refused = proposal.refused - {"name", "description"}
-        self._set(replace(proposal, name=name, key=key, description=description, refused=refused))
+        self._set(replace(proposal, name=name, key=key, description=description, refused=refused, edited=True))
+
+    def keep_decisions(self, earlier: Proposals) -> None:
+        """Refuse and edit what was refused and edited in earlier proposals."""
+        for before in earlier.all:
+            proposal = self._by_id.get(before.id)
+            if proposal is None:
+                continue
+            if before.edited:
+                proposal = replace(
+                    proposal, name=before.name, key=before.key, description=before.description, edited=True
+                )
+            self._set(replace(proposal, refused=before.refused))
 
     def count(self, part: Part) -> int:
         """Return how many proposals of this part are taken."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from drio_tui.openapi_import.existing import existing_resources
 from drio_tui.openapi_import.import_steps import import_steps
 from drio_tui.openapi_import.model import OperationDetail, Scheme
 from drio_tui.openapi_import.planning import ExistingIntegration, Plan
+from drio_tui.openapi_import.proposals import Proposals
 from drio_tui.openapi_import.security import connection_body, secret_of
 from drio_tui.openapi_import.updating import Comparison
 from drio_tui.plan.executor import Executor
@@ -37,6 +38,7 @@ from drio_tui.ui.forms.inputs import Picker
 from drio_tui.ui.openapi_import.import_dialog import ImportDialog, problem_lines
 from drio_tui.ui.openapi_import.import_settings import ImportOptions, ImportSettings
 from drio_tui.ui.openapi_import.operation_picker import OperationPicker
+from drio_tui.ui.openapi_import.proposals_screen import ProposalsScreen
 from drio_tui.ui.openapi_import.update_screen import PreparedUpdate, UpdateScreen
 from drio_tui.ui.openapi_import.updates import Updates
 from drio_tui.ui.screen import DrioScreen
@@ -44,6 +46,7 @@ from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+from drio_tui.workspace.lint.client_checks import server_of
 from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.saver import Saver
@@ -59,6 +62,7 @@ class ImportScreen(DrioScreen[bool]):
         "Import from OpenAPI",
         Key("import.make", "ctrl+s", "make", "Create", "Create or update what is chosen, after a look at it",
             dangerous=True),
+        Key("import.proposals", "o", "proposals", "Proposals", "Names, descriptions, widgets and chains of the tools"),
         Key("import.source", "s", "source", "Document", "Another document"),
         Key("import.where", "w", "where", "Where to", "The integration, its base URL and sign-in"),
         Key("import.problems", "p", "problems", "Problems", "What is odd about the document", show=False),
@@ -117,6 +121,13 @@ class ImportScreen(DrioScreen[bool]):
             self.checked = checked
             self.snapshot = snapshot
 
+    class ProposalsReady(Message):
+        """The proposals for the chosen operations were made."""
+
+        def __init__(self, proposals: Proposals) -> None:
+            super().__init__()
+            self.proposals = proposals
+
     class Compared(Message):
         """The document was compared with the app; `comparison` is None if nothing of it is in the app."""
 
@@ -139,6 +150,8 @@ class ImportScreen(DrioScreen[bool]):
         self._plan_options: ImportOptions | None = None
         self._batch: Executor | None = None
         self._updates = Updates(app_id, lambda: self.connection.server)
+        self._proposals = Proposals()
+        """What was proposed last, with the user's decisions about it."""
         self._any_created = False
 
     def compose_body(self) -> ComposeResult:
@@ -386,14 +399,16 @@ class ImportScreen(DrioScreen[bool]):
     # -- creating ---------------------------------------------------------------------------------
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        if action not in ("make", "where", "problems"):
+        if action not in ("make", "where", "problems", "proposals"):
             return None
         if self.document is None:
             return "Give a document first, then press Enter."
         if action == "problems" and not self._problems:
             return "Nothing odd was found in the document."
-        if action == "make" and not len(self.picker.selection):
+        if action in ("make", "proposals") and not len(self.picker.selection):
             return "Choose operations first, with Space."
+        if action == "proposals" and not self.picker.selection.added:
+            return "Only for new tools there are proposals."
         return None
 
     @on(Button.Pressed, "#create")
@@ -419,19 +434,51 @@ class ImportScreen(DrioScreen[bool]):
         self._discard_plan()
         self._plan_options = options
         self.progress = "planning"
-        chosen, tools, integration, auth, url, again = options
+        chosen, tools, integration, auth, url, again, proposed = options
 
         async def make_plan() -> Message:
             snapshot = await self.read_app()
+            proposals = await self._propose(document, chosen) if proposed else None
             target: ExistingIntegration | str = ExistingIntegration(integration, url) if integration else ""
             plan = await document.plan(
                 chosen, base_url=url, integration=target, auth=auth, tools=tools,
-                present=existing_resources(snapshot), again=again,
+                present=existing_resources(snapshot), again=again, proposals=proposals,
             )  # fmt: skip
             checked = () if self._checked else (await document.check(chosen)).problems
             return self.PlanReady(plan, checked, snapshot)
 
         self._run("plan", make_plan)
+
+    async def _propose(self, document: Document, chosen: Sequence[str]) -> Proposals:
+        """Return the proposals for operations, with what the user decided about them earlier."""
+        proposals = await document.proposals(chosen, server_of(self.settings.snapshot))
+        proposals.keep_decisions(self._proposals)
+        return proposals
+
+    def action_proposals(self) -> None:
+        """Show what is proposed for the tools of the chosen operations."""
+        document = self.document
+        if document is None:
+            return
+        chosen = [operation.id for operation in self.picker.selection.added]
+        self.progress = "proposing"
+
+        async def propose() -> Message:
+            return self.ProposalsReady(await self._propose(document, chosen))
+
+        self._run("plan", propose)
+
+    def on_import_screen_proposals_ready(self, message: ProposalsReady) -> None:
+        self.progress = ""
+        self._proposals = message.proposals
+        self._discard_plan()
+        self.settings.use_proposals()
+        self.app.push_screen(ProposalsScreen(message.proposals), self._proposals_closed)
+
+    async def _proposals_closed(self, goes_on: bool | None) -> None:
+        self.picker.focus_list()
+        if goes_on:
+            await self.run_action("screen.make")
 
     def _review_update(self, document: Document, options: ImportOptions) -> None:
         """Show the plan of an update, and go back to the app once it is carried out."""

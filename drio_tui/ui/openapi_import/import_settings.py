@@ -25,7 +25,10 @@ from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
 
 class ImportOptions(NamedTuple):
-    """What the user chose. `integration` is empty for a new one; with `again` it is created even if it exists."""
+    """What the user chose. `integration` is empty for a new one; with `again` it is created even if it exists.
+
+    With `proposed`, tools get what is proposed for them.
+    """
 
     chosen: tuple[str, ...]
     tools: bool
@@ -33,6 +36,7 @@ class ImportOptions(NamedTuple):
     auth: str
     base_url: str
     again: bool
+    proposed: bool = False
 
 
 class ImportSettings(Grid):
@@ -66,7 +70,7 @@ class ImportSettings(Grid):
         yield Picker(Content(""), classes="-auth")
         yield Static("Make", classes="-label")
         with Horizontal(id="create-row"):
-            yield Segments(("operations and tools", "operations only"), 0)
+            yield Segments(("tools as proposed", "as documented", "operations only"), 0)
             yield Button("Create", variant="primary", id="create", compact=True)
 
     def on_mount(self) -> None:
@@ -84,10 +88,10 @@ class ImportSettings(Grid):
 
     def options(self, chosen: Sequence[str]) -> ImportOptions:
         """Return what the plan for the chosen operations depends on."""
-        tools = self.query_one(Segments).chosen != 1
+        made = self.query_one(Segments).chosen
         again = self._integration_chosen and not self._integration
         url = self.base_field.value.strip()
-        return ImportOptions(tuple(chosen), tools, self._integration, self._auth, url, again)
+        return ImportOptions(tuple(chosen), made != 2, self._integration, self._auth, url, again, proposed=made == 0)
 
     def show_document(self, document: Document) -> None:
         """Set the fields to what a newly loaded document says."""
@@ -99,6 +103,10 @@ class ImportSettings(Grid):
         """Show the sign-in that these operations want."""
         self._chosen = tuple(chosen)
         self._show()
+
+    def use_proposals(self) -> None:
+        """Make tools as proposed."""
+        self.query_one(Segments).pick(0)
 
     def use_connection(self, id: str) -> None:
         """Select a connection that was just created."""

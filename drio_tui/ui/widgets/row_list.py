@@ -258,10 +258,23 @@ class RowList(ScrollView, can_focus=True):
             style = self.get_visual_style(name)
             if self.app.current_theme.ansi:
                 # A cell's colour may be the cursor's background in the terminal; plain text is always readable.
-                return self._line([Content(cell.plain) for cell in self._rows[index].cells], width, style)
+                return self._line([Content(cell.plain) for cell in self.cells_of(index)], width, style)
         elif index == self.hover:
             style = self.get_visual_style("row-list--hover")
-        return self._line(self._rows[index].cells, width, style)
+        return self._line(self.cells_of(index), width, style)
+
+    def cells_of(self, index: int) -> Sequence[Content]:
+        """Return the cells of a row as they are drawn now."""
+        return self._rows[index].cells
+
+    def column_at(self, x: int) -> int | None:
+        """Return the index of the column at a cell of the list's width, None between columns."""
+        begin = 1
+        for index, width in enumerate(self._widths(self.scrollable_content_region.width)):
+            if width and begin <= x < begin + width:
+                return index
+            begin += width + 2 if width else 0
+        return None
 
     def _line(self, cells: Sequence[Content], width: int, style: Style) -> Strip:
         parts: list[Content] = [Content(" ")]

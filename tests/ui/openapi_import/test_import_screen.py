@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL
+from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET
 from drio_tui.openapi_import import document as documents
 from drio_tui.openapi_import.import_steps import import_steps
 from drio_tui.plan.executor import Executor
@@ -21,6 +21,7 @@ from drio_tui.ui.editing.edit_screen import EditScreen
 from drio_tui.ui.openapi_import import import_screen
 from drio_tui.ui.openapi_import.import_dialog import ImportDialog
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
+from drio_tui.ui.openapi_import.proposals_screen import ProposalRows, ProposalsScreen, ToolTextsDialog
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts, revoke
 from drio_tui.workspace.model.snapshot import Snapshot
@@ -83,6 +84,7 @@ async def test_chosen_operations_become_an_integration_operations_and_tools(
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
         creating(server)
         screen = await open_import_screen(pilot, pets)
+        screen.query_one("Segments").pick(1)  # type: ignore[attr-defined] # tools as documented
         await until(pilot, lambda: "✓ valid" in text_of(pilot.app))
         assert "5 operations" in text_of(pilot.app)
         await pilot.press("space", "down", "space")
@@ -128,7 +130,7 @@ async def test_operations_are_chosen_by_filter_tag_and_mouse_and_created_with_th
         await until(pilot, lambda: isinstance(pilot.app.screen, SelectDialog))
         await pilot.press("down", "enter")
         await until(pilot, lambda: pilot.app.screen is screen)
-        screen.query_one("Segments").pick(1)  # type: ignore[attr-defined] # operations only
+        screen.query_one("Segments").pick(2)  # type: ignore[attr-defined] # operations only
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
         await pilot.press("enter")
@@ -143,7 +145,8 @@ async def test_failed_steps_are_retried_and_created_resources_are_not_created_ag
     async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
         creating(server)
         server.answers["POST /apps/app_1/tools"] = 409
-        await open_import_screen(pilot, pets)
+        screen = await open_import_screen(pilot, pets)
+        screen.query_one("Segments").pick(1)  # type: ignore[attr-defined] # tools as documented
         await pilot.press("space", "ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
         await pilot.press("enter")
@@ -362,3 +365,46 @@ async def test_a_document_loaded_after_the_screen_closed_is_closed(pets: str, mo
         await until(pilot, lambda: program.screen.progress)
         program.screen.dismiss(None)
         await until(pilot, lambda: loaded and loaded[0]._worker is None)
+
+
+async def test_proposals_are_refused_and_edited_in_one_list_and_then_created(
+    sandbox_process: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = str(Path(__file__).parents[2] / "openapi_import" / "field_service.json")
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
+        program: Any = pilot.app
+        client = await program.connection.ready()
+        body = {"templateId": "blank", "name": "Field", "slug": f"field-{uuid.uuid4().hex[:8]}"}
+        app = (await client.create(APP, body)).raw["id"]
+        await open_import_screen_of(pilot, app, source)
+        await pilot.press("space", "down", "space", "down", "space", "o")
+        await until(pilot, lambda: isinstance(program.screen, ProposalsScreen) and program.screen.current)
+        assert "▸ ✓ Name: List customers (list-customers)" in text_of(program)
+        assert "✓ Chain: → Get customer: customerId from $.results[*].id" in text_of(program)
+        await pilot.press("right", "right", "right", "space", "right", "down", "space")
+        assert "✗ Widget: Customers table" not in text_of(program)
+        await until(pilot, lambda: any("no chain to propose" in note.message for note in program._notifications))
+        await pilot.press("left", "left", "a", "enter")
+        await until(pilot, lambda: isinstance(program.screen, ToolTextsDialog))
+        await pilot.press("end", *" now", "tab", *"-", "ctrl+s")
+        await until(pilot, lambda: "A key has lower-case letters" in text_of(program))
+        await pilot.press("x", "ctrl+s")
+        await until(pilot, lambda: "Name: Create a customer now (create-customer-x)" in text_of(program))
+        await pilot.click(ProposalRows, offset=(1, 3))  # the mark of the third name
+        await until(pilot, lambda: "✗ Customer" in text_of(program))
+        await pilot.press("escape", "o")  # what was decided stays
+        await until(pilot, lambda: isinstance(program.screen, ProposalsScreen) and "✗ Customer" in text_of(program))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(program.screen, ImportDialog))
+        assert "The tools are as proposed" in text_of(program)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+        tools = {tool["name"]: tool for tool in (await client.list(TOOL, app=app)).items}
+        assert sorted((name, tool["key"]) for name, tool in tools.items()) == [
+            ("Create a customer now", "create-customer-x"), ("Customer", "customers-get"),
+            ("List customers", "list-customers"),
+        ]  # fmt: skip
+        assert tools["List customers"]["nextToolIds"] == [tools["Customer"]["id"]]
+        assert tools["List customers"]["annotations"] == {"readOnlyHint": True, "openWorldHint": True}
+        widgets = {widget["toolId"] for widget in (await client.list(WIDGET, app=app)).items}
+        assert widgets == {tools["Create a customer now"]["id"], tools["Customer"]["id"]}

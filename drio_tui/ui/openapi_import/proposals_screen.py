@@ -1,0 +1,337 @@
+"""What an import proposes for its tools, in one list: each part is taken or refused, texts are edited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Input, Static, TextArea
+
+from drio_tui.naming import NAME_MAX
+from drio_tui.openapi_import.names import KEY_MAX, key_of
+from drio_tui.openapi_import.proposals import PARTS, Part, Proposal, Proposals
+from drio_tui.text import count_of
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.dialogs.dialog import Dialog
+from drio_tui.ui.forms.inputs import TextEditor
+from drio_tui.ui.screen import DrioScreen
+from drio_tui.ui.widgets.line_editor import LineEditor
+from drio_tui.ui.widgets.row_list import Column, Row, RowList
+from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+from drio_tui.workspace.lint.annotations import DESTRUCTIVE, HINT_LABELS, READ_ONLY
+from drio_tui.workspace.lint.clients import LONGEST_FOR_OPENAI
+
+_LABELS: dict[Part, str] = {
+    "name": "Name", "description": "Description", "annotations": "Annotations", "widget": "Widget", "chain": "Chain",
+}  # fmt: skip
+_MARK_CELLS = 2
+
+
+class ProposalRows(RowList):
+    """A row per operation, a column per part. `part` is the column under the cursor."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "proposal_rows",
+        "Proposals of an import",
+        Key("proposal_rows.left", "left,h", "part(-1)", "Left", "The part to the left", show=False, palette=False),
+        Key("proposal_rows.right", "right,l", "part(1)", "Right", "The part to the right", show=False, palette=False),
+    )
+
+    part: reactive[int] = reactive(0)
+    """The index of the part that Space takes or refuses."""
+
+    class PartMoved(Message):
+        """The cursor moved to another part."""
+
+    class MarkClicked(Message):
+        """The mark of a part was clicked."""
+
+    def validate_part(self, part: int) -> int:
+        return max(0, min(part, len(PARTS) - 1))
+
+    def watch_part(self) -> None:
+        self.refresh()
+        self.post_message(self.PartMoved())
+
+    def action_part(self, step: int) -> None:
+        self.part += step
+
+    def cells_of(self, index: int) -> Sequence[Content]:
+        cells = super().cells_of(index)
+        if index != self.cursor:
+            return cells
+        return [cell.stylize("reverse") if number == self.part else cell for number, cell in enumerate(cells)]
+
+    def on_click(self, event: events.Click) -> None:
+        super().on_click(event)
+        column = self.column_at(event.x)
+        if not event.y or column is None or column >= len(PARTS):
+            return
+        self.part = column
+        is_mark = self.column_at(event.x - _MARK_CELLS) != column
+        if is_mark and event.chain == 1 and self.key is not None:
+            self.post_message(self.MarkClicked())
+
+
+class ProposalsScreen(DrioScreen[bool]):
+    """Shows proposals and changes them in place. Returns whether the import goes on."""
+
+    AREA = "apps"
+    CSS_PATH = stylesheet("openapi_import")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "proposals",
+        "Proposals of an import",
+        Key("proposals.toggle", "space", "take_part", "Take", "Take the part under the cursor, or refuse it"),
+        Key("proposals.all", "a", "take_everywhere", "Of all", "Take this part of all operations, or refuse it"),
+        Key("proposals.edit", "e", "edit", "Edit", "Edit the name, the key and the description, as Enter does"),
+        Key("proposals.go_on", "ctrl+s", "go_on", "Create", "Go on: see the plan and create the resources"),
+    )
+
+    def __init__(self, proposals: Proposals) -> None:
+        super().__init__()
+        self.proposals = proposals
+
+    def compose_body(self) -> ComposeResult:
+        yield ProposalRows(
+            Column("Name", min_width=16),
+            Column("Description", min_width=13),
+            Column("Annotations", 14, min_width=9),
+            Column("Widget", 12, min_width=8),
+            Column("Chain", 28, min_width=10),
+            Column("Tokens", 7, align="right"),
+        )
+        yield Static(id="proposal", markup=False)
+        yield Static(id="proposals-totals", markup=False)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._cache: dict[str, Row] = {}
+        self._fill()
+        self.rows.focus()
+
+    @property
+    def rows(self) -> ProposalRows:
+        """The list."""
+        return self.query_one(ProposalRows)
+
+    @property
+    def part(self) -> Part:
+        """The part under the cursor."""
+        return PARTS[self.rows.part]
+
+    @property
+    def current(self) -> Proposal | None:
+        """The proposal under the cursor."""
+        return self.proposals.get(self.rows.key) if self.rows.key is not None else None
+
+    # -- display ----------------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        rows: list[Row] = []
+        for proposal in self.proposals.all:
+            row = self._cache.get(proposal.id)
+            if row is None:
+                row = self._cache[proposal.id] = self._row(proposal)
+            rows.append(row)
+        self.rows.show(rows)
+        self._show_totals()
+        self._show_proposal()
+
+    def _row(self, proposal: Proposal) -> Row:
+        tokens = self.proposals.size_of(proposal.id)[0]
+        return Row(proposal.id, (*(self._cell(proposal, part) for part in PARTS), Content(f"{tokens:,}")))
+
+    def _cell(self, proposal: Proposal, part: Part) -> Content:
+        """Return what a part is: with ✓ as proposed, otherwise as it is without."""
+        if not proposal.offers(part):
+            return Content.styled("  -", "$foreground-muted")
+        taken = proposal.takes(part)
+        text = self._short(proposal, part)
+        mark = Content.styled("✓ ", "$text-success") if taken else Content.styled("✗ ", "$text-error")
+        return Content.assemble(mark, sanitize_line(text, 120, "" if taken else "$foreground-muted"))
+
+    def _short(self, proposal: Proposal, part: Part) -> str:
+        tool = proposal.tool
+        match part:
+            case "name" | "description":
+                return str(tool[part])
+            case "annotations":
+                hints = tool["annotations"]
+                return "reads" if hints.get(READ_ONLY) else "can destroy" if hints.get(DESTRUCTIVE) else "adds"
+            case "widget":
+                return proposal.widget.primitive if proposal.widget is not None else ""
+        target = self.proposals.get(proposal.chain.target) if proposal.chain is not None else None
+        return f"→ {target.tool['name']}" if target is not None else ""
+
+    def _show_proposal(self) -> None:
+        proposal = self.current
+        if proposal is None:
+            return
+        tool = proposal.tool
+        lines = [sanitize_line(proposal.id, 200, "bold")]
+        hints = ", ".join(HINT_LABELS[name] for name, value in tool["annotations"].items() if value is True)
+        texts: dict[Part, str] = {
+            "name": f"{tool['name']} ({proposal.tool_key})",
+            "description": str(tool["description"]),
+            "annotations": hints or "none of them is true",
+        }
+        if proposal.widget is not None:
+            mappings = ", ".join(f"{slot} {path}" for slot, path in proposal.widget.mappings.items())
+            texts["widget"] = f"{proposal.widget.name} ({proposal.widget.primitive}): {mappings}"
+        if proposal.chain is not None:
+            places = ", ".join(f"{name} from {path}" for name, path in proposal.chain.arguments.items())
+            texts["chain"] = f"{self._short(proposal, 'chain')}: {places}"
+        for part in PARTS:
+            text = texts.get(part, "nothing to propose")
+            mark = "▸" if part == self.part else " "
+            sign = " " if part not in texts else "✓" if proposal.takes(part) else "✗"
+            longest = 600 if part == "description" else 240
+            style = "$text-success" if sign == "✓" else "$text-error"
+            lines.append(
+                Content.assemble(
+                    (f"{mark} ", "$text-accent"), (f"{sign} ", style), (f"{_LABELS[part]}: ", "$foreground-muted"),
+                    sanitize_line(text, longest),
+                )
+            )  # fmt: skip
+        self.query_one("#proposal", Static).update(Content("\n").join(lines), layout=False)
+
+    def _show_totals(self) -> None:
+        proposals = self.proposals
+        documented = sum(proposal.detail.tokens for proposal in proposals.all)
+        nouns = {"annotations": "annotation"}
+        counts = ", ".join(count_of(proposals.count(part), nouns.get(part, part)) for part in PARTS)
+        parts = [
+            Content(f"{count_of(len(proposals), 'tool')}, about {proposals.tokens:,} tokens"),
+            Content.styled(f"as documented {documented:,}", "$foreground-muted"),
+            Content.styled(f"✓ {counts}", "$text-success"),
+        ]
+        self.query_one("#proposals-totals", Static).update(Content("  ").join(parts), layout=False)
+
+    @on(RowList.Moved)
+    @on(ProposalRows.PartMoved)
+    def _cursor_moved(self, event: Message) -> None:
+        event.stop()
+        self._show_proposal()
+
+    # -- deciding ---------------------------------------------------------------------------------
+
+    def action_take_part(self) -> None:
+        proposal = self.current
+        if proposal is None:
+            return
+        if not self.proposals.toggle(proposal.id, self.part):
+            text = f"There is no {_LABELS[self.part].lower()} to propose for it."
+            self.notify(text, severity="warning", markup=False)
+            return
+        self._changed()
+
+    @on(ProposalRows.MarkClicked)
+    def _mark_clicked(self, event: ProposalRows.MarkClicked) -> None:
+        event.stop()
+        self.action_take_part()
+
+    def action_take_everywhere(self) -> None:
+        self.proposals.toggle_all(self.part)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Draw all rows again: a name is also in the chains of others."""
+        self._cache.clear()
+        self._fill()
+
+    @on(RowList.Opened)
+    def _row_opened(self, event: RowList.Opened) -> None:
+        event.stop()
+        self.action_edit()
+
+    def action_edit(self) -> None:
+        proposal = self.current
+        if proposal is None:
+            return
+
+        def handle_texts(texts: ToolTexts | None) -> None:
+            if texts is not None:
+                name, key, description = texts
+                self.proposals.edit(proposal.id, name=name, key=key, description=description)
+                self._changed()
+
+        self.app.push_screen(ToolTextsDialog(proposal), handle_texts)
+
+    def action_go_on(self) -> None:
+        self.dismiss(True)
+
+    def action_back(self) -> None:
+        self.dismiss(False)
+
+
+ToolTexts = tuple[str, str, str]
+"""A name, a key and a description."""
+
+
+class ToolTextsDialog(Dialog[ToolTexts | None]):
+    """Edits the texts of a proposal; the result is None if they stay."""
+
+    CSS_PATH = stylesheet("openapi_import")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "tool_texts",
+        "Texts of a proposed tool",
+        Key("tool_texts.take", "ctrl+s", "take", "Take", "Take the texts", priority=True),
+        Key("tool_texts.close", "escape", "close", "Leave", "Leave the texts as they are"),
+    )
+
+    def __init__(self, proposal: Proposal) -> None:
+        super().__init__()
+        self._proposal = proposal
+
+    def compose(self) -> ComposeResult:
+        tool = self._proposal.tool
+        with Vertical(id="tool-texts") as box:
+            box.border_title = sanitize_line(self._proposal.id, 80)
+            yield Static("Name", classes="-label")
+            name = LineEditor(str(tool["name"])[:NAME_MAX])
+            name.id, name.max_length = "tool-name", NAME_MAX
+            yield name
+            yield Static("Key, by which models call it", classes="-label")
+            key = LineEditor(self._proposal.tool_key)
+            key.id, key.max_length = "tool-key", KEY_MAX
+            yield key
+            yield Static("Description", classes="-label")
+            yield TextEditor(str(tool["description"]))
+            yield Static(id="tool-texts-note")
+
+    def on_mount(self) -> None:
+        self.query_one("#tool-name", Input).focus()
+        self._show_length()
+
+    @on(TextArea.Changed)
+    def _show_length(self) -> None:
+        length = len(self.query_one(TextEditor).text.strip())
+        style = "$text-warning" if length > LONGEST_FOR_OPENAI else "$foreground-muted"
+        text = f"{length:,} characters of {LONGEST_FOR_OPENAI:,}. Ctrl+S takes the texts, Esc leaves them."
+        self.query_one("#tool-texts-note", Static).update(Content.styled(text, style))
+
+    @on(Input.Submitted)
+    def _next_field(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.focus_next()
+
+    def action_take(self) -> None:
+        name, key = (self.query_one(id, Input).value.strip() for id in ("#tool-name", "#tool-key"))
+        description = self.query_one(TextEditor).text.strip()
+        if not name or key_of(key, "") != key or not key:
+            text = "It needs a name." if not name else "A key has lower-case letters, digits and single hyphens."
+            self.query_one("#tool-texts-note", Static).update(sanitize(f"✗ {text}", "$text-error"))
+            return
+        self.dismiss((name, key, description))
+
+    def action_close(self) -> None:
+        self.dismiss(None)
