@@ -82,6 +82,7 @@ def sentences(paragraph: str) -> list[str]:
         joined = ""
     if joined:
         found.append(joined)
+    found = [f"{sentence.rstrip('.')}." if sentence.endswith("..") else sentence for sentence in found]
     return [sentence if sentence.rstrip("\"”')`")[-1:] in (".", "!", "?") else f"{sentence}." for sentence in found]
 
 

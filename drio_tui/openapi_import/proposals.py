@@ -309,7 +309,9 @@ def _widget_of(operation: OperationText, name: str) -> WidgetProposal | None:
     if is_small or not mappings:
         return None
     label = _LABELS.get(primitive, primitive)
-    return WidgetProposal(f"{shortened(object_of(name), NAME_MAX - 20)} {label}", primitive, mappings)
+    subject = shortened(object_of(name), NAME_MAX - 20)
+    title = subject if subject.casefold().endswith(f" {label}") else f"{subject} {label}"
+    return WidgetProposal(title, primitive, mappings)
 
 
 def _pairs(texts: Mapping[str, OperationText], names: Mapping[str, str]) -> list[tuple[str, str]]:

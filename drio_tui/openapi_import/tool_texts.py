@@ -61,7 +61,6 @@ _PREPOSITIONS = frozenset((
     "using", "within", "across", "between", "associated", "which", "via",
 ))  # fmt: skip
 _LISTING = frozenset(("list", "search", "find", "query", "browse", "look"))
-_LONG_OBJECT = 28
 _DETERMINERS = _ARTICLES | {"all", "your", "one", "two", "multiple", "this", "some", "any", "every", "each"}
 _REMARK = re.compile(
     r"^\s*[\[(](?:deprecated|beta|alpha|preview|experimental|legacy|internal|v\d+)[\])][\s:-]*"
@@ -74,7 +73,8 @@ _LIST_OF = re.compile(
 _PARAMETER = re.compile(r"\{[^{}]*\}")
 _VERSION = re.compile(r"v\d+(?:\.\d+)*|api|rest", re.IGNORECASE)
 _LEAD = re.compile(
-    r"this (?:endpoint|method|api|api call|operation|call|request|resource|route)\b|(?:you can )?use (?:this|it)\b|"
+    r"this (?:endpoint|method|api|api call|operation|call|request|resource|route) (?!(?:is|has|was|will|can)\b)|"
+    r"(?:you can )?use (?:this|it)\b|"
     r"allows?\b|lets\b|deprecated\b",
     re.IGNORECASE,
 )
@@ -88,7 +88,8 @@ _WHEN = re.compile(
 _NOISE = re.compile(
     r"oauth|access token|\bscopes?\b|\bpersonal token|fine-grained|for more information|learn more|read more|"
     r"more details|\bsee (?:the|our|also|here|\")|\bdocumentation\b|\bguide\b|https?://|postman|\bcurl\b|sdk\b|"
-    r"^(?:e\.g|example|sample)\b|media type|rate limit|multipart|"
+    r"^(?:e\.g|example|sample)\b|media type|rate limit|multipart|\bin the url\b|"
+    r"public preview|subject to change|closing down|\bhere\W*$|"
     r"\b(?:making|make|send(?:ing)?) an? `?(?:get|put|post|patch|delete)\b",
     re.IGNORECASE,
 )
@@ -210,15 +211,14 @@ def distinct_names(operations: Sequence[OperationText], names: Sequence[str]) ->
 
 
 def object_of(name: str) -> str:
-    """Return what a name is about, without verb and article: `Contact by id` for `Get a contact by id`."""
+    """Return what a name is about, without verb and article: `Contact` for `Get a contact by id`."""
     words = name.split()
     if len(words) > 1 and _verb(words[0]):
         is_bulk = words[0].casefold() in ("bulk", "batch") and len(words) > 2 and _verb(words[1])
         words = words[2 if is_bulk else 1 :]
     while len(words) > 1 and words[0].casefold() in _DETERMINERS:
         words = words[1:]
-    if len(" ".join(words)) > _LONG_OBJECT:
-        words = _head(words) or words
+    words = _head(words) or words
     return _upper_first(" ".join(words))
 
 
@@ -363,14 +363,12 @@ def _head(words: Sequence[str]) -> list[str]:
 
 def description_of(operation: OperationText, name: str) -> str:
     """Return a description of the tool of an operation: what it does, when to use it, and what it returns."""
-    found = paragraphs(operation.description)
-    chosen = [_USED_TO.sub(lambda match: match[1].upper(), text) for text in _what_it_does(found[0] if found else "")]
-    if not chosen or not _says_what(chosen[0]):
+    first, *later = _main_first(operation)
+    chosen = [_USED_TO.sub(lambda match: match[1].upper(), sentence) for sentence in first]
+    if not chosen or not _says_what(operation, chosen[0]):
         chosen.insert(0, f"{name}.")
-    for paragraph in found[1:]:
-        chosen += [
-            sentence for sentence in sentences(paragraph) if _WHEN.match(sentence) and not _NOISE.search(sentence)
-        ]
+    for paragraph in later:
+        chosen += [sentence for sentence in paragraph if _WHEN.match(sentence)]
     deprecated = operation.deprecated and not any("deprecated" in sentence.casefold() for sentence in chosen[:2])
     if deprecated:
         chosen.insert(0, "Deprecated.")
@@ -379,22 +377,30 @@ def description_of(operation: OperationText, name: str) -> str:
     return _bounded([*dict.fromkeys(chosen)], returns)
 
 
-def _what_it_does(paragraph: str) -> list[str]:
-    """Return the sentences of the first paragraph, up to a length."""
-    chosen: list[str] = []
+def _main_first(operation: OperationText) -> list[list[str]]:
+    """Return the sentences of each paragraph, without noise: first of the one that says what the operation does."""
+    kept = [
+        [text for text in sentences(paragraph) if not _NOISE.search(text)]
+        for paragraph in paragraphs(operation.description)
+    ]
+    kept = [paragraph for paragraph in kept if paragraph]
+    main = next((index for index, paragraph in enumerate(kept[:3]) if _says_what(operation, paragraph[0])), 0)
+    if not kept:
+        return [[]]
     length = 0
-    for sentence in sentences(paragraph):
-        if _NOISE.search(sentence):
-            continue
+    first: list[str] = []
+    for sentence in kept.pop(main):
         length += len(sentence) + 1
-        if chosen and length > _FIRST_PARAGRAPH:
+        if first and length > _FIRST_PARAGRAPH:
             break
-        chosen.append(sentence)
-    return chosen
+        first.append(sentence)
+    return [first, *kept]
 
 
-def _says_what(sentence: str) -> bool:
-    """Return whether a sentence says what an operation does."""
+def _says_what(operation: OperationText, sentence: str) -> bool:
+    """Return whether a sentence says what an operation does; what it returns is enough of one that only reads."""
+    if _RETURNS.match(sentence) and operation.method not in SAFE:
+        return False
     first, _, rest = sentence.partition(" ")
     if first.endswith("ly"):  # permanently
         first, _, rest = rest.partition(" ")

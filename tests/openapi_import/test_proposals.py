@@ -114,7 +114,7 @@ def test_equal_names_say_of_what_they_are() -> None:
         "List comments",
     ]
     assert [object_of(name) for name in ("List comments", "Get the pet of a user", "Bulk update tags")] == [
-        "Comments", "Pet of a user", "Tags",
+        "Comments", "Pet", "Tags",
     ]  # fmt: skip
 
 
@@ -150,6 +150,8 @@ code
          "Lists contacts. Use this to find an id. Returns a list, each item with id, name, email."),
         ({"summary": "Contacts", "description": "The ones that are not archived."},
          "List contacts. The ones that are not archived."),
+        ({"summary": "List contacts", "description": "> [!NOTE]\n> This is in public preview.\n\nLists the contacts.."},
+         "Lists the contacts."),
         ({"description": "Returns the contacts.", "output_schema": CUSTOMERS}, "Returns the contacts."),
         ({"summary": "List contacts", "responses": (Response("200", "A list of contacts."),)},
          "List contacts. Returns a list of contacts."),

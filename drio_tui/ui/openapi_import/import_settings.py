@@ -70,7 +70,7 @@ class ImportSettings(Grid):
         yield Picker(Content(""), classes="-auth")
         yield Static("Make", classes="-label")
         with Horizontal(id="create-row"):
-            yield Segments(("tools as proposed", "as documented", "operations only"), 0)
+            yield Segments(("tools as proposed", "as documented", "no tools"), 0)
             yield Button("Create", variant="primary", id="create", compact=True)
 
     def on_mount(self) -> None:

@@ -404,7 +404,13 @@ async def test_a_second_import_adds_only_what_is_missing_in_the_draft(
         await pilot.press("a", "ctrl+s")
         await until(pilot, lambda: app.screen is wizard)
         kinds = [resource.kind for resource in wizard.draft.added]
-        assert {kind: kinds.count(kind) for kind in kinds} == {"auth": 1, "integration": 1, "operation": 5, "tool": 5}
+        assert {kind: kinds.count(kind) for kind in kinds} == {
+            "auth": 1,
+            "integration": 1,
+            "operation": 5,
+            "tool": 5,
+            "widget": 3,
+        }
         await go_to_page(pilot, wizard, "review")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: wizard.finished)
