@@ -310,7 +310,7 @@ async def visit_app(walk: Walk, folder: Path) -> None:
     await pilot.press("space")
     await until(pilot, lambda: not import_screen._checking)
     await walk.visit("import")
-    await pilot.press("o")
+    await pilot.press("t")
     proposals_screen = await walk.wait_for("ProposalsScreen", lambda screen: screen.current)
     await walk.visit("import-proposals")
     await pilot.press("enter")

@@ -33,7 +33,7 @@ class ImportDialog(BatchDialog):
             sources += ", …" if len(plan.skipped) > 3 else ""
             lines.append(f"✓ The app has {count_of(len(plan.skipped), 'operation')} of these already: {sources}")
         if plan.proposals:
-            lines.append("✓ The tools are as proposed: o in the list of operations shows and edits that.")
+            lines.append("✓ The tools are as proposed: t in the list of operations shows and edits that.")
         changes = sum(bool(resource.changes) for resource in plan.resources)
         title = f"Create {count_of(len(plan.resources) - changes, 'resource')}?"
         super().__init__(

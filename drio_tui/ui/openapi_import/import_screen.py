@@ -62,7 +62,7 @@ class ImportScreen(DrioScreen[bool]):
         "Import from OpenAPI",
         Key("import.make", "ctrl+s", "make", "Create", "Create or update what is chosen, after a look at it",
             dangerous=True),
-        Key("import.proposals", "o", "proposals", "Proposals", "Names, descriptions, widgets and chains of the tools"),
+        Key("import.proposals", "t", "proposals", "Proposals", "Names, descriptions, widgets and chains of the tools"),
         Key("import.source", "s", "source", "Document", "Another document"),
         Key("import.where", "w", "where", "Where to", "The integration, its base URL and sign-in"),
         Key("import.problems", "p", "problems", "Problems", "What is odd about the document", show=False),

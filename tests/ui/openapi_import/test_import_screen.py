@@ -377,7 +377,7 @@ async def test_proposals_are_refused_and_edited_in_one_list_and_then_created(
         body = {"templateId": "blank", "name": "Field", "slug": f"field-{uuid.uuid4().hex[:8]}"}
         app = (await client.create(APP, body)).raw["id"]
         await open_import_screen_of(pilot, app, source)
-        await pilot.press("space", "down", "space", "down", "space", "o")
+        await pilot.press("space", "down", "space", "down", "space", "t")
         await until(pilot, lambda: isinstance(program.screen, ProposalsScreen) and program.screen.current)
         assert "▸ ✓ Name: List customers (list-customers)" in text_of(program)
         assert "✓ Chain: → Get customer: customerId from $.results[*].id" in text_of(program)
@@ -392,7 +392,7 @@ async def test_proposals_are_refused_and_edited_in_one_list_and_then_created(
         await until(pilot, lambda: "Name: Create a customer now (create-customer-x)" in text_of(program))
         await pilot.click(ProposalRows, offset=(1, 3))  # the mark of the third name
         await until(pilot, lambda: "✗ Customer" in text_of(program))
-        await pilot.press("escape", "o")  # what was decided stays
+        await pilot.press("escape", "t")  # what was decided stays
         await until(pilot, lambda: isinstance(program.screen, ProposalsScreen) and "✗ Customer" in text_of(program))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(program.screen, ImportDialog))
