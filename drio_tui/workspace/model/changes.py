@@ -58,9 +58,9 @@ def changes_by_others(
     changes: dict[ResourceKey, Change] = {}
     for kind in before.keys() & after.keys():
         old, new = before[kind], after[kind]
-        if old is new:
-            continue
         for id in old.keys() | new.keys():
+            if old.get(id) is new.get(id):
+                continue
             change = Change(old.get(id), new.get(id))
             if change.before is None or change.after is None or change.properties:
                 changes[kind, id] = change

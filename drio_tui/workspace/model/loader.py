@@ -153,7 +153,9 @@ async def _changed_resources(kind: Kind[Any], raws: list[Any], snapshot: Snapsho
         return None
     changed = await _validated_resources(kind, [raw for raw in raws if id(raw) not in same])
     reasons = {id(resource.raw): resource.reason for resource in changed}
-    return resources_of(kind.name, raws, lambda raw: same[id(raw)].reason if id(raw) in same else reasons[id(raw)])
+    resources = resources_of(kind.name, raws, lambda raw: same[id(raw)].reason if id(raw) in same else reasons[id(raw)])
+    # The same objects where nothing changed, so that comparing with them is fast.
+    return tuple(resource if resource.made_up else same.get(id(resource.raw), resource) for resource in resources)
 
 
 def _is_known(raw: Any, known: Mapping[str, Resource]) -> bool:
