@@ -74,15 +74,14 @@ _PARAMETER = re.compile(r"\{[^{}]*\}")
 _VERSION = re.compile(r"v\d+(?:\.\d+)*|api|rest", re.IGNORECASE)
 _LEAD = re.compile(
     r"this (?:endpoint|method|api|api call|operation|call|request|resource|route) (?!(?:is|has|was|will|can)\b)|"
-    r"(?:you can )?use (?:this|it)\b|"
-    r"allows?\b|lets\b|deprecated\b",
+    r"(?:you can )?use (?:this|it)\b|allows?\b|lets\b",
     re.IGNORECASE,
 )
 _USED_TO = re.compile(r"^(?:is )?used to ([a-z])", re.IGNORECASE)
 _WHEN = re.compile(
     r"use (?:this|it|the)\b|to \w|if you\b|when \w|only \w|you (?:can|must|may)\b|by default\b|supports?\b|pass\b|"
     r"results? (?:are|is)\b|this (?:endpoint|method|api|operation)\b|returns?\b|it (?:is|does|will|cannot|can)\b|"
-    r"also\b|requires?\b|note that\b|note:|please note\b|warning:|important:|a maximum\b|up to\b",
+    r"also\b|deprecated\b|requires?\b|note that\b|note:|please note\b|warning:|important:|a maximum\b|up to\b",
     re.IGNORECASE,
 )
 _NOISE = re.compile(

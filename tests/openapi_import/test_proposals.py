@@ -152,6 +152,8 @@ code
          "List contacts. The ones that are not archived."),
         ({"summary": "List contacts", "description": "> [!NOTE]\n> This is in public preview.\n\nLists the contacts.."},
          "Lists the contacts."),
+        ({"description": "*Deprecated: prefer people.*\n\nLists the contacts."},
+         "Lists the contacts. Deprecated: prefer people."),
         ({"description": "Returns the contacts.", "output_schema": CUSTOMERS}, "Returns the contacts."),
         ({"summary": "List contacts", "responses": (Response("200", "A list of contacts."),)},
          "List contacts. Returns a list of contacts."),
