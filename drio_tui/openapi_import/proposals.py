@@ -207,8 +207,10 @@ class Proposals:
         return sum(self.size_of(id)[0] for id in self._by_id)
 
     def _set(self, proposal: Proposal) -> None:
+        before = self._by_id[proposal.id]
         self._by_id[proposal.id] = proposal
-        self._sizes.pop(proposal.id, None)
+        if proposal.edited or (proposal.refused ^ before.refused) - {"widget", "chain"}:
+            self._sizes.pop(proposal.id, None)
 
 
 def propose(
@@ -216,7 +218,7 @@ def propose(
 ) -> Proposals:
     """Return proposals for operations that are imported; `server` is the name of the app in the config of clients.
 
-    Reading the schemas of many operations takes some milliseconds each.
+    Reading the schemas takes some milliseconds per operation.
     """
     described = [(operation, details[operation.id]) for operation in operations if operation.id in details]
     texts = [_text_of(operation, detail) for operation, detail in described]
@@ -236,7 +238,10 @@ def propose(
         arguments = chain_arguments(by_id[source], by_id[target])
         if arguments:
             by_id[source] = replace(by_id[source], chain=ChainProposal(target, arguments))
-    return Proposals(by_id.values())
+    result = Proposals(by_id.values())
+    for id in by_id:
+        result.size_of(id)  # here, not when they are shown
+    return result
 
 
 def annotations_of(operation: OperationText, name: str) -> dict[str, Any]:
