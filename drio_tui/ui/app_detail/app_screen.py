@@ -348,13 +348,13 @@ class AppScreen(DrioScreen[None]):
         if self.outline is None:
             return
         parts: list[tuple[str, str]] = []
-        if changes := self.live.note():
-            parts.append((sanitize_line(changes, 120).plain, "$text-accent"))
         if self.filter_text:
             hits = len(self.tree_view.hits)
             parts.append((count_of(hits, "hit"), "$foreground-muted" if hits else "$text-warning"))
         if self.actions.marked:
             parts.append((f"● {len(self.actions.marked)} marked", "$text-accent"))
+        if changes := self.live.note():
+            parts.append((sanitize_line(changes, 120).plain, "$text-accent"))
         root = self.outline.root
         errors, warnings = root.errors + root.errors_below, root.warnings + root.warnings_below
         if self.loading_app:
