@@ -17,6 +17,7 @@ from typing import Any
 
 from drio_tui.api.errors import DrioError, NotFound
 from drio_tui.kinds import APP, KINDS, Kind
+from drio_tui.plan.chain_order import chain_predecessors
 from drio_tui.plan.duplicate import create_body
 from drio_tui.plan.executor import Executor
 from drio_tui.plan.rejected_references import create_without_rejected_references, id_of_created
@@ -231,18 +232,18 @@ def _is_rebind(entry: Entry) -> bool:
 def _with_predecessors(entries: list[Entry], history: History) -> Iterator[tuple[Entry, tuple[str, ...]]]:
     """Yield the entries, in the order in which they are undone, each with the ids of those that are undone before it.
 
-    These are the ones about the same resource, one that it refers to, or one that refers to it, and those of its kind
-    that took or freed one of its keys. Deleted resources of a kind are created again one after the other, since drio
-    lists them in the order of their creation.
+    These are the ones about the same resource, one that it refers to, or one that refers to it, those of its kind that
+    took or freed one of its keys, and those of `chain_predecessors`. Deleted resources of a kind are created again one
+    after the other, since drio lists them in the order of their creation.
     """
     last: dict[str, str] = {}  # by id of a resource, the entry about it
     referring: dict[str, list[str]] = {}  # since then, the entries that refer to it
     last_of_kind: dict[str, str] = {}
     last_with_key: dict[tuple[str, str], str] = {}
-    for entry in entries:
+    for entry, chains in zip(entries, chain_predecessors(entries), strict=True):
         resource = history.current(entry.resource)
         referenced = {history.current(id) for id in _referenced_ids(entry)} - {resource}
-        before = [last[id] for id in (resource, *referenced) if id in last]
+        before = [*chains, *(last[id] for id in (resource, *referenced) if id in last)]
         before += referring.pop(resource, [])
         if entry.what == "delete":
             before += [last_of_kind[entry.kind]] if entry.kind in last_of_kind else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,12 +13,12 @@ from drio_tui.api.resource_type import Item
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
 from drio_tui.plan.deletion import plan_delete
 from drio_tui.plan.executor import Executor
-from drio_tui.plan.undo import undo, undo_last, undo_notes, why_not_undoable
+from drio_tui.plan.undo import _with_predecessors, undo, undo_last, undo_notes, why_not_undoable
 from drio_tui.ui.editing.history_dialog import undo_report
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.journal import Journal
+from drio_tui.workspace.saving.journal import History, Journal, new_entry
 from drio_tui.workspace.saving.save_result import ChangedMeanwhile, Conflicted, Deleted, Edit, Saved
 from drio_tui.workspace.saving.saver import Saver
 from tests import THOROUGH
@@ -191,6 +192,31 @@ async def test_undo_of_a_chain_keeps_remote_additions(world: World) -> None:
     (step,) = await undo_last(world.editor.saver, app)
     assert isinstance(step.outcome, Saved)
     assert step.outcome.raw["nextToolIds"] == [ids["tool b"], extra]
+
+
+@pytest.mark.parametrize(
+    ("changes", "predecessors"),
+    [
+        ([("", "a"), ("c", "")], ["", "0"]),
+        ([("c", ""), ("", "a")], ["", ""]),
+        ([("", "a"), ("", "b"), ("c", ""), ("d", "")], ["", "", "01", "01"]),
+        ([("", "a"), ("b", "c"), ("d", "e"), ("f", "")], ["", "0", "1", "2"]),
+        ([("a", "a"), ("", "b"), ("", "")], ["", "", ""]),
+    ],
+)
+def test_a_next_tool_is_restored_after_those_that_are_taken_away(
+    changes: list[tuple[str, str]], predecessors: list[str]
+) -> None:
+    """Each change is the next tools before and after it, and its predecessors are places in the list."""
+    entries = [
+        replace(
+            new_entry("update", "app", "tool", f"tool_{place}", "", before={"nextToolIds": [*before]},
+                      after={"nextToolIds": [*after]}),
+            id=str(place),
+        )
+        for place, (before, after) in enumerate(changes)
+    ]  # fmt: skip
+    assert ["".join(ids) for _, ids in _with_predecessors(entries, History())] == predecessors
 
 
 async def test_secrets_are_not_in_the_journal_and_reported_as_lost(world: World) -> None:
