@@ -142,7 +142,7 @@ class SavedPlan:
                     yield f"{place(kind, key)} needs {place(*target)} now"
 
     def _states_of(self, where: str) -> Iterator[tuple[str, Any]]:
-        names = {f"{verb}:{where}" for verb in ("create", "update", "delete", "chain", "unchain", "unbind", "free")}
+        names = {f"{verb}:{where}" for verb in ("create", "update", "delete", "chain", "unbind", "free")}
         return ((id, state) for id, state in self.state.steps.items() if id in names)
 
 

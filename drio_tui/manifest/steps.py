@@ -23,6 +23,8 @@ from drio_tui.plan.key_order import KeyChange, order_by_keys
 from drio_tui.plan.steps import Step
 from drio_tui.plan.tool_order import in_order, next_order
 from drio_tui.schema.fields import MISSING
+from drio_tui.text import first_names
+from drio_tui.workspace.lint.tool_chain import Chains
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.journal import digest
@@ -82,6 +84,7 @@ class _Planner:
         self.links = Links(snapshot)
         self.positions = {resource.key: position for position, resource in enumerate(snapshot)}
         self.steps: list[Step] = []
+        self.problems: list[str] = []
 
     def planned(self) -> PlannedSteps:
         for change in sorted(self.changes, key=lambda change: _KIND_ORDER.index(change.kind)):
@@ -96,7 +99,7 @@ class _Planner:
         deletes = [change for change in self.changes if change.action == "delete"]
         for change in sorted(deletes, key=lambda change: -_KIND_ORDER.index(change.kind)):
             self._delete(change)
-        return PlannedSteps(tuple(self.steps), tuple(self._cycles()))
+        return PlannedSteps(tuple(self.steps), (*self.problems, *self._cycles()))
 
     # --- creates and updates ---------------------------------------------------------------------
 
@@ -206,16 +209,12 @@ class _Planner:
         together = {ref: edges.get(ref, set()) | wanted.get(ref, set()) for ref in edges.keys() | wanted.keys()}
         if not _has_cycle(together):
             return
-        left, previous, cleared = dict(chains), "", False
+        left, previous = dict(chains), ""
         while left:
             ref = next((ref for ref in left if not _leads_to(ref, wanted[ref], edges)), None)
-            if ref is None and cleared:
-                return  # the chains lead round in the document itself
-            if ref is None:  # whichever comes first would lead round, unless all are cleared before
-                cleared = True
-                previous = self._clear_chains([step for step in left.values() if edges.get(step.ref)], previous)
-                edges |= {left_ref: set() for left_ref in left}
-                continue
+            if ref is None:  # the last one of an order without a circle could always change next
+                self._report_circle(left, edges | {ref: wanted[ref] for ref in left})
+                return
             step = left.pop(ref)
             edges[ref] = wanted[ref]
             index = next(index for index, other in enumerate(self.steps) if other.id == step.id)
@@ -223,18 +222,23 @@ class _Planner:
                 self.steps[index] = replace(self.steps[index], after=(*self.steps[index].after, previous))
             previous = step.id
 
-    def _clear_chains(self, steps: list[Step], previous: str) -> str:
-        """Add steps that clear these chains first; return the id of the last one."""
-        for step in steps:
-            clear = Step(
-                f"un{step.id}", "update", "tool", f"Unchain the tool {step.id.rpartition('/')[2]}", step.ref,
-                changes=(FieldChange((_CHAIN,), MISSING, []),), after=(previous,) if previous else (), mark=_mark([]),
-            )  # fmt: skip
-            index = self.steps.index(next(other for other in self.steps if other.id == step.id))
-            self.steps[index] = replace(self.steps[index], base=None)  # its base is the chain before it was cleared
-            self.steps.insert(index, clear)
-            previous = clear.id
-        return previous
+    def _report_circle(self, chains: Mapping[str, Step], edges: Mapping[str, set[str]]) -> None:
+        """Report a circle that there would be once all is applied, and which chains in it would stay as they are.
+
+        `chains` are the steps that would close it by their tools, `edges` the next tools of all of them.
+        """
+        if any(change.action == "conflict" for change in self.changes):
+            return  # a chain that is in the way may change once that is decided
+        keys = {id: key for (kind, key), id in self.ids.items() if kind == "tool"}
+        keys |= {ref: key for ref, (kind, key) in self.created.items() if kind == "tool"}
+        tools = Chains(keys, {ref: sorted(targets) for ref, targets in edges.items()})
+        ref, circle = next((ref, circle) for ref in chains if (circle := tools.cycle(ref)))
+        sent = {step.ref for step in self.steps if step.id.startswith("chain:")}
+        staying = [tools.name(id) for id in dict.fromkeys(circle) if id not in sent]
+        text = f"the chain would run in a circle: {' → '.join(map(tools.name, circle))}"
+        if staying:
+            text += f"; next of {first_names(staying, 3)} stays as it is in drio: declare it without the next tool"
+        self.problems.append(f"{place('tool', tools.name(ref), ('next',))}: {text}")
 
     def _delete(self, change: Change) -> None:
         kind, key = change.name

@@ -7,7 +7,6 @@ import copy
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -218,18 +217,34 @@ async def test_an_apply_is_undone_as_a_group(author):
     assert (await author.form("acme")).data == before
 
 
-async def test_chains_that_would_lead_round_in_between_are_changed_in_order(author):
+async def test_chains_that_would_lead_round_in_between_are_changed_and_undone_in_order(author):
+    """First each the other way round, then by the chains of `b` and `d`, which stay."""
     document = new_app(widgets={})
-    names = ["a", "b", "c", "d"]
-    chain = {name: {"name": name, "next": [following]} for name, following in pairwise(names)}
-    document["tools"] = chain | {"d": {"name": "d"}}
-    await author.apply(document)
-    document["tools"] = {"a": {"name": "a", "next": []}} | {
-        name: {"name": name, "next": [following]} for name, following in zip("bcd", "abc", strict=True)
+    document["tools"] = {
+        name: {"name": name, "next": [*following]} for name, following in zip("abcd", [*"bcd", ""], strict=True)
     }
-    applied = await author.apply(document)
-    assert not applied.failed
-    assert not applied.left
+    await author.apply(document)
+    for chains in ({"a": "", "b": "a", "c": "b", "d": "c"}, {"a": "d", "c": ""}):
+        before = (await author.form("acme")).data
+        document["tools"] |= {name: {"name": name, "next": [*following]} for name, following in chains.items()}
+        applied = await author.apply(document)
+        assert not applied.failed
+        assert not applied.left
+        undone = await undo_last(author.editor.saver, applied.app)
+        assert all(step.ok for step in undone)
+        assert (await author.form("acme")).data == before
+        assert not (await author.apply(document, on_conflict="document")).failed
+
+
+async def test_a_chain_that_is_not_declared_and_closes_a_circle_is_named_before_anything_is_sent(author):
+    document = new_app(widgets={})
+    await author.apply(document)
+    del document["tools"]["search-contacts"]["next"]
+    document["tools"]["show-contact"]["next"] = ["search-contacts"]
+    author.sent()
+    with pytest.raises(NotApplicable, match=r"tools/show-contact#next: .* next of search-contacts stays as it is"):
+        await author.apply(document)
+    assert not author.sent()
 
 
 async def test_widgets_that_swap_their_tools(author):
