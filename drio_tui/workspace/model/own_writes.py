@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from drio_tui.kinds import APP, KINDS, OPERATION
-
-_KIND_BY_SEGMENT = {kind.collection.rpartition("/")[2]: name for name, kind in KINDS.items()}
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -15,6 +12,8 @@ def written_resource(path: str) -> tuple[str, tuple[str, str]] | None:
 
     The id in the key is empty for a request that creates a resource.
     """
+    from drio_tui.kinds import APP, KINDS, OPERATION  # not needed for the first frame
+
     parts = [unquote(part) for part in path.partition("?")[0].strip("/").split("/")]
     if parts[0] != "apps" or len(parts) < 2:
         return None
@@ -23,7 +22,7 @@ def written_resource(path: str) -> tuple[str, tuple[str, str]] | None:
         return app, (APP.name, app)
     if len(rest) == 3 and rest[2] == "operations":
         return app, (OPERATION.name, "")
-    kind = _KIND_BY_SEGMENT.get(rest[0])
+    kind = next((name for name, kind in KINDS.items() if kind.collection.rpartition("/")[2] == rest[0]), None)
     return None if kind is None else (app, (kind, rest[1] if len(rest) > 1 else ""))
 
 
