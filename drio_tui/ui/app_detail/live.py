@@ -14,7 +14,7 @@ from drio_tui.text import count_of, first_names
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.polling import PolledScreen, Poller
 from drio_tui.ui.editing.edit_screen import EditScreen
-from drio_tui.workspace.model.changes import Change, Contents, changes_by_others, contents_of
+from drio_tui.workspace.model.changes import Change, Contents, changes_by_others, contents_of, created_keys
 from drio_tui.workspace.model.loader import AppCheck, check_app
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
 
@@ -24,15 +24,19 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot, Update
 
+_LISTED = ("auth", "integration", "tool", "widget")
+"""The kinds of which an app has one list each, besides the config."""
+
 _SIGNS = {"new": "+", "changed": "~", "deleted": "-"}
 
 
 class Checked(Message):
-    """A check of the app came back; it was made after the writes up to `position`."""
+    """A check of the app came back, of the config or of one `kind`; it was made after the writes up to `position`."""
 
-    def __init__(self, check: AppCheck, position: int) -> None:
+    def __init__(self, check: AppCheck, kind: str, position: int) -> None:
         super().__init__()
         self.check = check
+        self.kind = kind
         self.position = position
 
 
@@ -51,10 +55,16 @@ class Mark:
 
 @dataclass(slots=True)
 class _Baseline:
-    """The resources that later ones are compared with, and how many own writes they contain at least."""
+    """The resources that later ones are compared with.
+
+    `positions` says by kind how many own writes they contain at least, `earlier` how many the read before contained.
+    `created` are the keys of the resources that this program has created since then.
+    """
 
     contents: Contents = field(default_factory=dict)
-    position: int = 0
+    positions: dict[str, int] = field(default_factory=dict)
+    earlier: dict[str, int] = field(default_factory=dict)
+    created: dict[str, frozenset[ResourceKey]] = field(default_factory=dict)
 
 
 class LiveView(ScreenContext, PolledScreen, Protocol):
@@ -91,6 +101,7 @@ class LiveUpdates:
         self._deleted: dict[ResourceKey, tuple[TreeNode, int]] = {}
         self._baseline = _Baseline()
         self._etag = ""
+        self._config_kinds: frozenset[str] = frozenset()
         self._lists: tuple[str, ...] = ()
         self._turn = 0
         self._held: Checked | None = None
@@ -140,7 +151,7 @@ class LiveUpdates:
     async def _check(self, client: DrioClient) -> Checked:
         position = self._screen.connection.own_writes.position
         kind = ("", *self._lists)[self._turn]  # the config and the lists it lacks take turns
-        return Checked(await check_app(client, self._screen.snapshot, self._etag, kind), position)
+        return Checked(await check_app(client, self._screen.snapshot, self._etag, kind), kind, position)
 
     def checked(self, message: Checked) -> None:
         """Show what a check found; while a resource is edited, only tell the edit screen."""
@@ -150,14 +161,15 @@ class LiveUpdates:
             self.poller.finished(changed=True)
             return
         self._etag = message.check.etag
-        if message.check.lists is not None:
-            self._lists = message.check.lists
+        if message.check.kinds is not None and not message.kind:
+            self._config_kinds = message.check.kinds
+            self._lists = tuple(kind for kind in _LISTED if kind not in message.check.kinds)
         self._turn = (self._turn + 1) % (len(self._lists) + 1)
         updates = message.check.updates
         if edit := self._edit_screen:
             self._held = message if updates else None
             self._warn(edit, updates)
-        elif updates:
+        else:
             self._apply(message)
         self.poller.finished(changed=bool(updates))
 
@@ -176,35 +188,58 @@ class LiveUpdates:
     def _apply(self, message: Checked) -> None:
         for update in message.check.updates:
             self._screen.snapshot.apply(update)
-        self._compare(contents_of(self._screen.snapshot), message.position)
-        self._screen.show_changes()
+        kinds = {message.kind} if message.kind else self._config_kinds
+        contents = contents_of(self._screen.snapshot)
+        self._compare({kind: contents[kind] for kind in kinds & contents.keys()}, message.position)
+        if message.check.updates:
+            self._screen.show_changes()
 
     def _warn(self, edit: EditScreen, updates: Iterable[Update]) -> None:
         """Tell the edit screen what others have changed in the resource that it edits."""
         key = (edit.target.kind, edit.target.id)
         after = contents_of(self._screen.snapshot, updates)
-        change = changes_by_others(self._baseline.contents, after, self._own_writes()).get(key)
+        change = self._changes(after).get(key)
         resource = change.after if change is not None else None
         edit.remote_changed(
             deleted=change is not None and resource is None,
             properties={name: resource.get(name) for name in change.properties} if change and resource else {},
         )
 
-    def _own_writes(self) -> frozenset[ResourceKey]:
-        return self._screen.connection.own_writes.since(self._screen.app_id, self._baseline.position)
+    def _changes(self, contents: Contents) -> dict[ResourceKey, Change]:
+        """Return what others have changed since the last read of each kind."""
+        own_writes, app, last = self._screen.connection.own_writes, self._screen.app_id, self._baseline
+        kinds_by_window: dict[tuple[int, int, frozenset[ResourceKey]], list[str]] = {}
+        for kind in contents:
+            window = last.positions.get(kind, 0), last.earlier.get(kind, 0), last.created.get(kind, frozenset())
+            kinds_by_window.setdefault(window, []).append(kind)
+        changes: dict[ResourceKey, Change] = {}
+        for (position, earlier, created), kinds in kinds_by_window.items():
+            own = own_writes.since(app, position)
+            recent = frozenset(key for key in own_writes.since(app, earlier) if key[1]) | created
+            found = changes_by_others(last.contents, {**last.contents, **contents}, own, recent)
+            changes.update((key, change) for key, change in found.items() if key[0] in kinds)
+        return changes
 
     # -- marks --------------------------------------------------------------------------------------
 
     def _compare(self, contents: Contents, position: int) -> None:
         """Mark what others have changed since the last read; `position` is that of the own writes in `contents`."""
-        if self._baseline.contents:
-            changes = changes_by_others(self._baseline.contents, contents, self._own_writes())
+        last = self._baseline
+        if last.contents:
             now = datetime.now()
-            for key, change in changes.items():
+            for key, change in self._changes(contents).items():
                 self._mark(key, change, now)
         for key in [key for key in self.marks if key not in self._deleted and _lacks(contents, key)]:
             del self.marks[key]  # deleted by this program since
-        self._baseline = _Baseline({**self._baseline.contents, **contents}, position)
+        own_writes, app = self._screen.connection.own_writes, self._screen.app_id
+        own = own_writes.since(app, min((last.positions.get(kind, 0) for kind in contents), default=position))
+        created = created_keys(last.contents, contents, own)
+        self._baseline = _Baseline(
+            {**last.contents, **contents},
+            {**last.positions, **dict.fromkeys(contents, position)},
+            {**last.earlier, **{kind: last.positions.get(kind, position) for kind in contents}},
+            {**last.created, **dict.fromkeys(contents, created)},
+        )
 
     def _mark(self, key: ResourceKey, change: Change, now: datetime) -> None:
         if change.after is None:

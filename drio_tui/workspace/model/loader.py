@@ -111,13 +111,12 @@ async def snapshot_of_config(app_id: str, config: dict[str, Any]) -> Snapshot:
 class AppCheck:
     """The kinds of an app that have changed, each as a whole.
 
-    `etag` is that of the config; `lists` are the kinds that it lacks and that each have one list, None if the
-    config was not sent again.
+    `etag` is that of the config; `kinds` are those that were read, None if the config was not sent again.
     """
 
     updates: tuple[Update, ...]
     etag: str = ""
-    lists: tuple[str, ...] | None = None
+    kinds: frozenset[str] | None = None
 
 
 async def check_app(client: DrioClient, snapshot: Snapshot, etag: str, kind: str = "") -> AppCheck:
@@ -129,7 +128,7 @@ async def check_app(client: DrioClient, snapshot: Snapshot, etag: str, kind: str
     if kind:
         raws = (await client.list(KINDS[kind], app=snapshot.app_id)).raw
         resources = await _changed_resources(KINDS[kind], raws, snapshot)
-        return AppCheck((PartLoaded(kind, resources),) if resources is not None else (), etag)
+        return AppCheck((PartLoaded(kind, resources),) if resources is not None else (), etag, frozenset({kind}))
     config, etag = await client.changed_config(snapshot.app_id, etag)
     if config is None:
         return AppCheck((), etag)
@@ -141,8 +140,7 @@ async def check_app(client: DrioClient, snapshot: Snapshot, etag: str, kind: str
             updates.append(PartLoaded(name, resources))
     if rest != snapshot.extra:
         updates.append(UnknownProperties(rest))
-    lists = tuple(name for name in (AUTH.name, INTEGRATION.name, TOOL.name, WIDGET.name) if name not in raws_by_kind)
-    return AppCheck(tuple(updates), etag, lists)
+    return AppCheck(tuple(updates), etag, frozenset(raws_by_kind))
 
 
 async def _changed_resources(kind: Kind[Any], raws: list[Any], snapshot: Snapshot) -> tuple[Resource, ...] | None:

@@ -15,10 +15,12 @@ def written_resource(path: str) -> tuple[str, tuple[str, str]] | None:
     from drio_tui.kinds import APP, KINDS, OPERATION  # not needed for the first frame
 
     parts = [unquote(part) for part in path.partition("?")[0].strip("/").split("/")]
+    if parts[0] == "sandbox" and parts[-1] == "restore":
+        del parts[0]
     if parts[0] != "apps" or len(parts) < 2:
         return None
     app, rest = parts[1], parts[2:]
-    if not rest or rest == ["deploy"]:
+    if not rest or rest in (["deploy"], ["restore"]):
         return app, (APP.name, app)
     if len(rest) == 3 and rest[2] == "operations":
         return app, (OPERATION.name, "")
