@@ -351,6 +351,8 @@ class AppScreen(DrioScreen[None]):
         if self.filter_text:
             hits = len(self.tree_view.hits)
             parts.append((count_of(hits, "hit"), "$foreground-muted" if hits else "$text-warning"))
+        if changes := self.live.note():
+            parts.append((sanitize_line(changes, 120).plain, "$text-accent"))
         if self.actions.marked:
             parts.append((f"● {len(self.actions.marked)} marked", "$text-accent"))
         if changes := self.live.note():
