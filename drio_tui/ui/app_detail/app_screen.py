@@ -355,8 +355,6 @@ class AppScreen(DrioScreen[None]):
             parts.append((sanitize_line(changes, 120).plain, "$text-accent"))
         if self.actions.marked:
             parts.append((f"● {len(self.actions.marked)} marked", "$text-accent"))
-        if changes := self.live.note():
-            parts.append((sanitize_line(changes, 120).plain, "$text-accent"))
         root = self.outline.root
         errors, warnings = root.errors + root.errors_below, root.warnings + root.warnings_below
         if self.loading_app:
