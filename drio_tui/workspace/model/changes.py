@@ -35,25 +35,7 @@ class Change:
         old, new = _object(self.before), _object(self.after)
         names = (old.keys() | new.keys()) - _UNEDITED
         missing = object()
-        return tuple(sorted(n for n in names if not _same(n, old.get(n, missing), new.get(n, missing))))
-
-
-def _same(name: str, old: Any, new: Any) -> bool:
-    """Compare the values of a property, without the names of tools that drio adds to actions."""
-    if same_json(old, new):
-        return True
-    return name == "actions" and same_json(_without_target_names(old), _without_target_names(new))
-
-
-def _without_target_names(actions: Any) -> Any:
-    if not isinstance(actions, list):
-        return actions
-    return [
-        {name: value for name, value in action.items() if name != "targetToolName"}
-        if isinstance(action, dict)
-        else action
-        for action in actions
-    ]
+        return tuple(sorted(n for n in names if not same_json(old.get(n, missing), new.get(n, missing))))
 
 
 def contents_of(snapshot: Snapshot, updates: Iterable[Update] = ()) -> Contents:

@@ -71,9 +71,6 @@ def import_operations(config: dict[str, Any]) -> None:
          set()),
         # The schema of an operation shows in the tools bound to it.
         (lambda c: c["tools"][0]["binding"].update(status="stale"), [("operation", "operation_1")], set()),
-        (lambda c: c["widgets"][0]["actions"][0].update(targetToolName="New"), [("tool", "tool_2")], set()),
-        (lambda c: c["widgets"][0]["actions"][0].update(template="New"), [("tool", "tool_2")],
-         {("widget", "widget_1")}),
         (lambda c: c["app"].update(status="draft"), [("tool", "tool_1")], set()),
         (lambda c: c["auth"][0].update(lastValidatedAt="2026-01-01T00:00:00.000Z"), [], set()),
         (lambda c: c["app"].update(isEnabled=1), [], {("app", "app_1")}),
