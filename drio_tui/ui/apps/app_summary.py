@@ -127,5 +127,5 @@ def _deploy(facts: AppFacts | None) -> Content:
         return Content.styled("…", _MUTED)
     last = facts.deployed
     if last is None:
-        return Content.styled("not from this machine", _MUTED)
+        return Content.styled("none from this machine", _MUTED)
     return Content.assemble(sanitize_line(last.version, 40), (f"  {age(time.time() - last.at)}", _MUTED))

@@ -176,7 +176,7 @@ async def test_resource_counts_and_last_deploy_are_shown_for_the_app_under_the_c
         await until(pilot, lambda: screen.resources)
         screen.table.choose(app["id"])
         await until(pilot, lambda: f"{tools} tools" in details_text(screen))
-        assert "not from this machine" in details_text(screen)
+        assert "none from this machine" in details_text(screen)
         DeployRecordStore(pilot.app.connection.server, app["id"]).keep(record_of("3.2.1", "https://x.test/mcp", {}))
         await pilot.press("r")
         await until(pilot, lambda: "3.2.1 just now" in details_text(screen))
