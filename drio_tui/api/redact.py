@@ -11,8 +11,8 @@ from urllib.parse import unquote_plus, urlsplit, urlunsplit
 from drio_tui.api.secret_values import HIDDEN, SECRET_VALUES
 
 __all__ = [
-    "HIDDEN", "is_secret", "is_secret_property", "is_secret_schema", "may_hold_secrets", "redact", "redact_headers",
-    "redacted_pairs", "redacted_url",
+    "BEARER_TOKEN", "HIDDEN", "is_secret", "is_secret_property", "is_secret_schema", "may_hold_secrets", "redact",
+    "redact_headers", "redacted_pairs", "redacted_url",
 ]  # fmt: skip
 _NOT_LETTERS = re.compile(r"[^a-z0-9]")
 _SECRET_ENDINGS = (
@@ -30,7 +30,9 @@ _SCHEMA_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitio
 _SCHEMA_VALUES = frozenset({"default", "const", "enum", "example", "examples"})
 # A drio id, a UUID, or a path with a scheme or a folder: `vault:crm/token`.
 _REFERENCE = re.compile(r"|secret_\w+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z][a-z0-9+.-]{0,30}[:/]\S+")
-_BEARER = re.compile(r"\b([Bb]earer\s+)[\w.~+/=-]{16,}")
+# A parameter of a challenge (RFC 9110 section 11.2): `realm="x"`, `error=invalid_token`; not one that holds a secret.
+_CHALLENGE_PARAMETER = r"""(?![a-z_-]*(?:token|secret|password|key)\s*=)[a-z][a-z_-]{0,31}(?:\s*=\s*\\?"|=\w)"""
+BEARER_TOKEN = re.compile(rf"\b([Bb]earer\s+)(?!\s|{_CHALLENGE_PARAMETER})([\w.~+/=-]{{16,}})")
 _USERINFO = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
@@ -170,7 +172,7 @@ def _redact_schema(name: str, schema: Any, oauth: bool) -> Any:
 
 def _redact_text(text: str) -> str:
     if "earer" in text:
-        text = _BEARER.sub(rf"\1{HIDDEN}", text)
+        text = BEARER_TOKEN.sub(rf"\1{HIDDEN}", text)
     if "@" in text:
         text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
     return SECRET_VALUES.hidden(text)

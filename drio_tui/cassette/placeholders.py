@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers
+from drio_tui.api.redact import BEARER_TOKEN, HIDDEN, is_secret, redact, redact_headers
 from drio_tui.api.secret_values import SECRET_VALUES, SHORTEST, encoded_forms, pattern_of, with_texts
 
 PLACEHOLDER = re.compile(r"redacted-([a-z]+)-(\d+)")
-_BEARER = re.compile(r"\b([Bb]earer\s+)([\w.~+/=-]{16,})")
 _USERINFO = re.compile(r"(://[^/\s:@]*:)([^/\s@]+)@")
 _INPUT_VALUE = re.compile(r"(\bvalue\s*=\s*)(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 _KINDS = ("token", "verifier", "cookie", "password", "code", "state")
@@ -107,7 +106,7 @@ class Placeholders:
     def text(self, text: str) -> str:
         """Return a text with placeholders for bearer tokens and passwords in URLs."""
         if "earer" in text:
-            text = _BEARER.sub(lambda match: match[1] + self.of("token", match[2]), text)
+            text = BEARER_TOKEN.sub(lambda match: match[1] + self.of("token", match[2]), text)
         if "@" in text:
             text = _USERINFO.sub(lambda match: f"{match[1]}{self.of('password', match[2])}@", text)
         return text

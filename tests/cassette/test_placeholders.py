@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from drio_tui.api.redact import redact_headers
 from drio_tui.cassette.placeholders import Placeholders, recorded_body
 
 SECRET = "f3e1-a/very+long \"secret'"
@@ -56,6 +57,40 @@ def test_urls_headers_and_pages() -> None:
     assert hide.replace_known("is the-password there?") == "is redacted-password-2 there?"
     page = recorded_body(b'<input name="csrf" value="abc123">', "text/html", hide, oauth=True)
     assert "abc123" not in str(page)
+
+
+TOKEN = "eyJhbGciOiJub25lIn0.e30."
+
+
+@pytest.mark.parametrize(
+    ("value", "recorded"),
+    [
+        (f"Bearer {TOKEN}", "Bearer redacted-token-1"),
+        (f"Bearer {TOKEN}==", "Bearer redacted-token-1"),
+        (f"Bearer {TOKEN}=more", "Bearer redacted-token-1"),
+        ("Bearer lowercaseletters==", "Bearer redacted-token-1"),
+        ("Bearer access_token=lowercase", "Bearer redacted-token-1"),
+        (f'Bearer realm="x", Bearer {TOKEN}', 'Bearer realm="x", Bearer redacted-token-1'),
+        ('Bearer resource_metadata="http://h/.well-known/oauth-protected-resource/api/v1"', None),
+        ('Bearer  resource_metadata = "http://h/"', None),
+        ('Bearer realm="x", error="invalid_token"', None),
+        ("Bearer error=invalid_token", None),
+        ('Bearer error_description="The token does not count", realm="x"', None),
+        ('DPoP algs="ES256", error="use_dpop_nonce"', None),
+        ('Basic realm="x"', None),
+    ],
+)
+def test_parameters_of_a_challenge_are_no_tokens(value: str, recorded: str | None) -> None:
+    assert Placeholders().headers([("WWW-Authenticate", value)]) == [["WWW-Authenticate", recorded or value]]
+    assert (redact_headers([("WWW-Authenticate", value)])[0][1] == value) == (recorded is None)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "DPoP"])
+def test_credentials_of_every_scheme_are_hidden(scheme: str) -> None:
+    assert Placeholders().headers([("Authorization", f"{scheme} {TOKEN}")]) == [
+        ["Authorization", f"{scheme} redacted-token-1"]
+    ]
+    assert Placeholders().headers([("Authorization", "Basic dXNlcjpw")])[0][1] == "Basic redacted-token-1"
 
 
 def test_what_cannot_be_searched_is_omitted() -> None:
