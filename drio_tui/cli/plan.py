@@ -27,7 +27,7 @@ from drio_tui.cli.manifest import document_argument
 from drio_tui.cli.output import echo, echo_json, info, is_quiet, prompt_secret, style, warn
 from drio_tui.cli.plan_file import document_folder, finished_result, open_plan_file, plan_of_file, save_plan_file
 from drio_tui.cli.render import ascii_only
-from drio_tui.cli.review import NotAllDone, print_plan
+from drio_tui.cli.review import NotAllDone, print_plan, rest_hint, undo_hint
 from drio_tui.cli.secrets_file import given_secrets, secrets_option
 from drio_tui.session import Session, command_session
 from drio_tui.text import count_of, one_line
@@ -420,7 +420,7 @@ class _Application:
         if self.file:
             await self.file.end(finished=not result.failed)
         if not self.as_json and result.results and not result.failed:
-            info(f"Applied. `{command_hint('undo', planned.slug)}` takes it back.")
+            info(f"Applied. {undo_hint(planned.slug)}")
         return result
 
     def _ask_secrets(self) -> dict[str, str]:
@@ -472,5 +472,5 @@ class _Application:
         raise NotAllDone(
             f"{len(result.failed):,} of {count_of(len(result.results), 'step')} failed or were skipped. "
             f"The first: {one_line(first.step.about, 120)}: {one_line(first.problem, 300)}",
-            hint="What was done stays; applying again does the rest.",
+            hint=rest_hint("applying"),
         )

@@ -32,13 +32,13 @@ _TONES: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 _DONE = {"create": "created", "update": "changed", "delete": "deleted"}
 _INDENT = 4
+_NOTHING_SENT = "This was a replay: nothing was sent, and nothing was changed."
 
 
 class NotAllDone(DrioError):
     """Some changes were made, and others were not."""
 
     title = "Not everything was done"
-    hint = "What was done stays; the same command again does the rest."
 
 
 async def carry_out(
@@ -117,9 +117,26 @@ async def carry_out(
         if len(steps) == 1:
             error = getattr(executor.failed[0].outcome, "error", None) if executor.failed else None
             raise NotAllDone(problem, title="Not done", hint=error.hint if error else "")
-        raise NotAllDone(f"{len(steps) - done} of {len(steps):,} changes were not made. The first: {problem}")
+        raise NotAllDone(
+            f"{len(steps) - done} of {len(steps):,} changes were not made. The first: {problem}",
+            hint=rest_hint("the same command"),
+        )
     if not as_json and any(step.changes or step.verb != "update" for step in steps):
-        info(f"`{command_hint('undo', app_name(opened.snapshot))}` takes it back.")
+        info(undo_hint(app_name(opened.snapshot)))
+
+
+def undo_hint(app: str) -> str:
+    """Return how the changes of this command to `app` are taken back; of a replay, that there are none."""
+    from drio_tui.api.http import is_replay
+
+    return _NOTHING_SENT if is_replay() else f"`{command_hint('undo', app)}` takes it back."
+
+
+def rest_hint(again: str) -> str:
+    """Return what remains to be done after some changes failed: `again`; of a replay, that no change was made."""
+    from drio_tui.api.http import is_replay
+
+    return _NOTHING_SENT if is_replay() else f"What was done stays; {again} again does the rest."
 
 
 class ResultsInOrder:

@@ -120,6 +120,8 @@ def test_a_walk_is_recorded_without_secrets_and_replayed_without_a_server(walk: 
         replayed = drio(*shlex.split(command), "--replay", str(walk.cassette),
                         env={"DRIO_UPSTREAM_SECRET": "another"})  # fmt: skip
         assert replayed.code == 0, (name, replayed.err)
+        assert "takes it back" not in replayed.err
+        assert ("nothing was changed" in replayed.err) == (name in ("add", "set")), replayed.err
         if name != "deploy":  # which is not looked at in a replay
             assert replayed.out == walk.outputs[name], name
     assert walk.cassette.read_bytes() == recorded
@@ -128,6 +130,8 @@ def test_a_walk_is_recorded_without_secrets_and_replayed_without_a_server(walk: 
 def test_a_changed_request_fails_and_names_the_closest_recorded_one(walk: Walk, drio: Runner) -> None:
     changed = drio(*shlex.split(COMMANDS["set"].replace("Edited", "Changed")), "--replay", str(walk.cassette))
     assert changed.code == 1
+    assert "What was done stays" not in changed.err
+    assert "nothing was changed" in changed.err
     assert re.search(
         r"was not recorded: (PATCH|PUT) /api/v1/apps/\S+; the closest one is number \d+, (PATCH|PUT) /api/v1/apps/\S+,"
         r' which differs in body\.description \("Edited", now "Changed"\)',
