@@ -88,16 +88,25 @@ def slot_changes(
 ) -> list[SlotChange]:
     """Return what `suggest_mappings` would change of these mappings, slot by slot.
 
-    The items of a collection that is mapped already are used for the other slots.
+    The items of a collection that is mapped already are used for the other slots. A path that stays in a group, such
+    as `sections`, is not suggested for another name of that group.
     """
     collection = collection_of(mappings)
     rows = mappings[collection] if collection is not None else None
     rows = rows if isinstance(rows, str) else ""
+    suggestions = mapping_suggestions(primitive, schema, sample, arguments=arguments, rows=rows)
+    changed = {suggestion.slot for suggestion in suggestions if mappings.get(suggestion.slot) != suggestion.path}
+    kept = [(_group_of(slot), path) for slot, path in mappings.items() if slot not in changed and _group_of(slot)]
     return [
         SlotChange(suggestion.slot, mappings.get(suggestion.slot), suggestion.path, suggestion.reason)
-        for suggestion in mapping_suggestions(primitive, schema, sample, arguments=arguments, rows=rows)
-        if mappings.get(suggestion.slot) != suggestion.path
+        for suggestion in suggestions
+        if suggestion.slot in changed and (_group_of(suggestion.slot), suggestion.path) not in kept
     ]
+
+
+def _group_of(slot: str) -> str:
+    """Return the group that a slot is in, such as `columns`; empty for a slot that occurs once."""
+    return slot.partition(".")[0] if "." in slot else ""
 
 
 def taken_mappings(mappings: Mapping[str, Any], changes: Iterable[SlotChange]) -> dict[str, Any]:

@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from drio_tui.api.json_codec import loads
 from drio_tui.sandbox import catalogue
 from drio_tui.workspace.run.mapping import apply_mappings
-from drio_tui.workspace.run.mapping_suggestions import mapping_suggestions, suggest_mappings, suggest_primitive
+from drio_tui.workspace.run.mapping_suggestions import (
+    mapping_suggestions,
+    slot_changes,
+    suggest_mappings,
+    suggest_primitive,
+)
 from drio_tui.workspace.run.schema_examples import example_of
 from tests.workspace.run.test_mapping import JSON
 
@@ -142,6 +147,32 @@ def test_what_a_real_result_lacks_is_not_suggested() -> None:
     }
     reasons = {suggestion.slot: suggestion.reason for suggestion in mapping_suggestions("data-table", schema, sample)}
     assert reasons["columns.plan"] == "one of free, team, business"
+
+
+@pytest.mark.parametrize(
+    ("mappings", "expected"),
+    [
+        ({}, {"title": "$.subject", "sections.contact": "$.contact"}),
+        ({"title": "$.subject", "sections.customer": "$.contact"}, {}),  # the same section under another name
+        ({"title": "$.subject", "fields.customer": "$.contact"}, {"sections.contact": "$.contact"}),  # another group
+        ({"title": "$.subject", "body": "$.contact"}, {"sections.contact": "$.contact"}),  # no group
+        (
+            {"title": "$.contact", "sections.contact": "$.subject", "sections.customer": "$.id"},
+            {"title": "$.subject", "sections.contact": "$.contact"},
+        ),
+    ],
+)
+def test_a_path_that_its_group_has_under_another_name_is_not_suggested_again(
+    mappings: dict[str, str], expected: dict[str, str]
+) -> None:
+    sample = {"id": "tic_1", "subject": "Broken", "contact": {"id": "con_1", "name": "Ada"}}
+    assert {change.slot: change.path for change in slot_changes("detail", mappings, sample=sample)} == expected
+
+
+def test_a_path_whose_slot_gets_another_one_is_suggested_for_its_own_name() -> None:
+    mappings = {"rows": "$", "columns.name": "$.email"}
+    changes = slot_changes("data-table", mappings, sample=[{"name": "Ada", "email": "ada@example.com"}])
+    assert {change.slot: change.path for change in changes} == {"columns.name": "$.name", "columns.email": "$.email"}
 
 
 @settings(max_examples=25)
