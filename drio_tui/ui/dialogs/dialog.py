@@ -68,7 +68,15 @@ class Dialog(SafeDismiss, ModalScreen[S]):
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "dialog",
         "Every dialog",
-        Key("dialog.confirm", "ctrl+s", "confirm", "Confirm", "Press the right-most button", show=False, palette=False),
+        Key(
+            "dialog.confirm",
+            "ctrl+s",
+            "confirm",
+            "Confirm",
+            "Press the right-most button, but never one that discards edits",
+            show=False,
+            palette=False,
+        ),
     )
 
     @property
