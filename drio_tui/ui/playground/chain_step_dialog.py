@@ -33,13 +33,15 @@ MAX_LENGTH = 2_000_000
 """Maximum length of an intermediate result that can be edited, in characters."""
 MOST_ROWS = 500
 _MOST_COLUMNS = 6
+_END = "No tool is left to run. Esc leaves, and takes tools that were left out in again."
 _LOCAL = "Kept on this machine: drio has no place for it."
 
 
 class ChainStepDialog(Dialog[bool]):
     """Shows the next step of a chain: a row of the newest result is chosen, and a path for each argument.
 
-    The result can be edited as JSON. The result of the dialog is whether to go on with `chain`.
+    The result can be edited as JSON. The result of the dialog is whether to go on with `chain`; if not, `chain` is as
+    it was before.
     """
 
     CSS_PATH = stylesheet("playground")
@@ -49,13 +51,20 @@ class ChainStepDialog(Dialog[bool]):
         Key("chain_step.go", "ctrl+r,f9", "go", "Run it", "Go to this tool with these arguments"),
         Key("chain_step.json", "f5", "json", "Rows or JSON", "Show the result as JSON, and edit it; or as rows"),
         Key("chain_step.path", "f6", "path", "Path", "Choose where the argument under the cursor comes from"),
-        Key("chain_step.skip", "f7", "skip", "Leave it out", "Leave this tool out, and show the one after it"),
-        Key("chain_step.leave", "escape", "leave", "Leave", "Stay where you are"),
+        Key(
+            "chain_step.skip",
+            "f7",
+            "skip",
+            "Leave it out",
+            "Leave this tool out, and show the next; Esc takes it in again",
+        ),
+        Key("chain_step.leave", "escape", "leave", "Leave", "Stay where you are, with the chain as it was"),
     )
 
     def __init__(self, chain: Chain) -> None:
         super().__init__()
         self._chain = chain
+        self._before = chain.position()
         self._is_valid = True
         self._rows_shown: object = None
 
@@ -161,7 +170,8 @@ class ChainStepDialog(Dialog[bool]):
         show_rows(self.query_one("#arguments", RowList), rows, 7)
         if self._is_valid:
             is_local = step is not None and step.is_local
-            text = "There is nothing to take." if step is not None and not rows else _LOCAL if is_local else ""
+            text = "There is nothing to take." if not rows else _LOCAL if is_local else ""
+            text = text if step is not None else _END
             self.query_one("#message", Static).update(Content.styled(text, "$foreground-muted"))
 
     # -- choosing ---------------------------------------------------------------------------------
@@ -241,7 +251,7 @@ class ChainStepDialog(Dialog[bool]):
         if not self._is_valid:
             self.notify("The result does not parse, so nothing can be taken from it.", severity="warning", markup=False)
         elif self._chain.next_step()[0] is None:
-            self.notify("The chain ends here.", markup=False)
+            self.notify(_END, markup=False)
         else:
             self.dismiss(True)
 
@@ -250,6 +260,7 @@ class ChainStepDialog(Dialog[bool]):
         self._show_next()
 
     def action_leave(self) -> None:
+        self._chain.restore(self._before)
         self.dismiss(False)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drio_tui.api.json_codec import Document
@@ -172,6 +172,21 @@ class Chain:
         places = {name: place for name, place in step.places.items() if place is not None or name in self.picked}
         self.choices.keep(self.snapshot, self.newest.bound.id, step.bound.id, places)
         return True
+
+    def position(self) -> Chain:
+        """Return a copy to which `restore` goes back."""
+        return replace(
+            self,
+            results=[replace(result) for result in self.results],
+            waiting=self.waiting.copy(),
+            seen={*self.seen},
+            picked={**self.picked},
+        )
+
+    def restore(self, position: Chain) -> None:
+        """Go back to an earlier position: its results and rows, the tools that wait, and what was picked."""
+        self.results, self.waiting = position.results, position.waiting
+        self.seen, self.picked = position.seen, position.picked
 
     # -- the arguments of a step ------------------------------------------------------------------
 

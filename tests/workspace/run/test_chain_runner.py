@@ -47,6 +47,23 @@ def test_arguments_come_from_the_newest_valid_result_then_from_the_first_call() 
     assert chain.next_step() == (None, [])  # t1 and t3 were run already
 
 
+def test_a_chain_goes_back_to_an_earlier_position() -> None:
+    snapshot = three_tools()
+    chain = Chain.begin(snapshot, bound_of(snapshot, "t1"), {"limit": 5}, {"id": "a", "owner": "Bo"})
+    before = chain.next_step()
+    position = chain.position()
+    chain.pick("limit", None)
+    chain.choose_row(1)
+    chain.edit({"owner": "Al"})
+    assert chain.next_step() != before
+    chain.skip()
+    chain.skip()
+    assert chain.next_step() == (None, [])
+    chain.restore(position)
+    assert chain.next_step() == before
+    assert chain.newest.row == 0
+
+
 def test_a_tool_can_be_skipped_and_one_that_cannot_run_is_skipped_with_a_reason() -> None:
     snapshot = three_tools()
     chain = Chain.begin(snapshot, bound_of(snapshot, "t1"), {}, {"owner": "Bo"})
