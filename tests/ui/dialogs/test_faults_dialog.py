@@ -268,7 +268,7 @@ async def test_an_expired_token_is_renewed_without_a_word(sandbox_process: Sandb
         http.post(CONTROL, json={"on": ["GET:/v1/apps=invalid-token*1"]}).raise_for_status()
         http.post("/api/v1/apps", json={"templateId": "blank", "name": "Seen with a new token"}).raise_for_status()
         await pilot.press("r")
-        await until(pilot, lambda: "Seen with a new token" in text_of(app))
+        await until(pilot, lambda: any(resource.name == "Seen with a new token" for resource in app.screen.resources))
         assert names_on(http) == []
         after = await stored_tokens(base_url)
         assert before
