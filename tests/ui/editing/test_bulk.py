@@ -129,9 +129,9 @@ async def test_marked_resources_are_edited_renamed_and_moved_and_all_texts_repla
         assert [one["key"] for one in moved] == [operation.text("key")]
 
         for _ in range(4):
-            count = len(pilot.app._notifications)
+            pilot.app.clear_notifications()  # old ones could end meanwhile
             await pilot.press("z")
-            await until(pilot, lambda count=count: len(pilot.app._notifications) > count and not screen.loading_app)  # type: ignore[misc]
+            await until(pilot, lambda: pilot.app._notifications and not screen.loading_app)
         tools = await read()
         for key, tool in before.items():
             assert {**tools[key], "binding": None} == {**tool.raw, "binding": None}
