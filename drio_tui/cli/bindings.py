@@ -13,11 +13,10 @@ from drio_tui.cli.common import (
     completer,
     connection_options,
     handle_errors,
-    refuse_read_only,
+    refuse_changes,
     review_options,
     run,
 )
-from drio_tui.cli.edit import READ_ONLY
 from drio_tui.cli.find import OpenedApp, find_resource, find_resources, opened_app
 from drio_tui.cli.review import app_name
 from drio_tui.kinds import OPERATION, TOOL
@@ -43,8 +42,7 @@ def bind(app: str, tool: str, operation: str, dry_run: bool, yes: bool, as_json:
     """Let TOOL of APP call an operation: its key, name or id, with its integration's before it if several have it."""
     from drio_tui.cli.review import carry_out
 
-    if not dry_run:
-        refuse_read_only(READ_ONLY)
+    refuse_changes(dry_run=dry_run)
 
     async def work() -> None:
         async with opened_app(app, options) as opened:
@@ -80,8 +78,7 @@ def rebind(
     """
     from drio_tui.cli.review import carry_out
 
-    if not dry_run:
-        refuse_read_only(READ_ONLY)
+    refuse_changes(dry_run=dry_run)
     if stale == bool(tools):
         raise UsageError("which tools?", hint="Give their names, or --stale for all that need it.")
 
@@ -117,8 +114,7 @@ def chain(
     """Let TOOL of APP hand its result to the tools NEXT, in this order, instead of those it has."""
     from drio_tui.cli.review import carry_out
 
-    if not dry_run:
-        refuse_read_only(READ_ONLY)
+    refuse_changes(dry_run=dry_run)
     if clear == bool(following):
         raise UsageError("to which tools?", hint="Give the names of the next tools, or --clear for none.")
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import UsageError
-from drio_tui.cli.common import completer, connection_options, handle_errors, refuse_read_only, review_options, run
-from drio_tui.cli.edit import READ_ONLY
+from drio_tui.cli.common import completer, connection_options, handle_errors, refuse_changes, review_options, run
 from drio_tui.cli.find import OpenedApp, find_resource, find_resources, opened_app
 from drio_tui.cli.read import find_kind
 from drio_tui.kinds import APP, INTEGRATION, OPERATION
@@ -63,8 +62,7 @@ def replace(
     """
     from drio_tui.plan.replacing import Replacement, replace_text
 
-    if not dry_run:
-        refuse_read_only(READ_ONLY)
+    refuse_changes(dry_run=dry_run)
     wanted_kinds = [find_kind(kind) for kind in kinds]
     if names and len(wanted_kinds) != 1:
         raise UsageError("--in needs one --kind", hint="Such as --kind tool --in 'search-*'.")
@@ -103,8 +101,7 @@ def rename(
     """
     from drio_tui.plan.renaming import rename_by_pattern
 
-    if not dry_run:
-        refuse_read_only(READ_ONLY)
+    refuse_changes(dry_run=dry_run)
     kind = find_kind(kind_name)
 
     async def work() -> None:
@@ -136,8 +133,7 @@ def move(
     """
     from drio_tui.plan.moving import move_operations
 
-    if not dry_run:
-        refuse_read_only(READ_ONLY)
+    refuse_changes(dry_run=dry_run)
 
     async def work() -> None:
         async with opened_app(app, options) as opened:

@@ -291,6 +291,12 @@ def refuse_read_only(message: str) -> None:
         raise UsageError(message)
 
 
+def refuse_changes(*, dry_run: bool) -> None:
+    """Raise `UsageError` in read-only mode, unless a command with `--dry-run` only shows what it would change."""
+    if not dry_run:
+        refuse_read_only("--read-only changes nothing; --dry-run shows what would be changed")
+
+
 def run(work: Coroutine[Any, Any, R]) -> R:
     """Run the coroutine `work` and return its result; Ctrl+C cancels it and exits with 130."""
     import asyncio  # importing it takes a third of the time of --help

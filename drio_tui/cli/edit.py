@@ -13,6 +13,7 @@ from drio_tui.cli.common import (
     completer,
     connection_options,
     handle_errors,
+    refuse_changes,
     refuse_read_only,
     review_options,
     run,
@@ -27,7 +28,6 @@ from drio_tui.workspace.model.snapshot import Resource, Snapshot
 if TYPE_CHECKING:
     from drio_tui.plan.steps import Step
 
-READ_ONLY = "--read-only changes nothing; --dry-run shows what would be changed"
 _file_option = click.option(
     "--file", "-f", "file", metavar="FILE|-", help="A JSON object with properties: a file, or standard input."
 )
@@ -61,8 +61,7 @@ def set_(
     from drio_tui.cli.resource_values import read_values
     from drio_tui.cli.review import carry_out
 
-    if not dry_run:
-        refuse_read_only(READ_ONLY)
+    refuse_changes(dry_run=dry_run)
     kind = find_kind(kind_name)
     names = [argument for argument in arguments if not is_assignment(argument)]
     values = read_values(kind, [argument for argument in arguments if is_assignment(argument)], file, secrets)
@@ -102,8 +101,7 @@ def add(
     from drio_tui.cli.resource_values import read_values
     from drio_tui.cli.review import carry_out
 
-    if not dry_run:
-        refuse_read_only(READ_ONLY)
+    refuse_changes(dry_run=dry_run)
     kind = find_kind(kind_name)
     if kind is APP:
         raise UsageError("`add` adds to an app", hint=f"`{command_hint('create')}` makes an app.")
@@ -181,8 +179,7 @@ def _switch(app: str, kind_name: str, names: Sequence[str], enabled: bool, optio
     from drio_tui.cli.review import carry_out
     from drio_tui.plan.bulk import can_be_switched
 
-    if not options["dry_run"]:
-        refuse_read_only(READ_ONLY)
+    refuse_changes(dry_run=options["dry_run"])
     kind = find_kind(kind_name)
     if not can_be_switched(kind):
         raise UsageError(f"drio has no way to disable {kind.plural.lower()}", hint="Tools and the app can be disabled.")

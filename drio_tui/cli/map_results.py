@@ -12,11 +12,10 @@ from drio_tui.cli.common import (
     completer,
     connection_options,
     handle_errors,
-    refuse_read_only,
+    refuse_changes,
     review_options,
     run,
 )
-from drio_tui.cli.edit import READ_ONLY
 from drio_tui.cli.find import OpenedApp, find_resources, opened_app
 from drio_tui.cli.values import Assignment, Inputs
 from drio_tui.kinds import WIDGET
@@ -50,8 +49,7 @@ def map_(
     from drio_tui.cli.review import carry_out
     from drio_tui.workspace.run.mapping_suggestions import taken_mappings
 
-    if not dry_run:
-        refuse_read_only(READ_ONLY)
+    refuse_changes(dry_run=dry_run)
     given = _read_sample(sample) if sample is not None else None
 
     async def work() -> None:
