@@ -10,6 +10,7 @@ from drio_tui.text import count_of
 from drio_tui.ui.widgets.json_lines import Limits, Truncation, lines_of
 from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+from drio_tui.ui.widgets.values import severity_mark
 from drio_tui.workspace.lint.annotations import ANNOTATION_HELP
 from drio_tui.workspace.lint.client_view import Lint, LintedTool, for_clients
 from drio_tui.workspace.lint.clients import CLIENT_RULES, Client
@@ -112,9 +113,7 @@ def _entries(diagnostics: Iterable[Diagnostic]) -> Iterator[Block]:
 
 
 def _mark(severity: str) -> Content:
-    if not severity:
-        return Content(" ")
-    return Content.styled(*(("✗", "$text-error") if severity == "error" else ("▲", "$text-warning")))
+    return severity_mark(severity) if severity else Content(" ")
 
 
 def _field(label: str, value: Content) -> Field:

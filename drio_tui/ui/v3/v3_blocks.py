@@ -11,7 +11,7 @@ from drio_tui.api.v3 import deviation
 from drio_tui.text import count_of
 from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Heading, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-from drio_tui.ui.widgets.values import label_of, scalar
+from drio_tui.ui.widgets.values import label_of, scalar, severity_mark
 from drio_tui.workspace.model.snapshot import Resource
 
 _MUTED = "$foreground-muted"
@@ -101,14 +101,12 @@ def _counts(validation: Mapping[str, Any]) -> Content:
 
 def _issue(issue: Any) -> Entry:
     if not isinstance(issue, dict):
-        return Entry(Content.styled("▲", "$text-warning"), scalar(issue))
-    is_error = issue.get("severity") == "error"
-    mark = Content.styled("✗", "$text-error") if is_error else Content.styled("▲", "$text-warning")
+        return Entry(severity_mark("warning"), scalar(issue))
     notes = [str(issue.get("code") or ""), "blocks publishing" if issue.get("blocks_publish") is True else ""]
     references = issue.get("references")
     lines = [_reference(reference) for reference in references] if isinstance(references, list) else []
     return Entry(
-        mark,
+        severity_mark(issue.get("severity")),
         sanitize_line(str(issue.get("message") or "no message"), 1000),
         sanitize_line(", ".join(filter(None, notes)), 200, _MUTED),
         sanitize("\n".join(filter(None, lines)), _MUTED, multiline=True),

@@ -35,6 +35,11 @@ _SPELLED = {"url": "URL", "id": "ID", "ids": "IDs", "mcp": "MCP", "api": "API", 
 _METHODS = {"GET": "info", "POST": "good", "PUT": "warn", "PATCH": "warn", "DELETE": "bad"}
 
 
+def severity_mark(severity: object) -> Content:
+    """Return the mark of a diagnostic: ✗ for an error, ▲ for anything else."""
+    return Content.styled("✗", "$text-error") if severity == "error" else Content.styled("▲", "$text-warning")
+
+
 def label_of(name: str) -> str:
     """Return a property's name as a label: `companyUrl` → `Company URL`. Names that are not words stay as they are.
 
