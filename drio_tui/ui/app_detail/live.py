@@ -155,6 +155,8 @@ class LiveUpdates:
 
     def checked(self, message: Checked) -> None:
         """Show what a check found; while a resource is edited, only tell the edit screen."""
+        if self.poller.is_outdated(message):
+            return
         writes = self._screen.connection.own_writes
         if self._screen.loading_app or writes.is_running(self._screen.app_id) or self._is_outdated(message):
             self._etag = ""  # what the check has found is to be found again

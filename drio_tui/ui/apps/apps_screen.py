@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -118,9 +119,12 @@ class AppsScreen(ResourceListScreen):
             self.mark = mark
 
     class _Checked(Message):
-        def __init__(self, apps: tuple[Resource, ...]) -> None:
+        """The apps, as they were read after the own writes up to `position`."""
+
+        def __init__(self, apps: tuple[Resource, ...], position: int) -> None:
             super().__init__()
             self.apps = apps
+            self.position = position
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,10 +133,11 @@ class AppsScreen(ResourceListScreen):
         self._changed_at: dict[str, float] = {}
         self._changed: set[str] = set()
         self._own_position = 0
+        self._read_position = 0
         self._poller = Poller(
             self,
-            _fetch_apps,
-            self._Checked,
+            self._check,
+            lambda checked: checked,
             is_busy=lambda: self.resources is None or self.has_request(self.AREA),
             factor=_POLL_FACTOR,
         )
@@ -174,6 +179,8 @@ class AppsScreen(ResourceListScreen):
     def session_changed(self) -> None:
         self._facts.clear()
         self._marks.clear()
+        self._changed.clear()
+        self._changed_at.clear()
         self._v3_was_opened = False
         self.set_reactive(AppsScreen.resources, None)
         self.start_loading()
@@ -210,7 +217,7 @@ class AppsScreen(ResourceListScreen):
 
             self.post_message(self._DraftsLoaded(await asyncio.to_thread(draft_store.load, profile, server)))
 
-        self.run_worker(load(), name="drafts", group="drafts", exclusive=True)
+        self.run_worker(load, name="drafts", group="drafts", exclusive=True)
 
     def on_apps_screen__drafts_loaded(self, message: _DraftsLoaded) -> None:
         for problem in message.loaded.problems[:3]:
@@ -218,18 +225,25 @@ class AppsScreen(ResourceListScreen):
         self.drafts = tuple(message.loaded.drafts)
 
     async def fetch(self, client: DrioClient) -> tuple[Resource, ...]:
+        position = self.connection.own_writes.position
         apps = await _fetch_apps(client)
+        self._read_position = position
         self._state = await asyncio.to_thread(recent_apps.load, self.connection.server)
         return apps
 
+    async def _check(self, client: DrioClient) -> _Checked:
+        position = self.connection.own_writes.position
+        return self._Checked(await _fetch_apps(client), position)
+
     def action_refresh(self) -> None:
-        self._own_position = self.connection.own_writes.position
         if self.drio.session is not None or self.connection.client is None:
             super().action_refresh()
+            self._poller.wake()  # also where this fails, or is stopped
         self.load_drafts()  # second: importing what they need delays the request less
 
     def loaded(self) -> None:
         self._facts.clear()
+        self._own_position = self._read_position
         self._poller.read()
         self._recent = {**(self._state.opened if self._state is not None else {}), **self._changed_at}
         if self._state is not None and not self._has_order:
@@ -242,27 +256,34 @@ class AppsScreen(ResourceListScreen):
         client = self.connection.client
         if client is not None:
             apps = [app.id for app in self.resources or ()]
-            work = check_drift(
-                client, apps, {**self._marks}, lambda *mark: self.post_message(self._DriftChecked(*mark))
+            work = partial(
+                check_drift, client, apps, {**self._marks}, lambda *mark: self.post_message(self._DriftChecked(*mark))
             )
             # Not a worker of this screen, so that Esc does not stop it.
             self.drio.run_worker(work, name="drift", group="drift", exclusive=True)
 
     def on_apps_screen__checked(self, message: _Checked) -> None:
         """Show and mark the apps that others have changed; the order stays, so that no row moves under the cursor."""
+        if self._poller.is_outdated(message):
+            return
+        if self.connection.own_writes.position != message.position:
+            self._poller.finished(changed=True)  # an app may have been read in the middle of an own write
+            return
+        self._loaded_at, self.failure = datetime.now(), None
         known = {app.id: app.raw for app in self.resources or ()}
         apps = {app.id: app for app in message.apps}
         changed = {app.id for app in message.apps if app.id not in known or not same_json(known[app.id], app.raw)}
-        if changed or known.keys() - apps.keys():
+        gone = known.keys() - apps.keys()
+        if changed or gone:
             for id in changed:
                 self._facts.pop(id, None)
                 self._changed_at[id] = time.time()
             self._changed |= changed - self.connection.own_writes.apps_since(self._own_position)
-            self._own_position = self.connection.own_writes.position
             kept = [apps.pop(id) for id in known if id in apps]
             self.set_reactive(AppsScreen.resources, (*kept, *apps.values()))
             self.show_list()
-        self._poller.finished(changed=bool(changed))
+        self._own_position = message.position
+        self._poller.finished(changed=bool(changed or gone))
 
     def on_apps_screen__drift_checked(self, message: _DriftChecked) -> None:
         self._marks[message.app] = message.mark
@@ -278,8 +299,8 @@ class AppsScreen(ResourceListScreen):
 
     def watch_order(self) -> None:
         self._has_order = True
-        work = partial(recent_apps.remember_order, self.order.name, self.order.descending)
-        self.drio.run_worker(asyncio.to_thread(work), name="remember", group="remember order", exclusive=True)
+        work = partial(asyncio.to_thread, recent_apps.remember_order, self.order.name, self.order.descending)
+        self.drio.run_worker(work, name="remember", group="remember order", exclusive=True)
         self.show_list()
 
     def watch_drafts(self) -> None:
@@ -294,7 +315,6 @@ class AppsScreen(ResourceListScreen):
         """Show the app under the cursor, and load its facts unless the cursor moves on within `_FACTS_DELAY`."""
         about, app = self.query_one("#about", Document), self.chosen
         about.display = app is not None
-        self._poller.user_active()
         if self._shown_app in self._changed and (app is None or app.id != self._shown_app):
             self._changed.discard(self._shown_app)  # it was looked at
             self.show_rows(self.resources or ())
@@ -309,6 +329,10 @@ class AppsScreen(ResourceListScreen):
         self._shown_app = app.id
         if app.id not in self._facts and not app.made_up:
             self._facts_timer = self.set_timer(_FACTS_DELAY, partial(self._load_facts, app.id), name="read the app")
+
+    @on(AppTable.Moved)
+    def _user_active(self) -> None:
+        self._poller.user_active()
 
     def _load_facts(self, app: str) -> None:
         server = self.connection.server
@@ -407,7 +431,7 @@ class AppsScreen(ResourceListScreen):
 
     def action_forget_draft(self) -> None:
         if self.draft is not None:
-            self.run_worker(self._confirm_discard(self.draft), group="forget", exclusive=True)
+            self.run_worker(partial(self._confirm_discard, self.draft), group="forget", exclusive=True)
 
     async def _confirm_discard(self, draft: Draft) -> None:
         text = "What was typed into it is lost."

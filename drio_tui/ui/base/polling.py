@@ -82,7 +82,8 @@ class PolledScreen(Protocol):
 class Poller:
     """Makes one request from time to time while a screen is looked at, and posts its result to the screen.
 
-    `check(client)` makes the request, and its result is posted as `done(result)`; the screen then calls `finished`.
+    `check(client)` makes the request, and its result is posted as `done(result)`; the screen then calls `finished`,
+    unless `is_outdated` says that the result is older than what it shows.
     `is_visible` says whether what is checked is looked at, `is_busy` that something runs which a check would disturb.
     A failed check is not reported: the user asked for nothing.
     """
@@ -104,6 +105,7 @@ class Poller:
         self._is_busy = is_busy
         self._timer: Timer | None = None
         self._worker: Worker[None] | None = None
+        self._posted: Message | None = None
         self.schedule = PollSchedule(FIRST_SECONDS * factor, max(LONGEST_SECONDS, FIRST_SECONDS * factor))
 
     @property
@@ -129,7 +131,8 @@ class Poller:
             self._timer = self._screen.set_timer(delay, self.check, name="check for changes")
 
     def read(self) -> None:
-        """Note that the screen has read everything itself."""
+        """Note that the screen has read everything itself; the result of a check that began before is outdated."""
+        self._drop_check()
         self.schedule.read(time.monotonic())
         self.wake()
 
@@ -153,7 +156,11 @@ class Poller:
             self.wake()
             return
         # Not a worker of the screen, so that Esc does not stop it instead of going back.
-        self._worker = self._screen.drio.run_worker(self._work(), name="check", group=f"check {id(self)}")
+        self._worker = self._screen.drio.run_worker(self._work, name="check", group=f"check {id(self)}")
+
+    def is_outdated(self, message: Message) -> bool:
+        """Return whether a posted result is not of the last check, or everything was read since that check began."""
+        return message is not self._posted
 
     def finished(self, *, changed: bool) -> None:
         """Plan the next check after one that found changes, or none."""
@@ -163,13 +170,18 @@ class Poller:
     def stop(self) -> None:
         """Make no more requests: the screen is removed."""
         self._stop_timer()
+        self._drop_check()
+
+    def _drop_check(self) -> None:
+        self._posted = None
         if self._worker is not None:
             self._worker.cancel()
 
     async def _work(self) -> None:
         from drio_tui.api.errors import ApiError, DrioError
 
-        client = self._screen.drio.connection.client
+        connection = self._screen.drio.connection
+        client = connection.client
         if client is None:
             return
         try:
@@ -179,7 +191,9 @@ class Poller:
             self.schedule.failed(time.monotonic(), retry_after or 0.0)
             self.wake()
         else:
-            self._screen.post_message(self._done(result))
+            if connection.client is client:  # else another session is in use, and the screen reads with it
+                self._posted = self._done(result)
+                self._screen.post_message(self._posted)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

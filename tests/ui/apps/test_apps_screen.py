@@ -233,3 +233,25 @@ async def test_apps_that_others_change_are_marked_and_no_row_moves(monkeypatch: 
         await pilot.press("k", "j")
         await until(pilot, lambda: "~ Renamed" not in text_of(pilot.app))
         assert "~ New" in text_of(pilot.app)
+
+        # An app that this program wrote while it was asked for: the answer may be older than the write.
+        own_writes = pilot.app.connection.own_writes
+        renamed = server.answers["GET /apps"]["apps"]
+        server.answers["GET /apps"] = {"apps": [*renamed[:2], APPS[1] | {"name": "Mine"}, APPS[2] | {"name": "Hers"}]}
+        server.hold("GET /apps")
+        asked = server.asked("GET", "/apps")
+        screen._poller.check()
+        await until(pilot, lambda: server.asked("GET", "/apps") > asked)
+        own_writes.note(1, "PATCH", "/apps/app_2", is_finished=False)
+        own_writes.note(1, "PATCH", "/apps/app_2", is_finished=True)
+        server.release()
+        await until(pilot, lambda: screen._poller._worker.is_finished)
+        assert screen.resources[1].name == "bookings"
+        screen._poller.check()
+        await until(pilot, lambda: "~ Hers" in text_of(pilot.app))
+        assert "Mine" in text_of(pilot.app)
+        assert "~ Mine" not in text_of(pilot.app)
+        # A colleague's change of the same app after that.
+        server.answers["GET /apps"]["apps"][2]["name"] = "Theirs"
+        screen._poller.check()
+        await until(pilot, lambda: "~ Theirs" in text_of(pilot.app))
