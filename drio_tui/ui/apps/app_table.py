@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from drio_tui.wizard.draft import Draft
 
 COLUMNS: tuple[tuple[str, Column], ...] = (
-    ("name", Column("Name", min_width=24)),
+    ("name", Column("Name", min_width=24, rank=-2)),
     ("slug", Column("Slug", min_width=14, rank=2)),
     ("status", Column("Status", 16, min_width=8)),
     ("version", Column("Version", 16, rank=1)),
     ("isEnabled", Column("Enabled", 8, rank=3)),
     ("templateId", Column("Template", 40, min_width=10, rank=4)),
 )
-"""The properties shown, in order, each with its column."""
+"""The properties shown, in order, each with its column. The one that is sorted by is shown before all but the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class AppTable(RowList):
             shown_apps.sort(key=lambda app: recent.get(app.id, 0.0), reverse=True)
         arrow = "▼" if order.descending else "▲"
         self._columns = tuple(
-            replace(column, title=f"{column.title} {arrow}") if name == order.name else column
+            replace(column, title=f"{column.title} {arrow}", rank=min(column.rank, -1)) if name == order.name else column
             for name, column in COLUMNS
         )
         marks = marks or {}

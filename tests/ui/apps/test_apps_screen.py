@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.apps.app_table import Order
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, record_of
 from drio_tui.workspace.model.search import sort_key
@@ -213,6 +214,10 @@ async def test_the_app_opened_last_comes_first_and_the_sort_order_is_kept(monkey
             await until(pilot, lambda: screen.resources)
             assert row_keys(screen) == ["app_1", "app_2", "app_3"]
             assert "by name downwards" in text_of(pilot.app)
+            await pilot.resize_terminal(64, 24)
+            await until(pilot, lambda: "Name ▼" in text_of(pilot.app) and "Enabled" not in text_of(pilot.app))
+            screen.order = Order("templateId")
+            await until(pilot, lambda: "Template ▲" in text_of(pilot.app) and "Name" in text_of(pilot.app))
 
 
 async def test_apps_that_others_change_are_marked_and_no_row_moves(monkeypatch: pytest.MonkeyPatch) -> None:
