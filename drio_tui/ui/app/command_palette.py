@@ -1,4 +1,4 @@
-"""The command palette: finds the resources of the open app, apps, templates, settings and commands by name."""
+"""The command palette: finds resources, apps, templates, settings and commands by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from drio_tui.ui.app.palette_entries import Entry, load_templates, make_entries, ranked
+from drio_tui.ui.app.palette_entries import Entry, Match, load_more, make_entries, ranked
 from drio_tui.workspace.model.search import matched_positions
 
 if TYPE_CHECKING:
@@ -40,16 +40,20 @@ class Commands(Provider):
         return cast("DrioApp", self.app)
 
     async def startup(self) -> None:
+        self._loaded = asyncio.Event()
         self._make_entries()
-        self.app.run_worker(self._add_templates(), name="templates", group="palette", exclusive=True)
+        self._drio.run_worker(self._add_more(), name="palette", group="palette", exclusive=True)
 
     def _make_entries(self) -> None:
         self._entries = make_entries(self._drio, self.screen)
 
-    async def _add_templates(self) -> None:
-        """Read the templates if nothing has, while the user types; the next key finds them."""
-        if await load_templates(self._drio):
-            self._make_entries()
+    async def _add_more(self) -> None:
+        """Read what nothing has read yet, while the user types; the next key finds it, or a search without matches."""
+        try:
+            if await load_more(self._drio):
+                self._make_entries()
+        finally:
+            self._loaded.set()
 
     async def discover(self) -> Hits:
         """Yield what was chosen last, then every command, sorted by name."""
@@ -62,14 +66,20 @@ class Commands(Provider):
 
     async def search(self, query: str) -> Hits:
         """Yield the best matches; those that are as good are ordered by `ranked`."""
+        matches = await self._matches(query)
+        if not matches and not self._loaded.is_set():
+            await self._loaded.wait()
+            matches = await self._matches(query)
+        for number, (_, entry) in enumerate(matches[:_MOST]):
+            yield Hit(1 - number / _MOST, _line(entry, query), partial(self._run, entry), entry.name)
+
+    async def _matches(self, query: str) -> list[Match]:
         recent = self._drio.navigator.recent
-        matches = []
+        matches: list[Match] = []
         for start in range(0, len(self._entries), _CHUNK):
             matches += ranked(self._entries[start : start + _CHUNK], query, recent, start)
             await asyncio.sleep(0)
-        matches.sort(key=lambda match: match[0])
-        for number, (_, entry) in enumerate(matches[:_MOST]):
-            yield Hit(1 - number / _MOST, _line(entry, query), partial(self._run, entry), entry.name)
+        return sorted(matches, key=lambda match: match[0])
 
     async def _run(self, entry: Entry) -> None:
         navigator = self._drio.navigator

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from textual.app import App
@@ -21,7 +22,7 @@ from drio_tui.ui.widgets.sanitize import sanitize
 if TYPE_CHECKING:
     from drio_tui.auth.flow import SignInResult
     from drio_tui.ui.signin.signin_screen import SignInScreen
-    from drio_tui.workspace.model.snapshot import Snapshot
+    from drio_tui.workspace.model.snapshot import ResourceKey, Snapshot
 
 SCREENS: dict[str, tuple[str, str]] = {
     "start": ("app.start_screen", "StartScreen"),
@@ -91,6 +92,11 @@ def _leaving_reason(screen: Screen[Any]) -> str:
     return reason
 
 
+def _show_resource(app_screen: Any, key: ResourceKey | None) -> None:
+    if key is not None:
+        app_screen.show_resource(key)
+
+
 class Navigator:
     """Opens the screens of `app`, and leaves them, or the program; asks first where something would be lost.
 
@@ -104,19 +110,22 @@ class Navigator:
         self.recent: list[tuple[str, ...]] = []
         """The keys of the entries of the command palette that were chosen, the last one first."""
 
-    def open_app(self, app_id: str) -> None:
-        """Show one app over the list of apps."""
+    def open_app(self, app_id: str, reveal: ResourceKey | None = None) -> None:
+        """Show one app over the list of apps, with the cursor on the resource `reveal`."""
         self._app.run_worker(self._remember_opened(app_id), name="remember", group="remember app")
         self._app.switch_mode("apps")
-        self._app.push_screen(make_screen("app", app_id))
+        self._app.push_screen(make_screen("app", app_id, reveal))
 
-    def switch_app(self, apps: DrioScreen[Any], app_id: str) -> None:
-        """Show one app instead of what is open over the list of apps; one that is open is shown as it is."""
+    def switch_app(self, apps: DrioScreen[Any], app_id: str, reveal: ResourceKey | None = None) -> None:
+        """Show one app instead of what is open over the list of apps; one that is open is shown as it is.
+
+        The cursor moves to the resource `reveal`.
+        """
         for screen in drio_screens(self._app):
             if getattr(screen, "app_id", None) == app_id and type(screen).__name__ == SCREENS["app"][1]:
-                self.return_to(screen)
+                self.return_to(screen, partial(_show_resource, screen, reveal))
                 return
-        self.return_to(apps, lambda: self.open_app(app_id))
+        self.return_to(apps, partial(self.open_app, app_id, reveal))
 
     def show_template(self, template_id: str) -> None:
         """Show the list of templates with the cursor on this one."""
@@ -273,13 +282,17 @@ class Navigator:
         """Show a `ConfirmDialog` from a worker; return whether the user agreed."""
         return bool(await self._app.push_screen_wait(make_screen("confirm", title, body, **options)))
 
+    def _ask(self, work: Callable[[], Any]) -> None:
+        """Run a coroutine function that asks before something is left, instead of an earlier one."""
+        self._app.run_worker(work, group="leave", exclusive=True)
+
     def back(self) -> None:
         """Go back one screen, if there is one below in this area; ask first when something would be lost."""
         if len(self._app.screen_stack) < 2:
             return
         screen = self._app.screen
         if reason := _leaving_reason(screen):
-            self._app.run_worker(self._confirm_back(screen, reason), group="leave", exclusive=True)
+            self._ask(partial(self._confirm_back, screen, reason))
         else:
             screen.dismiss(None)
 
@@ -287,7 +300,7 @@ class Navigator:
         """Go back to a screen below, in any area, then call `then`; ask first when something would be lost."""
         reasons = [reason for above in _screens_above(self._app, screen) if (reason := _leaving_reason(above))]
         if reasons:
-            self._app.run_worker(self._confirm_return(screen, then, " ".join(reasons)), group="leave", exclusive=True)
+            self._ask(partial(self._confirm_return, screen, then, " ".join(reasons)))
         else:
             self._return(screen, then)
 
@@ -314,7 +327,7 @@ class Navigator:
         reasons = [f"You would lose {' and '.join(lost)}."] if lost else []
         reasons += [f"{task} is under way and may be cut off in the middle." for task in tasks]
         if reasons:
-            self._app.run_worker(self._confirm_quit(" ".join(reasons)), group="leave", exclusive=True)
+            self._ask(partial(self._confirm_quit, " ".join(reasons)))
         else:
             self._exit()
 

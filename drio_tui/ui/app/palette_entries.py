@@ -1,12 +1,15 @@
-"""What the command palette finds: the resources of the open app, apps, templates, settings and commands.
+"""What the command palette finds: resources of the apps that were opened last, apps, templates, settings and commands.
 
-The entries are made when the palette is opened, from what the program has loaded; a key press only ranks them.
+The entries are made when the palette is opened, from what the program has loaded; a key press only ranks them. What is
+not loaded of the templates and of the apps that were opened last is read meanwhile.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -25,9 +28,11 @@ from drio_tui.ui.apps.apps_screen import AppsScreen
 from drio_tui.ui.apps.templates_screen import TemplatesScreen, fetch_templates
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.textual_internals import all_screens
+from drio_tui.workspace import recent_apps
+from drio_tui.workspace.model.loader import snapshot_of_config
 from drio_tui.workspace.model.search import rank
 from drio_tui.workspace.model.snapshot import Resource
-from drio_tui.workspace.model.tree_model import TreeNode
+from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
 
 if TYPE_CHECKING:
     from drio_tui.ui.app.drio_app import DrioApp
@@ -48,7 +53,23 @@ _TAGS = {
 _TEXT_MAX = 120
 """The longest name or note of an entry, in characters: a line of the palette is shorter."""
 
+_MOST_RECENT = 5
+"""How many apps that are not open are searched: those that were opened last."""
+_RECENT_SECONDS = 60.0
+"""How long what was read of such an app is searched before it is read again."""
+
 _templates: WeakKeyDictionary[DrioClient, tuple[Resource, ...]] = WeakKeyDictionary()
+_recent: WeakKeyDictionary[DrioClient, dict[str, _RecentApp]] = WeakKeyDictionary()
+
+
+@dataclass(slots=True)
+class _RecentApp:
+    """The nodes of an app that is not open, as its config with this ETag has them; when it was read, monotonic."""
+
+    nodes: list[TreeNode] = field(default_factory=list)
+    name: str = ""
+    etag: str = ""
+    at: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +98,16 @@ class Entry:
         return by_name if by_note is None else min(by_name, by_note)
 
 
-def ranked(
-    entries: Sequence[Entry], query: str, recent: Sequence[EntryKey], start: int = 0
-) -> list[tuple[tuple[int, int, int, int], Entry]]:
+Match = tuple[tuple[int, int, int, int], Entry]
+"""An entry that matches, with its sort key."""
+
+
+def ranked(entries: Sequence[Entry], query: str, recent: Sequence[EntryKey], start: int = 0) -> list[Match]:
     """Return the entries that match with their sort keys: rank, the open app first, what was chosen last, the order.
 
     `start` is the number of the first entry in the whole list, if this is a part of it.
     """
-    matches: list[tuple[tuple[int, int, int, int], Entry]] = []
+    matches: list[Match] = []
     for number, entry in enumerate(entries, start):
         score = entry.rank(query)
         if score is not None:
@@ -95,10 +118,22 @@ def ranked(
 
 def make_entries(app: DrioApp, screen: Screen[object]) -> list[Entry]:
     """Return every entry; `screen` is that over which the palette is opened."""
-    return [*_resources(app), *_apps(app), *_template_entries(app), *_commands(app, screen), *_settings(app)]
+    return [
+        *_resources(app),
+        *_apps(app),
+        *_recent_resources(app),
+        *_template_entries(app),
+        *_commands(app, screen),
+        *_settings(app),
+    ]
 
 
-async def load_templates(app: DrioApp) -> bool:
+async def load_more(app: DrioApp) -> bool:
+    """Read what the palette finds and no screen has read; return whether there are other entries now."""
+    return any(await asyncio.gather(_load_templates(app), _load_recent_apps(app)))
+
+
+async def _load_templates(app: DrioApp) -> bool:
     """Read the templates, once per connection, unless their screen has; return whether there are more entries now."""
     client = app.connection.client
     if client is None or client in _templates or _screens(app, TemplatesScreen):
@@ -110,6 +145,35 @@ async def load_templates(app: DrioApp) -> bool:
     return True
 
 
+async def _load_recent_apps(app: DrioApp) -> bool:
+    """Read the apps that were opened last, with a request each; return whether one has other resources now."""
+    client = app.connection.client
+    if client is None or app.session is None or app.status.cassette:
+        return False
+    listed = {resource.id for screen in _screens(app, AppsScreen) for resource in screen.resources or ()}
+    opened = (await asyncio.to_thread(recent_apps.load, app.connection.server)).opened
+    last = sorted((id for id in opened if id in listed), key=lambda id: opened[id], reverse=True)[:_MOST_RECENT]
+    known = _recent.setdefault(client, {})
+    for id in known.keys() - {*last}:
+        del known[id]
+    due = [id for id in last if time.monotonic() - known.setdefault(id, _RecentApp()).at > _RECENT_SECONDS]
+    return any(await asyncio.gather(*(_load_recent(client, id, known[id]) for id in due)))
+
+
+async def _load_recent(client: DrioClient, id: str, known: _RecentApp) -> bool:
+    try:
+        config, known.etag = await client.changed_config(id, known.etag)
+    except DrioError:
+        return False
+    known.at = time.monotonic()
+    if config is None:
+        return False
+    snapshot = await snapshot_of_config(id, config)
+    outline = await asyncio.to_thread(TreeModel, snapshot)
+    known.name, known.nodes = outline.root.title, [*_nodes(outline)]
+    return True
+
+
 def _short(text: str) -> str:
     return visible(text[:_TEXT_MAX])
 
@@ -118,32 +182,40 @@ def _screens(app: DrioApp, kind: type[S]) -> list[S]:
     return [screen for screen in all_screens(app) if isinstance(screen, kind)]
 
 
-# -- the open app -------------------------------------------------------------------------------------
+# -- resources of apps --------------------------------------------------------------------------------
+
+
+def _nodes(outline: TreeModel) -> Iterator[TreeNode]:
+    """Yield the nodes of an app that the palette finds, in the order of its tree."""
+    return (node for node in outline.walk() if node.about is not None and node.kind in _TAGS)
 
 
 def _resources(app: DrioApp) -> Iterator[Entry]:
     """Yield the resources of the app that was opened last, in the order of its tree."""
-    opened = _screens(app, AppScreen)[-1:]
-    for screen in opened:
-        if screen.outline is None:
-            return
-        for node in screen.outline.walk():
-            if node.about is not None and node.kind in _TAGS:
-                yield _resource(app, screen, node)
+    for screen in _screens(app, AppScreen)[-1:]:
+        for node in _nodes(screen.outline) if screen.outline is not None else ():
+            show = partial(app.navigator.return_to, screen, partial(screen.show_resource, node.key))
+            yield _resource(screen.app_id, node, show, is_in_app=True)
 
 
-def _resource(app: DrioApp, screen: AppScreen, node: TreeNode) -> Entry:
-    place = " › ".join(_short(above.title) for above in [*node.ancestors()][-2::-1])
-    show = partial(app.navigator.return_to, screen, partial(screen.show_resource, node.key))
-    return Entry(
-        ("resource", screen.app_id, *node.key),
-        _TAGS[node.kind],
-        _short(node.title),
-        show,
-        note="" if node.kind == "branding" else _short(node.note),
-        place=place,
-        is_in_app=True,
-    )
+def _recent_resources(app: DrioApp) -> Iterator[Entry]:
+    """Yield the resources of the other apps that were opened last, as far as they are read."""
+    client = app.connection.client
+    shown = {screen.app_id for screen in _screens(app, AppScreen)[-1:]}
+    for apps in _screens(app, AppsScreen)[:1]:
+        for id, recent in (_recent.get(client, {}) if client is not None else {}).items():
+            for node in recent.nodes if id not in shown else ():
+                show = partial(app.navigator.switch_app, apps, id, node.key)
+                yield _resource(id, node, show, within=(recent.name,))
+
+
+def _resource(
+    app_id: str, node: TreeNode, show: Callable[[], object], *, within: tuple[str, ...] = (), is_in_app: bool = False
+) -> Entry:
+    place = " › ".join(map(_short, (*within, *(above.title for above in [*node.ancestors()][-2::-1]))))
+    note = "" if node.kind == "branding" else _short(node.note)
+    key = ("resource", app_id, *node.key)
+    return Entry(key, _TAGS[node.kind], _short(node.title), show, note=note, place=place, is_in_app=is_in_app)
 
 
 # -- apps and templates -------------------------------------------------------------------------------

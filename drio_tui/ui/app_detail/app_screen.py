@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual import on
@@ -144,7 +145,7 @@ class AppScreen(DrioScreen[None]):
             super().__init__()
             self.calls = calls
 
-    def __init__(self, app_id: str) -> None:
+    def __init__(self, app_id: str, reveal: ResourceKey | None = None) -> None:
         super().__init__()
         self.app_id = app_id
         self.snapshot = Snapshot(app_id)
@@ -156,7 +157,7 @@ class AppScreen(DrioScreen[None]):
         self._keeps_details = False
         self.actions = app_actions.AppActions(self)
         self.live = LiveUpdates(self)
-        self.reveal_when_loaded: ResourceKey | None = None
+        self.reveal_when_loaded = reveal
         """The resource to move the cursor to, once all parts have arrived."""
 
     def compose_body(self) -> ComposeResult:
@@ -299,7 +300,9 @@ class AppScreen(DrioScreen[None]):
             self._schema_history = SchemaHistory(self.connection.server, self.app_id)
         # Not a worker of this screen, so that Esc does not stop it.
         self.drio.run_worker(
-            self._store_schemas(self._schema_history, schemas_in(self.snapshot)), name="schemas", group="schemas"
+            partial(self._store_schemas, self._schema_history, schemas_in(self.snapshot)),
+            name="schemas",
+            group="schemas",
         )
 
     async def _store_schemas(self, history: SchemaHistory, schemas: dict[tuple[str, str], Any]) -> None:

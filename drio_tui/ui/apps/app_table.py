@@ -79,9 +79,10 @@ class AppTable(RowList):
             shown_apps.sort(key=lambda app: recent.get(app.id, 0.0), reverse=True)
         arrow = "▼" if order.descending else "▲"
         self._columns = tuple(
-            replace(column, title=f"{column.title} {arrow}", rank=min(column.rank, -1)) if name == order.name else column
+            replace(column, title=f"{column.title} {arrow}", rank=min(-1, column.rank)) if name == order.name
+            else column
             for name, column in COLUMNS
-        )
+        )  # fmt: skip
         marks = marks or {}
         rows = [Row(draft_key(draft), _draft_cells(draft)) for draft in shown_drafts]
         self.show([*rows, *(Row(app.id, _cells(app, marks.get(app.id), app.id in changed)) for app in shown_apps)])

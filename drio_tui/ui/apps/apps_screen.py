@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -217,7 +217,8 @@ class AppsScreen(ResourceListScreen):
 
             self.post_message(self._DraftsLoaded(await asyncio.to_thread(draft_store.load, profile, server)))
 
-        self.run_worker(load, name="drafts", group="drafts", exclusive=True)
+        work: Callable[[], Any] = load
+        self.run_worker(work, name="drafts", group="drafts", exclusive=True)
 
     def on_apps_screen__drafts_loaded(self, message: _DraftsLoaded) -> None:
         for problem in message.loaded.problems[:3]:
@@ -431,7 +432,7 @@ class AppsScreen(ResourceListScreen):
 
     def action_forget_draft(self) -> None:
         if self.draft is not None:
-            self.run_worker(partial(self._confirm_discard, self.draft), group="forget", exclusive=True)
+            self.run_worker(self._confirm_discard(self.draft), group="forget", exclusive=True)
 
     async def _confirm_discard(self, draft: Draft) -> None:
         text = "What was typed into it is lost."

@@ -610,7 +610,7 @@ def make_command_palette() -> Screen[Any]:
             if self.query(LoadingIndicator):
                 await super()._watch__show_busy()
 
-    return Palette(placeholder="Search the open app, apps, templates, settings, commands…")
+    return Palette(placeholder="Search apps and what is in them, templates, settings, commands…")
 
 
 def is_searching(screen: Screen[Any]) -> bool:

@@ -10,7 +10,7 @@ from drio_tui.ui.app.palette_entries import Entry, ranked
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.edit_screen import EditScreen
 from drio_tui.workspace.model.search import matched_positions
-from tests.ui.driving import click_button, open_first_app, running, text_of, until
+from tests.ui.driving import click_button, open_first_app, running, show, text_of, until
 
 
 def entry(name: str, note: str = "", place: str = "", *, tag: str = "Command", in_app: bool = False) -> Entry:
@@ -105,3 +105,11 @@ async def test_the_palette_opens_what_it_finds_from_every_screen(
         # An app that is open is shown as it is, from every area.
         await search(pilot, "acme-supp", "App         Acme Support")
         await until(pilot, lambda: app.screen is screen)
+        # The tools of an app that was opened before are found without it.
+        await pilot.press("escape")
+        apps = await show(pilot, "apps")
+        await until(pilot, lambda: app.screen is apps)
+        await search(pilot, "search-cont", "Search Contacts")
+        await until(pilot, lambda: app.screen is not apps and app.screen.selected_node.title == "Search Contacts")
+        assert app.screen.app_id == screen.app_id
+        assert app.screen is not screen
