@@ -24,12 +24,14 @@ class DrioError(Exception):
     """The base class of all errors that are shown to the user.
 
     `outcome_unknown` is true when a request that changes something may or may not have been executed; the caller has
-    to read the current state before trying again.
+    to read the current state before trying again. `nothing_sent` is true where the request did not leave this machine:
+    its failure says nothing about the connection.
     """
 
     title: str = "Something went wrong"
     hint: str = ""
     exit_code: ClassVar[int] = 1
+    nothing_sent: ClassVar[bool] = False
     outcome_unknown: bool = False
 
     def __init__(self, message: str = "", *, title: str | None = None, hint: str | None = None) -> None:

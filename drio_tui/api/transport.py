@@ -90,6 +90,7 @@ class Exchange:
     `elapsed` is in seconds, `started_at` in seconds since the epoch; `status` and `elapsed` are None while it is
     running. `error` says why there is no response. `retry_in` is the delay of the next attempt in seconds; `waiting`
     is true during that delay. One that `is_probe` asks what the server serves: its failure says nothing else.
+    `nothing_sent` is true if it failed before it left this machine.
     """
 
     number: int
@@ -110,6 +111,7 @@ class Exchange:
     retry_in: float | None = None
     waiting: bool = False
     is_probe: bool = False
+    nothing_sent: bool = False
 
     @property
     def is_finished(self) -> bool:
@@ -361,7 +363,7 @@ class Transport:
             raise RequestTimeout(exchange.error) from error
         except DrioError as error:
             if not isinstance(error, ApiError):
-                exchange.error = str(error)
+                exchange.error, exchange.nothing_sent = str(error), error.nothing_sent
             raise
         except asyncio.CancelledError:
             exchange.error = "cancelled"

@@ -26,6 +26,7 @@ class NotRecorded(DrioError):
     """A request of a replayed session that is not in the cassette; nothing was sent."""
 
     title = "This request was not recorded"
+    nothing_sent = True
     hint = "A replay sends nothing. `drio-tui cassette show` lists what a cassette contains."
 
 

@@ -366,7 +366,8 @@ class Connection:
             if exchange.is_finished:
                 self._note_faults(exchange)
             # The fault lab responds while nothing else does.
-            says_nothing = exchange.path.startswith(fault_lab.PATH) or exchange.is_probe
+            is_lab = exchange.path.startswith(fault_lab.PATH)
+            says_nothing = is_lab or exchange.is_probe or exchange.nothing_sent
             if exchange.is_finished and not says_nothing and self.status.phase in ("online", "offline", "signed-out"):
                 self._update_phase(exchange)
         self._set_status(waiting=max(self._retry_waits.values(), default=0.0))

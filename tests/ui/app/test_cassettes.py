@@ -11,6 +11,7 @@ import pytest
 
 from drio_tui.cassette import active
 from drio_tui.ui.app.drio_app import DrioApp
+from drio_tui.ui.app.navigation import make_screen
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from tests.sandbox_fixtures import kill_process, start_sandbox
@@ -75,5 +76,9 @@ async def test_a_recorded_walk_is_replayed_without_its_server(tmp_path: Path, mo
             await until(pilot, lambda: app.current_mode == "apps" and app.status.phase == "online")
             assert " replay " in text_of(app).splitlines()[0]
             assert await walk(pilot) == recorded
+            # A request that is not in the cassette says so, and not that drio is offline.
+            await app.push_screen(make_screen("app", "app_of_nobody"))
+            await until(pilot, lambda: "was not recorded" in text_of(app))
+            assert app.status.phase == "online"
     finally:
         active.stop()
