@@ -15,7 +15,7 @@ PATH = "/sandbox/faults"
 ANNOUNCEMENT = "x-sandbox-faults"
 """The response header that names what is on, joined by `; `."""
 _INJECTED = "x-sandbox-fault"
-"""The response header of an answer with a fault, which names it."""
+"""The header of a response with a fault, which names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class FaultState:
     """What is on in the lab: rules by the name of their preset, or the rule itself.
 
     `command` switches on the same again, with the same `seed`; it is empty if nothing is on. `injected` counts faults
-    since the sandbox started. `wire` is the answer of the sandbox.
+    since the sandbox started. `wire` is the response of the sandbox.
     """
 
     on: Mapping[str, tuple[RuleState, ...]]

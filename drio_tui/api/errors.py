@@ -148,7 +148,7 @@ class NewerApi(DrioError):
 class ResponseTooLarge(NotDrio):
     """The response is larger than the limit of the client."""
 
-    title = "The answer is too large"
+    title = "The response is too large"
     hint = "Narrow the request."
 
 

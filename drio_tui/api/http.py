@@ -28,7 +28,7 @@ def replace_clients(
 ) -> None:
     """Use `factory` for all further clients, None for httpx's own.
 
-    `recorded` says that it uses no network, and returns whether it has an answer to a request without a body.
+    `recorded` says that it uses no network, and returns whether it has a response to a request without a body.
     """
     global _factory, _recorded
     _factory, _recorded = factory or httpx.AsyncClient, recorded

@@ -358,7 +358,7 @@ class OperationCreate(ApiModel):
     key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
     description: str | None = Field(None, description="What the call does.")
     input_schema: JsonSchema | None = Field(None, description="JSON Schema of the call's arguments.")
-    output_schema: JsonSchema | None = Field(None, description="JSON Schema of the answer.")
+    output_schema: JsonSchema | None = Field(None, description="JSON Schema of the response.")
 
 
 class OperationPatch(ApiModel, described_by=OperationCreate):

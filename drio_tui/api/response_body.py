@@ -25,7 +25,7 @@ async def read_body(response: httpx.Response, limit: int, progress: Callable[[in
         raise _too_large(limit)
     coding = response.headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity", "gzip", "x-gzip"):
-        raise NotDrio(f"the answer is encoded as {one_line(coding, 40)}, which was not asked for")
+        raise NotDrio(f"the response is encoded as {one_line(coding, 40)}, which was not asked for")
     decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) if "gzip" in coding else None
     body = bytearray()
     compressed_size = 0
@@ -37,18 +37,18 @@ async def read_body(response: httpx.Response, limit: int, progress: Callable[[in
             try:
                 body += decompressor.decompress(chunk, limit - len(body) + 1)
             except zlib.error as error:
-                raise NotDrio(f"the answer's compression is broken: {one_line(str(error), 100)}") from error
+                raise NotDrio(f"the response's compression is broken: {one_line(str(error), 100)}") from error
             if decompressor.unused_data:
-                raise NotDrio("the answer's compression is broken: more follows its end")
+                raise NotDrio("the response's compression is broken: more follows its end")
         if len(body) > limit:
             raise _too_large(limit)
         if progress is not None:
             progress(len(body))
     if decompressor is not None and compressed_size and not decompressor.eof:
-        raise NotDrio("the answer's compression is broken: it ends early")
+        raise NotDrio("the response's compression is broken: it ends early")
     return bytes(body)
 
 
 def _too_large(limit: int) -> ResponseTooLarge:
     size = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit} bytes"
-    return ResponseTooLarge(f"the answer is larger than {size}")
+    return ResponseTooLarge(f"the response is larger than {size}")

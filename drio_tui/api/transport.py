@@ -120,7 +120,7 @@ class Exchange:
 
 
 Reading = Literal["json", "any", "unread"]
-"""How an answer is read: it has to be JSON; it may be anything; it is not parsed at all, as a large document."""
+"""How a response is read: it has to be JSON; it may be anything; it is not parsed at all, as a large document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class ApiResponse:
 
 @dataclass(slots=True)
 class _Sent:
-    """What an attempt of a call sends, and how the answer is read."""
+    """What an attempt of a call sends, and how the response is read."""
 
     content: bytes | None
     headers: dict[str, str]
@@ -269,7 +269,7 @@ class Transport:
         sends no token. With `at_origin` the path is below the origin of the base URL, where the sandbox has
         additional routes. With `etag` the response may have status 304 and no data: the version of that ETag is still
         current. A `probe` is sent once. `content` is sent instead of `json`, and `headers` are added. Only
-        with another `reading` than "json" may an answer be no JSON: then `data` is None. Raises only `DrioError`s.
+        with another `reading` than "json" may a response be no JSON: then `data` is None. Raises only `DrioError`s.
         """
         if self._client.is_closed:
             raise ConnectionFailed("the program is closing its connections")
@@ -359,7 +359,7 @@ class Transport:
             async with budget.active():
                 return await self._send(exchange, sent, budget)
         except TimeoutError as error:
-            exchange.error = f"no complete answer within {duration(self.limits.total)}"
+            exchange.error = f"no complete response within {duration(self.limits.total)}"
             raise RequestTimeout(exchange.error) from error
         except DrioError as error:
             if not isinstance(error, ApiError):
@@ -448,7 +448,7 @@ class Transport:
                 except json_codec.MalformedJson as error:
                     parse_error = f"the JSON is malformed: {error}"
             else:
-                parse_error = f"the answer is {one_line(media_type, 60) or 'of no declared type'}, not JSON"
+                parse_error = f"the response is {one_line(media_type, 60) or 'of no declared type'}, not JSON"
             if self._keeps_bodies:
                 exchange.response_body = redact(data) if not parse_error else _first_line(body)
         headers = {name.lower(): value for name, value in response.headers.items()}

@@ -94,8 +94,8 @@ class ApiVersions:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to one GET of the probe. `status` is None if there was none, or a success with something else than a
+class VersionResponse:
+    """The response to one GET of the probe. `status` is None if there was none, or a success with something else than a
     JSON object; `headers` have lower-case names."""
 
     status: int | None = None
@@ -103,7 +103,7 @@ class Answer:
     data: Any = None
 
 
-Ask = Callable[[str], Awaitable[Answer]]
+Ask = Callable[[str], Awaitable[VersionResponse]]
 """Sends an anonymous GET to a path of the server's origin."""
 
 
@@ -116,7 +116,7 @@ async def find_versions(base_url: str, ask: Ask, known: ApiVersions | None = Non
     """Return which versions are served, by their lists of apps; those that are `known` already are not asked for.
 
     401 counts as served, unless every path requires a sign-in; 404 as missing, 410 as retired, and so does a 404 after
-    the date of a `Sunset` header. Everything else (a page, 429, 5xx, no answer) says nothing.
+    the date of a `Sunset` header. Everything else (a page, 429, 5xx, no response) says nothing.
     """
     known = known or ApiVersions()
     root = path_of_versions(base_url)
@@ -130,7 +130,7 @@ async def find_versions(base_url: str, ask: Ask, known: ApiVersions | None = Non
     return known
 
 
-def _version(name: str, answer: Answer, control: int | None) -> ApiVersion:
+def _version(name: str, answer: VersionResponse, control: int | None) -> ApiVersion:
     status = answer.status
     sunset = sunset_date(answer.headers)
     if status is None:
@@ -290,13 +290,14 @@ class VersionProbe:
             self.versions = versions
             self.on_change(versions)
 
-    async def _ask(self, path: str) -> Answer:
+    async def _ask(self, path: str) -> VersionResponse:
         if not can_answer("GET", self._transport.url_at_origin(path)):
-            return Answer()
+            return VersionResponse()
         try:
             reply = await self._transport.request("GET", path, anonymous=True, at_origin=True, probe=True)
         except ApiError as error:
-            return Answer(error.status, error.headers)
+            return VersionResponse(error.status, error.headers)
         except DrioError:
-            return Answer()
-        return Answer(reply.status, reply.headers, reply.data) if isinstance(reply.data, dict) else Answer()
+            return VersionResponse()
+        is_object = isinstance(reply.data, dict)
+        return VersionResponse(reply.status, reply.headers, reply.data) if is_object else VersionResponse()

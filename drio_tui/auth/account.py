@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from drio_tui.api.versions import Answer, ApiVersion, ApiVersions, Ask, find_versions, path_of_versions
+from drio_tui.api.versions import ApiVersion, ApiVersions, Ask, VersionResponse, find_versions, path_of_versions
 from drio_tui.auth.errors import AccountUnknown, SignInFailed, Step
 from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.profiles import Profile
@@ -59,17 +59,17 @@ def ask_with(http: OAuthHttpClient, profile: Profile) -> Ask:
     """Return how a probe of the API versions sends its requests through `http`: one after the other."""
     lock = asyncio.Lock()
 
-    async def ask(path: str) -> Answer:
+    async def ask(path: str) -> VersionResponse:
         try:
             async with lock:
                 response = await http.get(profile.origin + path, step=Step.ACCOUNT)
         except SignInFailed:
-            return Answer()
+            return VersionResponse()
         body = response.error_object()
         if not body and response.status < 400:
-            return Answer()  # something else than a JSON object
+            return VersionResponse()  # something else than a JSON object
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, headers, body if response.status < 400 else None)
+        return VersionResponse(response.status, headers, body if response.status < 400 else None)
 
     return ask
 
@@ -78,7 +78,7 @@ def _parse_account(body: dict[str, Any]) -> Account:
     """Parse `{"user": {"id", "email", "name"}}` (contract section 6, inferred), or the user without the envelope."""
     user = body.get("user", body)
     if not isinstance(user, dict):
-        raise AccountUnknown("The answer names no user.")
+        raise AccountUnknown("The response names no user.")
 
     def text(*keys: str) -> str | None:
         # Bounded, since the label becomes the name of a profile and of a keyring entry.
@@ -86,5 +86,5 @@ def _parse_account(body: dict[str, Any]) -> Account:
 
     account = Account(text("id", "sub"), text("email"), text("name"))
     if account.label is None:
-        raise AccountUnknown("The answer names no user.")
+        raise AccountUnknown("The response names no user.")
     return account

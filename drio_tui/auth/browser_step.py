@@ -46,7 +46,7 @@ class BrowserStep:
         if self._request is None or self._callback is None:
             raise PasteRefused("Sign-in has not come to the browser yet.", hint="Wait for the address to appear.")
         if self._callback.done():
-            raise PasteRefused("The answer is here already.", hint="")
+            raise PasteRefused("The response is here already.", hint="")
         result = self._request.parse_pasted(text)
         self._callback.set_result(result)
 
@@ -76,7 +76,7 @@ class BrowserStep:
         return result.code
 
     def _report_unrelated(self, reason: str) -> None:
-        self._emit(Notice(f"An answer from a browser was refused: {reason}. Still waiting for the right one."))
+        self._emit(Notice(f"A response from a browser was refused: {reason}. Still waiting for the right one."))
 
     async def _open_url(self, url: str) -> None:
         if not self._open_browser:

@@ -96,7 +96,7 @@ class ServerUnavailable(SignInFailed):
 class BadAnswer(SignInFailed):
     """A response that violates the protocol: not JSON, wrong types, too large, an unexpected status."""
 
-    title = "The sign-in server gave an answer that makes no sense"
+    title = "The sign-in server gave a response that makes no sense"
     hint = "Check the base URL; a proxy or a captive portal may be answering instead."
     json_hint = "The server answers, but not as OAuth asks; report it to its owner."
     """The hint for a JSON response, which no captive portal sends."""
@@ -166,7 +166,7 @@ class RedirectUriChanged(SignInFailed):
 class ListenerFailed(SignInFailed):
     """No loopback port could be opened."""
 
-    title = "Cannot listen for the browser's answer"
+    title = "Cannot listen for the browser's response"
     hint = "Another program or a firewall may forbid it; look at the loopback interface."
     step = Step.LISTENER
 
@@ -191,7 +191,7 @@ class AuthorizationFailed(SignInFailed):
 class CallbackRefused(SignInFailed):
     """The callback has the right state but is malformed."""
 
-    title = "The browser brought back an answer that cannot be trusted"
+    title = "The browser brought back a response that cannot be trusted"
     hint = "Start again."
     step = Step.CALLBACK
 
@@ -199,7 +199,7 @@ class CallbackRefused(SignInFailed):
 class IssuerMixUp(CallbackRefused):
     """The callback's `iss` is missing or names another issuer (RFC 9207)."""
 
-    title = "The answer came from another sign-in server"
+    title = "The response came from another sign-in server"
     hint = "Do not go on if you did not expect this; check the base URL and start again."
 
 

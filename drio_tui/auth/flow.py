@@ -182,12 +182,12 @@ class SignInFlow:
         if self._client_id:
             if not CLIENT_ID.fullmatch(self._client_id):
                 raise UsageError(f"{one_line(self._client_id, 80)} cannot be a client id.")
-            self._emit(StepStarted(Step.LISTENER, "Opening a port for the browser's answer"))
+            self._emit(StepStarted(Step.LISTENER, "Opening a port for the browser's response"))
             listener = await Listener.open()
             self._emit(StepDone(Step.LISTENER, listener.redirect_uri))
             return listener, Client(self._client_id, server.issuer)
         known = await self._known_clients(server)
-        self._emit(StepStarted(Step.LISTENER, "Opening a port for the browser's answer"))
+        self._emit(StepStarted(Step.LISTENER, "Opening a port for the browser's response"))
         for client in known:
             if (reopened := await _reopen_listener(client)) is None:
                 continue

@@ -57,7 +57,7 @@ def _page(status: str, title: str, text: str, extra: str = "") -> bytes:
 
 
 _CLOSE_TAB = "You can close this tab and go back to the terminal."
-_SUCCESS_PAGE = _page("200 OK", "Almost there", f"drio-tui has the answer and finishes signing in. {_CLOSE_TAB}")
+_SUCCESS_PAGE = _page("200 OK", "Almost there", f"drio-tui has the response and finishes signing in. {_CLOSE_TAB}")
 _DENIED_PAGE = _page("200 OK", "Sign-in was denied", f"Nothing was given to drio-tui. {_CLOSE_TAB}")
 _FAILED_PAGE = _page(
     "200 OK", "Sign-in did not work", f"The terminal says what went wrong and what to do. {_CLOSE_TAB}"

@@ -129,7 +129,7 @@ class OAuthResponse:
 
     @property
     def subject(self) -> str:
-        return f"The answer of {self.host} (HTTP {self.status})"
+        return f"The response of {self.host} (HTTP {self.status})"
 
     def raise_if_unavailable(self) -> None:
         """Raise `ServerUnavailable` for 408, 429 and 5xx, which say nothing about the request itself."""
@@ -301,7 +301,7 @@ class OAuthHttpClient:
                     body = await _read_body(response, step)
                     return OAuthResponse(step, url, response.status_code, response.headers, body, secrets)
         except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
-            step_error = StepTimeout(f"No whole answer from {_host(url)}.", step=step)
+            step_error = StepTimeout(f"No whole response from {_host(url)}.", step=step)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
             step_error = StepUnreachable(_unreachable(url, error), step=step)
             if "CERTIFICATE" in str(error):
@@ -339,7 +339,7 @@ async def _read_body(response: httpx.Response, step: Step) -> bytes:
     async for chunk in response.aiter_raw():
         raw += chunk
         if len(raw) > MAX_RESPONSE_BYTES:
-            raise BadAnswer(f"The answer of {response.url.host} is larger than 1 MiB.", step=step)
+            raise BadAnswer(f"The response of {response.url.host} is larger than 1 MiB.", step=step)
     if encoding in ("", "identity"):
         return bytes(raw)
     if encoding not in ("gzip", "x-gzip"):
@@ -350,7 +350,7 @@ async def _read_body(response: httpx.Response, step: Step) -> bytes:
     except zlib.error:
         raise BadAnswer(f"{response.url.host} sent a broken gzip body.", step=step) from None
     if len(body) > MAX_RESPONSE_BYTES:
-        raise BadAnswer(f"The answer of {response.url.host} is larger than 1 MiB.", step=step)
+        raise BadAnswer(f"The response of {response.url.host} is larger than 1 MiB.", step=step)
     return body
 
 

@@ -1,1 +1,1 @@
-"""Cassettes: files of recorded requests and answers without secrets, which can be replayed without a network."""
+"""Cassettes: files of recorded requests and responses without secrets, which can be replayed without a network."""

@@ -1,4 +1,4 @@
-"""Replaces secrets in recorded requests and answers by placeholders; the same secret gets the same one."""
+"""Replaces secrets in recorded requests and responses by placeholders; the same secret gets the same one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records every request and its answer to a cassette; the traffic itself is not changed."""
+"""Records every request and its response to a cassette; the traffic itself is not changed."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class NotRecorded(DrioError):
 class Player:
     """Answers from the cassette in `path`. Requests may come from several threads.
 
-    The same request gets its answers in order, a GET those that were recorded after the last replayed change if there
+    The same request gets its responses in order, a GET those that were recorded after the last replayed change if there
     are any; after the last answer, a GET gets that one again, and any other request fails. Of a cassette with several
     runs, a run of the same `command` is replayed, one that contains the first request if there is one; without
     `command`, or without such a run, all exchanges are. With `any_server` the hosts of requests do not matter.

@@ -60,7 +60,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "logout": ("signin", "logout", "Sign out: revoke and forget the tokens."),
     "status": ("signin", "status", "Show which profile, host and account are in use, and where tokens are kept."),
     "doctor": ("doctor", "doctor", "Examine the sign-in step by step, and say what to do."),
-    "cassette": ("cassette", "cassette", "Look at recorded requests and answers."),
+    "cassette": ("cassette", "cassette", "Look at recorded requests and responses."),
     "sandbox": ("sandbox", "sandbox", "Run and manage the local sandbox."),
     "completion": ("completing", "completion", "Print the completion script for a shell."),
 }

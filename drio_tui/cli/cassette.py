@@ -19,7 +19,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors
 
 @click.group(cls=SuggestingGroup)
 def cassette() -> None:
-    """Look at a cassette: the requests and answers of earlier runs, recorded with --record."""
+    """Look at a cassette: the requests and responses of earlier runs, recorded with --record."""
 
 
 @cassette.command()
@@ -55,7 +55,7 @@ def show(file: Path, as_json: bool) -> None:
         ]
         for item in content.exchanges
     ]
-    for line in table(("number", "command", "method", "url", "answer"), rows):
+    for line in table(("number", "command", "method", "url", "response"), rows):
         echo(*line)
 
 
@@ -91,8 +91,9 @@ def har_(file: Path, output: Path | None) -> None:
 def replay(file: Path, port: int, as_json: bool) -> None:
     """Serve the cassette FILE in the foreground, on this machine only.
 
-    Prints its base URL, which any client can use; every token is accepted. The same request gets its answers in order.
-    One that was not recorded gets status 501, and is named on stderr with the closest recorded one. Ctrl+C ends it.
+    Prints its base URL, which any client can use; every token is accepted. The same request gets its responses in
+    order. One that was not recorded gets status 501, and is named on stderr with the closest recorded one. Ctrl+C ends
+    it.
     """
     from drio_tui.api.errors import UsageError
     from drio_tui.cassette.server import CassetteServer

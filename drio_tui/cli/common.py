@@ -252,7 +252,7 @@ def shared_options() -> tuple[click.Option, ...]:
             type=click.Path(dir_okay=False, path_type=Path),
             expose_value=False,
             callback=_record,
-            help="Append all requests and answers to the cassette FILE, without secrets.",
+            help="Append all requests and responses to the cassette FILE, without secrets.",
         ),
         click.Option(
             ["--replay"],

@@ -256,12 +256,12 @@ async def _read_model_view(result: Deployed) -> dict[str, Any]:
 
 
 def _print_deploy(result: Deployed, model_view: dict[str, Any]) -> None:
-    echo(one_line(result.endpoint) or "(the endpoint is not known: no answer named it)")
+    echo(one_line(result.endpoint) or "(the endpoint is not known: no response named it)")
     before = f"{format_value(result.before)} {'->' if ascii_only() else '→'} " if result.before else ""
     info(f"Deployed: version {before}{format_value(result.version)}, config {result.revision}.")
     if result.doubt:
         answer = "was lost" if result.doubt == "lost" else "lacked the app or its endpoint"
-        warn(f"The answer {answer}; reading the app again shows that it is live.")
+        warn(f"The response {answer}; reading the app again shows that it is live.")
     if result.changed_meanwhile:
         warn("Someone else changed the app meanwhile: what went live may be either of the two.")
     for line in _change_lines(result.changes):

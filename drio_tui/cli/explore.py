@@ -58,7 +58,7 @@ async def list_operations(words: Sequence[str], options: dict[str, Any], documen
 
 
 async def describe_operation(words: Sequence[str], options: dict[str, Any], document: str, *, as_json: bool) -> None:
-    """Print the parameters, the body and the answers of one operation, and an example command."""
+    """Print the parameters, the body and the responses of one operation, and an example command."""
     async with _opened(options, document) as server_api:
         try:
             summary = server_api.find(words)
@@ -97,8 +97,8 @@ def _as_json(operation: Operation) -> dict[str, Any]:
     if operation.media_type:
         value["mediaType"] = operation.media_type
     value["responses"] = [
-        {"status": answer.status, "description": answer.description, "mediaTypes": list(answer.media_types)}
-        for answer in operation.responses
+        {"status": response.status, "description": response.description, "mediaTypes": list(response.media_types)}
+        for response in operation.responses
     ]
     if operation.response_schema is not None:
         value["responseSchema"] = operation.response_schema
@@ -128,10 +128,12 @@ def _print(operation: Operation, origin: str) -> None:
                 _print_parameter(parameter)
     if operation.responses:
         echo()
-        echo(style("Answers", bold=True))
-        for answer in operation.responses:
-            kinds = f" ({', '.join(one_line(kind, 60) for kind in answer.media_types)})" if answer.media_types else ""
-            echo(f"  {one_line(answer.status, 20)}  {one_line(answer.description, 300)}{kinds}")
+        echo(style("Responses", bold=True))
+        for response in operation.responses:
+            kinds = (
+                f" ({', '.join(one_line(kind, 60) for kind in response.media_types)})" if response.media_types else ""
+            )
+            echo(f"  {one_line(response.status, 20)}  {one_line(response.description, 300)}{kinds}")
     for note in operation.detail.notes:
         echo()
         echo(f"▲ {one_line(note, 500)}")

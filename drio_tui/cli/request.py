@@ -57,8 +57,8 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # RFC 9110 section 5.6.2
 @click.option(
     "--header", "-H", "headers", metavar="NAME:VALUE", multiple=True, help="A header of the request. May be repeated."
 )
-@click.option("--include", is_flag=True, help="Print the status and the headers of the answer too.")
-@click.option("--paginate", is_flag=True, help="Follow the answer's next page; print one line of JSON per page.")
+@click.option("--include", is_flag=True, help="Print the status and the headers of the response too.")
+@click.option("--paginate", is_flag=True, help="Follow the response's next page; print one line of JSON per page.")
 @review_options
 @connection_options
 @handle_errors
@@ -80,7 +80,7 @@ def api(
     """Send a request to the signed-in drio and print the JSON it answers with.
 
     PATH is below /api/v1 (`/apps`), a path from the root (`/api/…`), or a URL of the same host; a request is never sent
-    to another host. On a terminal secrets in the answer are hidden, in a pipe they are not.
+    to another host. On a terminal secrets in the response are hidden, in a pipe they are not.
 
     With --list or --describe the operations of the server's own OpenAPI document are shown, whatever its version.
     """

@@ -43,8 +43,8 @@ def on(names: tuple[str, ...], seed: int | None, data: Path | None, as_json: boo
     \b
     'POST:/tools=status:503*2'      the first 2 requests that create a tool get a 503
     '/apps/{appId}/config=delay:5'  configs come after 5 seconds
-    'WRITE:*=lost%3'                of every third change, the answer is lost
-    '*=reset~0.1@0-60'              for a minute, one request in ten gets no answer
+    'WRITE:*=lost%3'                of every third change, the response is lost
+    '*=reset~0.1@0-60'              for a minute, one request in ten gets no response
 
     METHOD is one or several (GET|HEAD), or WRITE: POST, PUT, PATCH and DELETE. PATH is the end of a path, in which
     {name} and * are one segment and ** any number; * alone is the management API, ** everything. WHEN is *N (the first

@@ -60,7 +60,7 @@ _TEXTS: dict[type[DrioError], tuple[str, str]] = {
     ConnectionFailed: ("Cannot reach the endpoint", "Check the network, and that the endpoint's server runs."),
     RequestTimeout: ("The endpoint did not answer in time", "Try again."),
     ConnectionLost: ("The connection to the endpoint broke", "Try again."),
-    ResponseTooLarge: ("The endpoint's answer is too large", "Let the operation answer with less."),
+    ResponseTooLarge: ("The endpoint's response is too large", "Let the operation answer with less."),
     RedirectRefused: ("The endpoint's redirect was refused", "Use the address that it leads to, if that is right."),
     NotDrio: (NotAnEndpoint.title, NotAnEndpoint.hint),
 }

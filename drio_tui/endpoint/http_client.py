@@ -1,7 +1,7 @@
 """The HTTP client that the MCP SDK uses: with limits, without credentials, reporting every exchange.
 
 The SDK replaces most errors between it and the server by messages that it words itself, and some of them end its
-whole session. Here such errors become an answer that the SDK takes for a refusal, and the original error is stored
+whole session. Here such errors become a response that the SDK takes for a refusal, and the original error is stored
 in the `RequestState` of the request that met it. The SDK's HTTP library is imported only here.
 """
 
@@ -215,7 +215,7 @@ def validated_url(text: str) -> httpx2.URL:
 
 
 def _answer_error(response: httpx2.Response, body: bytes, *, expecting: bool) -> DrioError | None:
-    """Return what is wrong with an answer before the SDK reads it; None if the SDK is to process it."""
+    """Return what is wrong with a response before the SDK reads it; None if the SDK is to process it."""
     status, media = response.status_code, _media(response)
     challenge = response.headers.get("www-authenticate", "")
     if status == 401 or (status == 403 and challenge):
@@ -232,7 +232,7 @@ def _answer_error(response: httpx2.Response, body: bytes, *, expecting: bool) ->
         gone = status in (404, 410)
         return NotAnEndpoint(f"nothing is there: {details}" if gone else f"it answered with {details}")
     if expecting and status == 200 and media != "application/json":
-        return NotAnEndpoint(f"the answer is {one_line(media, 60) or 'of no declared type'}{_first_line(body)}")
+        return NotAnEndpoint(f"the response is {one_line(media, 60) or 'of no declared type'}{_first_line(body)}")
     return None
 
 

@@ -1,4 +1,4 @@
-"""The answers of an endpoint as data, not sanitized."""
+"""The responses of an endpoint as data, not sanitized."""
 
 from __future__ import annotations
 

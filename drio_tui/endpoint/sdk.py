@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 _RAW: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _CLOSING_SECONDS = 3.0
-# Without a handler, what the SDK logs of a server's answers would be printed on the terminal.
+# Without a handler, what the SDK logs of a server's responses would be printed on the terminal.
 logging.getLogger("mcp").addHandler(logging.NullHandler())
 
 
@@ -112,7 +112,7 @@ class SdkSession:
         if not done:
             task.cancel()
             raise with_endpoint_text(
-                state.failure or RequestTimeout(f"no complete answer within {duration(self._limits.total)}")
+                state.failure or RequestTimeout(f"no complete response within {duration(self._limits.total)}")
             )
         if task.cancelled():
             raise state.failure or NotAnEndpoint(f"the connection ended ({step})")
@@ -170,7 +170,7 @@ def _to_drio_error(error: BaseException, state: RequestState, step: str) -> Drio
     if isinstance(error, MCPError):
         return EndpointRefused(one_line(error.message, 1000), rpc_code=error.code)
     if isinstance(error, ValidationError):
-        return NotAnEndpoint(f"its answer to {step} is not as the protocol says: {_validation_messages(error)}")
+        return NotAnEndpoint(f"its response to {step} is not as the protocol says: {_validation_messages(error)}")
     return NotAnEndpoint(f"{step}: {one_line(str(error) or type(error).__name__, 300)}")
 
 

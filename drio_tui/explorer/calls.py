@@ -1,4 +1,4 @@
-"""Requests of operations, and their answers."""
+"""Requests of operations, and their responses."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _LEFT_OUT = frozenset({"user-agent", "content-type"})
 _LONGEST_TEXT = 2 << 20
 SHOWN_HEADERS = ("content-type", "location", "link", "retry-after", "etag", "x-request-id", "deprecation", "sunset")
-"""The headers of an answer that are shown with its status."""
+"""The headers of a response that are shown with its status."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to a request: its status, headers (lower-case names), and data, or text if it is no JSON.
+class OperationResponse:
+    """The response to a request: its status, headers (lower-case names), and data, or text if it is no JSON.
 
     `seconds` is the time until it was complete, with retries; `size` the bytes of its body. `unknown` says that the
     request may have been executed although the status is an error.
@@ -55,8 +55,8 @@ def prepare(operation: Operation, origin: str, values: dict[str, Any]) -> Prepar
         raise UsageError(f"{error.name} {error}") from None
 
 
-async def send(transport: Transport, request: PreparedRequest) -> Answer:
-    """Send a request to the server and return its answer, whatever its status is. Raises the other `DrioError`s."""
+async def send(transport: Transport, request: PreparedRequest) -> OperationResponse:
+    """Send a request to the server and return its response, whatever its status is. Raises the other `DrioError`s."""
     headers = {name: value for name, value in request.headers.items() if name.lower() not in _LEFT_OUT}
     started = time.perf_counter()
     status, unknown = 0, False
@@ -73,7 +73,7 @@ async def send(transport: Transport, request: PreparedRequest) -> Answer:
     text = ""
     if response.data is None and response.body:
         text = response.body[:_LONGEST_TEXT].decode("utf-8", "replace")
-    return Answer(
+    return OperationResponse(
         status or response.status, response.headers, response.data, text, seconds, len(response.body), unknown
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drio_tui.api.redact import redacted_url
-from drio_tui.explorer.calls import Answer, target_of, without_secrets
+from drio_tui.explorer.calls import OperationResponse, target_of, without_secrets
 from drio_tui.explorer.server_api import Operation
 from drio_tui.tool_calls.requests import PreparedRequest
 
@@ -18,7 +18,7 @@ _MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class PastRequest:
-    """One request, without its secrets. `status` is None if there was no answer, for the reason `error`.
+    """One request, without its secrets. `status` is None if there was no response, for the reason `error`.
 
     `values` are those of the form; None if the request was written by hand, or is that of a further page.
     `left_out` are the arguments whose values are secret. `at` is in seconds since the epoch.
@@ -56,10 +56,10 @@ class ExplorerHistory:
         operation: Operation,
         request: PreparedRequest,
         values: dict[str, Any] | None,
-        answer: Answer | None,
+        response: OperationResponse | None,
         error: str = "",
     ) -> None:
-        """Add a request that was sent, with its answer or the reason why there is none."""
+        """Add a request that was sent, with its response or the reason why there is none."""
         kept = None if values is None else without_secrets(operation, values)
         self._requests.appendleft(
             PastRequest(
@@ -68,8 +68,8 @@ class ExplorerHistory:
                 redacted_url(target_of(request)),
                 kept,
                 tuple(name for name in values or {} if kept is not None and kept.get(name) != (values or {})[name]),
-                answer.status if answer is not None else None,
-                answer.seconds if answer is not None else 0.0,
+                response.status if response is not None else None,
+                response.seconds if response is not None else 0.0,
                 error,
                 time.time(),
             )

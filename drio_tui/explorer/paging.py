@@ -1,4 +1,4 @@
-"""The next page of an answer: by a `Link` header (RFC 8288), or by the cursor in the answer."""
+"""The next page of a response: by a `Link` header (RFC 8288), or by the cursor in the response."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINK = re.compile(r"<([^>]*)>([^<]*)")
 
 
 def next_page(url: httpx.URL, headers: Mapping[str, str], data: Any) -> httpx.URL | None:
-    """Return the URL of the next page of an answer; None after the last one. `headers` have lower-case names.
+    """Return the URL of the next page of a response; None after the last one. `headers` have lower-case names.
 
     Raises `UsageError` for a page on another host, which would get the token.
     """
@@ -40,7 +40,7 @@ def next_page(url: httpx.URL, headers: Mapping[str, str], data: Any) -> httpx.UR
 
 
 def next_request(request: PreparedRequest, headers: Mapping[str, str], data: Any) -> PreparedRequest | None:
-    """Return the request of the next page of an answer to a GET, or None; raises what `next_page` does."""
+    """Return the request of the next page of a response to a GET, or None; raises what `next_page` does."""
     url = next_page(httpx.URL(request.url), headers, data) if request.method == "GET" else None
     return None if url is None or str(url) == request.url else replace(request, url=str(url))
 

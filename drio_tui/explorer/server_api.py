@@ -139,7 +139,7 @@ class Operation:
 
     @property
     def response_schema(self) -> Any:
-        """The schema of the answers with a status 2xx; None if it is not known."""
+        """The schema of the responses with a status 2xx; None if it is not known."""
         return self.detail.operation.get("outputSchema")
 
 

@@ -64,7 +64,7 @@ class CheckResult:
 
 
 class WorkerDied(ImportFailed):
-    """The worker process ended without an answer."""
+    """The worker process ended without a response."""
 
 
 async def open_document(where: str, progress: Progress | None = None) -> Document:
@@ -162,7 +162,7 @@ class Document:
         """Return the details of operations by id, in the given order, without unknown ids.
 
         Raises `ImportFailed` when the document is closed or the worker has died. After a cancellation the worker's
-        answer is still read, or it would be taken for the answer to the next request.
+        response is still read, or it would be taken for the response to the next request.
         """
         known = [id for id in dict.fromkeys(ids) if id in self._by_id]
         if not all(id in self._details for id in known):
@@ -375,7 +375,7 @@ class _Worker:
                 await self._process.stdin.drain()
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Send a request and return its answer. Only one request may be pending."""
+        """Send a request and return its response. Only one request may be pending."""
         await self._feed(framing.packed(request))
         return await self.next()
 

@@ -203,14 +203,14 @@ class OpenApiParser:
         schemas: list[Any] = []
         for response in successes(responses, self.references):
             if isinstance(response, UnresolvedReference):
-                return None, f"Its answer {response}."
+                return None, f"Its response {response}."
             content = response.get("content") if isinstance(response, dict) else None
             media = _json_of(content) if isinstance(content, dict) else None
             schema = converter.convert(media["schema"]) if media and "schema" in media else None
             if schema not in schemas:
                 schemas.append(schema)
         if len(schemas) > 1 and any(schemas):
-            return None, "Its answers are of different shapes, so there is no output schema for its results."
+            return None, "Its responses are of different shapes, so there is no output schema for its results."
         schema = schemas[0] if schemas else None
         if not isinstance(schema, dict):
             return None, ""
@@ -218,7 +218,7 @@ class OpenApiParser:
         if not schema.keys() - {"description"}:
             return None, ""
         kept, omission = bounded(schema)
-        return kept, f"The schema of its answer is longer than {LARGEST:,} bytes: {omission}." if omission else ""
+        return kept, f"The schema of its response is longer than {LARGEST:,} bytes: {omission}." if omission else ""
 
     def _responses(self, operation: _Operation) -> Iterator[Response]:
         responses = operation.value.get("responses")

@@ -1,4 +1,4 @@
-"""Calling a tool's operation: arguments are turned into one HTTP request, and the upstream's answer into a result.
+"""Calling a tool's operation: arguments are turned into one HTTP request, and the upstream's response into a result.
 
 | module        | what                                                                         |
 |---------------|------------------------------------------------------------------------------|
@@ -7,7 +7,7 @@
 | `credentials` | what an auth connection adds to a request                                    |
 | `egress`      | where requests may go: hosts that are named, addresses that are checked      |
 | `fetch`       | sends a request, with limits on time, size and redirects                     |
-| `response`    | the body of the answer as a value                                            |
+| `response`    | the body of the response as a value                                            |
 | `chain`       | which arguments the next tool of a chain takes from earlier results          |
 
 The sandbox's runtime and the playground both use it, so that a run in the playground does what a deployed tool does.

@@ -24,7 +24,7 @@ from drio_tui.api.http import httpx
 from drio_tui.api.json_codec import Document, MalformedJson, loads
 from drio_tui.text import one_line
 from drio_tui.tool_calls.egress import EgressPolicy, Origin
-from drio_tui.tool_calls.fetch import NO_CREDENTIALS, Answer, Credentials, FetchFailed, fetch
+from drio_tui.tool_calls.fetch import NO_CREDENTIALS, Credentials, FetchFailed, UpstreamResponse, fetch
 from drio_tui.tool_calls.requests import OWN_HEADERS, PreparedRequest
 
 _RENEW_BEFORE_SECONDS = 30.0
@@ -130,14 +130,14 @@ class CredentialProvider:
         methods = ["client_secret_basic", "client_secret_post"]
         if config.get("tokenEndpointAuthMethod") == "client_secret_post":
             methods.reverse()
-        answer = await self._request_token(auth, endpoint, parameters, client_id, secret, methods[0])
-        if answer.status in (400, 401) and _error_of(answer) == "invalid_client":
-            answer = await self._request_token(auth, endpoint, parameters, client_id, secret, methods[1])
-        return _read_token(auth, answer)
+        response = await self._request_token(auth, endpoint, parameters, client_id, secret, methods[0])
+        if response.status in (400, 401) and _error_of(response) == "invalid_client":
+            response = await self._request_token(auth, endpoint, parameters, client_id, secret, methods[1])
+        return _read_token(auth, response)
 
     async def _request_token(
         self, auth: Document, endpoint: str, parameters: dict[str, str], client_id: str, secret: str, method: str
-    ) -> Answer:
+    ) -> UpstreamResponse:
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         if method == "client_secret_post":
             parameters = parameters | {"client_id": client_id, "client_secret": secret}
@@ -194,23 +194,23 @@ def _name(auth: Document) -> str:
     return one_line(str(auth.get("name")), 60)
 
 
-def _json_object(answer: Answer) -> Document:
+def _json_object(response: UpstreamResponse) -> Document:
     try:
-        value = loads(answer.body)
+        value = loads(response.body)
     except MalformedJson:
         return {}
     return value if isinstance(value, dict) else {}
 
 
-def _error_of(answer: Answer) -> str:
-    return str(_json_object(answer).get("error", ""))
+def _error_of(response: UpstreamResponse) -> str:
+    return str(_json_object(response).get("error", ""))
 
 
-def _read_token(auth: Document, answer: Answer) -> tuple[str, float]:
-    token_response = _json_object(answer)
+def _read_token(auth: Document, response: UpstreamResponse) -> tuple[str, float]:
+    token_response = _json_object(response)
     token = token_response.get("access_token")
-    if answer.status != 200 or not isinstance(token, str) or not token:
-        reason = one_line(str(token_response.get("error") or f"status {answer.status}"), 80)
+    if response.status != 200 or not isinstance(token, str) or not token:
+        reason = one_line(str(token_response.get("error") or f"status {response.status}"), 80)
         raise SignInFailed(f"{_name(auth)}: the token endpoint gave no token ({reason}).")
     if str(token_response.get("token_type", "bearer")).lower() != "bearer":
         raise SignInFailed(f"{_name(auth)}: the token endpoint gave a token that is not a bearer token.")

@@ -1,4 +1,4 @@
-"""Sending one request to an upstream, and reading its answer within limits.
+"""Sending one request to an upstream, and reading its response within limits.
 
 httpx's transport is used without its client, which would keep an upstream's cookies from one call to the next, look
 for proxies and `.netrc`, and follow redirects by different rules.
@@ -33,7 +33,7 @@ class FetchLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UpstreamResponse:
     """What an upstream answered; `content_type` is lower-case and without parameters, `elapsed` in seconds."""
 
     status: int
@@ -56,7 +56,7 @@ NO_CREDENTIALS = Credentials()
 
 
 class FetchFailed(Exception):
-    """There is no usable answer. The message is a sentence without secrets.
+    """There is no usable response. The message is a sentence without secrets.
 
     `sent` says whether the request may have taken effect; `private` is the origin if it is refused only because its
     address is private.
@@ -74,8 +74,8 @@ async def fetch(
     prepared: PreparedRequest,
     credentials: Credentials = NO_CREDENTIALS,
     limits: FetchLimits | None = None,
-) -> Answer:
-    """Send the request and return the upstream's answer, whatever its status. Raises `FetchFailed`."""
+) -> UpstreamResponse:
+    """Send the request and return the upstream's response, whatever its status. Raises `FetchFailed`."""
     limits = limits or FetchLimits()
     started = time.perf_counter()
     progress = _Progress()
@@ -110,7 +110,7 @@ async def _follow(
     limits: FetchLimits,
     progress: _Progress,
     started: float,
-) -> Answer:
+) -> UpstreamResponse:
     url = httpx.URL(prepared.url)
     first_origin = (url.scheme, origin_of(url))
     method, body, headers = prepared.method, prepared.body, dict(prepared.headers)
@@ -180,14 +180,14 @@ def _safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() in _SAFE_HEADERS}
 
 
-async def _read(response: httpx.Response, limits: FetchLimits, started: float) -> Answer:
+async def _read(response: httpx.Response, limits: FetchLimits, started: float) -> UpstreamResponse:
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding in ("", "identity"):
         inflate = None
     elif encoding in ("gzip", "x-gzip", "deflate"):
         inflate = zlib.decompressobj(47)  # zlib or gzip header
     else:
-        raise FetchFailed(f"The answer is encoded as {one_line(encoding, 40)}, which was not asked for.", sent=True)
+        raise FetchFailed(f"The response is encoded as {one_line(encoding, 40)}, which was not asked for.", sent=True)
     body = bytearray()
     received = 0
     async for chunk in response.aiter_raw():
@@ -196,14 +196,14 @@ async def _read(response: httpx.Response, limits: FetchLimits, started: float) -
             try:
                 chunk = inflate.decompress(chunk, limits.body + 1 - len(body))
             except zlib.error:
-                raise FetchFailed("The compressed answer is damaged.", sent=True) from None
+                raise FetchFailed("The compressed response is damaged.", sent=True) from None
         body += chunk
         if len(body) > limits.body or received > limits.body:
-            raise FetchFailed(f"The answer is larger than {limits.body >> 10} KiB.", sent=True)
+            raise FetchFailed(f"The response is larger than {limits.body >> 10} KiB.", sent=True)
     if inflate is not None and not inflate.eof and received:
-        raise FetchFailed("The compressed answer is cut off.", sent=True)
+        raise FetchFailed("The compressed response is cut off.", sent=True)
     content_type, _, parameters = response.headers.get("content-type", "").partition(";")
-    return Answer(
+    return UpstreamResponse(
         response.status_code,
         content_type.strip().lower()[:100],
         _charset(parameters),

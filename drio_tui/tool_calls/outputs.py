@@ -1,4 +1,4 @@
-"""A tool's output: the output schema that clients get, and the result made from an upstream's answer.
+"""A tool's output: the output schema that clients get, and the result made from an upstream's response.
 
 An upstream may answer differently than described: `null` where none is declared, a number as text, an empty body.
 That is not a failure of the call. The result then holds the data as received, with a note. Since clients refuse a
@@ -19,15 +19,15 @@ from drio_tui.tool_calls.schemas import DEFS, NOTES, all_within, map_subschemas
 from drio_tui.tool_calls.token_count import size
 
 if TYPE_CHECKING:
-    from drio_tui.tool_calls.fetch import Answer
+    from drio_tui.tool_calls.fetch import UpstreamResponse
 
 
 LARGEST = 8_000
 """The most bytes of JSON of an output schema: some 2,000 tokens, for every tool, in every conversation."""
 NOTE_META = "drio/note"
-"""In a result's `_meta`: how the answer differs from what the operation's output schema says."""
+"""In a result's `_meta`: how the response differs from what the operation's output schema says."""
 
-_OTHER = {"description": "An answer that is not as documented."}
+_OTHER = {"description": "A response that is not as documented."}
 _DEEPEST = 8
 _MOST_NODES = 2_000
 _DROPPED_KEYWORDS = frozenset({
@@ -98,7 +98,7 @@ def published(schema: Any) -> Document | None:
 class Result:
     """The result of a successful call: `text` for models, `structured` an object for programs.
 
-    `value` is what a widget's mappings are applied to. `note` is a sentence about how the answer differs from the
+    `value` is what a widget's mappings are applied to. `note` is a sentence about how the response differs from the
     documentation, empty where it does not.
     """
 
@@ -108,21 +108,22 @@ class Result:
     note: str = ""
 
 
-def result_of(answer: Answer, value: Any, is_json: bool, schema: Any, problems: Callable[[Any], list[str]]) -> Result:
-    """Return the result of a successful (2xx) answer.
+def result_of(
+    response: UpstreamResponse, value: Any, is_json: bool, schema: Any, problems: Callable[[Any], list[str]]
+) -> Result:
+    """Return the result of a successful (2xx) response.
 
     `value` and `is_json` are what `response.read` returned, `schema` is the operation's output schema, and `problems`
     returns in which ways a value is not valid under it.
     """
-    if not answer.body:
-        value = {"status": answer.status}
+    if not response.body:
+        value = {"status": response.status}
         text, differences = as_text(value), ["it is empty"]
     elif value is None and not is_json:
-        media_type = one_line(answer.content_type or "an unknown kind", 60)
-        text = (
-            f"The upstream answered {answer.status} with {len(answer.body)} bytes of {media_type}, which are not shown."
-        )
-        value = {"status": answer.status, "contentType": answer.content_type, "bytes": len(answer.body)}
+        media_type = one_line(response.content_type or "an unknown kind", 60)
+        size = len(response.body)
+        text = f"The upstream answered {response.status} with {size} bytes of {media_type}, which are not shown."
+        value = {"status": response.status, "contentType": response.content_type, "bytes": size}
         differences = [f"it is {media_type}"]
     else:
         text = as_text(value) if is_json else str(value)
@@ -130,7 +131,7 @@ def result_of(answer: Answer, value: Any, is_json: bool, schema: Any, problems: 
     structured = value if isinstance(value, dict) and not declares_no_object(schema) else {"result": value}
     note = ""
     if isinstance(schema, dict) and differences:
-        note = f"The answer is not as the operation's outputSchema says: {'; '.join(differences[:3])}."
+        note = f"The response is not as the operation's outputSchema says: {'; '.join(differences[:3])}."
     return Result(value, structured, text, note)
 
 

@@ -1,4 +1,4 @@
-"""The body of an upstream's answer as a JSON value that every client accepts."""
+"""The body of an upstream's response as a JSON value that every client accepts."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING, Any
 from drio_tui.api.json_codec import MalformedJson, loads
 
 if TYPE_CHECKING:
-    from drio_tui.tool_calls.fetch import Answer
+    from drio_tui.tool_calls.fetch import UpstreamResponse
 
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _TEXT_TYPES = ("text/", "application/xml", "application/xhtml+xml", "application/javascript")
 
 
-def read(answer: Answer) -> tuple[Any, bool]:
-    """Return the answer's value, and whether it was JSON; None for what is neither JSON nor text."""
-    media_type = answer.content_type
-    if not answer.body:
+def read(response: UpstreamResponse) -> tuple[Any, bool]:
+    """Return the response's value, and whether it was JSON; None for what is neither JSON nor text."""
+    media_type = response.content_type
+    if not response.body:
         return None, False
     if media_type.endswith(("/json", "+json")) or media_type in ("", "text/plain"):
         try:
-            return plain(loads(answer.body)), True
+            return plain(loads(response.body)), True
         except MalformedJson:
             pass
     if media_type == "" or media_type.startswith(_TEXT_TYPES) or media_type.endswith(("/json", "+json", "+xml")):
         try:
-            text = answer.body.decode(answer.charset or "utf-8", "replace")
+            text = response.body.decode(response.charset or "utf-8", "replace")
         except LookupError:
-            text = answer.body.decode("utf-8", "replace")
+            text = response.body.decode("utf-8", "replace")
         return _SURROGATES.sub("\ufffd", text.replace("\x00", "\ufffd")), False
     return None, False
 

@@ -94,7 +94,7 @@ async def test_incomplete_body_times_out(bench: Bench) -> None:
 async def test_total_limit_ends_a_slow_response(bench: Bench) -> None:
     """F11."""
     server, client = await bench.pair(drip(message(APPS) + b" " * 10_000, 0.01), limits=Limits(read=5, total=0.2))
-    with pytest.raises(RequestTimeout, match=r"no complete answer within 0\.2 s"):
+    with pytest.raises(RequestTimeout, match=r"no complete response within 0\.2 s"):
         await client.list(APP)
     assert len(server.requests_seen) == 1, "the call's time is used up, so there is no second attempt"
     assert bench.waits == []
@@ -104,13 +104,13 @@ async def test_total_limit_ends_endless_informational_responses(bench: Bench) ->
     _, client = await bench.pair(
         flood(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", b""), limits=Limits(read=5, total=0.2)
     )
-    with pytest.raises(RequestTimeout, match="no complete answer"):
+    with pytest.raises(RequestTimeout, match="no complete response"):
         await client.list(APP)
 
 
 async def test_total_limit_covers_all_attempts(bench: Bench) -> None:
     server, client = await bench.pair(hang(), limits=Limits(read=0.15, total=0.2, retries=3))
-    with pytest.raises(RequestTimeout, match="no complete answer"):
+    with pytest.raises(RequestTimeout, match="no complete response"):
         await client.list(APP)
     assert len(server.requests_seen) <= 2  # of four; on a busy machine there may be no time for the second
 

@@ -10,9 +10,9 @@ import pytest
 from drio_tui.api import http
 from drio_tui.api.errors import ApiRetired, NewerApi
 from drio_tui.api.versions import (
-    Answer,
     ApiVersion,
     ApiVersions,
+    VersionResponse,
     describe_versions,
     find_versions,
     is_document_of,
@@ -24,16 +24,16 @@ from tests.api.test_newer_versions import GONE, V3, by_path, refused
 from tests.api.v3_server import V3Drio, openapi_document
 
 BASE = "https://drio.test/api/v1"
-OK = Answer(200, {}, {"apps": []})
-NO_TOKEN, MISSING, RETIRED, BROKEN = Answer(401), Answer(404), Answer(410), Answer(503)
+OK = VersionResponse(200, {}, {"apps": []})
+NO_TOKEN, MISSING, RETIRED, BROKEN = map(VersionResponse, (401, 404, 410, 503))
 PAST, FUTURE = "Wed, 01 Jan 2020 00:00:00 GMT", "Sun, 31 Dec 2090 23:59:59 GMT"
 
 
-def server(**answers: Answer) -> Any:
+def server(**answers: VersionResponse) -> Any:
     """Return an `Ask` by version; a page, and every path that is not named, is a success without JSON."""
 
-    async def ask(path: str) -> Answer:
-        return answers.get(path.removeprefix("/api/").removesuffix("/apps"), Answer())
+    async def ask(path: str) -> VersionResponse:
+        return answers.get(path.removeprefix("/api/").removesuffix("/apps"), VersionResponse())
 
     return ask
 
@@ -46,15 +46,20 @@ def server(**answers: Answer) -> Any:
         ({"v1": MISSING, "v2": MISSING, "v3": OK}, "missing missing served", "API v3 only"),
         ({"v1": RETIRED, "v2": NO_TOKEN, "v3": OK, "v0": MISSING}, "retired served served", "API v2 and v3 only"),
         ({"v1": RETIRED, "v2": MISSING, "v3": MISSING}, "retired missing missing", "API v1 retired"),
-        ({"v1": Answer(404, {"sunset": PAST}), "v3": BROKEN}, "retired unknown unknown", "API v1 retired"),
-        ({"v1": Answer(401, {"sunset": FUTURE}), "v3": BROKEN}, "served unknown unknown", "API v1 until 2090-12-31"),
-        ({"v1": Answer(200, {"deprecation": "@1688169599"})}, "served unknown unknown", "API v1 deprecated"),
-        ({"v1": BROKEN, "v2": BROKEN, "v3": Answer(429)}, "unknown unknown unknown", ""),
+        ({"v1": VersionResponse(404, {"sunset": PAST}), "v3": BROKEN}, "retired unknown unknown", "API v1 retired"),
+        (
+            {"v1": VersionResponse(401, {"sunset": FUTURE}), "v3": BROKEN}, "served unknown unknown",
+            "API v1 until 2090-12-31",
+        ),
+        ({"v1": VersionResponse(200, {"deprecation": "@1688169599"})}, "served unknown unknown", "API v1 deprecated"),
+        ({"v1": BROKEN, "v2": BROKEN, "v3": VersionResponse(429)}, "unknown unknown unknown", ""),
         ({}, "unknown unknown unknown", ""),
         (dict.fromkeys(("v0", "v1", "v2", "v3"), NO_TOKEN), "unknown unknown unknown", ""),
     ],
 )  # fmt: skip
-async def test_answers_say_which_versions_are_served(answers: dict[str, Answer], states: str, summary: str) -> None:
+async def test_responses_say_which_versions_are_served(
+    answers: dict[str, VersionResponse], states: str, summary: str
+) -> None:
     versions = await find_versions(BASE, server(**answers))
     assert " ".join(version.state for version in versions.versions) == states
     assert versions.summary() == summary
@@ -76,9 +81,9 @@ async def test_documents_describe_the_versions_that_are_served() -> None:
     paths = {"/api/v1/openapi.json": v1, "/api/openapi.json": openapi_document()}
     asked: list[str] = []
 
-    async def ask(path: str) -> Answer:
+    async def ask(path: str) -> VersionResponse:
         asked.append(path)
-        return Answer(200, {}, paths[path]) if path in paths else MISSING
+        return VersionResponse(200, {}, paths[path]) if path in paths else MISSING
 
     served = ApiVersions().with_version(ApiVersion("v1", "served")).with_version(ApiVersion("v3", "served"))
     described = await describe_versions(BASE, ask, served)

@@ -60,7 +60,7 @@ async def test_sign_in_stores_the_profile_and_names_the_account(user: User, worl
     assert user.profiles.current == done.profile
     steps = [e.step for e in user.events if isinstance(e, StepDone)]
     assert steps == ["discovery", "listener", "registration", "callback", "token exchange", "account", "storage"]
-    assert "drio-tui has the answer" in user.pages[0].text
+    assert "drio-tui has the response" in user.pages[0].text
 
 
 async def test_only_urls_from_metadata_are_requested(user: User, world: SignInServers) -> None:

@@ -41,9 +41,11 @@ PRESETS = {
     "token-expired": Expected((4, 4, 4, 4), (_TOKEN,) * 4, _NONE),
     "conflict": Expected((0, 1, 1, 1), ("SLUG", _CONFLICT, _CONFLICT, _CONFLICT), _NONE),
     "offline": Expected((1, 1, 1, 1), (_OFFLINE, _OFFLINE, f"{_UNKNOWN}127.0.0.1: Connection reset", _OFFLINE), _NONE),
-    "captive-portal": Expected((1, 1, 1, 1), (_PORTAL, _PORTAL, f"{_UNKNOWN}the answer is text/html", _PORTAL), _NONE),
+    "captive-portal": Expected(
+        (1, 1, 1, 1), (_PORTAL, _PORTAL, f"{_UNKNOWN}the response is text/html", _PORTAL), _NONE
+    ),
     "api-retired": Expected((NO_V1,) * 4, (_RETIRED,) * 4, _NONE),
-    "answer-lost": Expected((0, 0, 1, 0), ("SLUG", "takes it back", _UNKNOWN, "The answer was lost; reading"), _ALL),
+    "answer-lost": Expected((0, 0, 1, 0), ("SLUG", "takes it back", _UNKNOWN, "The response was lost; reading"), _ALL),
     "*=data:hostile": Expected((0, 0, 0, 0), ("SLUG", "takes it back", "Created", "It differs:"), _ALL),
     "*=data:unknown": Expected((0, 0, 0, 0), ("SLUG", "takes it back", "Created", "Deployed"), _ALL),
 }

@@ -41,7 +41,7 @@ def test_a_test_names_it(thread: str) -> None:
 
 
 class FailingRead(httpx.AsyncBaseTransport):
-    """A connection on which one GET, by its path, gets another answer; without a config each list is read."""
+    """A connection on which one GET, by its path, gets another response; without a config each list is read."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner

@@ -188,7 +188,7 @@ async def visit_lists(walk: Walk) -> None:
 
 
 async def visit_explorer(walk: Walk) -> None:
-    """Visit the API explorer, a form with an answer, and its dialogs."""
+    """Visit the API explorer, a form with a response, and its dialogs."""
     pilot, app = walk.pilot, walk.app
     await pilot.press("4")
     explorer = await walk.wait_for("ExplorerScreen", lambda screen: screen.server_api is not None)
@@ -211,8 +211,8 @@ async def visit_explorer(walk: Walk) -> None:
     await pilot.press("enter")
     operation = await walk.wait_for("OperationScreen", lambda screen: screen.form.is_filled)
     await pilot.press("ctrl+r")
-    await until(pilot, lambda: operation.answer is not None)
-    await walk.visit("operation-answer")
+    await until(pilot, lambda: operation.response is not None)
+    await walk.visit("operation-response")
     await walk.close(operation)
     await pilot.press("H")
     await walk.wait_for("RequestHistoryDialog")

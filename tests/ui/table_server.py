@@ -18,10 +18,10 @@ from tests.workspace.small_app import list_routes, small_config
 class TableServer:
     """Answers `METHOD path` (below `/api/v1`) from `answers`: JSON, a status number, or a pair of both.
 
-    A third element may hold headers. The answers that `next_answers` lists for a route are used first, one per request.
+    A third element may hold headers. The responses that `next_answers` lists for a route are used first, one each.
     `requests` lists the requests as `(method, path, JSON body)`, `targets` their paths as sent on the wire.
     While `gate` is not set, responses wait; so do those of a route passed to `hold`, until `release`. A request with
-    the ETag of an answer's headers gets a 304, which `unchanged` counts.
+    the ETag of a response's headers gets a 304, which `unchanged` counts.
     """
 
     def __init__(self, answers: dict[str, Any] | None = None) -> None:
@@ -112,7 +112,7 @@ async def serving(server: TableServer, port: int = 0) -> AsyncIterator[TableServ
 
 
 def drio_of(config: dict[str, Any] | None = None, *, templates: list[Any] | None = None) -> dict[str, Any]:
-    """Return the answers of a drio with one app, for every route that reads."""
+    """Return the responses of a drio with one app, for every route that reads."""
     config = small_config() if config is None else config
     answers = {f"GET {path}": answer for path, answer in list_routes(config).items()}
     answers["GET /apps/app_1/config"] = {"config": config}

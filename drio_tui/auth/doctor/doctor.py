@@ -258,7 +258,7 @@ class Doctor:
             for version in served
             if version.title
         ]
-        summary = "; ".join(filter(None, (versions.summary(), *documents))) or "not known: no answer says it"
+        summary = "; ".join(filter(None, (versions.summary(), *documents))) or "not known: no response says it"
         if not versions.is_v1_gone:
             return Finding(summary)
         return Finding(

@@ -97,7 +97,7 @@ async def check_name(route: Route) -> Finding:
         async with asyncio.timeout(_SECONDS):
             found = await loop.getaddrinfo(route.host, route.port, type=socket.SOCK_STREAM)
     except TimeoutError:
-        return Finding(f"no answer for {route.host} within {duration(_SECONDS)}", Outcome.FAILED, advice=advice)
+        return Finding(f"no response for {route.host} within {duration(_SECONDS)}", Outcome.FAILED, advice=advice)
     except (OSError, UnicodeError) as error:
         return Finding(f"{route.host} has no address: {os_error_text(error)}", Outcome.FAILED, advice=advice)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -107,7 +107,7 @@ class Check:
     def lines(self) -> list[tuple[str, str]]:
         """Return the details as pairs of label and text; the values that were compared only where they differ."""
         requests = [
-            ("request", f"{sent.method} {sent.url} → {'no answer' if sent.status is None else f'HTTP {sent.status}'}")
+            ("request", f"{sent.method} {sent.url} → {'no response' if sent.status is None else f'HTTP {sent.status}'}")
             for sent in self.requests
         ]
         compared = (self.expected or self.received) and self.outcome in (Outcome.WARNING, Outcome.FAILED)

@@ -1,4 +1,4 @@
-"""Other data in the answers to GET, in the form that the OpenAPI document describes."""
+"""Other data in the responses to GET, in the form that the OpenAPI document describes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _UNKNOWN_PROPERTY = "sandboxAddition"
 
 
 class DataFaults:
-    """Changes parsed answers; `document` has the schemas that `$ref` refers to."""
+    """Changes parsed responses; `document` has the schemas that `$ref` refers to."""
 
     def __init__(self, document: Document) -> None:
         self._schemas = document["components"]["schemas"]
 
     def changed(self, value: Any, schema: Any, shape: str, count: int | None) -> Any:
-        """Return `value`, an answer of the form of `schema`, as the shape says (`empty`, `one`, `huge` …)."""
+        """Return `value`, a response of the form of `schema`, as the shape says (`empty`, `one`, `huge` …)."""
         if shape in ("empty", "one", "huge"):
             lengths = {"empty": 0, "one": 1, "huge": HUGE_COUNT if count is None else count}
             return _with_lists(value, lambda items: _of_length(items, lengths[shape]))
@@ -90,7 +90,7 @@ def _unknown_text(_name: str, text: str, known_values: list[str]) -> str:
 
 
 def _with_lists(value: Any, change: Callable[[list[Any]], list[Any]], depth: int = 2) -> Any:
-    """Return `value` with other lists of resources, in the answer itself or in a config."""
+    """Return `value` with other lists of resources, in the response itself or in a config."""
     if isinstance(value, list) and all(isinstance(item, dict) and "id" in item for item in value):
         return change(value)
     if isinstance(value, dict) and depth:

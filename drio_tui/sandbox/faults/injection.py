@@ -1,6 +1,6 @@
 """The middleware that injects the faults of the lab, pure ASGI.
 
-An injected answer has the header `X-Sandbox-Fault` with the name of the preset or fault; while anything is on, every
+An injected response has the header `X-Sandbox-Fault` with the name of the preset or fault; while anything is on, every
 answer has `X-Sandbox-Faults` with what is on. A request can ask for a fault itself, by the header `X-Sandbox-Fault`.
 """
 
@@ -71,7 +71,7 @@ def _reset(transport: asyncio.Transport) -> None:
 
 
 class FaultMiddleware:
-    """Injects the faults of `lab` into the answers of `app`. `api` has the OpenAPI document of the data faults."""
+    """Injects the faults of `lab` into the responses of `app`. `api` has the OpenAPI document of the data faults."""
 
     def __init__(self, app: ASGIApp, *, lab: FaultLab, api: FastAPI) -> None:
         self.app = app
@@ -138,7 +138,7 @@ class FaultMiddleware:
             await self.app(scope, receive, changed.send)
 
     async def _change(self, rule: Rule, scope: Scope, start: Message, body: bytes, send: Send) -> None:
-        """Send the answer of the app changed as the rule says."""
+        """Send the response of the app changed as the rule says."""
         kind = rule.kind.name
         if kind == "cut":
             await send(start)
@@ -162,7 +162,7 @@ class FaultMiddleware:
         await send({"type": "http.response.body", "body": body})
 
     async def _changed_data(self, rule: Rule, scope: Scope, start: Message, body: bytes) -> bytes:
-        """Return the body with other data; the same body if it is an error or no answer of the management API."""
+        """Return the body with other data; the same body if it is an error or no response of the management API."""
         schema = self._schemas.of(scope["path"]) if start["status"] == 200 else None
         if schema is None:
             return body
@@ -180,7 +180,7 @@ class FaultMiddleware:
 
 
 class _ResponseSchemas:
-    """The schemas of the answers to GET, by path."""
+    """The schemas of the responses to GET, by path."""
 
     def __init__(self, api: FastAPI) -> None:
         document = api.openapi()
@@ -192,12 +192,12 @@ class _ResponseSchemas:
                 self._patterns.append((compile_path(path)[0], schema))
 
     def of(self, path: str) -> Any:
-        """Return the schema of the answer to a GET of `path`; None if it has none."""
+        """Return the schema of the response to a GET of `path`; None if it has none."""
         return next((schema for pattern, schema in self._patterns if pattern.match(path)), None)
 
 
 class _ChangedBody:
-    """Collects an answer, then calls `finish` with it; an event stream, which does not end, is passed on."""
+    """Collects a response, then calls `finish` with it; an event stream, which does not end, is passed on."""
 
     def __init__(self, send: Send, finish: Callable[[Message, bytes], Awaitable[None]]) -> None:
         self._send = send
@@ -226,7 +226,7 @@ def _error(status: int, scope: Scope) -> Response:
 
 
 async def _replacement(rule: Rule, scope: Scope) -> Response | None:
-    """Return the answer that replaces the one of the app; None if the rule needs that one."""
+    """Return the response that replaces the one of the app; None if the rule needs that one."""
     match rule.kind.name:
         case "status":
             code, _, body = rule.argument.partition(":")
@@ -273,5 +273,5 @@ async def _disconnect(scope: Scope, how: str) -> None:
     if end is None:
         raise ConnectionAbortedError("the fault lab ended the connection")
     end()
-    await asyncio.sleep(0)  # until the server has noticed: it would log that there is no answer
+    await asyncio.sleep(0)  # until the server has noticed: it would log that there is no response
     await asyncio.sleep(0)

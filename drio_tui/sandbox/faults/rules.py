@@ -50,16 +50,16 @@ FAULTS = {
     kind.name: kind
     for kind in (
         FaultKind("status", "An error status, with drio's error envelope or BODY", "CODE[:BODY]"),
-        FaultKind("delay", "The answer comes later", "SECONDS", "2"),
+        FaultKind("delay", "The response comes later", "SECONDS", "2"),
         FaultKind("reset", "The connection is reset, and the request not carried out"),
-        FaultKind("cut", "The connection ends in the middle of the answer"),
+        FaultKind("cut", "The connection ends in the middle of the response"),
         FaultKind("truncate", "The JSON ends in the middle"),
         FaultKind("html", "An HTML page with status 200"),
-        FaultKind("type", "The answer with another Content-Type", "MEDIA-TYPE", "text/plain"),
+        FaultKind("type", "The response with another Content-Type", "MEDIA-TYPE", "text/plain"),
         FaultKind("slow-body", "The body comes in small pieces", "SECONDS", "10"),
         FaultKind("rate-limit", "429 with Retry-After", "SECONDS", "2"),
         FaultKind("invalid-token", "401 invalid_token, as for an expired token; only where a token was sent"),
-        FaultKind("lost", "The request is carried out, then its answer lost, or replaced by an error", "CODE", ""),
+        FaultKind("lost", "The request is carried out, then its response lost, or replaced by an error", "CODE", ""),
         FaultKind("data", f"Answers to GET with other data: {', '.join(_SHAPES)}", "SHAPE[:COUNT]"),
     )
 }

@@ -51,7 +51,7 @@ class DraftTool:
         config = self._config | {"tools": [tool for tool in self._config["tools"] if tool["id"] == self._tool_id]}
         deployment, tool = await self._as_deployed(config)
         runtime_module = await _import_module("runtime")
-        from drio_tui.tool_calls.fetch import Answer  # the runtime has imported it
+        from drio_tui.tool_calls.fetch import UpstreamResponse  # the runtime has imported it
 
         own_url = urlsplit(self._settings.base_url)
         policy = Policy(
@@ -68,7 +68,7 @@ class DraftTool:
             await runtime.aclose()
         seconds = time.perf_counter() - started
         secrets = self._secret_spellings(runtime.sent_secrets)
-        if not isinstance(result, Answer):
+        if not isinstance(result, UpstreamResponse):
             private = origin_text(result.private) if result.private else None
             failure = {"error": _redact(result.text, secrets), "unknown": result.unknown, "seconds": seconds}
             return failure | {"private": private}

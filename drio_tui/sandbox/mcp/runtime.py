@@ -25,7 +25,7 @@ from drio_tui.text import duration, visible
 from drio_tui.tool_calls.chain import chain_arguments
 from drio_tui.tool_calls.credentials import CredentialProvider, SignInFailed
 from drio_tui.tool_calls.egress import EgressPolicy, Origin, Policy
-from drio_tui.tool_calls.fetch import Answer, FetchFailed, fetch
+from drio_tui.tool_calls.fetch import FetchFailed, UpstreamResponse, fetch
 from drio_tui.tool_calls.guarded_transport import GuardedTransport
 from drio_tui.tool_calls.outputs import result_of
 from drio_tui.tool_calls.redaction import texts_in
@@ -142,7 +142,7 @@ class Runtime:
         result = await self.call_upstream(tool, arguments)
         return result if isinstance(result, CallResult) else _call_result(tool, result)
 
-    async def call_upstream(self, tool: DeployedTool, arguments: Document) -> Answer | CallResult:
+    async def call_upstream(self, tool: DeployedTool, arguments: Document) -> UpstreamResponse | CallResult:
         """Return the upstream's response to a call; a failed `CallResult` if nothing was sent or no response came."""
         try:
             errors = tool.arguments.errors(arguments)
@@ -169,7 +169,7 @@ class Runtime:
             text = f"{text} {self._how_to_allow(private)}"
         return CallResult(text, failed=True, unknown=unknown, private=private)
 
-    async def _send(self, tool: DeployedTool, request: PreparedRequest) -> Answer:
+    async def _send(self, tool: DeployedTool, request: PreparedRequest) -> UpstreamResponse:
         """Send a request; after a 401 once more, if new credentials can be issued."""
         recorded = current_recorder().sending(tool.name, request.method, request.url)
         try:
@@ -180,7 +180,7 @@ class Runtime:
         recorded.finish(response.status)
         return response
 
-    async def _send_signed_in(self, tool: DeployedTool, request: PreparedRequest) -> Answer:
+    async def _send_signed_in(self, tool: DeployedTool, request: PreparedRequest) -> UpstreamResponse:
         credentials = await self._credentials.credentials(tool.auth)
         response = await fetch(self._transport, self._egress, request, credentials)
         if response.status == 401 and self._credentials.forget(tool.auth):
@@ -221,7 +221,7 @@ def _failure(text: str) -> CallResult:
     return CallResult(text, failed=True)
 
 
-def _call_result(tool: DeployedTool, response: Answer) -> CallResult:
+def _call_result(tool: DeployedTool, response: UpstreamResponse) -> CallResult:
     value, is_json = read(response)
     if not 200 <= response.status < 300:
         text = as_text(value) if is_json else visible(str(value or ""), multiline=True)

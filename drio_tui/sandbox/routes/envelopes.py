@@ -107,6 +107,6 @@ class NotDeployableBody(ErrorBody):
 
 
 class NotDeployable(ErrorEnvelope):
-    """The answer to a deploy that something in the app prevents."""
+    """The response to a deploy that something in the app prevents."""
 
     error: NotDeployableBody

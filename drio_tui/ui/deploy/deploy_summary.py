@@ -61,7 +61,7 @@ def deployed_lines(deployed: Deployed, view: EndpointView | None, *, inspecting:
     """Return the result of a successful deploy and of the inspection of its endpoint."""
     lines = [sanitize_line(f"✓ Deployed: version {deployed.version}, config {deployed.revision}.", _WIDTH, _SUCCESS)]
     if deployed.doubt:
-        answer = "The answer was lost" if deployed.doubt == "lost" else "The answer lacked the app or its endpoint"
+        answer = "The response was lost" if deployed.doubt == "lost" else "The response lacked the app or its endpoint"
         text = f"▲ {answer}; reading the app again shows that it is live."
         lines.append(sanitize_line(text, _WIDTH, _WARNING))
     if deployed.changed_meanwhile:

@@ -1,1 +1,1 @@
-"""The API explorer: the operations of the server, requests of them, and their answers."""
+"""The API explorer: the operations of the server, requests of them, and their responses."""

@@ -146,7 +146,7 @@ class RequestHistoryDialog(Dialog[HistoryChoice | None]):
             box.border_subtitle = "Enter edits one · r sends it again · Esc closes"
             yield RowList(
                 Column("When", 8, min_width=8, rank=1), Column("Method", 7), Column("Path", min_width=20, cut="middle"),
-                Column("Answer", 24, min_width=8), Column("Time", 8, "right", rank=2),
+                Column("Response", 24, min_width=8), Column("Time", 8, "right", rank=2),
             )  # fmt: skip
             if not self._requests:
                 yield Static("Nothing was sent yet.", id="message")

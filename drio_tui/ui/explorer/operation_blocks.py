@@ -1,4 +1,4 @@
-"""How operations, requests and answers are shown as text, and what the screens of the explorer share."""
+"""How operations, requests and responses are shown as text, and what the screens of the explorer share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from textual.content import Content
 
 from drio_tui.api.redact import redact_headers
-from drio_tui.explorer.calls import Answer
+from drio_tui.explorer.calls import OperationResponse
 from drio_tui.explorer.history import ExplorerHistory
 from drio_tui.explorer.server_api import Operation, Parameter
 from drio_tui.text import duration
@@ -48,7 +48,7 @@ def groups_of(operation: Operation) -> dict[str, list[str]]:
 
 
 def operation_blocks(operation: Operation) -> Iterator[Block]:
-    """Yield the description of an operation: what it does, its parameters and answers."""
+    """Yield the description of an operation: what it does, its parameters and responses."""
     summary = operation.summary
     yield Heading(
         Content.assemble(
@@ -74,7 +74,7 @@ def operation_blocks(operation: Operation) -> Iterator[Block]:
             yield Heading(Content.styled(title, "bold"), note)
             yield from map(_parameter_field, listed[:_MOST_PARAMETERS])
     if operation.responses:
-        yield Heading(Content.styled("Answers", "bold"))
+        yield Heading(Content.styled("Responses", "bold"))
         for response in operation.responses:
             text = " ".join(part for part in (response.description, f"({', '.join(response.media_types)})") if part)
             yield Field(sanitize_line(response.status, 10), sanitize_line(text.removesuffix(" ()"), 400))
@@ -101,23 +101,23 @@ def status_content(status: int) -> Content:
     return Content.styled(f"{symbol} {status} {phrase}".rstrip(), style)
 
 
-def answer_summary(answer: Answer, *, more: bool) -> Content:
-    """Return the status of an answer, and its duration, size and the headers that matter."""
-    facts = [duration(answer.seconds, short=True), kilobytes(answer.size)]
+def response_summary(response: OperationResponse, *, more: bool) -> Content:
+    """Return the status of a response, and its duration, size and the headers that matter."""
+    facts = [duration(response.seconds, short=True), kilobytes(response.size)]
     facts += [
-        f"{name}: {value}" for name, value in answer.shown_headers
+        f"{name}: {value}" for name, value in response.shown_headers
         if name != "x-request-id" and not (name == "content-type" and value.startswith("application/json"))
     ]  # fmt: skip
-    parts = [status_content(answer.status), Content("  "), sanitize_line(" · ".join(facts), 300, "$foreground-muted")]
-    if answer.unknown:
+    parts = [status_content(response.status), Content("  "), sanitize_line(" · ".join(facts), 300, "$foreground-muted")]
+    if response.unknown:
         parts.append(Content.styled("  ▲ It may have taken effect.", "$text-warning"))
     if more:
         parts.append(Content.styled("  F7: next page", "$text-accent"))
     return Content.assemble(*parts)
 
 
-def header_blocks(answer: Answer) -> Iterator[Block]:
-    """Yield the headers of an answer, without secrets."""
-    yield Entry(Content(), status_content(answer.status))
-    for name, value in redact_headers(answer.headers):
+def header_blocks(response: OperationResponse) -> Iterator[Block]:
+    """Yield the headers of a response, without secrets."""
+    yield Entry(Content(), status_content(response.status))
+    for name, value in redact_headers(response.headers):
         yield Field(sanitize_line(name, 60, "$text-secondary"), sanitize_line(value, 2_000))

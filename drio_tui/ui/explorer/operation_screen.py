@@ -1,4 +1,4 @@
-"""One operation of the API explorer: a form for its request, and the answer."""
+"""One operation of the API explorer: a form for its request, and the response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from textual.widgets import ContentSwitcher, Static
 from drio_tui.api.errors import DrioError, UsageError
 from drio_tui.api.redact import redact
 from drio_tui.explorer import calls
-from drio_tui.explorer.calls import Answer
+from drio_tui.explorer.calls import OperationResponse
 from drio_tui.explorer.commands import as_curl, as_drio_tui
 from drio_tui.explorer.history import PastRequest
 from drio_tui.explorer.paging import next_request
@@ -32,11 +32,11 @@ from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.explorer.explorer_dialogs import HistoryChoice, RawRequestDialog, RequestHistoryDialog, SendDialog
 from drio_tui.ui.explorer.operation_blocks import (
     METHOD_STYLES,
-    answer_summary,
     groups_of,
     header_blocks,
     history_of,
     operation_blocks,
+    response_summary,
 )
 from drio_tui.ui.forms.form_and_results import FormAndResultsScreen
 from drio_tui.ui.forms.schema_form import SchemaForm
@@ -49,7 +49,7 @@ from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
-_TITLES = ("Answer", "Headers", "Request", "Details")
+_TITLES = ("Response", "Headers", "Request", "Details")
 _NOT_SENT = "Nothing was sent yet: Ctrl+R sends it."
 
 
@@ -58,7 +58,7 @@ class OperationScreen(FormAndResultsScreen):
 
     AREA = "explorer"
     FORM_ID = "values"
-    PAGES = ("answer", "headers", "request", "details")
+    PAGES = ("response", "headers", "request", "details")
     CSS_PATH = stylesheet("explorer")
     opens_fields = True
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -66,12 +66,12 @@ class OperationScreen(FormAndResultsScreen):
         "An operation of the API",
         Key("operation.send", "ctrl+r,f9,ctrl+s", "send", "Send", "Send the request; one that may change something is "
             "shown first", priority=True),
-        Key("operation.page", "f5", "page(1)", "Page →", "Values, answer, headers, request, details", priority=True),
+        Key("operation.page", "f5", "page(1)", "Page →", "Values, response, headers, request, details", priority=True),
         Key("operation.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The previous page", show=False,
             priority=True),
         Key("operation.raw", "f6", "raw", "By hand", "Edit path and body as text, whatever the document says",
             priority=True),
-        Key("operation.next_page", "f7", "next_page", "Next page", "Request the next page of the answer",
+        Key("operation.next_page", "f7", "next_page", "Next page", "Request the next page of the response",
             priority=True),
         Key("operation.history", "f12,H", "history", "History", "The requests of this session", show=False),
         Key("operation.curl", "Y", "curl", "Copy as curl", "Copy the request as a curl command", show=False),
@@ -79,14 +79,14 @@ class OperationScreen(FormAndResultsScreen):
             show=False),
     )  # fmt: skip
 
-    answer: reactive[Answer | None] = reactive(None, init=False)
-    """The answer that the pages show."""
+    response: reactive[OperationResponse | None] = reactive(None, init=False)
+    """The response that the pages show."""
 
     busy: reactive[bool] = reactive(False, init=False)
     """Whether a request is running."""
 
     class Done(Message):
-        """A request ended: with an answer, whose data have no secrets, or for the reason `error`.
+        """A request ended: with a response, whose data have no secrets, or for the reason `error`.
 
         Neither is set if the user did not agree to send it. `following` is the request of the next page.
         """
@@ -95,14 +95,14 @@ class OperationScreen(FormAndResultsScreen):
             self,
             request: PreparedRequest,
             values: dict[str, Any] | None,
-            answer: Answer | None = None,
+            response: OperationResponse | None = None,
             following: PreparedRequest | None = None,
             error: DrioError | None = None,
         ) -> None:
             super().__init__()
             self.request = request
             self.values = values
-            self.answer = answer
+            self.response = response
             self.following = following
             self.error = error
 
@@ -126,7 +126,7 @@ class OperationScreen(FormAndResultsScreen):
             with Vertical(id="results"):
                 yield TabStrip(_TITLES)
                 with ContentSwitcher(initial="details", id="pages"):
-                    yield JsonView(id="answer")
+                    yield JsonView(id="response")
                     yield Document(id="headers")
                     yield JsonView(id="request")
                     yield Document(id="details")
@@ -153,7 +153,7 @@ class OperationScreen(FormAndResultsScreen):
         )  # fmt: skip
         self.query_one("#details", Document).show(list(operation_blocks(operation)))
         self.query_one("#results TabStrip", TabStrip).chosen = self.PAGES.index("details")
-        self.query_one("#answer", JsonView).show_text(_NOT_SENT)
+        self.query_one("#response", JsonView).show_text(_NOT_SENT)
         self.query_one("#request", JsonView).show_text(_NOT_SENT)
         self.query_one("#headers", Document).show([Paragraph(Content.styled(_NOT_SENT, "$foreground-muted"))])
         self._show_idle_status()
@@ -183,8 +183,8 @@ class OperationScreen(FormAndResultsScreen):
         self.query_one("#status", Static).update(text)
 
     def _show_idle_status(self) -> None:
-        if self.answer is not None:
-            self._show_status(answer_summary(self.answer, more=self._following is not None))
+        if self.response is not None:
+            self._show_status(response_summary(self.response, more=self._following is not None))
         elif self.operation.obstacle:
             text = f"✗ {self.operation.obstacle} F6 writes it by hand."
             self._show_status(sanitize_line(text, 400, "$text-error"))
@@ -192,16 +192,16 @@ class OperationScreen(FormAndResultsScreen):
             changes = "" if self.operation.method in SAFE else " It is shown before it is sent."
             self._show_status(Content.styled(f"Ctrl+R sends the request.{changes}", "$foreground-muted"))
 
-    def watch_answer(self, answer: Answer | None) -> None:
+    def watch_response(self, response: OperationResponse | None) -> None:
         self._show_idle_status()
-        if answer is None:
+        if response is None:
             return
-        view = self.query_one("#answer", JsonView)
-        if answer.data is not None:
-            view.show(answer.data)
+        view = self.query_one("#response", JsonView)
+        if response.data is not None:
+            view.show(response.data)
         else:
-            view.show_text(answer.text or "The answer has no body.")
-        self.query_one("#headers", Document).show(list(header_blocks(answer)))
+            view.show_text(response.text or "The response has no body.")
+        self.query_one("#headers", Document).show(list(header_blocks(response)))
 
     # -- available actions ------------------------------------------------------------------------
 
@@ -216,7 +216,7 @@ class OperationScreen(FormAndResultsScreen):
             case "send" if self.operation.obstacle:
                 return f"{self.operation.obstacle} F6 writes the request by hand."
             case "next_page" if self._following is None:
-                return "There is no next page: the answer names none."
+                return "There is no next page: the response names none."
         return None
 
     def action_back(self) -> None:
@@ -275,15 +275,15 @@ class OperationScreen(FormAndResultsScreen):
                 if not await self.drio.push_screen_wait(SendDialog(request.method, text)):
                     return self.Done(request, values)
             self._is_sending = True
-            answer = await calls.send(client.transport, request)
+            response = await calls.send(client.transport, request)
             following, error = None, None
             try:
-                following = next_request(request, answer.headers, answer.data)
+                following = next_request(request, response.headers, response.data)
             except UsageError as refused:
                 error = refused
-            shown = await asyncio.to_thread(redact, answer.data if answer.data is not None else answer.text)
-            answer = replace(answer, text=shown) if answer.data is None else replace(answer, data=shown)
-            return self.Done(request, values, answer, following, error)
+            shown = await asyncio.to_thread(redact, response.data if response.data is not None else response.text)
+            response = replace(response, text=shown) if response.data is None else replace(response, data=shown)
+            return self.Done(request, values, response, following, error)
 
         def failed(error: DrioError) -> Message:
             return self.Done(request, values, error=error)
@@ -293,21 +293,21 @@ class OperationScreen(FormAndResultsScreen):
     def on_operation_screen_done(self, message: Done) -> None:
         self.busy = self._is_sending = False
         client, error = self.connection.client, message.error
-        if message.answer is None and error is None:
+        if message.response is None and error is None:
             self._show_status(Content.styled("Not sent.", "$text-warning"))
             return
         self._sent, self._following = message.request, message.following
         if client is not None:
             history_of(client).add(
-                self.operation, message.request, message.values, message.answer, error.title if error else ""
+                self.operation, message.request, message.values, message.response, error.title if error else ""
             )
         self.query_one("#request", JsonView).show_text(calls.request_text(message.request))
-        self.set_reactive(OperationScreen.answer, None)
-        self.answer = message.answer
+        self.set_reactive(OperationScreen.response, None)
+        self.response = message.response
         if error is not None:
             hint = f" {error.hint}" if error.hint else ""
             self._show_status(sanitize(f"✗ {error}{hint}", "$text-error"))
-        self.show_page("answer" if message.answer is not None else "request")
+        self.show_page("response" if message.response is not None else "request")
 
     def action_next_page(self) -> None:
         if self._following is not None:

@@ -72,7 +72,7 @@ class RequestsScreen(FilteredListScreen):
     def compose_body(self) -> ComposeResult:
         yield EmptyState(
             "No requests yet",
-            "Everything the program asks of drio is listed here, with the answer.",
+            "Everything the program asks of drio is listed here, with the response.",
             ("1", "browse the templates"),
             ("2", "see your apps"),
         )
@@ -186,8 +186,8 @@ class RequestsScreen(FilteredListScreen):
         if exchange.number in self.connection.log.dropped_bodies:
             return "The body was dropped to save memory."
         if not exchange.is_finished:
-            return "Waiting for the answer…"
-        return exchange.error or "The answer has no body."
+            return "Waiting for the response…"
+        return exchange.error or "The response has no body."
 
     def _summary(self, exchange: Exchange) -> Content:
         first = Content.assemble(
@@ -212,7 +212,7 @@ class RequestsScreen(FilteredListScreen):
         if action in ("curl", "copy_id") and self.is_mounted and self.chosen is None:
             return "There is no request to copy."
         if action == "copy_id" and self.is_mounted and self.chosen and not self.chosen.request_id:
-            return "The answer carried no request id."
+            return "The response carried no request id."
         return None
 
     def action_curl(self) -> None:

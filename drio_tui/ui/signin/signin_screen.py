@@ -116,7 +116,7 @@ class SignInScreen(DrioScreen[SignInResult]):
                 yield Static(sanitize(f"This needs a sign-in that allows {' '.join(self._scopes)}."), id="scopes")
             yield Static(id="steps")
             with Vertical(id="silence"):
-                yield Static("No answer yet. If the browser shows an error page, R registers again.")
+                yield Static("No response yet. If the browser shows an error page, R registers again.")
                 yield Button("Register again", id="register-now", compact=True)
             with Vertical(id="address"):
                 yield Static("Open this address in your browser (y copies it):", classes="label")

@@ -32,8 +32,8 @@ class Deployed:
     """The app is live. `revision` identifies the config that was sent; `snapshot` is that config.
 
     `changed_meanwhile` says that someone else changed the app meanwhile, so that either config may have gone live.
-    `doubt` says that the version was read from the app afterwards, since the answer was lost or lacked the app or the
-    endpoint. `endpoint` is empty where the answer named none, no earlier deploy did, and the app does not show it.
+    `doubt` says that the version was read from the app afterwards, since the response was lost or lacked the app or the
+    endpoint. `endpoint` is empty where the response named none, no earlier deploy did, and the app does not show it.
     """
 
     before: str
@@ -63,7 +63,7 @@ async def deploy(
 ) -> Deployed | Refused | Failed | Unknown:
     """Deploy the app as it is once the saves under way have ended; `report` gets each step as a short text.
 
-    Cancelling the caller does not end the deploy (see `Saver`). After an answer that was lost the app is read again.
+    Cancelling the caller does not end the deploy (see `Saver`). After a response that was lost the app is read again.
     """
     if saver.single_flight.is_busy(app):
         report("Waiting for the save under way")

@@ -33,7 +33,7 @@ class EndpointCall:
 
     `time` is ISO 8601 in UTC. `tool` is empty unless a tool was called; then `arguments` are its arguments without
     secrets, None if they are too long to be kept, as `result` is. `size` is that of the response in bytes, and
-    `tokens` about what the result costs a model. `wire` is the answer of the sandbox.
+    `tokens` about what the result costs a model. `wire` is the response of the sandbox.
     """
 
     number: int

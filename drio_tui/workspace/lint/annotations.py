@@ -61,7 +61,7 @@ def annotation_notes(annotations: Any, method: str = "") -> list[AnnotationNote]
     open_world = _flag(values, OPEN_WORLD, True)
     sentences.append(
         AnnotationNote(
-            "It may meet anything out there, so its answers are less trusted."
+            "It may meet anything out there, so its responses are less trusted."
             if open_world
             else "It stays within one system that is known."
         )

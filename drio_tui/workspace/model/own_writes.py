@@ -50,7 +50,7 @@ class OwnWrites:
             self._running[number] = app
 
     def is_running(self, app: str) -> bool:
-        """Return whether a write to this app has no answer yet."""
+        """Return whether a write to this app has no response yet."""
         return app in self._running.values()
 
     def since(self, app: str, position: int) -> frozenset[tuple[str, str]]:

@@ -101,7 +101,7 @@ class BoundTool:
         return errors
 
     def differences(self, value: Any) -> list[str]:
-        """Return up to three ways in which an answer differs from the output schema, as far as a form can check it."""
+        """Return up to three ways in which a response differs from the output schema, as far as a form can check it."""
         schema = self.output_schema
         if not isinstance(schema, dict):
             return []

@@ -18,12 +18,12 @@ from drio_tui.api.http import httpx
 from drio_tui.api.json_codec import Document
 from drio_tui.tool_calls.credentials import CredentialProvider, SignInFailed
 from drio_tui.tool_calls.egress import EgressPolicy, Origin, Policy, origin_of, origin_text
-from drio_tui.tool_calls.fetch import Answer, FetchFailed, FetchLimits, fetch
+from drio_tui.tool_calls.fetch import FetchFailed, FetchLimits, UpstreamResponse, fetch
 from drio_tui.tool_calls.guarded_transport import GuardedTransport
 from drio_tui.tool_calls.requests import SAFE, BadArgument, PreparedRequest, build
 from drio_tui.urls import is_loopback
 from drio_tui.workspace.run.bound_tool import BoundTool
-from drio_tui.workspace.run.tool_run import Request, Run, apply_answer, redacted_request, secret_texts
+from drio_tui.workspace.run.tool_run import Request, Run, apply_response, redacted_request, secret_texts
 
 _CREDENTIAL_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     "apiKey": (("apiKey", "API key"),),
@@ -124,10 +124,10 @@ class LocalRunner:
             signed_in = time.perf_counter()
             if auth is not None:
                 run.timing.append(("sign-in", signed_in - built))
-            response: Answer = await fetch(transport, egress, request, credentials, self.limits)
+            response: UpstreamResponse = await fetch(transport, egress, request, credentials, self.limits)
             response_received = time.perf_counter()
             run.timing.append(("upstream", response_received - signed_in))
-            apply_answer(run, bound, response, hidden_texts)
+            apply_response(run, bound, response, hidden_texts)
             if response.status == 401 and self._secrets.pop(_key(bound), None) is not None:
                 run.error += " What was typed to sign in is forgotten, and asked for again."
             run.timing.append(("reading", time.perf_counter() - response_received))

@@ -13,10 +13,10 @@ from drio_tui.api.errors import NotDrio
 from drio_tui.api.json_codec import Document
 from drio_tui.api.resource_type import path_of
 from drio_tui.tool_calls.egress import parse_origin
-from drio_tui.tool_calls.fetch import Answer
+from drio_tui.tool_calls.fetch import UpstreamResponse
 from drio_tui.workspace.run.bound_tool import BoundTool
 from drio_tui.workspace.run.local_runner import prepare
-from drio_tui.workspace.run.tool_run import Run, apply_answer, redacted_request, secret_texts
+from drio_tui.workspace.run.tool_run import Run, apply_response, redacted_request, secret_texts
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -42,9 +42,9 @@ async def run_in_sandbox(client: DrioClient, bound: BoundTool, arguments: Docume
             with contextlib.suppress(ValueError):
                 run.private = parse_origin(result["private"])
     elif isinstance(result.get("answer"), dict):
-        apply_answer(run, bound, _answer(result["answer"], upstream), hidden_texts)
+        apply_response(run, bound, _answer(result["answer"], upstream), hidden_texts)
     else:
-        raise NotDrio("the sandbox answered without an answer of the upstream")
+        raise NotDrio("the sandbox answered without a response of the upstream")
     return run
 
 
@@ -61,9 +61,11 @@ def _object(data: Any) -> Mapping[str, Any]:
     return data
 
 
-def _answer(answer: Mapping[str, Any], seconds: float) -> Answer:
+def _answer(answer: Mapping[str, Any], seconds: float) -> UpstreamResponse:
     try:
         body = base64.b64decode(str(answer["body"]), validate=True)
-        return Answer(int(answer["status"]), str(answer["contentType"]), str(answer["charset"]), body, seconds)
+        return UpstreamResponse(
+            int(answer["status"]), str(answer["contentType"]), str(answer["charset"]), body, seconds
+        )
     except (KeyError, TypeError, ValueError, binascii.Error):
-        raise NotDrio("the sandbox gave the upstream's answer in a form that cannot be read") from None
+        raise NotDrio("the sandbox gave the upstream's response in a form that cannot be read") from None

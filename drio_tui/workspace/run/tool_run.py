@@ -15,7 +15,7 @@ from drio_tui.api import json_codec
 from drio_tui.api.json_codec import Document
 from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers, redacted_pairs, redacted_url
 from drio_tui.tool_calls import response as upstream_response
-from drio_tui.tool_calls.fetch import Answer
+from drio_tui.tool_calls.fetch import UpstreamResponse
 from drio_tui.tool_calls.outputs import declares_no_object, result_of
 from drio_tui.tool_calls.redaction import hide_secrets, texts_in
 from drio_tui.tool_calls.requests import PreparedRequest, content_kind
@@ -58,9 +58,9 @@ class Run:
     """One run of a tool.
 
     `structured` is the result as models get it, None if the run failed; `value` what the widget's mappings are applied
-    to. `error` says why it failed, `note` how the answer differs from what is documented. `unknown` says that the tool
-    may have taken effect although the run failed. `timing` are the durations of the steps in seconds. `steps` are those
-    of the endpoint's own chain. `private` is the origin that was refused only because its address is private.
+    to. `error` says why it failed, `note` how the response differs from what is documented. `unknown` says that the
+    tool may have taken effect although the run failed. `timing` are the durations of the steps in seconds. `steps` are
+    those of the endpoint's own chain. `private` is the origin that was refused only because its address is private.
     """
 
     tool: str
@@ -200,20 +200,22 @@ def redacted_arguments(bound: BoundTool, arguments: Document) -> Document:
     return dict(hide_secrets(redact(arguments | hidden), secret_texts(bound, arguments)))
 
 
-def apply_answer(run: Run, bound: BoundTool, answer: Answer, secrets: Iterable[str] = ()) -> None:
-    """Record an upstream's answer in the run, with the result that a deployed tool would return."""
+def apply_response(run: Run, bound: BoundTool, response: UpstreamResponse, secrets: Iterable[str] = ()) -> None:
+    """Record an upstream's response in the run, with the result that a deployed tool would return."""
     hidden_texts = list(secrets)
-    received, is_json = upstream_response.read(answer)
+    received, is_json = upstream_response.read(response)
     value = hide_secrets(received, hidden_texts)
-    text = answer.body[:_MOST_BYTES].decode("utf-8", "replace") if answer.body and value is not None else ""
+    text = response.body[:_MOST_BYTES].decode("utf-8", "replace") if response.body and value is not None else ""
     if is_json and value != received:  # JSON can encode a text in more ways than can be searched for
         text = json_codec.dumps(value)
-    run.response = Response(answer.status, answer.content_type, len(answer.body), hide_secrets(text, hidden_texts))
-    if not 200 <= answer.status < 300:
-        run.error = f"The upstream answered {answer.status}."
+    run.response = Response(
+        response.status, response.content_type, len(response.body), hide_secrets(text, hidden_texts)
+    )
+    if not 200 <= response.status < 300:
+        run.error = f"The upstream answered {response.status}."
         run.value = value
         return
-    result = result_of(answer, value, is_json, bound.output_schema, bound.differences)
+    result = result_of(response, value, is_json, bound.output_schema, bound.differences)
     run.value, run.structured, run.note = result.value, result.structured, result.note
 
 

@@ -212,7 +212,7 @@ class Saver:
     async def _write(self, edit: Edit, remote: Object, group: str, undoes: str) -> SaveOutcome:
         """Merge an edit with the current resource, and send the requests that it takes.
 
-        If the answer to one was lost, but reading again shows that it was carried out, the others are sent.
+        If the response to one was lost, but reading again shows that it was carried out, the others are sent.
         """
         merge = merge_edit(edit, remote)
         if merge.conflicts:

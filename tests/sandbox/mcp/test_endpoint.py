@@ -40,7 +40,7 @@ async def test_official_client_lists_and_calls_tools_and_reads_a_widget(helpdesk
             assert tool.input_schema == operation["inputSchema"]
             documented, any_object = tool.output_schema["anyOf"]  # a response that does not match is no failure
             assert {"$schema": tool.output_schema["$schema"], **documented} == operation["outputSchema"]
-            assert any_object == {"type": "object", "description": "An answer that is not as documented."}
+            assert any_object == {"type": "object", "description": "A response that is not as documented."}
             assert tool.annotations
             assert tool.annotations.read_only_hint == configured["annotations"]["readOnlyHint"]
         result = await client.call_tool("search-contacts", {"q": "northwind"})

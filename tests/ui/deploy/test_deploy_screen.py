@@ -172,7 +172,7 @@ async def test_leaving_a_running_deploy_is_confirmed_and_a_lost_response_is_look
         await pilot.press("escape")
         server.gate.set()
         await until(pilot, lambda: screen.deployed is not None)
-        await until(pilot, lambda: "The answer was lost" in text_of(app))
+        await until(pilot, lambda: "The response was lost" in text_of(app))
         assert (screen.deployed.before, screen.deployed.version) == ("1.0.0", "1.1.0")
         server.answer_deploy.set()
 

@@ -164,7 +164,7 @@ async def test_a_save_with_unknown_outcome_is_reported_and_keeps_the_edit(monkey
 
 
 async def test_a_batch_retries_only_the_failed_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executor, "PARALLEL", 1)  # the second step waits for the answer to the first one's failure
+    monkeypatch.setattr(executor, "PARALLEL", 1)  # the second step waits for the response to the first one's failure
     config = small_config()
     answers = drio_of(config)
     tools = [tool for tool in config["tools"] if isinstance(tool, dict)][:2]

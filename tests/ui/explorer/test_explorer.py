@@ -71,7 +71,7 @@ async def test_a_newer_api_is_listed_filled_in_sent_paged_and_sent_again(monkeyp
         await pilot.press("enter")
         screen = await open_operation(pilot, "GET /apps")
         await pilot.press("tab", "1", "ctrl+r")  # limit
-        await until(pilot, lambda: screen.answer is not None)
+        await until(pilot, lambda: screen.response is not None)
         assert "✓ 200 OK" in text_of(app)
         assert '"next_cursor": "two"' in text_of(app)
         await pilot.press("f7")
@@ -115,7 +115,7 @@ async def test_a_change_is_shown_whole_before_it_is_sent(monkeypatch: pytest.Mon
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(app.screen, SendDialog))
         await pilot.press("right", "enter")
-        await until(pilot, lambda: screen.answer is not None)
+        await until(pilot, lambda: screen.response is not None)
         assert "✓ 201 Created" in text_of(app)
         assert '"api_token": "••••••"' in text_of(app)  # the server answered with it
         assert "s3cr3t" not in text_of(app)

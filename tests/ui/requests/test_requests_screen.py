@@ -51,7 +51,7 @@ async def test_a_running_request_is_listed_before_its_response(monkeypatch: pyte
         server.gate.clear()
         worker = screen.run_worker(app.connection.client.templates())
         await until(pilot, lambda: "◌ …" in text_of(app))
-        assert "Waiting for the answer" in text_of(app)
+        assert "Waiting for the response" in text_of(app)
         server.gate.set()
         await worker.wait()
         await until(pilot, lambda: "◌ …" not in text_of(app))

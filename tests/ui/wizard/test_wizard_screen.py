@@ -61,7 +61,7 @@ def fill(wizard: Any, **values: str) -> None:
 
 
 def creating(answers: dict[str, Any], response: Any = (201, {"app": MADE})) -> dict[str, Any]:
-    """Return the answers of a drio that creates the app `app_2` from an empty template."""
+    """Return the responses of a drio that creates the app `app_2` from an empty template."""
     answers["POST /apps"] = response
     empty: dict[str, Any] = {"auth": [], "integrations": [], "operations": [], "tools": [], "widgets": []}
     answers["GET /apps/app_2/config"] = {"config": {"app": MADE, **empty}}

@@ -108,7 +108,7 @@ async def test_an_undocumented_answer_has_the_same_result_and_note_everywhere(
     runs.append(await run_deployed(await lax.deploy(app), tool, {}))
     for run in runs:
         assert (run.error, run.structured) == ("", {"name": None, "kept": [1]})
-        assert run.note.startswith("The answer is not as the operation's outputSchema says: name")
+        assert run.note.startswith("The response is not as the operation's outputSchema says: name")
         assert run_from(run.as_wire()).note == run.note
 
 
