@@ -7,11 +7,14 @@ passed to widgets with markup disabled.
 
 from __future__ import annotations
 
+import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _ELLIPSIS = "…"
+_COMMAND = re.compile(r"`drio-tui(?= (?!-|sandbox\b|status\b|cassette\b|completion\b))")
 _UNITS = (
     (31_557_600, "year", "y"),
     (2_629_800, "month", "mo"),
@@ -139,3 +142,12 @@ def text_of(raw: Mapping[str, Any], name: str) -> str:
     """Return a property if it is a string, else an empty string; not sanitized."""
     value = raw.get(name)
     return value if isinstance(value, str) else ""
+
+
+def with_options(text: str, options: Sequence[str]) -> str:
+    """Return a text with options of the connection in each of its commands: `drio-tui api` → `drio-tui --sandbox api`.
+
+    Commands that have options already, and those that concern no one connection, stay as they are.
+    """
+    inserted = shlex.join(one_line(option) for option in options)
+    return _COMMAND.sub(lambda match: f"{match.group()} {inserted}", text) if options else text

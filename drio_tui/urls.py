@@ -7,6 +7,8 @@ from urllib.parse import SplitResult, urlsplit
 
 LONGEST = 2_000
 HOLDS_USER = "it holds a user name"
+_FROM_ROOT = ("/api/", "/.well-known/")
+"""How paths begin that are never below the base URL: those of all versions of the API, and of RFC 8615."""
 _ILLEGAL = frozenset('<>"{}|^`')
 
 
@@ -59,3 +61,13 @@ def url_error_with_address(url: str) -> str:
     """Return `url_error` with the address itself, unless it may contain credentials. Not sanitized."""
     reason = url_error(url)
     return reason if not reason or "@" in url else f"{reason} ({url})"
+
+
+def is_from_root(path: str) -> bool:
+    """Return whether a path is one from the root of a drio, not one below the base URL of its API."""
+    return path.startswith(_FROM_ROOT)
+
+
+def path_argument(origin: str, path: str) -> str:
+    """Return a path from the root as `drio-tui api` takes it: as a URL where it would be one below the base URL."""
+    return path if is_from_root(path) else origin + path

@@ -175,3 +175,10 @@ def test_of_many_names_the_first_ones_are_given() -> None:
 )
 def test_a_filter_finds_texts_with_all_its_words(text: str, words: str, found: bool) -> None:
     assert has_words(text, words) is found
+
+
+def test_commands_in_a_hint_get_the_options_of_the_connection() -> None:
+    options = ("--base-url", "https://a b/")
+    hint = "`drio-tui api --list` lists them, `drio-tui --sandbox apps` and `drio-tui sandbox start` stay."
+    assert text.with_options(hint, options) == hint.replace("`drio-tui api", "`drio-tui --base-url 'https://a b/' api")
+    assert text.with_options(hint, ()) == hint

@@ -29,7 +29,7 @@ class NoV3(DrioError):
     """The server does not serve v3 of the API."""
 
     title = "This drio does not serve API v3"
-    hint = "`drio-tui apps`, `inspect` and `get` read it through v1."
+    hint = "It serves v1: `drio-tui apps` lists its apps."
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import click
 
 from drio_tui.cli import streams
 from drio_tui.cli.output import confirm, echo_json, set_quiet, style, warn
-from drio_tui.text import did_you_mean, one_line, visible
+from drio_tui.text import did_you_mean, one_line, visible, with_options
 
 if TYPE_CHECKING:
     from drio_tui.api.errors import NotFound
@@ -122,13 +122,18 @@ def command_hint(*words: str, connection: Mapping[str, Any] | None = None) -> st
     `connection` are the connection options, as `effective_options` returns them, if it is for another drio. Options
     before the command's name work for every command.
     """
+    return shlex.join(one_line(word) for word in ("drio-tui", *connection_arguments(connection), *words))
+
+
+def connection_arguments(connection: Mapping[str, Any] | None = None) -> list[str]:
+    """Return connection options as arguments, those of the running command if `connection` is None."""
     if connection is None:
         given = click.get_current_context().params
         connection = effective_options(given.get("profile"), given.get("base_url"), bool(given.get("sandbox")))
     options = ["--sandbox"] if connection.get("sandbox") else []
     for option, name in (("--data", "data_dir"), ("--profile", "profile"), ("--base-url", "base_url")):
         options += [option, str(connection[name])] if connection.get(name) else []
-    return shlex.join(one_line(word) for word in ("drio-tui", *options, *words))
+    return options
 
 
 def handle_errors(function: Callable[P, R]) -> Callable[P, R]:
@@ -309,7 +314,11 @@ def run(work: Coroutine[Any, Any, R]) -> R:
 
 
 def exit_with_error(error: Any, *, as_json: bool) -> NoReturn:
-    """Print a `DrioError` on stderr (with `--json` as `{"error": …}`) and exit with its code."""
+    """Print a `DrioError` on stderr (with `--json` as `{"error": …}`) and exit with its code.
+
+    The commands in its hint get the connection options of the running one.
+    """
+    error.hint = with_options(error.hint, connection_arguments())
     if as_json:
         echo_json({"error": error.as_dict()}, compact=True, err=True)
     else:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
+from drio_tui.api import json_codec
 from drio_tui.api.errors import NotFound
 from drio_tui.api.redact import redact
-from drio_tui.cli.common import command_hint, is_read_only
+from drio_tui.cli.common import command_hint, connection_arguments, is_read_only
 from drio_tui.cli.output import echo, echo_json, info, style
 from drio_tui.cli.render import table
-from drio_tui.explorer.commands import path_argument
+from drio_tui.explorer.calls import prepare
+from drio_tui.explorer.commands import as_drio_tui
 from drio_tui.explorer.known import remember
 from drio_tui.explorer.server_api import Operation, Parameter, ServerApi, described, open_server_api
 from drio_tui.session import command_session
 from drio_tui.text import count_of, one_line, visible
+from drio_tui.tool_calls.requests import SAFE, content_kind
+from drio_tui.urls import path_argument
+from drio_tui.workspace.run.schema_examples import example_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,7 +49,7 @@ async def list_operations(words: Sequence[str], options: dict[str, Any], documen
         rows = [
             (
                 operation.method,
-                server_api.path_of(operation),
+                server_api.argument_of(operation),
                 f"✗ {operation.obstacle}" if operation.obstacle
                 else f"{'deprecated: ' if operation.deprecated else ''}{operation.summary}",
                 operation.operation_id,
@@ -155,15 +163,64 @@ def _print_parameter(parameter: Parameter) -> None:
 
 
 def example_command(operation: Operation, origin: str) -> str:
-    """Return a `drio-tui api` command for an operation, with the required values to be filled in."""
-    words = [operation.method, path_argument(origin, operation.path)]
-    fields: list[str] = []
-    for parameter in operation.described_parameters:
-        if parameter.place.where == "body" and (parameter.place.whole or "json" not in operation.media_type):
-            fields = ["--input", "FILE"]
-            break
-        if parameter.required and parameter.place.where == "header":
-            fields += ["--header", f"{parameter.name}:VALUE"]
-        elif parameter.required and parameter.place.where in ("query", "body"):
-            fields += ["--field", f"{parameter.name}=VALUE"]
-    return command_hint("api", *words, *fields)
+    """Return a `drio-tui api` command for an operation, with an example of each required value; quoted for a shell."""
+    media_type, body = operation.media_type, example_body(operation)
+    if media_type and (content_kind(media_type) != "json" or not isinstance(body, dict) or redact(body) != body):
+        return _piped_command(operation, origin, body)
+    path, fields = path_argument(origin, operation.path), list[str]()
+    query = [(parameter.name, _text_value(operation, parameter)) for parameter in _required(operation, "query")]
+    if operation.method in SAFE:
+        fields += [word for name, value in query for word in ("--field", f"{name}={value}")]
+    elif query:
+        path += f"?{urlencode(query)}"
+    for parameter in _required(operation, "header"):
+        fields += ["--header", f"{parameter.name}:{_text_value(operation, parameter)}"]
+    for name, value in (body or {}).items():
+        key = name.replace(".", r"\.")
+        is_text = isinstance(value, str) and not value.startswith("@")
+        fields += ["--field", f"{key}={value}" if is_text else f"{key}:={json_codec.dumps(value)}"]
+    return command_hint("api", operation.method, path, *fields)
+
+
+def example_body(operation: Operation) -> Any:
+    """Return an example of the body: what is required of it, or else its first property; None without a body."""
+    parameters = [parameter for parameter in operation.parameters if parameter.place.where == "body"]
+    whole = parameters[0] if parameters and parameters[0].place.whole else None
+    if whole is not None:
+        body = example_of(whole.schema, within=operation.schema, only_required=True)
+    else:
+        body = {parameter.name: _value(operation, parameter) for parameter in _required(operation, "body")}
+    if body == {} and parameters:
+        first = next(parameter for parameter in operation.described_parameters if parameter.place.where == "body")
+        if not first.place.whole:
+            body = {first.name: _value(operation, first)}
+    return body if parameters else None
+
+
+def _piped_command(operation: Operation, origin: str, body: Any) -> str:
+    """Return an example with the body on standard input: what is no JSON object, or has a secret."""
+    values: dict[str, Any] = {}
+    for parameter in operation.parameters:
+        place = parameter.place
+        if place.where == "path":
+            values[parameter.argument] = f"{{{parameter.name}}}"
+        elif place.where == "body" and (place.whole or parameter.name in body):
+            values[parameter.argument] = body if place.whole else body[parameter.name]
+        elif place.where != "body" and parameter.required:
+            values[parameter.argument] = _value(operation, parameter)
+    request = prepare(operation, origin, values)
+    url = re.sub(r"%7B([^%/?]*)%7D", r"{\1}", request.url)
+    return as_drio_tui(replace(request, url=url), connection_arguments())
+
+
+def _required(operation: Operation, where: str) -> list[Parameter]:
+    return [parameter for parameter in operation.parameters if parameter.place.where == where and parameter.required]
+
+
+def _value(operation: Operation, parameter: Parameter) -> Any:
+    return example_of(parameter.schema, parameter.name, within=operation.schema, only_required=True)
+
+
+def _text_value(operation: Operation, parameter: Parameter) -> str:
+    value = _value(operation, parameter)
+    return value if isinstance(value, str) else json_codec.dumps(value)

@@ -32,6 +32,7 @@ from drio_tui.cli.values import Assignment, Inputs, parse_assignment
 from drio_tui.session import Session, command_session
 from drio_tui.text import one_line
 from drio_tui.tool_calls.requests import JSON, OWN_HEADERS, content_kind
+from drio_tui.urls import is_from_root
 
 if TYPE_CHECKING:
     from drio_tui.api.http import httpx
@@ -79,8 +80,9 @@ def api(
 ) -> None:
     """Send a request to the signed-in drio and print the JSON it answers with.
 
-    PATH is below /api/v1 (`/apps`), a path from the root (`/api/…`), or a URL of the same host; a request is never sent
-    to another host. On a terminal secrets in the response are hidden, in a pipe they are not.
+    PATH is one from the root, as --list prints it (`/api/v1/apps`, `/.well-known/…`), one below /api/v1 (`/apps`), or a
+    URL of the same host; a request is never sent to another host. On a terminal secrets in the response are hidden, in
+    a pipe they are not.
 
     With --list or --describe the operations of the server's own OpenAPI document are shown, whatever its version.
     """
@@ -219,7 +221,7 @@ def _url(session: Session, path: str) -> httpx.URL:
         base_url = httpx.URL(base)
         if is_url:
             url = httpx.URL(path)
-        elif path.startswith("/api/"):
+        elif is_from_root(path):
             url = base_url.copy_with(raw_path=b"/").join(path)
         else:
             url = httpx.URL(f"{base}/{path.removeprefix('/')}")

@@ -10,6 +10,7 @@ from drio_tui.api.content import redacted_content
 from drio_tui.api.redact import HIDDEN, redact_headers, redacted_pairs, redacted_url
 from drio_tui.explorer.calls import content_of, target_of
 from drio_tui.tool_calls.requests import FORM, PreparedRequest
+from drio_tui.urls import path_argument
 
 SECRET = "SECRET"  # noqa: S105 - the name of a shell variable
 _OF_PROGRAM = frozenset({"user-agent", "accept"})
@@ -37,11 +38,6 @@ def as_drio_tui(request: PreparedRequest, connection: Sequence[str] = ()) -> str
     if body is None:
         return " ".join(words)
     return f"printf %s {curl.quoted(body, SECRET)} | {' '.join(words)} --input -"
-
-
-def path_argument(origin: str, path: str) -> str:
-    """Return a path from the root as `drio-tui api` takes it: as a URL where it would be one below the API's."""
-    return path if path.startswith("/api/") else origin + path
 
 
 def _body(request: PreparedRequest) -> str | None:

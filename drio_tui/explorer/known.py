@@ -21,7 +21,7 @@ _LIMIT = 4 << 20
 def remember(base_url: str, server_api: ServerApi) -> None:
     """Keep the methods, paths and summaries of the operations of a server."""
     listed = [
-        [operation.method, server_api.path_of(operation), operation.summary[:100]]
+        [operation.method, server_api.argument_of(operation), operation.summary[:100]]
         for operation in server_api.operations[:_MOST]
     ]
     with contextlib.suppress(OSError, ValueError):

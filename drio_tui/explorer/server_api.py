@@ -23,6 +23,7 @@ from drio_tui.schema.resolve import Schemas, UnsupportedSchema
 from drio_tui.text import did_you_mean, has_words, one_line
 from drio_tui.tool_calls.requests import SAFE, Place, place_of
 from drio_tui.tool_calls.tools import properties, required, without_hints
+from drio_tui.urls import path_argument
 
 PATHS = (
     "/api/openapi.json", "/api/v3/openapi.json", "/api/v2/openapi.json", "/openapi.json", "/openapi.yaml",
@@ -207,11 +208,9 @@ class ServerApi:
         slash = "" if operation.path.startswith("/") else "/"
         return f"{self.base_of(operation)}{slash}{operation.path}"
 
-    def short_path_of(self, operation: OperationSummary) -> str:
-        """Return the path of an operation as `drio-tui api` takes it: below the base URL, or else the whole one."""
-        path = self.path_of(operation)
-        own = urlsplit(self._base_url).path.rstrip("/")
-        return path.removeprefix(own) if path.startswith(f"{own}/") else path
+    def argument_of(self, operation: OperationSummary) -> str:
+        """Return the path of an operation as `drio-tui api` takes it."""
+        return path_argument(self.origin, self.path_of(operation))
 
     def matching(self, text: str, *, read_only: bool = False) -> list[OperationSummary]:
         """Return the operations with each word of a text in their method, path, id, summary or tags.
@@ -260,8 +259,8 @@ class ServerApi:
     def find(self, words: Sequence[str]) -> OperationSummary:
         """Return the operation of METHOD and PATH, or of an operation id.
 
-        The path may be that of the document, the whole one, or one below the base URL, also with values for its
-        parameters. Raises `NotFound` and `UsageError`.
+        The path may be that of the document, the whole one, its URL, or one below the base URL, also with values for
+        its parameters. Raises `NotFound` and `UsageError`.
         """
         if len(words) == 1 and " " in words[0].strip():
             words = tuple(words[0].split(None, 1))
@@ -273,15 +272,18 @@ class ServerApi:
             return found[0]
         if len(words) != 2 or not _METHOD.fullmatch(words[0]):
             raise UsageError("an operation is METHOD and PATH, or its operation id")
-        method, path = words[0].upper(), words[1].partition("?")[0].rstrip("/")
+        own = urlsplit(self._base_url).path.rstrip("/")
+        method, path = words[0].upper(), words[1].partition("?")[0].removeprefix(self.origin).rstrip("/")
         candidates = [operation for operation in self._operations.values() if operation.method.upper() == method]
         for exact in (True, False):
             for operation in candidates:
-                whole = self.path_of(operation)
-                paths = (operation.path, whole, self.short_path_of(operation))
-                if any(path == known.rstrip("/") if exact else _is_instance(path, known) for known in paths):
+                paths = (operation.path, self.path_of(operation))
+                if any(
+                    named == known.rstrip("/") if exact else _is_instance(named, known)
+                    for known in paths for named in (path, own + path)
+                ):  # fmt: skip
                     return operation
-        nearest = did_you_mean(words[1], [operation.path for operation in candidates])
+        nearest = did_you_mean(words[1], map(self.argument_of, candidates))
         raise NotFound(f"no operation {method} {one_line(words[1], 200)}", status=404, hint=nearest)
 
     async def close(self) -> None:

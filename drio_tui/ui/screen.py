@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from drio_tui.text import with_options
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import UNREACHABLE, RequestFailed, Status
@@ -78,6 +79,7 @@ class Requests(LoadsContent, Screen[S]):
             try:
                 result = await call(await self.connection.ready())
             except DrioError as error:
+                error.hint = with_options(error.hint, self.connection.command_options)
                 self.post_message(failed(error) if failed else RequestFailed(error, group))
             else:
                 self.post_message(done(result))

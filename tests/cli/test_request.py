@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 
+import click
+import jsonschema
 import pytest
 
+from drio_tui.api.transport import Transport
+from drio_tui.cli import explore, request
+from drio_tui.cli.values import Inputs, parse_assignment
+from drio_tui.explorer.server_api import open_server_api
+from drio_tui.schema.openapi import request_body
 from tests.auth.httpd import HttpServer, Reply, Request, json_reply
 from tests.cli.conftest import AppOnSandbox, CommandResult, Runner, on_terminal
 from tests.explorer.servers import ServerOfDocument
@@ -21,6 +29,7 @@ def test_any_route_is_requested(on_sandbox: Runner, sandbox_process: SandboxProc
         f"{sandbox_process.base_url}/api/v1/apps/{app.id}",
     ):
         assert on_sandbox("api", "get", path).json["app"]["slug"] == app.slug
+    assert on_sandbox("api", "GET", "/.well-known/oauth-protected-resource").json["resource"]
     reply = on_sandbox("api", "GET", "/me", "--include")
     assert reply.out.splitlines()[0] == "HTTP 200 OK"
     assert "x-request-id: " in reply.out
@@ -157,7 +166,7 @@ async def test_the_operations_of_any_server_are_listed_and_described(drio: Runne
         described = await api("api", "--describe", "POST", "/apps")
         for text in ("Idempotency-Key  string, required", "name  string, required  Shown to users.", "201  Created"):
             assert text in described.out
-        assert "api POST /api/v3/apps --header Idempotency-Key:VALUE --field name=VALUE" in described.out
+        assert "api POST /api/v3/apps --header Idempotency-Key:Idempotency-Key --field name=" in described.out
         assert "--list sends no request" in (await api("api", "--list", "--field", "a=b")).err
         unknown = await api("api", "--describe", "POST", "/app")
         assert f"`drio-tui --base-url {server.origin}/api/v1 api --list` lists them." in unknown.err
@@ -181,3 +190,50 @@ async def test_the_operations_of_any_server_are_listed_and_described(drio: Runne
                 ["drio-tui", *options, "api", "GET", "/api/v3/a"])},
         )  # fmt: skip
         assert completed.out.split() == ["plain,/api/v3/apps", "plain,/api/v3/apps/"]
+
+
+async def test_the_example_of_each_operation_has_a_valid_body(sandbox_process: SandboxProcess) -> None:
+    transport = Transport(f"{sandbox_process.base_url}/api/v1")
+    count = 0
+    async with await open_server_api(transport) as server_api:
+        document = (await transport.request("GET", "/openapi.json", anonymous=True)).data
+        for summary in server_api.operations:
+            operation = await server_api.operation(summary.id)
+            body_schema = request_body(document, operation.method, operation.path)
+            if body_schema is None:
+                continue
+            with click.Context(request.api):
+                words = shlex.split(explore.example_command(operation, server_api.origin))
+            fields = [words[at + 1] for at, word in enumerate(words) if word == "--field"]
+            assignments = [parse_assignment(text, Inputs()) for text in fields]
+            body = {assignment.dotted: assignment.value for assignment in assignments}
+            assert body, summary.id
+            jsonschema.validate(body, {**document, **body_schema})
+            count += 1
+    await transport.aclose()
+    assert count >= 15
+
+
+async def test_the_example_of_a_body_that_is_no_json_object_is_piped() -> None:
+    document = {
+        "openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "servers": [{"url": "/api/v3"}],
+        "paths": {"/apps/{id}/lines": {"post": {
+            "parameters": [
+                {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
+                {"name": "at", "in": "query", "required": True, "schema": {"type": "integer", "minimum": 7}},
+            ],
+            "requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": {
+                "type": "object", "required": ["code"], "properties": {"code": {"type": "string"}}}}}},
+            "responses": {"200": {"description": "ok"}},
+        }}},
+    }  # fmt: skip
+    async with HttpServer(ServerOfDocument(document)) as server:
+        transport = Transport(f"{server.origin}/api/v1")
+        async with await open_server_api(transport) as server_api:
+            operation = await server_api.operation(server_api.operations[0].id)
+            with click.Context(request.api):
+                assert explore.example_command(operation, server_api.origin) == (
+                    "printf %s code=code | drio-tui api POST '/api/v3/apps/{id}/lines?at=7'"
+                    " --header 'Content-Type: application/x-www-form-urlencoded' --input -"
+                )
+        await transport.aclose()

@@ -15,6 +15,7 @@ from drio_tui.api.transport import Exchange, Transport
 from drio_tui.explorer import calls, commands, paging
 from drio_tui.explorer.known import known_operations, remember
 from drio_tui.explorer.server_api import NoDescription, ServerApi, open_server_api, type_text
+from drio_tui.urls import path_argument
 from tests.auth.httpd import HTML, HttpServer
 from tests.explorer.servers import APP, ServerOfDocument
 
@@ -113,7 +114,7 @@ async def test_a_request_is_copied_without_its_secrets_and_quoted_for_a_shell() 
         curl = commands.as_curl(request)
         assert '--header "Authorization: Bearer $DRIO_TOKEN"' in curl
         assert f"--data-raw {body}" in curl
-        assert commands.path_argument("http://h", "/repos/{id}") == "http://h/repos/{id}"
+        assert path_argument("http://h", "/repos/{id}") == "http://h/repos/{id}"
 
 
 async def test_without_a_document_it_is_reported_what_was_tried() -> None:

@@ -84,6 +84,15 @@ class Connection:
             self._server = self.client.transport.server_id
         return self._server
 
+    @property
+    def command_options(self) -> list[str]:
+        """The options with which a command of `drio-tui` uses this connection."""
+        if self.status.sandbox:
+            return ["--sandbox", *(["--data", str(self.options.data_dir)] if self.options.data_dir else [])]
+        if self.options.base_url:
+            return ["--base-url", self.options.base_url]
+        return ["--profile", self.session.profile] if self.session is not None else []
+
     async def ready(self) -> DrioClient:
         """Return the client, as soon as there is one."""
         while self.client is None:

@@ -217,7 +217,7 @@ class ExplorerScreen(DrioScreen[None]):
             else:
                 text = sanitize_line(operation.summary, 200)
             method = sanitize_line(operation.method, 20, METHOD_STYLES.get(operation.method, ""))
-            path = sanitize_line(server_api.short_path_of(operation), 400)
+            path = sanitize_line(server_api.path_of(operation), 400)
             row = self._rows[operation.id] = Row(operation.id, (method, path, text))
         return row
 

@@ -346,7 +346,7 @@ class OperationScreen(FormAndResultsScreen):
 
     def action_command(self) -> None:
         if (request := self._request_to_copy()) is not None:
-            self.drio.copy(as_drio_tui(request, self._connection_options()), "the drio-tui command")
+            self.drio.copy(as_drio_tui(request, self.connection.command_options), "the drio-tui command")
 
     def _request_to_copy(self) -> PreparedRequest | None:
         """Return the request of the form, or else the last one that was sent; notify if there is none."""
@@ -354,14 +354,6 @@ class OperationScreen(FormAndResultsScreen):
         if request is None:
             self.notify("The request is not complete yet.", severity="warning", markup=False)
         return request
-
-    def _connection_options(self) -> list[str]:
-        options, session = self.drio.options, self.drio.session
-        if self.drio.status.sandbox:
-            return ["--sandbox", *(["--data", str(options.data_dir)] if options.data_dir else [])]
-        if options.base_url:
-            return ["--base-url", options.base_url]
-        return ["--profile", session.profile] if session is not None else []
 
     def action_history(self) -> None:
         open_history(self)

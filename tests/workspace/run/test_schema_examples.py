@@ -58,3 +58,23 @@ def test_examples_of_plain_schemas_are_valid() -> None:
         "required": ["ok", "at", "tags"],
     }
     jsonschema.validate(example_of(schema), schema)
+
+
+def test_an_example_of_what_is_required_is_valid_and_has_nothing_else() -> None:
+    schema = {
+        "$defs": {"node": {"type": "object", "required": ["id"], "properties": {
+            "id": {"type": "string", "minLength": 6, "maxLength": 8}, "next": {"$ref": "#/$defs/node"}}}},
+        "allOf": [
+            {"type": "object", "required": ["node"], "properties": {"node": {"$ref": "#/$defs/node"}}},
+            {"required": ["count", "ids", "path", "share", "unlisted"], "properties": {
+                "count": {"type": "integer", "exclusiveMinimum": 4, "multipleOf": 3},
+                "ids": {"type": "array", "minItems": 3, "uniqueItems": True, "items": {"type": "string"}},
+                "path": {"type": "string", "pattern": "^/"}, "share": {"type": "number", "maximum": 0.5},
+                "optional": {"type": "string"}}},
+        ],
+        "oneOf": [{"required": ["a"], "properties": {"a": {"type": "boolean"}}}, {"required": ["b"]}],
+    }  # fmt: skip
+    example = example_of(schema, only_required=True)
+    jsonschema.validate(example, schema)
+    assert set(example) == {"node", "count", "ids", "path", "share", "unlisted", "a"}
+    assert set(example["node"]) == {"id"}
