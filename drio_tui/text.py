@@ -39,7 +39,10 @@ _SYMBOLS_EXCEPT_NEWLINE = {code: text for code, text in _SYMBOLS.items() if code
 _HIDDEN_CATEGORIES = frozenset({"Cf", "Cs", "Zl", "Zp"})
 # Invisible, although their category says letter, mark or symbol: Hangul fillers, the grapheme joiner, Khmer
 # inherent vowels, the empty Braille cell, and the variation selectors that can smuggle bytes behind one letter.
-_INVISIBLE = frozenset({"\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u2800", "\u3164", "\uffa0"})
+# The last two are no characters, and not allowed in XML.
+_INVISIBLE = frozenset(
+    {"\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u2800", "\u3164", "\uffa0", "\ufffe", "\uffff"}
+)
 _VARIATION_SELECTORS = ("\U000e0100", "\U000e01ef")
 _MOST_COMBINING_MARKS = 8
 
