@@ -1,4 +1,4 @@
-"""A test that expects what a run has returned: a start for the user, who leaves out what changes from day to day."""
+"""A test that expects the parts that a run has returned: a start for the user, who adds what their values are."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ from drio_tui.api.json_codec import Document
 from drio_tui.api.redact import is_secret
 from drio_tui.document_layout import SECRET, escape, escape_names
 from drio_tui.evaluation.tool_test import NAME_MAX
-from drio_tui.tool_calls.token_count import compact
+from drio_tui.text import one_line
 from drio_tui.workspace.run.bound_tool import BoundTool
 from drio_tui.workspace.run.mapping import step_text
 from drio_tui.workspace.run.tool_run import Run, mapping_outcomes
 
 _MOST_VALUES = 5
 _MOST_LOOKED_AT = 200
-_STABLE = re.compile(r"id|[A-Za-z0-9_]*(?:Id|_id)|key|slug|name|title|email|code|sku")
-"""Names of properties whose values rarely change."""
-_LONGEST_EQUAL = 200
 
 
 def suggested_test(bound: BoundTool, run: Run) -> Document:
-    """Return a test with the arguments and the status of a run, and values of its result, as a document has it.
+    """Return a test with the arguments and the status of a run, and which values its result has, as a document has it.
 
-    Secret arguments are `$secret`s.
+    Values change from day to day: only one that was an argument, such as the id of what was asked for, is expected to
+    be equal. Secret arguments are `$secret`s.
     """
     secret = {name for name in run.arguments if is_secret(name) or name in bound.secret_names}
     arguments = {
@@ -34,12 +32,15 @@ def suggested_test(bound: BoundTool, run: Run) -> Document:
     }
     expect: Document = {"status": "error" if run.failed else "ok"}
     if not run.failed:
-        if values := _values(run.value):
+        asked = {
+            value for name, value in run.arguments.items() if isinstance(value, str) and value and name not in secret
+        }
+        if values := _values(run.value, asked):
             expect["values"] = values
         if slots := [outcome.slot for outcome in mapping_outcomes(bound, run) if outcome.state == "found"]:
             expect["slots"] = slots
-    shown = {name: value for name, value in run.arguments.items() if name not in secret}
-    return {"name": _name(shown), "arguments": arguments, "expect": expect}
+    name = one_line(bound.title, NAME_MAX // 2)
+    return {"name": f"{name} {'fails' if run.failed else 'succeeds'}", "arguments": arguments, "expect": expect}
 
 
 def _variable(name: str) -> str:
@@ -55,22 +56,17 @@ def unused_name(name: str, taken: Collection[str]) -> str:
     return unused
 
 
-def _name(arguments: Document) -> str:
-    parts = (f"{name}={value if isinstance(value, str) else compact(value)}" for name, value in arguments.items())
-    return " ".join(", ".join(parts).split())[: NAME_MAX // 2] or "without arguments"
-
-
-def _values(result: Any) -> list[Document]:
-    stable: list[Document] = []
-    others: list[Document] = []
+def _values(result: Any, asked: Collection[str]) -> list[Document]:
+    equal: list[Document] = []
+    existing: list[Document] = []
     for path, name, value in _parts(result):
         if isinstance(value, list):
-            others.append({"path": path, "count": 0} if not value else {"path": f"{path}[0]", "exists": True})
-        elif isinstance(value, str) and _STABLE.fullmatch(name) and len(value) <= _LONGEST_EQUAL:
-            stable.append({"path": path, "equals": value})
+            existing.append({"path": path if not value else f"{path}[0]", "exists": True})
+        elif isinstance(value, str) and value in asked:
+            equal.append({"path": path, "equals": value})
         elif value is not None and name:
-            others.append({"path": path, "exists": True})
-    return [*stable, *others][:_MOST_VALUES]
+            existing.append({"path": path, "exists": True})
+    return [*equal, *existing][:_MOST_VALUES]
 
 
 def _parts(result: Any) -> Iterator[tuple[str, str, Any]]:

@@ -158,7 +158,7 @@ async def test_tests_run_concurrently_and_writes_only_when_asked() -> None:
 
 def test_junit_names_the_failed_case_and_survives_hostile_texts() -> None:
     tool = bound("https://a.example")
-    test = ToolTest("tool-1", {"name": "finds \x1b[31m\0 \ud800 anna", "expect": {"contains": "\x07<&>"}})
+    test = ToolTest("tool-1", {"name": "finds \x1b[31m\0 \ud800 \ufffe\uffff anna", "expect": {"contains": "\x07<&>"}})
     failed = TestResult(test, "failed", 0.25, tuple(mismatches(test, tool, run_of(tool))))
     results = [failed, *(TestResult(test, outcome, message="why") for outcome in ("passed", "error", "skipped"))]
     root = ElementTree.fromstring(junit_xml("acme", results))
@@ -178,20 +178,28 @@ def test_a_run_becomes_a_test_that_it_passes() -> None:
     tool = bound("https://a.example", schema=schema, widget=WIDGET)
     run = run_of(tool, arguments={"q": "an", "$env": 1, "token": "sesame-street"})
     test = suggested_test(tool, run)
-    assert test["name"] == "q=an, $env=1"
-    assert unused_name(test["name"], [test["name"], f"{test['name']} (2)"]) == "q=an, $env=1 (3)"
+    assert test["name"] == f"{tool.title} succeeds"
+    assert unused_name(test["name"], [test["name"], f"{test['name']} (2)"]) == f"{tool.title} succeeds (3)"
     assert test["arguments"] == {"q": "an", "$$env": 1, "token": {"$secret": "TOKEN"}}
     assert test["expect"] == {
         "status": "ok",
         "values": [
-            {"path": "$.results[0].id", "equals": "c1"}, {"path": "$.results[0].name", "equals": "Anna"},
             {"path": "$.results[0]", "exists": True}, {"path": "$.total", "exists": True},
+            {"path": "$.results[0].id", "exists": True}, {"path": "$.results[0].name", "exists": True},
         ],
         "slots": ["rows"],
     }  # fmt: skip
     assert [*problems_of(test)] == []
     assert mismatches(ToolTest("t", test), tool, run) == []
-    assert suggested_test(tool, run_of(tool, error="no"))["expect"] == {"status": "error"}
+    failed = suggested_test(tool, run_of(tool, error="no"))
+    assert (failed["name"], failed["expect"]) == (f"{tool.title} fails", {"status": "error"})
+    # What was asked for is in the answer; a secret is not written into the test, wherever it is.
+    echoed = {"id": "c1", "name": "Anna", "token": "sesame-street", "tags": []}
+    asked = run_of(tool, echoed, arguments={"q": "c1", "token": "sesame-street"})
+    assert suggested_test(tool, asked)["expect"]["values"] == [
+        {"path": "$.id", "equals": "c1"}, {"path": "$.name", "exists": True},
+        {"path": "$.token", "exists": True}, {"path": "$.tags", "exists": True},
+    ]  # fmt: skip
 
 
 def test_tests_without_a_document_are_kept_on_this_machine() -> None:
