@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from drio_tui.api.errors import DrioError
 from drio_tui.document_layout import SECRET, TESTS, unescape
@@ -43,6 +43,10 @@ class MissingValue(DrioError):
 
     title = "A value of a test is missing"
     hint = "Set it in the environment."
+
+
+Place = Literal["document", "local"]
+"""Where tests are kept: the attribute of `KeptTests` that has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +104,19 @@ class TestFiles:
             tests += [test for test in document_tests(document, environ, secrets) if test.tool == tool]
         return tests + local_tests({tool: [*kept.local]}, environ)
 
-    def save(self, tool: str, kept: KeptTests, *, in_document: bool) -> None:
-        """Write the tests of the tool in its document, or those on this machine. Raises `DrioError` or `NotKept`."""
-        if in_document and kept.path is not None:
-            write_tests(kept.path, tool, [*kept.document])
-        else:
-            keep_local(self.history, tool, [*kept.local])
+    def save(self, tool: str, before: KeptTests, after: KeptTests, places: Collection[Place]) -> None:
+        """Write the tests of the tool in its document, or those on this machine, or both.
+
+        Raises `DrioError` or `NotKept`, also where they are no longer as `before` has them: an editor may have added
+        some to the document meanwhile.
+        """
+        current = self.read(tool)
+        if any(getattr(current, place) != getattr(before, place) for place in places):
+            raise NotWritten("They were changed after they were read here.", hint="Read them again, with r.")
+        if "document" in places and after.path is not None:
+            write_tests(after.path, tool, [*after.document])
+        if "local" in places:
+            keep_local(self.history, tool, [*after.local])
 
 
 def document_tests(document: Document, environ: Mapping[str, str], secrets: Mapping[str, str]) -> list[ToolTest]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from textual import on
@@ -22,7 +22,7 @@ from drio_tui.evaluation.from_run import unused_name
 from drio_tui.evaluation.runner import TestResult, count_outcomes, evaluate
 from drio_tui.evaluation.tool_test import ToolTest
 from drio_tui.manifest.known_documents import shown_path
-from drio_tui.manifest.tool_tests import KeptTests, TestFiles
+from drio_tui.manifest.tool_tests import KeptTests, Place, TestFiles
 from drio_tui.text import duration, sentence
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.workspace.model.snapshot import Snapshot
 
-Place = Literal["document", "local"]
 _NO_TESTS = "There are no tests yet: a adds one, and A in the playground saves a run as one."
 
 _results: WeakKeyDictionary[DrioClient, dict[tuple[str, str, str], TestResult]] = WeakKeyDictionary()
@@ -410,9 +409,9 @@ class ToolTestsScreen(DrioScreen[None]):
         def saved(value: dict[str, Any] | None) -> None:
             if value is None:
                 return
-            if key is not None:
-                place, _, number = key.partition(":")
-                self._replace("document" if place == "document" else "local", int(number), [value], "Saved")
+            if key is not None and test is not None:
+                place: Place = "document" if key.startswith("document") else "local"
+                self._replace(place, self._index(place, test), [value], "Saved")
             elif self.kept.path is None or self.kept.problem:
                 self._replace("local", len(self.kept.local), [value], "Saved")
             else:
@@ -433,10 +432,10 @@ class ToolTestsScreen(DrioScreen[None]):
             self.run_worker(self._confirm_delete(self._selected), group="ask", exclusive=True)
 
     async def _confirm_delete(self, test: dict[str, Any]) -> None:
-        place, key = self._place, self.query_one(RowList).key or ""
+        place = self._place
         body = f"{test.get('name')}\nIt is {self._place_text(place)}, and cannot be brought back."
         if await self.drio.navigator.confirm("Delete the test?", body, agree="Delete", danger=True):
-            self._replace(place, int(key.partition(":")[2]), [], "Deleted")
+            self._replace(place, self._index(place, test), [], "Deleted")
 
     def action_move(self) -> None:
         test, kept = self._selected, self.kept
@@ -447,6 +446,11 @@ class ToolTestsScreen(DrioScreen[None]):
         changed = replace(kept, document=(*kept.document, test), local=local)
         self._save(changed, ["document", "local"], "Moved")
 
+    def _index(self, place: Place, test: dict[str, Any]) -> int:
+        """Return the index of a test in its place, also if the tests were read again; the end if it is gone."""
+        names = [other.get("name") for other in getattr(self.kept, place)]
+        return names.index(test.get("name")) if test.get("name") in names else len(names)
+
     def _replace(self, place: Place, number: int, tests: list[dict[str, Any]], done: str) -> None:
         """Put `tests` in place of the one with this number, and write all of that place."""
         kept = self.kept
@@ -456,27 +460,29 @@ class ToolTestsScreen(DrioScreen[None]):
         self._save(changed, [place], done)
 
     def _save(self, kept: KeptTests, places: list[Place], done: str) -> None:
-        files, key = TestFiles(self.connection.server, self.app_id), self._key
+        files, key, before = TestFiles(self.connection.server, self.app_id), self._key, self.kept
         text = f"{done}: {self._place_text(places[0])}."
-
-        def write() -> None:
-            for place in places:
-                files.save(key, kept, in_document=place == "document")
 
         async def save() -> None:
             try:
-                await asyncio.to_thread(write)
-            except (DrioError, NotKept) as error:
-                self.post_message(self.Saved(self.kept, text, str(error)))
+                await asyncio.to_thread(files.save, key, before, kept, places)
+            except DrioError as error:
+                self.post_message(self.Saved(before, text, f"{sentence(str(error))} {error.hint}".strip()))
+            except NotKept as error:
+                self.post_message(self.Saved(before, text, str(error)))
             else:
                 self.post_message(self.Saved(kept, text))
 
-        self.app.run_worker(save(), group="save-tests")  # not a request, which Esc would stop
+        self.drio.run_worker(save, group="save-tests")  # not a request, which Esc would stop
 
     def on_tool_tests_screen_saved(self, message: Saved) -> None:
         if message.problem:
             self.notify(sanitize(message.problem, multiline=True).plain, severity="error", markup=False)
             return
+        client, before = self.connection.client, [*self._tests().values()]
+        for test in (*message.kept.document, *message.kept.local):
+            if client is not None and test not in before:  # its last result is that of other arguments or expectations
+                results_of(client).pop((self.app_id, self._key, str(test.get("name"))), None)
         self._status = sanitize_line(f"✓ {message.text}", 300, "$text-success")
         self.kept = message.kept
         self._show_status(self._status)

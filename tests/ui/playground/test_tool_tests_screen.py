@@ -47,6 +47,7 @@ async def test_a_run_becomes_a_test_that_is_run_edited_moved_and_deleted(
         program.screen.form.model.assign(value)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: program.screen is tests and tests.kept.local[0]["expect"] == value["expect"])
+        assert "passed" not in text_of(program)
         await pilot.press("t")
         await until(pilot, lambda: "1 failed" in text_of(program))
         shown = text_of(program)
