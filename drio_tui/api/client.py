@@ -100,8 +100,7 @@ class DrioClient:
                     self.versions.note_v1_gone("missing")
                     raise NewerApi((await self.versions.find()).newest or version)
                 raise NotDrio(f"{path} answered without a list of {resource_type.list_key}")
-        if path == APPS:
-            self.versions.confirm_v1(reply.headers)
+        self._note_v1(path, reply)
         rest = {key: value for key, value in envelope.items() if key != resource_type.list_key}
         return Listing(resource_type, resources, rest, reply.request_id)
 
@@ -111,7 +110,10 @@ class DrioClient:
         """GET one resource."""
         path = _item(resource_type, app, id)
         async with self._explain_missing(path):
-            return _unwrap(resource_type, await self.transport.request("GET", path, anonymous=anonymous), path)
+            reply = await self.transport.request("GET", path, anonymous=anonymous)
+            item = _unwrap(resource_type, reply, path)
+        self._note_v1(path, reply)
+        return item
 
     async def create(
         self, resource_type: ResourceType[T], body: ApiModel | dict[str, Any], *, app: str = "", parent: str = ""
@@ -169,6 +171,11 @@ class DrioClient:
                 ) from error
             raise
 
+    def _note_v1(self, path: str, reply: ApiResponse) -> None:
+        """Note that v1 is served: by its list of apps, or, if it was not served before, by anything of an app."""
+        if path == APPS or (path.startswith(f"{APPS}/") and self.versions.versions.is_v1_gone):
+            self.versions.confirm_v1(reply.headers)
+
     async def _speaks_v1(self) -> bool:
         """Return whether the server has v1's list of apps. Requests that fail concurrently share one probe."""
         probe_count = self._probe_count
@@ -206,7 +213,10 @@ class DrioClient:
     async def config(self, app: str) -> dict[str, Any]:
         """GET …/config: the authoring config, with or without an envelope (contract: inferred)."""
         path = path_of("/apps/{app}/config", app=app)
-        envelope = _json_object(await self.transport.request("GET", path), path)
+        async with self._explain_missing(path):
+            reply = await self.transport.request("GET", path)
+            envelope = _json_object(reply, path)
+        self._note_v1(path, reply)
         inner = envelope.get("config")
         return inner if isinstance(inner, dict) else envelope
 

@@ -130,6 +130,10 @@ async def test_retired_v1_says_so_and_a_later_version_is_named(bench: Bench) -> 
     }  # fmt: skip
     assert error.exit_code == 5
     assert client.versions.versions["v1"].state == "retired"
+    assert isinstance(await refused(client.config("app_1")), ApiRetired)
+    fault_server.script = [answer({"config": {}})]
+    await client.config("app_1")
+    assert client.versions.versions["v1"].state == "served", "it is back"
     fault_server.script = [by_path(V3, (410, GONE))]
     error = await refused(bench.client(fault_server.base_url).me())
     assert isinstance(error, NewerApi)
