@@ -189,7 +189,7 @@ class Transport:
         self._on_exchange = on_exchange
         self._keeps_bodies = on_exchange is not None and getattr(on_exchange, "reads_bodies", True)
         self._sleep = sleep
-        self._server = ""
+        self._server: str | None = None
         self._sandbox_id = sandbox_id
         self.server_id_known = asyncio.Event()
         """Set once `server_id` is final: after the first response, or from the start if `sandbox_id` is given."""
@@ -223,11 +223,15 @@ class Transport:
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether this is a local sandbox, by its `Server` header and host; False before the first response.
+        """Whether this is a local sandbox, by its `Server` header and host; before the first response, by `sandbox_id`.
 
         A sandbox has additional routes below `/sandbox/`, and also serves the deployed apps.
         """
-        return self._server.partition("/")[0] == SANDBOX_SERVER and is_loopback(self._origin[1])
+        if self._server is None:
+            is_named = bool(self._sandbox_id)
+        else:
+            is_named = self._server.partition("/")[0] == SANDBOX_SERVER
+        return is_named and is_loopback(self._origin[1])
 
     @property
     def server_id(self) -> str:
@@ -235,7 +239,7 @@ class Transport:
 
         A sandbox sends its id with every response; before the first one `sandbox_id` is used.
         """
-        if self.is_sandbox and (match := _SANDBOX_ID.search(self._server)):
+        if self.is_sandbox and (match := _SANDBOX_ID.search(self._server or "")):
             return server_id(self.base_url, match[1])
         return server_id(self.base_url, self._sandbox_id)
 

@@ -9,6 +9,7 @@ import pytest
 
 from drio_tui.api import http
 from drio_tui.api.errors import ApiRetired, NewerApi
+from drio_tui.api.transport import Transport
 from drio_tui.api.versions import (
     ApiVersion,
     ApiVersions,
@@ -150,3 +151,15 @@ async def test_nothing_is_asked_that_a_replayed_cassette_does_not_have(bench: Be
         http.replace_clients(None)
     assert [request.target for request in fault_server.requests_seen] == ["/api/v3/apps"]
     assert [version.state for version in versions.versions] == ["unknown", "unknown", "missing"]
+
+
+async def test_a_sandbox_that_has_not_answered_yet_is_one() -> None:
+    """So that the program can ask why nothing answers: the fault lab may be on from the start."""
+    for base_url, id, expected in (
+        ("http://127.0.0.1:9/api/v1", "s", True),
+        ("http://127.0.0.1:9/api/v1", "", False),
+        ("https://drio.test/api/v1", "s", False),
+    ):
+        transport = Transport(base_url, sandbox_id=id)
+        assert transport.is_sandbox is expected, base_url
+        await transport.aclose()
