@@ -166,8 +166,10 @@ def succeeded(outcome: Outcome) -> bool:
 def problem(outcome: Outcome) -> str:
     """Return why a change did not succeed, as a sentence, not sanitized; empty if it did."""
     match outcome:
-        case Unknown(read_back=read_back, error=error) if read_back != "applied":
-            return f"{error.title}: reading again {_READ_BACK_TEXT[read_back]}"
+        case Unknown(read_back="not applied", error=error):
+            return "Reading again shows that it did not happen" + (f" ({error.message})" if error.message else "")
+        case Unknown(read_back="cannot tell", error=error):
+            return f"{error.title}: reading again does not show it"
         case Refused(error=error) | Failed(error=error):
             return str(error)
         case Conflicted(merge=merge):
@@ -178,6 +180,3 @@ def problem(outcome: Outcome) -> str:
             return "It was deleted elsewhere"
         case _:
             return ""
-
-
-_READ_BACK_TEXT = {"not applied": "shows that it did not happen", "cannot tell": "does not show whether it happened"}

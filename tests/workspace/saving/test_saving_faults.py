@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import OutcomeUnknown
 from drio_tui.api.transport import Limits, Transport
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL, WIDGET
 from drio_tui.plan.undo import undo_last
@@ -24,6 +25,7 @@ from drio_tui.workspace.saving.save_result import (
     Refused,
     Saved,
     Unknown,
+    problem,
 )
 from drio_tui.workspace.saving.saver import Saver
 from tests.ui.table_server import TableServer, serving
@@ -42,6 +44,18 @@ async def cancelled(editor: Editor, app: str, call: Awaitable[Any]) -> Any:
     editor.network.hung.clear()
     assert editor.saver.stop(app)
     return await task
+
+
+def test_what_reading_again_has_shown_is_said_once() -> None:
+    """The sentence of a step whose answer was lost: it does not say that it is not known what is known."""
+    error = OutcomeUnknown("POST /apps: reset by peer")
+    assert problem(Unknown(error, "not applied")) == (
+        "Reading again shows that it did not happen (POST /apps: reset by peer)"
+    )
+    assert problem(Unknown(error, "cannot tell")) == (
+        "It is not known whether that happened: reading again does not show it"
+    )
+    assert problem(Unknown(error, "applied")) == ""
 
 
 async def test_cancelled_read_writes_nothing(world: World) -> None:
