@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from drio_tui.kinds import KINDS
+from drio_tui.text import one_line
 from drio_tui.wizard.draft import BASICS, Draft, Object
 from drio_tui.wizard.new_app import validate
 from drio_tui.wizard.template_parts import by_ref, parts
@@ -93,10 +94,11 @@ def _parts(draft: Draft) -> Iterator[DraftDiagnostic]:
             message = f"{part.name}: type {', '.join(paths)} again; secrets are not kept in a draft."
             yield DraftDiagnostic(PAGE_OF[part.kind], "warning", message, ref=ref)
     for part in parts_by_ref.values():
-        if part.kept and not 0 < len(part.name.strip()) <= 200:
-            yield DraftDiagnostic(
-                PAGE_OF[part.kind], "error", "Give it a name of at most 200 characters.", "name", part.ref
-            )
+        named_here = part.added or part.name != part.template_name  # drio has accepted the names of its template
+        if part.kept and named_here and not 0 < len(part.name.strip()) <= 200:
+            resource = f"{KINDS[part.kind].title.lower()} {one_line(part.template_name or part.name, 40)}".strip()
+            message = f"Give the {resource} a name of at most 200 characters."
+            yield DraftDiagnostic(PAGE_OF[part.kind], "error", message, "name", part.ref)
     names = Counter((part.kind, part.name.strip().casefold()) for part in parts_by_ref.values() if part.kept)
     for part in parts_by_ref.values():
         page, title = PAGE_OF[part.kind], KINDS[part.kind].title.lower()

@@ -10,6 +10,7 @@ import pytest
 from drio_tui.manifest.document import read_document
 from drio_tui.manifest.template import template_document
 from drio_tui.sandbox.custom_templates import add_template
+from drio_tui.wizard.draft import Draft
 from drio_tui.wizard.plan import plan
 from drio_tui.wizard.validation import diagnostics
 from tests import THOROUGH
@@ -124,6 +125,16 @@ async def test_a_slug_taken_meanwhile_can_be_edited_and_retried(sandbox: Any) ->
     await second.run()
     assert second.executor.done
     assert second.draft.app != first.draft.app
+
+
+def test_only_names_that_were_given_here_can_be_too_long() -> None:
+    """What the template calls its resources is no mistake of the user's, who would not get past the step."""
+    template = {"id": "t", "tools": [{"key": key, "name": key * 300} for key in "ab"]}
+    draft = Draft("default", "server", template=template)
+    assert not [diagnostic for diagnostic in diagnostics(draft) if diagnostic.path == "name" and diagnostic.ref]
+    draft.names = {"draft:tool:b": "B" * 201}
+    (error,) = (diagnostic for diagnostic in diagnostics(draft) if diagnostic.ref and diagnostic.severity == "error")
+    assert error.message == f"Give the tool {'b' * 39}… a name of at most 200 characters."
 
 
 @pytest.mark.parametrize("fault", ["answer lost", "request lost", "broken", "offline"])
