@@ -441,9 +441,10 @@ class _Import:
                 }
             )
         if not creates.done:
-            failed = len(creates.failed)
+            failed, total = len(creates.failed), len(plan.resources)
+            others = "the others were" if failed < total else "nothing was"
             raise DrioError(
-                f"{failed} of {count_of(len(plan.resources), 'resource')} were not created; the others were.",
+                f"{failed} of {count_of(total, 'resource')} {'was' if failed == 1 else 'were'} not created; {others}.",
                 title="Not all was created",
                 hint="The same command again creates what is missing; `z` in the program takes back what was created.",
             )

@@ -468,9 +468,10 @@ class _Application:
 
     def raise_failure(self, result: Applied) -> None:
         """Raise `NotAllDone` with the first problem."""
-        first = next(item for item in result.failed)
+        first, number = result.failed[0], len(result.failed)
+        were = "was" if number == 1 else "were"
         raise NotAllDone(
-            f"{len(result.failed):,} of {count_of(len(result.results), 'step')} failed or were skipped. "
+            f"{number:,} of {count_of(len(result.results), 'step')} failed or {were} skipped. "
             f"The first: {one_line(first.step.about, 120)}: {one_line(first.problem, 300)}",
             hint=rest_hint("applying"),
         )

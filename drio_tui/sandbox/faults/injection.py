@@ -38,7 +38,7 @@ _PIECES = 40
 _MESSAGES = {
     409: "Someone else changed it meanwhile.",
     410: "This is no longer here.",
-    429: "Too many requests.",
+    429: "The limit of requests is reached.",
     503: "The service is overloaded.",
 }
 _PORTAL = (
