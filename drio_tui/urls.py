@@ -9,6 +9,8 @@ LONGEST = 2_000
 HOLDS_USER = "it holds a user name"
 _FROM_ROOT = ("/api/", "/.well-known/")
 """How paths begin that are never below the base URL: those of all versions of the API, and of RFC 8615."""
+HELPDESK_PATH = "/upstream/helpdesk/v1"
+"""Where a sandbox serves the upstream of its templates."""
 _ILLEGAL = frozenset('<>"{}|^`')
 
 

@@ -23,6 +23,7 @@ from drio_tui.manifest.pull_entry import PullOptions
 from drio_tui.manifest.secret import NOT_GIVEN
 from drio_tui.manifest.validation import validate
 from drio_tui.plan.steps import Step
+from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
 from drio_tui.workspace.saving.merge import Object, with_value
 
 
@@ -100,7 +101,8 @@ async def open_document(
     """
     document, desired = await asyncio.to_thread(_read, path, environ)
     snapshot = await read_snapshot(client, app)
-    server = client.transport.server_id
+    allowed = await allowed_hosts(client)
+    base_url, server = client.transport.base_url, client.transport.server_id
     target = target_of(server, slug_of(desired))
 
     def compare() -> OpenedDocument:
@@ -112,7 +114,8 @@ async def open_document(
         has_conflicts = bool(plan.comparison.conflicts)
         resolved = plan_for(desired, snapshot, form, base=base, options=options) if has_conflicts else plan
         drift = find_drift(desired, form, base)
-        return OpenedDocument(path, document, plan, resolved, drift, target, tuple(validate(document, environ)))
+        warnings = tuple(validate(document, environ, base_url=base_url, allowed=allowed))
+        return OpenedDocument(path, document, plan, resolved, drift, target, warnings)
 
     return await asyncio.to_thread(compare)
 

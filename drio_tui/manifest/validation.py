@@ -37,6 +37,7 @@ from drio_tui.schema.check import deep_errors
 from drio_tui.schema.fields import Field, SchemaReader
 from drio_tui.text import did_you_mean
 from drio_tui.widget_data.jsonpath import NotEvaluated, PathError, parse
+from drio_tui.workspace.lint.allowed_hosts import AllowedHosts
 from drio_tui.workspace.lint.client_view import lint
 from drio_tui.workspace.lint.clients import CLIENT_RULES, Client
 from drio_tui.workspace.lint.diagnostics import RULES, Diagnostic
@@ -64,14 +65,22 @@ _ABOUT_ABSENT = frozenset({"unbound_tool", "no_base_url"})
 """Rules whose error is a warning if the document does not have the property: drio may have its value."""
 
 
-def validate(document: Document, environ: Mapping[str, str], clients: Sequence[Client] = ()) -> list[DocumentProblem]:
+def validate(
+    document: Document,
+    environ: Mapping[str, str],
+    clients: Sequence[Client] = (),
+    *,
+    base_url: str = "",
+    allowed: AllowedHosts | None = None,
+) -> list[DocumentProblem]:
     """Return all problems of a document in the order of its files, with those found when it was read.
 
-    What one of `clients` refuses is an error; without clients, what any of them refuses is a warning.
+    What one of `clients` refuses is an error; without clients, what any of them refuses is a warning. `base_url` is
+    that of the drio it is for, if that is known, `allowed` what that lets apps call if it is a sandbox.
 
     Variables that are not in `environ` and have no default, and secrets, are taken to be right.
     """
-    problems = {*document.problems, *_Validation(document, environ, clients).run()}
+    problems = {*document.problems, *_Validation(document, environ, clients, base_url, allowed).run()}
     order = {source.name: number for number, source in enumerate(document.sources)}
     return sorted(
         problems,
@@ -121,8 +130,16 @@ def snapshot_of(data: Object) -> Snapshot:
 class _Validation:
     """One validation of a document."""
 
-    def __init__(self, document: Document, environ: Mapping[str, str], clients: Sequence[Client] = ()) -> None:
+    def __init__(
+        self,
+        document: Document,
+        environ: Mapping[str, str],
+        clients: Sequence[Client] = (),
+        base_url: str = "",
+        allowed: AllowedHosts | None = None,
+    ) -> None:
         self.document = document
+        self.base_url, self.allowed = base_url, allowed
         self.clients = clients
         self.found: list[DocumentProblem] = []
         values = document.known_values(environ)
@@ -318,7 +335,9 @@ class _Validation:
     def _check_as_deployed(self) -> None:
         snapshot = snapshot_of(self.data)
         wrong_mappings = {problem.path for problem in self.found if problem.code == "wrong_mapping"}
-        diagnostics: Sequence[Diagnostic] = preflight(snapshot).diagnostics
+        diagnostics: Sequence[Diagnostic] = preflight(
+            snapshot, base_url=self.base_url, allowed=self.allowed
+        ).diagnostics
         if self.clients:
             others = (diagnostic for diagnostic in diagnostics if diagnostic.code not in CLIENT_RULES)
             diagnostics = [*others, *lint(snapshot, self.clients).diagnostics]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drio_tui.sandbox.secrets import SecretCipher, cipher_for
+from drio_tui.urls import HELPDESK_PATH
 
 API_PREFIX = "/api/v1"
-UPSTREAM_PREFIX = "/upstream/helpdesk/v1"
+UPSTREAM_PREFIX = HELPDESK_PATH
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
 from drio_tui.tool_calls.egress import Origin, denial_reason, parse_origin
-from drio_tui.urls import url_error, url_error_with_address
+from drio_tui.urls import HELPDESK_PATH, is_loopback, url_error, url_error_with_address
 from drio_tui.workspace.lint.allowed_hosts import AllowedHosts
 from drio_tui.workspace.lint.diagnostics import Diagnostic, about
 from drio_tui.workspace.model.snapshot import Resource
@@ -19,7 +19,7 @@ _LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".t
 def address_diagnostics(integration: Resource, drio: str, allowed: AllowedHosts | None) -> Iterator[Diagnostic]:
     """Report what is wrong with the `baseUrl` of an integration that the drio at address `drio` calls.
 
-    `allowed` holds the private addresses that a local sandbox may call; None for any other drio.
+    `drio` is empty if it is not known. `allowed` holds the private addresses that a local sandbox may call; None for any other drio.
     """
     base_url = integration.text("baseUrl").strip()
     url = parsed(base_url)
@@ -64,7 +64,9 @@ def private_origin(base_url: str, drio: str) -> Origin | None:
 
 
 def _is_own(url: SplitResult, drio: str) -> bool:
-    """Return whether it is drio's own address, as of the sandbox's helpdesk."""
+    """Return whether it is drio's own address, as of the sandbox's helpdesk; if drio is not known, of any sandbox's."""
+    if not drio:
+        return is_loopback(url.hostname or "") and url.path.startswith(HELPDESK_PATH)
     own = parsed(drio)
     return own is not None and (own.hostname, own.port) == (url.hostname, url.port)
 

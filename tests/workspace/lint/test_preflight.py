@@ -207,6 +207,9 @@ def test_disabled_resources_are_not_checked() -> None:
         ("http://[::ffff:127.0.0.1]:8080/", "https://getdrio.com/api/v1", "cannot reach it"),
         ("http://localhost:9000", "http://127.0.0.1:4000/api/v1", "localhost is a name of a private network"),
         ("http://127.0.0.1:4000/upstream", "http://127.0.0.1:4000/api/v1", ""),
+        ("http://127.0.0.1:4000/upstream/helpdesk/v1", "", ""),
+        ("http://127.0.0.1:4000/upstream/helpdesk/v1", "http://127.0.0.1:5000/api/v1", "cannot reach it"),
+        ("http://127.0.0.1:4000/v1", "", "cannot reach it"),
         ("https://api.example.com", "http://127.0.0.1:4000/api/v1", ""),
     ],
 )
