@@ -20,7 +20,7 @@ from drio_tui.api.json_values import same_json
 from drio_tui.kinds import WIDGET
 from drio_tui.schema.form import FormModel
 from drio_tui.schema.objects import ObjectNode
-from drio_tui.text import first_names, sentence
+from drio_tui.text import sentence
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import RequestFailed
@@ -47,6 +47,8 @@ from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.run_history import RunHistory
+from drio_tui.workspace.saving.reconcile import remote_change_note
+from drio_tui.workspace.saving.save_result import Edit
 from drio_tui.workspace.saving.unsaved_edits import SECRETIVE, UnsavedEdit
 
 if TYPE_CHECKING:
@@ -104,6 +106,8 @@ class EditScreen(SaveScreen):
         self._pages: list[Widget] = []
         self._model_page: ModelPage | None = None
         self._json_edited = False
+        self._remote: Mapping[str, Any] = {}
+        self._remote_deleted = False
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
@@ -272,17 +276,26 @@ class EditScreen(SaveScreen):
         return self._saving or self.has_request("save") or self.has_request("read")
 
     def remote_changed(self, *, deleted: bool, properties: Mapping[str, Any]) -> None:
-        """Show in one line what others have changed in the resource meanwhile; the form stays as it is.
+        """Show what others have changed in the resource meanwhile; the form stays as it is.
 
         `properties` are the changed ones, with their new values.
         """
-        names = sorted(name for name, value in properties.items() if not same_json(self.base.get(name), value))
-        text = ""
-        if deleted:
+        self._remote, self._remote_deleted = properties, deleted
+        self._show_remote_change()
+
+    @on(SchemaForm.Changed)
+    @on(Editor.Changed)
+    def _show_remote_change(self) -> None:
+        """Show in one line what others have changed, and which of it conflicts with the edits made until now."""
+        line, text = self.query_one("#remote", Static), ""
+        if self._remote_deleted:
             text = "- Deleted in drio meanwhile; saving offers to create it again."
-        elif names:
-            text = f"~ Changed in drio meanwhile: {first_names(names, 4)}. Saving merges it with your edits."
-        line = self.query_one("#remote", Static)
+        elif self._remote:
+            edit = Edit(self.kind, self.target.app, self.target.id, self.base, self.edited_resource())
+            note = remote_change_note(edit, {**self.base, **self._remote})
+            text = f"~ {note}" if note else ""
+        elif not line.has_class("-said"):
+            return
         line.update(sanitize_line(text, 300, "$text-warning"))
         line.set_class(bool(text), "-said")
 

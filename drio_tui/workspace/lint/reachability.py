@@ -19,7 +19,8 @@ _LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".t
 def address_diagnostics(integration: Resource, drio: str, allowed: AllowedHosts | None) -> Iterator[Diagnostic]:
     """Report what is wrong with the `baseUrl` of an integration that the drio at address `drio` calls.
 
-    `drio` is empty if it is not known. `allowed` holds the private addresses that a local sandbox may call; None for any other drio.
+    `drio` is empty if it is not known. `allowed` holds the private addresses that a local sandbox may call; None for
+    any other drio.
     """
     base_url = integration.text("baseUrl").strip()
     url = parsed(base_url)

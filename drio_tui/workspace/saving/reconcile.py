@@ -8,6 +8,7 @@ from typing import Any
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
+from drio_tui.text import first_names
 from drio_tui.workspace.saving.journal import Entry, State, without_paths, without_secrets
 from drio_tui.workspace.saving.merge import (
     FieldChange,
@@ -39,6 +40,21 @@ def remote_changes_since(kind: Kind[Any], base: Object, current: Object) -> list
     return [
         change for change in diff(comparable(kind, base), comparable(kind, current)) if change.path[0] not in kind.fixed
     ]
+
+
+def remote_change_note(edit: Edit, remote: Object) -> str:
+    """Return which properties others changed since the edit began, and which of them saving will ask about.
+
+    Empty if they changed nothing. Not sanitized.
+    """
+    merged = merge_edit(edit, remote)
+    names = sorted({change.path[0] for change in merged.remote_changes})
+    if not names:
+        return ""
+    conflicts = sorted(conflict.dotted for conflict in merged.conflicts)
+    asks = f"You changed {first_names(conflicts, 4)} too: saving asks which version to keep."
+    outcome = asks if conflicts else "Saving merges it with your edits."
+    return f"Changed in drio meanwhile: {first_names(names, 4)}. {outcome}"
 
 
 def read_back_of(

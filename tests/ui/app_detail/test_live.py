@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Transport
 from drio_tui.kinds import TOOL, WIDGET
+from drio_tui.ui.forms.schema_form import SchemaForm
 from tests.plan.dying import Token
 from tests.ui.driving import open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit, opened
@@ -103,7 +104,13 @@ async def test_an_open_form_says_what_changed_and_is_not_touched(
         )
         await check(pilot, screen)
         assert "Changed in drio meanwhile: description." in text_of(pilot.app)
+        assert "Saving merges it" in text_of(pilot.app)
         assert form.edited_resource() == typed
+        description = form.form.model.root.properties["description"]
+        description.assign("By Ada.")
+        form.form.post_message(SchemaForm.Changed(form.form))
+        await until(pilot, lambda: "You changed description too: saving asks" in text_of(pilot.app))
+        description.reset()
         assert screen.snapshot.resource("tool", tool).text("description") != "By Bob."
         await pilot.press("escape")
         assert await opened(pilot) is screen
