@@ -21,6 +21,10 @@ TOOL_SECONDS = 2.0
 # Terminals truncate or ignore longer sequences; the common limit is 100,000 bytes with the framing.
 OSC52_BYTES = 74_000
 
+_NOT_KNOWN = "Whether it reached the clipboard cannot be known."
+_TERMINAL = "If not, allow programs to write to it in the settings of the terminal."
+_TMUX = "If not: `set -g set-clipboard on` in tmux.conf, and allow OSC 52 in the terminal."
+
 
 @dataclass(frozen=True, slots=True)
 class CopyResult:
@@ -66,12 +70,13 @@ async def copy(text: str, write: Callable[[str], None] | None, env: Mapping[str,
         path = shutil.which(tool.argv[0], path=None if env is None else env.get("PATH"))
         if path and await _run_tool((path, *tool.argv[1:]), text.encode(tool.encoding, "replace"), env):
             if tool.name == "tmux":
-                return CopyResult(True, "Copied to tmux's buffer and, where the terminal allows it, the clipboard.")
+                return CopyResult(False, f"Copied to tmux's buffer. {_NOT_KNOWN} {_TMUX}")
             return CopyResult(True, f"Copied ({tool.name}).")
     data = text.encode("utf-8", "replace")
     if write is not None and len(data) <= OSC52_BYTES:
         write(f"\x1b]52;c;{base64.b64encode(data).decode('ascii')}\a")
-        return CopyResult(False, "Sent to the terminal's clipboard (OSC 52); some terminals have that switched off.")
+        is_in_tmux = bool((os.environ if env is None else env).get("TMUX"))
+        return CopyResult(False, f"Sent to the terminal (OSC 52). {_NOT_KNOWN} {_TMUX if is_in_tmux else _TERMINAL}")
     return await asyncio.to_thread(_write_file, data)
 
 

@@ -62,6 +62,12 @@ async def test_over_ssh_the_remote_clipboard_is_not_used(tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
     assert len(written) == 1
     assert "OSC 52" in result.message
+    assert "cannot be known" in result.message
+    assert "tmux" not in result.message
+    write_tool(tmp_path, "tmux", "exit 1")  # as of a version without `load-buffer -w`
+    in_tmux = await clipboard.copy("t", written.append, env(tmp_path, SSH_TTY="/dev/pts/1", TMUX="/tmp/t,1,0"))
+    assert len(written) == 2
+    assert "`set -g set-clipboard on`" in in_tmux.message
 
 
 async def test_text_too_long_for_osc52_goes_to_a_private_file(isolated: Path, tmp_path: Path) -> None:
@@ -101,6 +107,7 @@ async def test_inside_tmux_the_text_is_in_the_tmux_buffer(tmp_path: Path) -> Non
     try:
         result = await clipboard.copy("through [tmux]", None, dict(os.environ) | {"TMUX": f"{socket},1,0"})
         assert subprocess.run([*tmux, "show-buffer"], capture_output=True, check=True).stdout == b"through [tmux]"
-        assert "tmux" in result.message
+        assert not result.confirmed
+        assert all(text in result.message for text in ("tmux's buffer", "cannot be known", "set-clipboard on"))
     finally:
         subprocess.run([*tmux, "kill-server"], check=True)
