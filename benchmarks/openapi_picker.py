@@ -36,8 +36,8 @@ KEYSTROKE_P95 = 50.0
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
-def document() -> dict[str, Any]:
-    """Return a document of 1,000 operations with 200 paths and 100 schemas that refer to each other."""
+def document(operations: int = OPERATIONS) -> dict[str, Any]:
+    """Return a document of so many operations, five for each path, and 100 schemas that refer to each other."""
     schemas = {
         f"Item{n}": {
             "type": "object",
@@ -76,7 +76,7 @@ def document() -> dict[str, Any]:
             "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
             **{method: operation(path, method) for method in _METHODS},
         }
-        for path in range(OPERATIONS // len(_METHODS))
+        for path in range(operations // len(_METHODS))
     }
     info = {"title": "A large API", "version": "1"}
     servers = [{"url": "https://api.example.com"}]

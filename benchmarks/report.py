@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from pathlib import Path
 
-HELPERS = {"common", "terminal", "report"}
+HELPERS = {"common", "event_loop", "terminal", "report"}
 
 
 def names() -> list[str]:

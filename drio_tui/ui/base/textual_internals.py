@@ -593,6 +593,13 @@ def waits_for_refresh(screen: Screen[Any]) -> bool:
     return bool(screen._callbacks or screen._layout_required or screen._recompose_required)
 
 
+def needs_paint(screen: Screen[Any]) -> bool:
+    """Return whether a change of `screen` or of a widget on it is not painted yet."""
+    return bool(
+        waits_for_refresh(screen) or screen._scroll_required or screen._repaint_required or screen._dirty_widgets
+    )
+
+
 def make_command_palette() -> Screen[Any]:
     """Return Textual's command palette, made safe to remove while it searches, as when the program ends.
 

@@ -170,6 +170,19 @@ async def test_a_pending_layout_or_callback_waits_for_refresh() -> None:
         assert ran == [0]
 
 
+async def test_a_change_needs_paint_until_it_is_drawn() -> None:
+    app = Lists()
+    async with app.run_test() as pilot, asyncio.timeout(30):
+        while internals.needs_paint(app.screen):
+            await pilot.pause()
+        app.query_one(Static).update("changed", layout=False)
+        while not internals.needs_paint(app.screen):
+            await asyncio.sleep(0)
+        assert not internals.waits_for_refresh(app.screen)
+        while internals.needs_paint(app.screen):
+            await pilot.pause()
+
+
 @pytest.mark.parametrize("guarded", [True, False])
 async def test_a_palette_that_is_removed_while_it_searches_does_not_fail(guarded: bool) -> None:
     """Textual's own palette fails; once it does not, `make_command_palette` can be removed."""
