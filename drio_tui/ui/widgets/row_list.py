@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from rich.segment import Segment
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
@@ -166,6 +167,7 @@ class RowList(ScrollView, can_focus=True):
         self._widths_for: tuple[int, Sequence[Column], list[int]] | None = None
         self._cached_widths: list[int] = []
         self._key: str | None = None
+        self._drawn_columns: Sequence[Column] = ()
 
     @property
     def key(self) -> str | None:
@@ -182,6 +184,7 @@ class RowList(ScrollView, can_focus=True):
         """Show other rows. The cursor stays on its row or, with `follow_top`, at the top if it was there."""
         was_top = self.cursor == 0 and self.scroll_offset.y == 0
         above = self.cursor - self.scroll_offset.y
+        before, wanted, cursor = self._rows, list(self._wanted), self.cursor
         self._rows = rows
         self._measure_columns(rows)
         self._update_virtual_size()
@@ -192,7 +195,19 @@ class RowList(ScrollView, can_focus=True):
             self.scroll_to(y=max(0, index - above), animate=False)
         self.set_reactive(RowList.cursor, index)
         self._post_moved()
-        self.refresh()
+        if self._wanted != wanted or self._columns != self._drawn_columns:
+            self._drawn_columns = self._columns
+            self.refresh()
+        else:
+            self._refresh_changed(before, cursor)
+
+    def _refresh_changed(self, before: Sequence[Row], cursor: int) -> None:
+        """Draw only the visible rows that differ from those `before`, and the rows of the old and new `cursor`."""
+        top = self.scroll_offset.y
+        for index in range(top, top + self.size.height):
+            row, other = _at(self._rows, index), _at(before, index)
+            if row is not other or (index in (cursor, self.cursor) and cursor != self.cursor):
+                self.refresh_line(index + 1)
 
     def choose(self, key: str) -> None:
         """Move the cursor to the row with this key."""
@@ -210,13 +225,18 @@ class RowList(ScrollView, can_focus=True):
     def validate_cursor(self, cursor: int) -> int:
         return max(0, min(cursor, len(self._rows) - 1))
 
-    def watch_cursor(self) -> None:
-        self.scroll_to_region(Region(0, self.cursor, 1, 2), animate=False, force=True)
+    def watch_cursor(self, before: int, cursor: int) -> None:
+        self.scroll_to_region(Region(0, cursor, 1, 2), animate=False, force=True)  # draws all rows if it scrolls
         self._post_moved()
-        self.refresh()
+        self._refresh_rows(before, cursor)
 
-    def watch_hover(self) -> None:
-        self.refresh()
+    def watch_hover(self, before: int, hover: int) -> None:
+        self._refresh_rows(before, hover)
+
+    def _refresh_rows(self, *indexes: int) -> None:
+        for index in indexes:
+            if 0 <= index - self.scroll_offset.y < self.size.height:
+                self.refresh_line(index + 1)
 
     def _post_moved(self) -> None:
         key = self._rows[self.cursor].key if 0 <= self.cursor < len(self._rows) else None
@@ -277,19 +297,21 @@ class RowList(ScrollView, can_focus=True):
         return None
 
     def _line(self, cells: Sequence[Content], width: int, style: Style) -> Strip:
-        parts: list[Content] = [Content(" ")]
+        rich_style = style.rich_style
+        segments: list[Segment] = []
+        space = 1
         for column, cell, cell_width in zip(self._columns, cells, self._widths(width), strict=False):
             if not cell_width:
                 continue
-            truncated = (
-                cut_middle(cell, cell_width) if column.cut == "middle" else cell.truncate(cell_width, ellipsis=True)
-            )
-            space = " " * (cell_width - truncated.cell_length)
-            parts += [Content(space), truncated] if column.align == "right" else [truncated, Content(space)]
-            parts.append(Content("  "))
-        line = Content("").join(parts).truncate(width)
-        segments = line.render_segments(style)
-        return Strip(segments).adjust_cell_length(width, style.rich_style)
+            if cell.cell_length > cell_width:
+                middle = column.cut == "middle"
+                cell = cut_middle(cell, cell_width) if middle else cell.truncate(cell_width, ellipsis=True)
+            padding = cell_width - cell.cell_length
+            before = padding if column.align == "right" else 0
+            segments.append(Segment(" " * (space + before), rich_style))
+            segments += cell.render_segments(style)
+            space = padding - before + 2
+        return Strip(segments).adjust_cell_length(width, rich_style)
 
     # -- acting -----------------------------------------------------------------------------------
 
@@ -322,6 +344,10 @@ class RowList(ScrollView, can_focus=True):
         self.cursor = index
         if event.chain > 1:
             self.action_open()
+
+
+def _at(rows: Sequence[Row], index: int) -> Row | None:
+    return rows[index] if index < len(rows) else None
 
 
 def show_rows(table: RowList, rows: Sequence[Row], most: int = 16) -> None:
