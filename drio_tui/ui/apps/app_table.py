@@ -43,6 +43,17 @@ class Order:
     descending: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _KeptRow:
+    """The row of an app, what it was made of, and the text in which a filter searches."""
+
+    app: Resource
+    mark: DriftMark | None
+    is_changed: bool
+    text: str
+    row: Row
+
+
 class AppTable(RowList):
     """One row per app, with its id as the key."""
 
@@ -55,6 +66,7 @@ class AppTable(RowList):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(*(column for _, column in COLUMNS), id=id)
+        self._kept: dict[str, _KeptRow] = {}
 
     def show_apps(
         self,
@@ -72,21 +84,31 @@ class AppTable(RowList):
         changed last, `changed` which ones others have changed since the user looked at them.
         """
         shown_drafts = [draft for draft in drafts if rank(query, draft.name, f"draft {draft.template_id}") is not None]
-        shown_apps = [app for app in apps if rank(query, app.name, _searchable_text(app)) is not None]
+        marks = marks or {}
+        kept = [self._row_of(app, marks.get(app.id), app.id in changed) for app in apps]
+        self._kept = {one.app.id: one for one in kept}
+        shown_apps = [one for one in kept if rank(query, one.app.name, one.text) is not None]
         if order.name:
-            shown_apps.sort(key=lambda app: sort_key(app.get(order.name)), reverse=order.descending)
+            shown_apps.sort(key=lambda one: sort_key(one.app.get(order.name)), reverse=order.descending)
         elif recent:
-            shown_apps.sort(key=lambda app: recent.get(app.id, 0.0), reverse=True)
+            shown_apps.sort(key=lambda one: recent.get(one.app.id, 0.0), reverse=True)
         arrow = "▼" if order.descending else "▲"
         self._columns = tuple(
             replace(column, title=f"{column.title} {arrow}", rank=min(-1, column.rank)) if name == order.name
             else column
             for name, column in COLUMNS
         )  # fmt: skip
-        marks = marks or {}
         rows = [Row(draft_key(draft), _draft_cells(draft)) for draft in shown_drafts]
-        self.show([*rows, *(Row(app.id, _cells(app, marks.get(app.id), app.id in changed)) for app in shown_apps)])
+        self.show([*rows, *(one.row for one in shown_apps)])
         return len(shown_drafts) + len(shown_apps)
+
+    def _row_of(self, app: Resource, mark: DriftMark | None, is_changed: bool) -> _KeptRow:
+        """Return the row of an app, the same as before unless something of it has changed."""
+        kept = self._kept.get(app.id)
+        if kept is None or kept.app is not app or kept.mark != mark or kept.is_changed != is_changed:
+            text = kept.text if kept is not None and kept.app is app else _searchable_text(app)
+            kept = _KeptRow(app, mark, is_changed, text, Row(app.id, _cells(app, mark, is_changed)))
+        return kept
 
     def on_click(self, event: events.Click) -> None:
         if event.y:

@@ -271,9 +271,10 @@ class AppsScreen(ResourceListScreen):
             self._poller.finished(changed=True)  # an app may have been read in the middle of an own write
             return
         self._loaded_at, self.failure = datetime.now(), None
-        known = {app.id: app.raw for app in self.resources or ()}
+        known = {app.id: app for app in self.resources or ()}
         apps = {app.id: app for app in message.apps}
-        changed = {app.id for app in message.apps if app.id not in known or not same_json(known[app.id], app.raw)}
+        changed = {app.id for app in message.apps if app.id not in known or not same_json(known[app.id].raw, app.raw)}
+        apps |= {id: app for id, app in known.items() if id in apps and id not in changed}  # whose rows are drawn
         gone = known.keys() - apps.keys()
         if changed or gone:
             for id in changed:

@@ -176,6 +176,15 @@ class ResourceListScreen(DrioScreen[None]):
             self.rows.focus()
         empty = self.query_one(EmptyState)
         empty.display = not count
+        if not count:
+            self._show_why_empty(empty)
+        if self._wanted is not None and self.resources is not None:
+            self.rows.choose(self._wanted)
+            self._wanted = None
+        self.update_note(self.drio.status)
+        self.show_details()
+
+    def _show_why_empty(self, empty: EmptyState) -> None:
         if self.resources is None and self.failure is not None:
             self.show_failure(empty, self.failure)
         elif self.is_empty:
@@ -184,11 +193,6 @@ class ResourceListScreen(DrioScreen[None]):
         else:
             text = f"No {self.KIND} matches “{self.filter_text}”."
             empty.show_message("Nothing matches", text, ("Esc", "show all"))
-        if self._wanted is not None and self.resources is not None:
-            self.rows.choose(self._wanted)
-            self._wanted = None
-        self.update_note(self.drio.status)
-        self.show_details()
 
     @property
     def reason_not_editable(self) -> str | None:
@@ -215,7 +219,7 @@ class ResourceListScreen(DrioScreen[None]):
                 parts.append(Content.styled(stale_mark(self._loaded_at), "$text-warning"))
         note = self.query_one("#note", Static)
         note.set_class(not parts, "-empty")
-        note.update(Content("   ").join(parts))
+        note.update(Content("   ").join(parts), layout=False)
 
     @on(RowList.Moved)
     def _cursor_moved(self) -> None:

@@ -33,8 +33,8 @@ class EmptyState(Static):
         super().__init__(self.content_of(title, body, *steps), id=id, classes=classes)
 
     def show_message(self, title: str, body: str = "", *steps: tuple[str, str]) -> None:
-        """Show another message."""
-        self.update(self.content_of(title, body, *steps))
+        """Show another message. Its box has a fixed size, so that nothing is laid out again."""
+        self.update(self.content_of(title, body, *steps), layout=False)
 
     def show_error(self, error: DrioError, *steps: tuple[str, str]) -> None:
         """Show what went wrong and what to do about it."""
