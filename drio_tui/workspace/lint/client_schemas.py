@@ -54,7 +54,8 @@ def _at_the_top(schema: dict[str, Any]) -> Iterator[Refusal]:
     if keyword:
         text = f"Its input schema has {keyword} at the top: OpenAI's and Claude's APIs refuse all tools then."
         yield Refusal("schema_union", text, "")
-    for name in schema.get("properties") or ():
+    properties = schema.get("properties")
+    for name in properties if isinstance(properties, dict) else ():
         if not _PROPERTY_NAME.fullmatch(name):
             text = f"Claude's API refuses the argument name {name}: letters, digits, _ . - and at most 64 of them."
             yield Refusal("argument_name", text, f"properties.{name}")
@@ -63,9 +64,9 @@ def _at_the_top(schema: dict[str, Any]) -> Iterator[Refusal]:
 def _reasons(schema: dict[str, Any], *, nested: bool) -> Iterator[tuple[str, str]]:
     """Yield the codes of the rules that a schema breaks, and a sentence without its end for each."""
     type_value = schema.get("type")
-    type_names = (
-        {type_value} if isinstance(type_value, str) else set(type_value) if isinstance(type_value, list) else set()
-    )
+    type_names = {
+        name for name in (type_value if isinstance(type_value, list) else [type_value]) if isinstance(name, str)
+    }
     if "array" in type_names and "items" not in schema:
         yield "schema_array", "OpenAI's and Gemini's APIs refuse a list without items, and all other tools with it"
     if len(type_names) > 1:

@@ -70,6 +70,18 @@ def test_what_a_client_refuses_is_an_error_for_it_alone(
         assert severities == ({"error"} if name in errors_in else {"warning"} if name in warnings_in else set())
 
 
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        {"type": ["string", {}]}, {"type": "array", "items": {"type": [["string"]]}}, {"properties": [1]},
+        {"properties": {"b": 1}, "required": [{}]}, {"enum": [{}, [], None], "default": []},
+    ],
+)  # fmt: skip
+def test_malformed_schemas_can_be_checked(malformed: dict[str, Any]) -> None:
+    result = linted(schema(**malformed))
+    assert len(result.tools) == len(result.as_dict()["tools"])
+
+
 def test_the_longest_names_that_cursor_takes() -> None:
     slug = "acme-support"
     config = sound()
