@@ -14,6 +14,7 @@ Nothing is sanitized here but line breaks; whoever prints a line does that. Secr
 from __future__ import annotations
 
 import difflib
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ MOST_LINES = 40
 """The most lines that are shown of one value."""
 _COMPARED = 10 * MOST_LINES
 """The most lines on each side that are compared with each other; that takes the square of their number."""
+_FROM_THE_FIRST_LINE = re.compile(r"@@ -[01][, ]")
+"""The line before a part of a unified diff that begins with the first line of the old text."""
 _LONGEST_WRAPPED, _MOST_WRAPPED = 10_000, 1_000
 """The most characters of a line, and the most lines, that are wrapped between words."""
 COMMENT_LIMIT = 60_000
@@ -168,6 +171,7 @@ def text_lines(value: Any) -> list[str]:
 def line_diff(before: Any, after: Any) -> Iterator[PlanLine]:
     """Yield the changed lines of two values, with one unchanged line around them; of large values the first ones."""
     old, new = text_lines(before), text_lines(after)
+    first = 0
     if max(len(old), len(new)) > _COMPARED:
         start = _common(old, new)
         end = min(_common(old[::-1], new[::-1]), len(old) - start, len(new) - start)
@@ -175,6 +179,8 @@ def line_diff(before: Any, after: Any) -> Iterator[PlanLine]:
         old, new = (side[first : len(side) - beyond] for side in (old, new))
     left_out = sum(max(len(side) - _COMPARED, 0) for side in (old, new))
     lines = [*difflib.unified_diff(old[:_COMPARED], new[:_COMPARED], n=1, lineterm="")][2:]
+    if not first and lines and _FROM_THE_FIRST_LINE.match(lines[0]):
+        del lines[0]  # no line is left out before it
     tones: dict[str, Tone] = {"+": "new", "-": "old", " ": "dim", "@": "dim"}
     for line in lines[:MOST_LINES]:
         mark = line[:1]

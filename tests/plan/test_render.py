@@ -62,7 +62,6 @@ def test_a_plan_as_text():
         '    xcount: 1 → "1"\n'
         "~ tool show\n"
         "    description:\n"
-        "        …\n"
         "        Finds contacts by name.\n"
         "        - Use it first.\n"
         "        + Use it last.\n"
@@ -148,11 +147,14 @@ def test_of_huge_values_only_the_first_differences_are_compared():
         (" ", "line 8999"), ("-", "line 9000"), ("+", "other"), (" ", "line 9001"),
     ]  # fmt: skip
     every = [*line_diff("\n".join(lines), "\n".join(lines).replace("line", "other"))]
-    assert [every[1].text, every[-1].text] == ["line 0", "… 39,961 more lines"]
+    assert one[0].text == "…"
+    assert [every[0].text, every[-1].text] == ["line 0", "… 39,960 more lines"]
     text = " ".join(map(str, range(50_000)))
     assert "".join(text_lines(text)) == text
     assert {len(line) for line in text_lines(text)[:-1]} == {96}
     assert [(line.symbol, line.text) for line in line_diff("a\na\na", "a\na")] == [("", "…"), (" ", "a"), ("-", "a")]
+    assert [(line.symbol, line.text) for line in line_diff("a", "b")] == [("-", "a"), ("+", "b")]
+    assert [(line.symbol, line.text) for line in line_diff(MISSING, "b\nc")] == [("+", "b"), ("+", "c")]
 
 
 def test_a_new_resource_shows_the_names_in_its_long_objects_and_all_of_its_texts():
