@@ -1,4 +1,4 @@
-"""The footer: as many keys as there is room for, always including Help."""
+"""The footer: as many keys as there is room for, always including Help; all keys that may follow a prefix."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
@@ -21,7 +22,18 @@ _PADDING = 3
 
 
 class KeyFooter(Footer):
-    """Textual's footer, without the keys that would be cut off at the right."""
+    """Textual's footer, without the keys that would be cut off at the right.
+
+    While the screen awaits the key after a prefix, those that do not fit are in a second row.
+    """
+
+    DEFAULT_CSS = """
+    KeyFooter.-two-rows {
+        layout: vertical;
+        height: 2;
+        Horizontal { height: 1; }
+    }
+    """
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False)
@@ -37,7 +49,15 @@ class KeyFooter(Footer):
                 widget.set_reactive(FooterKey.compact, self.compact)  # Textual would style each key twice more
         self._composed_width = self.app.size.width
         self._composed_bindings = self._bindings_to_show()
-        yield from keys_that_fit(widgets, self._composed_width)
+        fitting = keys_that_fit(widgets, self._composed_width)
+        others = [widget for widget in widgets if widget not in fitting]
+        has_two_rows = bool(others) and getattr(self.screen, "awaits_key", False)
+        self.set_class(has_two_rows, "-two-rows")
+        if has_two_rows:
+            yield Horizontal(*fitting)
+            yield Horizontal(*keys_that_fit(others, self._composed_width))
+        else:
+            yield from fitting
 
     def _bindings_to_show(self) -> list[tuple[str, str, str, bool]]:
         """Return the bindings to show if there were room for all."""

@@ -82,6 +82,14 @@ async def test_a_key_after_g_goes_to_a_part_of_the_app(monkeypatch: pytest.Monke
         assert "Filter" not in text_of(pilot.app).splitlines()[-1]
         await pilot.press("escape")
         await until(pilot, lambda: "/ Filter" in text_of(pilot.app))
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("g")  # all of them are shown, in two rows
+        await until(pilot, lambda: "e Endpoint" in text_of(pilot.app).splitlines()[-1])
+        assert "t Tools  w Widget" in text_of(pilot.app).splitlines()[-2]
+        await pilot.press("escape")
+        await until(pilot, lambda: "/ Filter" in text_of(pilot.app).splitlines()[-1])
+        assert "e Endpoint" not in text_of(pilot.app)
+        await pilot.resize_terminal(120, 40)
         assert screen.selected_node is screen.outline.root
         at_once(pilot, "g", "w")
         await until(pilot, lambda: screen.selected_node.key == ("widget", "widget_1"))
