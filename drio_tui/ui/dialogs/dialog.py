@@ -92,5 +92,9 @@ class Dialog(SafeDismiss, ModalScreen[S]):
 
     def action_confirm(self) -> None:
         row = self.buttons
-        if row is not None and row.confirms and not row.action.disabled:
+        if row is None or row.action.disabled:
+            return
+        if row.confirms:
             row.action.press()
+        else:
+            self.notify(f"Ctrl+S does not press “{row.action.label}”: choose a button.", markup=False)

@@ -53,7 +53,7 @@ async def test_ctrl_s_in_the_leave_confirmation_loses_no_edit(leave: str, monkey
         at_once(pilot, leave, "ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press("ctrl+s")
-        await pilot.pause()
+        await until(pilot, lambda: any("does not press" in note.message for note in pilot.app._notifications))
         assert isinstance(pilot.app.screen, ConfirmDialog)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
