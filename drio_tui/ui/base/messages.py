@@ -45,6 +45,11 @@ class Status:
     is_v1_gone: bool = False
 
 
+def undo_hint(status: Status, hint: str) -> str:
+    """Return how changes that were made are taken back, `hint`; in a replay, that there were none."""
+    return "This was a replay: nothing was changed." if status.cassette == "replay" else hint
+
+
 class SessionChanged(Message):
     """Another session is in use, or none (`session` is None: signed out)."""
 

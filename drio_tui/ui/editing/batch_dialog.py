@@ -22,6 +22,7 @@ from drio_tui.storage.files import os_error_text
 from drio_tui.text import one_line
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.messages import undo_hint
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
@@ -275,8 +276,9 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         self._batch_running = False
         self._fill()
         if self.work is not None and self.work.done:
+            undo = undo_hint(self.drio.status, "z takes it back.")
             self.notify(
-                f"{len(self._steps)} of {len(self._steps)} done. z takes it back.",
+                f"{len(self._steps)} of {len(self._steps)} done. {undo}",
                 title=sanitize_line(self._title.rstrip("?"), 80).plain,
                 markup=False,
             )

@@ -30,6 +30,7 @@ from drio_tui.plan.render import as_markdown
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.messages import undo_hint
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.forms.external_editor import NoEditor, edit_file
@@ -402,7 +403,8 @@ class DocumentScreen(DrioScreen[bool]):
             lines.append(Content.styled(f"{text} a tries the others again; Enter shows why.", "$text-error"))
         else:
             done = count_of(len(applied.results), "step")
-            lines.append(Content.styled(f"✓ Applied: {done} done. In the app, z takes all back.", "$text-success"))
+            undo = undo_hint(self.drio.status, "In the app, z takes all back.")
+            lines.append(Content.styled(f"✓ Applied: {done} done. {undo}", "$text-success"))
         if message.lock_error is not None:
             lines.append(sanitize(f"▲ {message.lock_error.title}: {message.lock_error.message}", "$text-warning"))
         note = self.query_one("#document-note", Static)

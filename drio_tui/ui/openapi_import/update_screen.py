@@ -22,6 +22,7 @@ from drio_tui.plan.step_changes import changes_by_step
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.messages import undo_hint
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.plan.plan_panel import PlanPanel
@@ -193,7 +194,8 @@ class UpdateScreen(DrioScreen[bool]):
             return
         if executor.done:
             done = count_of(len(executor.steps), "change")
-            self.notify(f"{done} made. z takes them back.", title="Updated", markup=False)
+            undo = undo_hint(self.drio.status, "z takes them back.")
+            self.notify(f"{done} made. {undo}", title="Updated", markup=False)
             self.dismiss(True)
             return
         failed = executor.failed

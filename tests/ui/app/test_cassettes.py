@@ -13,6 +13,7 @@ from drio_tui.cassette import active
 from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.app.navigation import make_screen
 from drio_tui.ui.base.launch_options import LaunchOptions
+from drio_tui.ui.base.messages import Status, undo_hint
 from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from tests.sandbox_fixtures import kill_process, start_sandbox
 from tests.ui.deploy.test_deploy_screen import open_deploy_screen
@@ -82,3 +83,8 @@ async def test_a_recorded_walk_is_replayed_without_its_server(tmp_path: Path, mo
             assert app.status.phase == "online"
     finally:
         active.stop()
+
+
+def test_after_a_change_in_a_replay_nothing_is_to_be_taken_back() -> None:
+    assert undo_hint(Status(), "z takes it back.") == "z takes it back."
+    assert "nothing was changed" in undo_hint(Status(cassette="replay"), "z takes it back.")
