@@ -20,6 +20,7 @@ from textual.style import Style
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.rich_text import set_virtual_size
+from drio_tui.ui.widgets.sanitize import cut_middle
 
 _MAX_MEASURED = 300
 """How many rows are measured to find the width of a column."""
@@ -71,20 +72,6 @@ def column_widths(columns: Sequence[Column], wanted: Sequence[int], width: int) 
             remaining -= extra
         growing = [index for index in growing if widths[index] < maximums[index]]
     return widths
-
-
-def cut_middle(cell: Content, width: int) -> Content:
-    """Return `cell` truncated in its middle to at most `width` cells: paths differ at their ends."""
-    if cell.cell_length <= width or width < 8:
-        return cell.truncate(width, ellipsis=True)
-    before = width // 3
-    after = width - before - 1
-    head, tail = cell[:before], cell[-after:]
-    while head.cell_length > before:  # wide characters
-        head = head[:-1]
-    while tail.cell_length > after:
-        tail = tail[1:]
-    return Content.assemble(head, "…", tail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,3 +22,17 @@ def sanitize_line(text: str, width: int | None = None, style: str | Style = "") 
     if width is not None and content.cell_length > width:
         content = content.truncate(max(0, width), ellipsis=True)
     return content
+
+
+def cut_middle(cell: Content, width: int) -> Content:
+    """Return `cell` truncated in its middle to at most `width` cells: paths differ at their ends."""
+    if cell.cell_length <= width or width < 8:
+        return cell.truncate(width, ellipsis=True)
+    before = width // 3
+    after = width - before - 1
+    head, tail = cell[:before], cell[-after:]
+    while head.cell_length > before:  # wide characters
+        head = head[:-1]
+    while tail.cell_length > after:
+        tail = tail[1:]
+    return Content.assemble(head, "…", tail)

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from drio_tui.text import duration
 from drio_tui.ui.base.messages import Phase, Status
-from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.ui.widgets.sanitize import cut_middle, sanitize_line
 
 AREAS: tuple[tuple[str, str], ...] = (
     ("templates", "Templates"), ("apps", "Apps"), ("requests", "Requests"), ("explorer", "API"),
@@ -35,7 +35,7 @@ _PHASES: dict[Phase, tuple[str, str, str]] = {
 
 _FAULTS = " faults "
 _LONGEST_FAULT, _SHORTEST_FAULT = 24, 8
-"""How many characters of the name of a fault are shown; with less room it is not named."""
+"""How many cells of the name of a fault are shown, without its middle; with less room it is not named."""
 
 
 def _faults_text(names: tuple[str, ...], width: int | None = None) -> str:
@@ -47,7 +47,9 @@ def _faults_text(names: tuple[str, ...], width: int | None = None) -> str:
         return ""
     more = f" +{len(names) - 1} " if len(names) > 1 else " "
     room = _LONGEST_FAULT if width is None else min(_LONGEST_FAULT, width - len(_FAULTS) - 1 - len(more))
-    return f" faults: {sanitize_line(names[0], room).plain}{more}" if room >= _SHORTEST_FAULT else _FAULTS
+    if room < _SHORTEST_FAULT:
+        return _FAULTS
+    return f" faults: {cut_middle(sanitize_line(names[0], 400), room).plain}{more}"
 
 
 class StatusLine(Widget):

@@ -101,9 +101,9 @@ async def test_presets_are_switched_in_the_dialog_and_shown_in_the_status_line(d
 
 async def test_what_is_switched_elsewhere_is_shown_with_the_next_answer(drio: Any, http: httpx.Client) -> None:
     async with drio(size=(80, 24)) as pilot:
-        http.post(CONTROL, json={"on": ["POST:/tools=status:503*2"]}).raise_for_status()
+        http.post(CONTROL, json={"on": ["POST:/apps/*/integrations/*/operations=status:503*2"]}).raise_for_status()
         await pilot.press("r")
-        await until(pilot, lambda: "faults: POST:/tools=status" in status_line(pilot))
+        await until(pilot, lambda: "faults: POST:/…tions=status" in status_line(pilot))
         await lab(pilot)
         assert "a rule from the command line" in text_of(pilot.app)
         await pilot.press("escape")

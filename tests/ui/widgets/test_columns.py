@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from textual.content import Content
 
-from drio_tui.ui.widgets.row_list import Column, column_widths, cut_middle
+from drio_tui.ui.widgets.row_list import Column, column_widths
+from drio_tui.ui.widgets.sanitize import cut_middle
 
 REQUESTS = (
     Column("Method", 7),
