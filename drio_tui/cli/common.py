@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CREDENTIAL = "DRIO_UPSTREAM_SECRET"
 """The environment variable from which a secret of an upstream is read."""
 
+_NO_LIMIT = 1_000
 _READ_ONLY = "drio_tui.read_only"
 _CASSETTE = "drio_tui.cassette"
 P = ParamSpec("P")
@@ -154,7 +155,13 @@ def handle_errors(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class SuggestingGroup(click.Group):
-    """A group whose error for an unknown command suggests the nearest known one."""
+    """A group whose error for an unknown command suggests the nearest known one, and whose help cuts no sentence."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        names = self.list_commands(ctx)
+        commands = [(name, command) for name in names if (command := self.get_command(ctx, name)) is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(limit=_NO_LIMIT)) for name, command in commands])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
