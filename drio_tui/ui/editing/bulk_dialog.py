@@ -82,9 +82,7 @@ class BulkDialog(BatchDialog):
     def on_mount(self) -> None:
         self.query_one(
             ".editing-box"
-        ).border_subtitle = (
-            f"Ctrl+S {self.bulk_form.agree.lower()}s · F5 form or changes · Space leaves one out · Esc leaves"
-        )
+        ).border_subtitle = f"Ctrl+S {self.bulk_form.agree.lower()}s · F5 page · Space leaves one out · Esc leaves"
         if self.form is not None:
             self.form.focus_soon()
         self._make_plan_now()

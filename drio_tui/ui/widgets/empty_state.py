@@ -47,8 +47,11 @@ class EmptyState(Static):
         if body:
             lines += [sanitize(body, "$foreground-muted", multiline=True)]
         if steps:
+            keys = [sanitize(key, "bold $text-accent") for key, _ in steps]
+            actions = [sanitize(action) for _, action in steps]
+            key_width, width = (max(part.cell_length for part in parts) for parts in (keys, actions))
             lines.append(Content())
-            lines += [
-                Content.assemble(sanitize(key, "bold $text-accent"), "  ", sanitize(action)) for key, action in steps
-            ]
+            for key, action in zip(keys, actions, strict=True):  # padded alike: each line is centered
+                padding = " " * (width - action.cell_length)
+                lines.append(Content.assemble(key, " " * (key_width - key.cell_length + 2), action, padding))
         return Content("\n").join(lines)

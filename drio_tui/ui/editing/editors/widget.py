@@ -63,7 +63,7 @@ class WidgetEditor(Editor):
         Key("widget_editor.fill", "f8", "fill", "Fill slots", "Suggest a path for every slot, from the sample"),
         Key("widget_editor.picture", "f4", "picture", "Picture", "Show the widget as it is drawn with the sample"),
         Key("widget_editor.sample", "f7", "sample", "Sample", "Paste a real result to try the mappings on"),
-        Key("widget_editor.remove", "f9", "remove", "Remove", "Remove this line"),
+        Key("widget_editor.remove", "f9", "remove", "Remove", "Remove this line", show=False),
         Key("widget_editor.up", "alt+up", "shift(-1)", "Line up", "Move this line up", show=False),
         Key("widget_editor.down", "alt+down", "shift(1)", "Line down", "Move this line down", show=False),
         Key("widget_editor.save", "ctrl+s", "save", "Save", "Save", palette=False),
