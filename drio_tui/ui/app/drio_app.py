@@ -169,10 +169,10 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self._starts_read_only = self.options.read_only
         self.connection = Connection(self.options, self.post_message)
         self.navigator = Navigator(self, self.connection, self._use_sign_in)
-        self.recovery = Recovery(self, self.connection)
+        self._input_pause = InputPause()
+        self.recovery = Recovery(self, self.connection, self._input_pause)
         self.failures = FailureHandler(self, self.recovery)
         self._type_ahead = TypeAhead(self, self._notify_text_dropped)
-        self._input_pause = InputPause()
         self._collector = IdleCollector(self, self._input_pause)
         self._connect: Callable[[], Coroutine[Any, Any, None]] = self.connection.start
         self.set_reactive(DrioApp.status, self.connection.status)

@@ -13,23 +13,31 @@ from textual.app import App
 from textual.screen import Screen
 
 from drio_tui.server_id import is_earlier_sandbox_url, may_belong_to
+from drio_tui.ui.app.idle_work import InputPause
 from drio_tui.ui.app.navigation import make_screen
 from drio_tui.ui.base.connection import Connection
 from drio_tui.ui.base.textual_internals import all_screens
+from drio_tui.ui.base.type_ahead import LoadsContent
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.urls import is_loopback
 
 if TYPE_CHECKING:
+    from drio_tui.ui.editing.batch_dialog import InterruptedPlanDialog
     from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 
 class Recovery:
-    """Keeps the unsaved edits of the screens of `app`, and offers those that earlier runs kept."""
+    """Keeps the unsaved edits of the screens of `app`, and offers those that earlier runs kept.
 
-    def __init__(self, app: App[Any], connection: Connection) -> None:
+    They are offered while nothing is typed into a form or a dialog, whose keys would go to the dialog that offers them.
+    """
+
+    def __init__(self, app: App[Any], connection: Connection, pause: InputPause | None = None) -> None:
         self._app = app
         self._connection = connection
+        self._pause = pause or InputPause()
+        self._is_waiting = self._is_subscribed = False
         self._started_at = time.time()
         self.offered = False
         """Whether the kept edits were looked for since the connection was chosen; set it to False to offer again."""
@@ -54,9 +62,34 @@ class Recovery:
 
     def offer(self) -> None:
         """Offer the edits that were kept when the program ended, for the connection in use, once."""
-        if not self.offered:
-            self.offered = True
-            self._app.run_worker(self._load_and_offer(), name="unsaved", group="unsaved", exclusive=True)
+        if self.offered:
+            return
+        if not self._may_interrupt:
+            self._offer_later()
+            return
+        self.offered = True
+        self._app.run_worker(self._load_and_offer(), name="unsaved", group="unsaved", exclusive=True)
+
+    @property
+    def _may_interrupt(self) -> bool:
+        """Whether a dialog may come up unasked: the screen that is shown is no dialog and no form."""
+        screen = self._app.screen
+        if screen.is_modal or (isinstance(screen, LoadsContent) and screen.opens_fields):
+            return False
+        return not isinstance(screen, DrioScreen) or not (screen.unsaved_input() or screen.running_task())
+
+    def _offer_later(self) -> None:
+        """Offer once another screen is shown."""
+        self.offered = False
+        self._is_waiting = True
+        if not self._is_subscribed:
+            self._is_subscribed = True
+            self._app.screen_change_signal.subscribe(self._app, self._screen_changed)
+
+    def _screen_changed(self, _screen: object) -> None:
+        if self._is_waiting:
+            self._is_waiting = False
+            self._app.call_later(self.offer)  # the screen that comes back is then the one that is shown
 
     async def _load_and_offer(self) -> None:
         from drio_tui.ui.editing.recovery_dialog import RecoveryDialog, target_for
@@ -79,26 +112,32 @@ class Recovery:
                 self._app.switch_mode("apps")
                 self._app.push_screen(make_screen("edit", target_for(edit)))
 
-        await self._offer_plans()
+        plans = await self._plans()
+        if not edits and not plans:
+            return
+        await self._pause.wait()
+        if not self._may_interrupt:
+            self._offer_later()
+            return
+        for dialog in plans:
+            self._app.push_screen(dialog)
         if edits:
             self._app.push_screen(RecoveryDialog(edits), open_edit)
 
-    async def _offer_plans(self) -> None:
-        """Offer the plans that earlier runs did not finish, unless nothing may be changed."""
+    async def _plans(self) -> list[InterruptedPlanDialog]:
+        """Return dialogs for the plans that earlier runs did not finish, unless nothing may be changed."""
         from drio_tui.plan.record import load_records
         from drio_tui.ui.editing.batch_dialog import InterruptedPlanDialog
 
         if self._connection.status.read_only:
-            return
+            return []
         loaded = await asyncio.to_thread(load_records, self._connection.status.profile, self._connection.server)
         for problem in loaded.problems[:3]:
             self._app.notify(sanitize(problem).plain, severity="warning", markup=False)
         offered = {
             screen.record.id for screen in all_screens(self._app) if isinstance(screen, InterruptedPlanDialog)
         }  # fmt: skip
-        for record in loaded.records[:3]:
-            if record.id not in offered:
-                self._app.push_screen(InterruptedPlanDialog(record))
+        return [InterruptedPlanDialog(record) for record in loaded.records[:3] if record.id not in offered]
 
     async def _is_of_this_server(self, edit: UnsavedEdit) -> bool:
         """Return whether an edit belongs to the drio in use.

@@ -53,6 +53,25 @@ async def test_an_interrupted_plan_goes_on_after_a_confirmation(
         assert not load_records().records
 
 
+async def test_no_plan_is_offered_over_a_dialog_or_a_form(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
+        tools = (await client.list(TOOL, app=screen.app_id)).items[:2]
+        await interrupted(pilot, screen.app_id, tools)
+        for open_key in ("R", "e"):
+            await pilot.press(open_key)
+            await until(pilot, lambda: pilot.app.screen is not screen)
+            recovery = Recovery(pilot.app, pilot.app.connection)
+            recovery.offer()
+            await until(pilot, lambda: not looking_for_plans(pilot))
+            assert not any(isinstance(one, InterruptedPlanDialog) for one in pilot.app.screen_stack)
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(pilot.app.screen, InterruptedPlanDialog))
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is screen)
+
+
 @pytest.mark.parametrize(("key", "left"), [("escape", 1), ("D", 0)])
 async def test_an_interrupted_plan_is_kept_for_later_or_forgotten(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, key: str, left: int
