@@ -15,7 +15,10 @@ from drio_tui.plan.replacing import PROPERTIES
 from drio_tui.text import first_names, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from drio_tui.plan.bulk import BulkPlan
+    from drio_tui.workspace.model.snapshot import Resource
 
 _MOST_PROBLEMS = 3
 
@@ -75,8 +78,11 @@ def replace(
             else:
                 kind_names = {kind.name for kind in wanted_kinds}
                 resources = [one for one in opened.snapshot if not kind_names or one.kind in kind_names]
-            plan = replace_text(resources, what, properties or PROPERTIES)
-            await _carry_out(opened, plan, dry_run=dry_run, yes=yes, as_json=as_json)
+
+            def make(resources: list[Resource]) -> BulkPlan:
+                return replace_text(resources, what, properties or PROPERTIES)
+
+            await _carry_out(opened, make, resources, dry_run=dry_run, yes=yes, as_json=as_json)
 
     run(work())
 
@@ -110,8 +116,11 @@ def rename(
             if kind is APP and names:
                 raise UsageError("an app has one app", hint="Leave the name out.")
             resources = find_resources(snapshot, kind, names) if names else list(snapshot.resources(kind.name))
-            plan = rename_by_pattern(snapshot, resources, pattern, "key" if keys else "name")
-            await _carry_out(opened, plan, dry_run=dry_run, yes=yes, as_json=as_json)
+
+            def make(resources: list[Resource]) -> BulkPlan:
+                return rename_by_pattern(snapshot, resources, pattern, "key" if keys else "name")
+
+            await _carry_out(opened, make, resources, dry_run=dry_run, yes=yes, as_json=as_json)
 
     run(work())
 
@@ -139,16 +148,38 @@ def move(
         async with opened_app(app, options) as opened:
             target = find_resource(opened.snapshot, INTEGRATION, integration)
             moved = find_resources(opened.snapshot, OPERATION, operations)
-            plan = move_operations(opened.snapshot, moved, target)
-            await _carry_out(opened, plan, dry_run=dry_run, yes=yes, as_json=as_json)
+
+            def make(operations: list[Resource]) -> BulkPlan:
+                return move_operations(opened.snapshot, operations, target)
+
+            await _carry_out(opened, make, moved, dry_run=dry_run, yes=yes, as_json=as_json, repeatable=True)
 
     run(work())
 
 
-async def _carry_out(opened: OpenedApp, plan: BulkPlan, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Carry out a plan, unless it has problems. Raises `UsageError` for them, and what `carry_out` raises."""
-    from drio_tui.cli.review import carry_out
+async def _carry_out(
+    opened: OpenedApp,
+    make: Callable[[list[Resource]], BulkPlan],
+    resources: list[Resource],
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    repeatable: bool = False,
+) -> None:
+    """Carry out the plan that `make` makes of the resources, unless it has problems.
 
+    `repeatable`: the same command again does the rest of a plan, whatever was done of it. Raises `UsageError` for
+    problems, and what `carry_out` raises.
+    """
+    from drio_tui.cli.review import carry_out
+    from drio_tui.plan.bulk import is_repeatable
+
+    plan = make(resources)
     if plan.problems:
-        raise UsageError(one_line(first_names(plan.problems, _MOST_PROBLEMS), 400))
-    await carry_out(opened, plan.steps, dry_run=dry_run, yes=yes, as_json=as_json, notes=plan.notes, shown=plan.shown)
+        problems = [problem.removesuffix(".") for problem in plan.problems]
+        raise UsageError(one_line(f"{first_names(problems, _MOST_PROBLEMS)}.", 400))
+    await carry_out(
+        opened, plan.steps, dry_run=dry_run, yes=yes, as_json=as_json, notes=plan.notes, shown=plan.shown,
+        repeatable=lambda: repeatable or is_repeatable(plan, resources, make),
+    )  # fmt: skip

@@ -53,12 +53,14 @@ async def carry_out(
     shown: Mapping[str, ResourceChange] | None = None,
     markdown: bool = False,
     more: Mapping[str, Any] | None = None,
+    repeatable: Callable[[], bool] = lambda: True,
 ) -> None:
     """Show the steps and ask, unless `yes`; carry them out as one plan that one undo takes back; print the results.
 
     With `dry_run` they are only printed, with `markdown` as Markdown. `notes` are remarks about all of them, not
     sanitized. With `ids_only` what is printed of a success on stdout is the id of the resource. `shown` are changes to
-    show for some steps (by id), `more` are further values of the JSON. Raises `NotAllDone` if a step is not done.
+    show for some steps (by id), `more` are further values of the JSON. `repeatable` returns whether the same command
+    changes nothing again that is done already. Raises `NotAllDone` if a step is not done.
     """
     from drio_tui.plan.executor import Executor
 
@@ -119,7 +121,9 @@ async def carry_out(
             raise NotAllDone(problem, title="Not done", hint=error.hint if error else "")
         raise NotAllDone(
             f"{len(steps) - done} of {len(steps):,} changes were not made. The first: {problem}",
-            hint=rest_hint("the same command"),
+            hint=rest_hint("the same command")
+            if not done or repeatable()
+            else _repeated_hint(app_name(opened.snapshot)),
         )
     if not as_json and any(step.changes or step.verb != "update" for step in steps):
         info(undo_hint(app_name(opened.snapshot)))
@@ -137,6 +141,12 @@ def rest_hint(again: str) -> str:
     from drio_tui.api.http import is_replay
 
     return _NOTHING_SENT if is_replay() else f"What was done stays; {again} again does the rest."
+
+
+def _repeated_hint(app: str) -> str:
+    """Return what to do after some changes failed, of which the same command would make those again that were made."""
+    undo = undo_hint(app)
+    return undo if undo == _NOTHING_SENT else f"What was done stays, and the same command would do it once more: {undo}"
 
 
 class ResultsInOrder:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.naming import NAME_MAX
 from drio_tui.plan.changes import ResourceChange
 from drio_tui.plan.step_changes import changes_by_step
-from drio_tui.plan.steps import Step, changes_of
+from drio_tui.plan.steps import Step, changes_of, with_changes
 from drio_tui.workspace.model.search import reference_name
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.saving.merge import FieldChange, Object, Path, diff, with_value
@@ -41,6 +41,15 @@ class BulkPlan:
         by_step = changes_by_step(self.steps, snapshot, self.shown)
         by_group = {self.group_of(step): by_step[step.id] for step in self.steps}
         return {name: self.shown.get(name, change) for name, change in by_group.items()}
+
+
+def is_repeatable(plan: BulkPlan, resources: Sequence[Resource], make: Callable[[list[Resource]], BulkPlan]) -> bool:
+    """Return whether what `make` makes of the resources changes nothing more once its `plan` was carried out."""
+    raws = {resource.key: resource.raw for resource in resources}
+    for step in plan.steps:
+        if (key := (step.kind, step.ref)) in raws:
+            raws[key] = with_changes(raws[key], step.changes)
+    return not make([replace(resource, raw=raws[resource.key]) for resource in resources]).steps
 
 
 def can_be_switched(kind: Kind[Any]) -> bool:

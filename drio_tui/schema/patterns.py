@@ -67,7 +67,7 @@ class BoundedPattern:
             if isinstance(result, _CatastrophicPattern):
                 raise ValueError("This pattern could take forever: a repeat within a repeat, or a back-reference.")
             if isinstance(result, Exception):
-                raise ValueError(f"This is no regular expression: {result or 'it is too long'}.")
+                raise ValueError(f"This is no regular expression: {str(result) or 'it is too long'}.")
         assert isinstance(compiled, _Compiled)
         self._compiled = compiled
 

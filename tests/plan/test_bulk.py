@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drio_tui.kinds import INTEGRATION, KINDS, TOOL
-from drio_tui.plan.bulk import BulkPlan, edit_all
+from drio_tui.plan.bulk import BulkPlan, edit_all, is_repeatable
 from drio_tui.plan.executor import Executor
 from drio_tui.plan.moving import move_operations
 from drio_tui.plan.renaming import rename_by_pattern
@@ -106,6 +106,7 @@ def test_text_is_replaced_where_users_read_it(
         (Replacement("", "x"), "nothing to find"),
         (Replacement("(", "x", regex=True), "no regular expression"),
         (Replacement("(a+)+$", "x", regex=True), "could take forever"),
+        (Replacement("a" * 100_000, "x", regex=True), "This is no regular expression: it is too long."),
         (Replacement("(tT*)*!", "x", regex=True, ignore_case=True), "could take forever"),
         (Replacement("(?i)a", "x", regex=True), "the option for it"),
         (Replacement("t", r"\3", regex=True), "cannot be used: invalid group"),
@@ -183,6 +184,27 @@ def test_names_and_keys_are_made_by_a_pattern(pattern: str, property_name: Any, 
     tools = [tool for id in ("tool_1", "tool_2") if (tool := snapshot.at(("tool", id)))]
     plan = rename_by_pattern(snapshot, tools, pattern, property_name)
     assert [value for _, path, value in changes(plan) if path == property_name] == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "property_name", "repeatable"),
+    [
+        ("s/^Search /Find /", "name", True),
+        ("{n:2} {key}", "name", True),
+        ("{n:2} {name}", "name", False),
+        (r"s/^(\w+)-(\w+)$/\2-\1/", "key", False),
+    ],
+)
+def test_a_plan_tells_whether_making_it_again_changes_more(pattern: str, property_name: Any, repeatable: bool) -> None:
+    snapshot = snapshot_of(small_config())
+
+    def make(tools: list[Resource]) -> BulkPlan:
+        return rename_by_pattern(snapshot, tools, pattern, property_name)
+
+    tools = [*snapshot.resources("tool")]
+    plan = make(tools)
+    assert plan.steps
+    assert is_repeatable(plan, tools, make) == repeatable
 
 
 @pytest.mark.parametrize(
