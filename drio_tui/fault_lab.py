@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
+    from drio_tui.api.http import httpx
     from drio_tui.api.transport import Exchange, Limits
 
 PATH = "/sandbox/faults"
@@ -64,18 +65,27 @@ def injected(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 async def announce(base_url: str, on_exchange: Callable[[Exchange], None], limits: Limits) -> None:
     """Ask the lab of a sandbox that does not respond, so that `on_exchange` gets a response that names what is on.
 
-    Any response does, also the one that asks for a sign-in. Without a lab there is none.
+    Any response does, also the one that asks for a sign-in. Without a lab there is none. The request is part of no
+    recording (`is_announcement`), and a replay does not make it.
     """
     from drio_tui.api.errors import DrioError
+    from drio_tui.api.http import can_answer
     from drio_tui.api.transport import Transport
 
     transport = Transport(base_url, on_exchange=on_exchange, limits=limits)
     try:
+        if not can_answer("GET", transport.url_at_origin(PATH)):
+            return
         await transport.request("GET", PATH, at_origin=True, anonymous=True)
     except DrioError:
         pass  # it asks for a sign-in, or there is none
     finally:
         await transport.aclose()
+
+
+def is_announcement(request: httpx.Request) -> bool:
+    """Return whether a request is that of `announce`, which asks about the sandbox and nothing of drio."""
+    return request.url.path == PATH and request.method == "GET" and "authorization" not in request.headers
 
 
 async def fetch(client: DrioClient) -> FaultState:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drio_tui import __version__
+from drio_tui import __version__, fault_lab
 from drio_tui.api.errors import UsageError
 from drio_tui.api.http import httpx
 from drio_tui.cassette.cassette import FORMAT, HEADER_KEY, parse_header
@@ -144,6 +144,8 @@ class _RecordingClient(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, *, stream: bool = False, **options: Any) -> httpx.Response:
         """Send a request as `AsyncClient` does."""
+        if fault_lab.is_announcement(request):
+            return await super().send(request, stream=stream, **options)
         started_at, started = time.time(), time.perf_counter()
         is_read = isinstance(request.stream, httpx.ByteStream)
 

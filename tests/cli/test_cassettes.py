@@ -198,6 +198,7 @@ def test_a_cut_off_line_is_ignored_and_the_next_run_appends_after_it(walk: Walk,
     appended = read_cassette(walk.cassette)
     assert list(appended.runs.values())[-1] == "templates"
     assert appended.exchanges[-1].error == "ConnectError"
+    assert appended.exchanges[-1].url.endswith("/templates")  # that a fault lab was asked then is no part of it
 
 
 @pytest.mark.parametrize("option", ["--record", "--replay"])
