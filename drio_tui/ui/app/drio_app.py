@@ -428,14 +428,16 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.navigator.sign_in()
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        client = self.connection.client
-        if action == "faults" and (client is None or not client.transport.is_sandbox):
+        client, is_replay = self.connection.client, self.options.cassette == "replay"
+        if action == "faults" and (client is None or not client.transport.is_sandbox or is_replay):
             return "Only a sandbox can be made to fail: drio-tui --sandbox"
+        if action == "sign_in" and is_replay:
+            return "A replayed session needs no sign-in."
         return super().disabled_reason(action, parameters)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return None for the fault lab of what is no sandbox, so that the palette does not offer it."""
-        if action == "faults" and self.disabled_reason(action, parameters):
+        """Return None for what this connection has not, so that the palette does not offer it."""
+        if action in ("faults", "sign_in") and self.disabled_reason(action, parameters):
             return None
         return super().check_action(action, parameters)
 

@@ -260,16 +260,21 @@ def _commands(app: DrioApp, screen: Screen[object]) -> Iterator[Entry]:
                 help_text = each.tooltip or each.description
                 entries.setdefault(("command", each.id), _command(each.id, each.description, run, help_text, shown))
     others = [
-        _command("doctor", "Sign-in doctor", app.navigator.open_doctor, "Examine the sign-in step by step"),
-        _command("sandbox", "Use the local sandbox", partial(app.restart, sandbox=True), "Start or join it"),
-        _command("host", "Sign in to another host", partial(app.switch_mode, "welcome"), "Choose the host first"),
         _command("screenshot", "Save a screenshot", app.deliver_screenshot, "As an SVG file in the current folder"),
+        *(_connections(app) if app.options.cassette != "replay" else ()),
     ]
+    yield from sorted([*entries.values(), *others], key=lambda entry: entry.name)
+
+
+def _connections(app: DrioApp) -> Iterator[Entry]:
+    """Yield what connects to something else, or examines the sign-in; a replay has one server, and none to ask."""
+    yield _command("doctor", "Sign-in doctor", app.navigator.open_doctor, "Examine the sign-in step by step")
+    yield _command("sandbox", "Use the local sandbox", partial(app.restart, sandbox=True), "Start or join it")
+    yield _command("host", "Sign in to another host", partial(app.switch_mode, "welcome"), "Choose the host first")
     for profile in Profiles.load():
         help_text = f"{profile.account or 'not signed in'}, {profile.host}"
         use = partial(app.restart, profile=profile.name)
-        others.append(_command(f"profile {profile.name}", f"Use profile {_short(profile.name)}", use, help_text))
-    yield from sorted([*entries.values(), *others], key=lambda entry: entry.name)
+        yield _command(f"profile {profile.name}", f"Use profile {_short(profile.name)}", use, help_text)
 
 
 def _command(id: str, name: str, run: Callable[[], object], help_text: str, key: str = "") -> Entry:

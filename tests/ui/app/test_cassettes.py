@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drio_tui.cassette import active
+from drio_tui.storage import paths
 from drio_tui.ui.app.drio_app import DrioApp
-from drio_tui.ui.app.navigation import make_screen
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.base.messages import Status, undo_hint
 from drio_tui.ui.dialogs.select_dialog import SelectDialog
+from drio_tui.ui.signin.signin_screen import SignInScreen
 from tests.sandbox_fixtures import kill_process, start_sandbox
 from tests.ui.deploy.test_deploy_screen import open_deploy_screen
 from tests.ui.driving import open_first_app, running, show, text_of, until
+from tests.ui.editing.test_faults import banner
 from tests.ui.editing.test_saving import edit, edit_of, set_field
+from tests.ui.signin.test_signin_screen import browsing, stored_tokens
 
 
 async def walk(pilot: Any) -> list[str]:
@@ -57,19 +61,39 @@ async def walk(pilot: Any) -> list[str]:
     return [re.sub(r"\d\d:\d\d", "", screen.partition("\n")[2]) for screen in screens]
 
 
-async def test_a_recorded_walk_is_replayed_without_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def sign_in(pilot: Any, base_url: str) -> None:
+    """Sign in through the browser, and wait for the apps."""
+    app = pilot.app
+    await pilot.press("L")
+    await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.url)
+    async with browsing(base_url) as browser:
+        await browser.walk(app.screen.url)
+        await browser.follow()
+    await until(pilot, lambda: app.current_mode == "apps" and app.screen.resources)
+    app.clear_notifications()
+
+
+@pytest.mark.socket
+async def test_a_recorded_sign_in_and_walk_are_replayed_without_their_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cassette = tmp_path / "walk.cassette"
     process = await asyncio.to_thread(start_sandbox, tmp_path / "sandbox")
     try:
         active.start_recording(cassette, lambda: "")
-        async with running(process.base_url, monkeypatch, token=process.token, cassette="recording") as pilot:
+        async with running(process.base_url, monkeypatch, token="", cassette="recording") as pilot:
             assert " recording " in text_of(pilot.app).splitlines()[0]
+            await sign_in(pilot, process.base_url)
             recorded = await walk(pilot)
+        tokens = await stored_tokens(process.base_url)
     finally:
         assert active.stop() == ""
         kill_process(process)
-    assert process.token.encode() not in cassette.read_bytes()
-    monkeypatch.delenv("DRIO_TOKEN")
+    assert tokens
+    assert tokens.refresh_token
+    for secret in (tokens.access_token, tokens.refresh_token):
+        assert secret.encode() not in cassette.read_bytes()
+    shutil.rmtree(paths.state_dir())  # nobody is signed in any more
     active.start_replay(cassette, lambda: "")
     try:
         app = DrioApp(LaunchOptions(cassette="replay", sandbox=True))
@@ -77,9 +101,22 @@ async def test_a_recorded_walk_is_replayed_without_its_server(tmp_path: Path, mo
             await until(pilot, lambda: app.current_mode == "apps" and app.status.phase == "online")
             assert " replay " in text_of(app).splitlines()[0]
             assert await walk(pilot) == recorded
+            await pilot.press("L", "B")
+            assert [type(screen).__name__ for screen in app.screen_stack] == ["TemplatesScreen"]
+            notes = "\n".join(note.message for note in app._notifications)
+            assert "A replayed session needs no sign-in." in notes
+            assert "Only a sandbox can be made to fail" in notes
             # A request that is not in the cassette says so, and not that drio is offline.
-            await app.push_screen(make_screen("app", "app_of_nobody"))
-            await until(pilot, lambda: "was not recorded" in text_of(app))
+            editing, _ = await edit(pilot, await open_first_app(pilot), "tool")
+            set_field(editing, "name", "Edited otherwise")
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: "was not recorded" in banner(app))
+            assert re.search(
+                r"was not recorded: PATCH /api/v1/\S+; the closest one is number \d+, PATCH /api/v1/\S+, which differs "
+                r'in body.name \("Edited", now "Edited otherwise"\)',
+                banner(app),
+            )
+            assert "Nothing you typed is lost" in banner(app)
             assert app.status.phase == "online"
     finally:
         active.stop()
