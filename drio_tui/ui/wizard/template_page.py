@@ -17,7 +17,14 @@ from textual.widgets import Input
 from drio_tui.api.errors import DrioError
 from drio_tui.text import did_you_mean
 from drio_tui.ui.apps.template_detail import is_complete, template_blocks
-from drio_tui.ui.apps.templates_screen import fetch_template, fetch_templates, matching_templates, row_of, works_offline
+from drio_tui.ui.apps.templates_screen import (
+    TemplatesScreen,
+    fetch_template,
+    fetch_templates,
+    matching_templates,
+    row_of,
+    works_offline,
+)
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.empty_state import EmptyState
@@ -116,8 +123,11 @@ class TemplatePage(Page):
 
     def _set_resources(self, resources: Sequence[Resource]) -> None:
         first, self.resources = self.resources is None, resources
-        self.query_one("#nothing").display = False
-        self.rows.display = True
+        if not resources:
+            title, text, steps = TemplatesScreen.EMPTY
+            self.query_one("#nothing", EmptyState).show_message(title, text, *steps)
+        self.query_one("#nothing").display = not resources
+        self.rows.display = bool(resources)
         self.query_one("#template-filter").display = len(resources) > 1
         self._show()
         wanted, self.wizard.wanted = self.wizard.wanted, ""
