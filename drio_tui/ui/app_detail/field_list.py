@@ -19,7 +19,8 @@ from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Gap, Heading, Par
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.ui.widgets.values import TONES, badge, label_of, scalar, schema_lines, swatch
 from drio_tui.workspace.model.snapshot import Resource
-from drio_tui.workspace.model.tree_model import TreeModel, TreeNode, tone_of
+from drio_tui.workspace.model.status_tone import tone_of
+from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
 
 _HEADING = "bold $text-primary"
 _LABEL = "$foreground-muted"

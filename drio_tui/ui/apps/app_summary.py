@@ -19,7 +19,7 @@ from drio_tui.ui.apps.drift_marks import DriftMark
 from drio_tui.ui.widgets.rich_text import Block, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.ui.widgets.values import TONES, age, label_of, scalar
-from drio_tui.workspace.model.tree_model import tone_of
+from drio_tui.workspace.model.status_tone import tone_of
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient

@@ -16,7 +16,7 @@ from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.widgets.values import TONES
 from drio_tui.workspace.model.search import rank, sort_key
 from drio_tui.workspace.model.snapshot import Resource
-from drio_tui.workspace.model.tree_model import tone_of
+from drio_tui.workspace.model.status_tone import tone_of
 
 if TYPE_CHECKING:
     from drio_tui.wizard.draft import Draft

@@ -17,7 +17,6 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widgets import Static
 
-from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError
 from drio_tui.api.json_values import same_json
 from drio_tui.api.resource_type import validation_error
@@ -38,6 +37,7 @@ from drio_tui.workspace import recent_apps
 from drio_tui.workspace.model.snapshot import Resource, resources_of
 
 if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
     from drio_tui.wizard.draft import Draft
     from drio_tui.wizard.draft_store import LoadedDrafts
     from drio_tui.workspace.recent_apps import AppsState

@@ -16,15 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from drio_tui.kinds import KINDS
 from drio_tui.text import count_of, first_names
 from drio_tui.workspace.lint.resource_checks import ResourceDiagnostic, check_resources
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot, SnapshotPart
-
-Tone = Literal["", "good", "warn", "bad", "info"]
+from drio_tui.workspace.model.status_tone import Tone, tone_of
 
 TEXT_MAX = 300
 """The longest text of a node, in characters; a line of a terminal is shorter."""
@@ -41,27 +40,6 @@ PLACES = {
 
 _GROUPS = {"auth": "Auth", "provider": "Providers", "integration": "Integrations", "tool": "Tools"}
 _PARENT_GROUP = {"operation": "integration", "widget": "tool", "provider": "auth"}
-
-_TONES: dict[str, Tone] = {
-    "valid": "good",
-    "ready": "good",
-    "published": "good",
-    "deployed": "good",
-    "active": "good",
-    "connected": "good",
-    "draft": "info",
-    "pending": "warn",
-    "stale": "warn",
-    "unbound": "bad",
-    "missing": "bad",
-    "invalid": "bad",
-    "error": "bad",
-}
-
-
-def tone_of(status: str) -> Tone:
-    """Return the tone of a status; empty for an unknown one."""
-    return _TONES.get(status, "")
 
 
 @dataclass(slots=True, eq=False)
