@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import on
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Input
 
 from drio_tui.text import has_words
@@ -21,7 +21,7 @@ class FilteredListScreen(DrioScreen[None]):
 
     DETAIL: ClassVar[str] = ""
 
-    filter_text: reactive[str] = reactive("", init=False)
+    filter_text: var[str] = var("", init=False)
     """The text of the filter field."""
 
     def refresh_rows(self) -> None:

@@ -19,7 +19,7 @@ from textual.binding import BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.screen import Screen
 
 from drio_tui import settings as stored
@@ -134,22 +134,22 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         Key("app.how_to_quit", "ctrl+c", "help_quit", "How to quit", show=False, palette=False),
     )
 
-    status: reactive[Status] = reactive(Status, init=False)
+    status: var[Status] = var(Status, init=False)
     """What the status line shows."""
 
-    steps: reactive[tuple[Step, ...]] = reactive(tuple, init=False)
+    steps: var[tuple[Step, ...]] = var(tuple, init=False)
     """The steps of starting up, in order."""
 
-    session: reactive[Session | None] = reactive(None, init=False)
+    session: var[Session | None] = var(None, init=False)
     """The session in use; None while signed out."""
 
-    session_count: reactive[int] = reactive(0, init=False)
+    session_count: var[int] = var(0, init=False)
     """Incremented at every change of session, also from signed out to signed out at another host."""
 
-    failure: reactive[DrioError | None] = reactive(None, init=False)
+    failure: var[DrioError | None] = var(None, init=False)
     """Why starting up failed; None if it did not."""
 
-    log_count: reactive[int] = reactive(0, init=False)
+    log_count: var[int] = var(0, init=False)
     """Incremented at every change of the request log."""
 
     def __init__(self, options: LaunchOptions | None = None) -> None:

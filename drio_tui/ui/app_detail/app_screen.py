@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Input, Static
 
 from drio_tui.api import json_codec
@@ -114,13 +114,13 @@ class AppScreen(DrioScreen[None]):
         Key("app_screen.other", "tab", "other_pane", "Other side", "Between the tree and the details", show=False),
     ) + app_actions.BINDINGS  # fmt: skip
 
-    outline: reactive[TreeModel | None] = reactive(None, init=False)
+    outline: var[TreeModel | None] = var(None, init=False)
     """The tree, as far as it is loaded."""
 
-    loading_app: reactive[bool] = reactive(False, init=False)
+    loading_app: var[bool] = var(False, init=False)
     """Whether parts are still being loaded."""
 
-    filter_text: reactive[str] = reactive("", init=False)
+    filter_text: var[str] = var("", init=False)
     """The text of the filter field."""
 
     class PartArrived(Message):

@@ -13,7 +13,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -90,10 +90,10 @@ class AppsScreen(ResourceListScreen):
         Key("apps.copy", "y", "copy_id", "Copy id", "Copy the app's id", show=False),
     )
 
-    order: reactive[Order] = reactive(Order(), init=False)
+    order: var[Order] = var(Order(), init=False)
     """The sort order of the table."""
 
-    drafts: reactive[tuple[Draft, ...]] = reactive((), init=False)
+    drafts: var[tuple[Draft, ...]] = var((), init=False)
     """Drafts of apps that are not complete yet, newest first."""
 
     class _DraftsLoaded(Message):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Input, Static
 
 from drio_tui.api.errors import ApiRetired, DrioError, NewerApi
@@ -45,13 +45,13 @@ class ResourceListScreen(DrioScreen[None]):
     PLACEHOLDER_WIDTHS: ClassVar[tuple[tuple[int, ...], ...]]
     """Cells of the placeholder rows that are shown until the list is loaded, as their widths."""
 
-    resources: reactive[tuple[Resource, ...] | None] = reactive(None, init=False)
+    resources: var[tuple[Resource, ...] | None] = var(None, init=False)
     """The resources in the server's order; None until they are loaded for the first time."""
 
-    filter_text: reactive[str] = reactive("", init=False)
+    filter_text: var[str] = var("", init=False)
     """The text of the filter field."""
 
-    failure: reactive[DrioError | None] = reactive(None, init=False)
+    failure: var[DrioError | None] = var(None, init=False)
     """Why the last request for the list failed."""
 
     class _Loaded(Message):

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Static
 
 from drio_tui.kinds import APP
@@ -51,7 +51,7 @@ class ConnectScreen(DrioScreen[None]):
             self.slug = slug
             self.reason = reason
 
-    chosen: reactive[int] = reactive(0, init=False)
+    chosen: var[int] = var(0, init=False)
     """The index of the client that is shown."""
 
     def __init__(self, app_id: str, endpoint: str = "") -> None:

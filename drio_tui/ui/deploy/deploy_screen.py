@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import ContentSwitcher, Static
 
 from drio_tui.api.errors import DrioError
@@ -125,13 +125,13 @@ class DeployScreen(DrioScreen[str | None]):
             self.seen = seen
             self.error = error
 
-    report: reactive[Preflight | None] = reactive(None, init=False)
+    report: var[Preflight | None] = var(None, init=False)
     """The result of the preflight; None while it is running."""
 
-    deploying: reactive[bool] = reactive(False, init=False)
+    deploying: var[bool] = var(False, init=False)
     """Whether a deploy is running."""
 
-    page: reactive[int] = reactive(0, init=False)
+    page: var[int] = var(0, init=False)
     """The index of the page that is shown."""
 
     def __init__(self, app_id: str) -> None:

@@ -15,7 +15,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.timer import Timer
 
 from drio_tui.naming import kebab
@@ -51,10 +51,10 @@ class ModelView(Vertical):
         Key("model_view.previous", "left,h", "client(-1)", "Client ←", "The client before", show=False, palette=False),
     )
 
-    chosen: reactive[int] = reactive(0, init=False)
+    chosen: var[int] = var(0, init=False)
     """The index of the client that is shown."""
 
-    report: reactive[LintedTool | Lint | str] = reactive("", init=False, always_update=True)
+    report: var[LintedTool | Lint | str] = var("", init=False, always_update=True)
     """What is shown; a text says why there is nothing."""
 
     class Checked(Message):

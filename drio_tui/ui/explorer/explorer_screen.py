@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Static
 
 from drio_tui.api.errors import DrioError
@@ -57,13 +57,13 @@ class ExplorerScreen(DrioScreen[None]):
         Key("explorer.refresh", "r", "refresh", "Refresh", "Read the server's OpenAPI document again"),
     )  # fmt: skip
 
-    server_api: reactive[ServerApi | None] = reactive(None, init=False)
+    server_api: var[ServerApi | None] = var(None, init=False)
     """The operations; None until they are loaded."""
 
-    filter_text: reactive[str] = reactive("", init=False)
+    filter_text: var[str] = var("", init=False)
     """The text of the filter field."""
 
-    failure: reactive[DrioError | None] = reactive(None, init=False)
+    failure: var[DrioError | None] = var(None, init=False)
     """Why there are no operations."""
 
     class Opened(Message):

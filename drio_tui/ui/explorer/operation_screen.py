@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import ContentSwitcher, Static
 
 from drio_tui.api.errors import DrioError, UsageError
@@ -79,10 +79,10 @@ class OperationScreen(FormAndResultsScreen):
             show=False),
     )  # fmt: skip
 
-    response: reactive[OperationResponse | None] = reactive(None, init=False)
+    response: var[OperationResponse | None] = var(None, init=False)
     """The response that the pages show."""
 
-    busy: reactive[bool] = reactive(False, init=False)
+    busy: var[bool] = var(False, init=False)
     """Whether a request is running."""
 
     class Done(Message):

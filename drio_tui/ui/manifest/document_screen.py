@@ -14,7 +14,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Input, Static
 
 from drio_tui.api.errors import DrioError
@@ -87,7 +87,7 @@ class DocumentScreen(DrioScreen[bool]):
         Key("document.copy", "y", "copy_plan", "Copy plan", "Copy the plan as Markdown", show=False),
     )  # fmt: skip
 
-    phase: reactive[Phase] = reactive("", init=False)
+    phase: var[Phase] = var("", init=False)
     """What is going on: nothing is opened, it is read, compared, applied, or was applied."""
 
     class Compared(Message):

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Button, Input, Static
 
 from drio_tui.api.errors import DrioError
@@ -69,10 +69,10 @@ class ImportScreen(DrioScreen[bool]):
         Key("import.other", "tab", "other_side", "Other side", "Between list, tool and settings", show=False),
     )  # fmt: skip
 
-    document: reactive[Document | None] = reactive(None, init=False)
+    document: var[Document | None] = var(None, init=False)
     """The loaded document; None until then."""
 
-    progress: reactive[str] = reactive("", init=False)
+    progress: var[str] = var("", init=False)
     """The progress of loading or planning, as a short text; empty if nothing is running."""
 
     class ProgressChanged(Message):

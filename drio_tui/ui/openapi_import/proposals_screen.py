@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Input, Static, TextArea
 
 from drio_tui.naming import NAME_MAX
@@ -46,7 +46,7 @@ class ProposalRows(RowList):
         Key("proposal_rows.right", "right,l", "part(1)", "Right", "The part to the right", show=False, palette=False),
     )
 
-    part: reactive[int] = reactive(0)
+    part: var[int] = var(0)
     """The index of the part that Space takes or refuses."""
 
     class PartMoved(Message):

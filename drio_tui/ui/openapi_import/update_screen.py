@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Static
 
 from drio_tui.api.errors import DrioError
@@ -59,7 +59,7 @@ class UpdateScreen(DrioScreen[bool]):
             dangerous=True),
     )  # fmt: skip
 
-    running: reactive[bool] = reactive(False, init=False)
+    running: var[bool] = var(False, init=False)
     """Whether the changes are being made."""
 
     class Prepared(Message):

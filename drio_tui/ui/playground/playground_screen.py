@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import ContentSwitcher, Static
 
 from drio_tui.api.errors import DrioError
@@ -99,16 +99,16 @@ class PlaygroundScreen(FormAndResultsScreen):
         Key("playground.forget", "K", "forget", "Forget sign-in", "Forget what was typed to sign in", show=False),
     )
 
-    bound: reactive[BoundTool | None] = reactive(None, init=False)
+    bound: var[BoundTool | None] = var(None, init=False)
     """The tool to run."""
 
-    run_shown: reactive[Run | None] = reactive(None, init=False)
+    run_shown: var[Run | None] = var(None, init=False)
     """The run that the pages show."""
 
-    target: reactive[Target] = reactive("here", init=False)
+    target: var[Target] = var("here", init=False)
     """Where the next run is executed."""
 
-    busy: reactive[bool] = reactive(False, init=False)
+    busy: var[bool] = var(False, init=False)
     """Whether the tool is running."""
 
     class Ready(Message):

@@ -14,7 +14,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Static
 
 from drio_tui.api.errors import DrioError
@@ -73,13 +73,13 @@ class ToolTestsScreen(DrioScreen[None]):
         Key("tool_tests.other", "tab", "other_pane", "Other side", "Between the list and the details", show=False),
     )  # fmt: skip
 
-    kept: reactive[KeptTests] = reactive(KeptTests, init=False)
+    kept: var[KeptTests] = var(KeptTests, init=False)
     """The tests as they are written."""
 
-    running_names: reactive[frozenset[str]] = reactive(frozenset, init=False)
+    running_names: var[frozenset[str]] = var(frozenset, init=False)
     """The names of the tests that are running."""
 
-    target: reactive[Target] = reactive("here", init=False)
+    target: var[Target] = var("here", init=False)
     """Where the tests are run."""
 
     class Loaded(Message):

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Button, Input, Static
 
 from drio_tui.api.errors import DrioError
@@ -53,16 +53,16 @@ class DoctorScreen(DrioScreen[None]):
         Key("doctor.paste", "p", "paste_field", "Paste", "Go to the field for the address the browser ended at"),
     )
 
-    checks: reactive[dict[str, Check]] = reactive(dict, init=False)
+    checks: var[dict[str, Check]] = var(dict, init=False)
     """What was found until now, by the id of the step."""
 
-    waiting_for: reactive[str] = reactive("", init=False)
+    waiting_for: var[str] = var("", init=False)
     """What runs when the user continues: the id of a step, `sign-in`, or nothing."""
 
-    url: reactive[str] = reactive("", init=False)
+    url: var[str] = var("", init=False)
     """The address to open in the browser, while the trial waits for it."""
 
-    ended: reactive[bool] = reactive(False, init=False)
+    ended: var[bool] = var(False, init=False)
     """Whether all steps ended."""
 
     class Checked(Message):

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Button, Input, Static
 
 from drio_tui.api.errors import DrioError
@@ -55,16 +55,16 @@ class SignInScreen(DrioScreen[SignInResult]):
         Key("signin.cancel", "escape", "back", "Cancel", "Stop and go back; nothing is changed"),
     )
 
-    lines: reactive[tuple[Line, ...]] = reactive(tuple, init=False)
+    lines: var[tuple[Line, ...]] = var(tuple, init=False)
     """The steps until now."""
 
-    url: reactive[str] = reactive("", init=False)
+    url: var[str] = var("", init=False)
     """The address to open in the browser."""
 
-    deadline: reactive[float] = reactive(0.0, init=False)
+    deadline: var[float] = var(0.0, init=False)
     """When the wait for the browser ends, by `time.monotonic()`; 0 if it is not waiting."""
 
-    failure: reactive[DrioError | None] = reactive(None, init=False)
+    failure: var[DrioError | None] = var(None, init=False)
     """Why the sign-in failed; None if it did not."""
 
     class Progressed(Message):

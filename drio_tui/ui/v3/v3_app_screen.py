@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Input, Static, TabbedContent, TabPane
 
 from drio_tui.api.errors import DrioError
@@ -52,10 +52,10 @@ class V3AppScreen(DrioScreen[None]):
         Key("v3_app.refresh", "r", "refresh", "Refresh", "Read the part again"),
     )
 
-    parts: reactive[Mapping[str, Any]] = reactive(dict, init=False)
+    parts: var[Mapping[str, Any]] = var(dict, init=False)
     """What was read of each part: JSON, the tools, or the `DrioError` why it was not."""
 
-    filter_text: reactive[str] = reactive("", init=False)
+    filter_text: var[str] = var("", init=False)
     """The text of the filter field of the tools."""
 
     class _PartRead(Message):

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
@@ -56,7 +56,7 @@ class WizardScreen(DrioScreen[None]):
         Key("wizard.back", "f7,alt+left", "previous", "Back", "The step before; nothing is lost", priority=True),
     )  # fmt: skip
 
-    running: reactive[bool] = reactive(False, init=False)
+    running: var[bool] = var(False, init=False)
     """Whether the plan is being carried out."""
 
     class Deliver(Message):
