@@ -407,16 +407,21 @@ class EditScreen(SaveScreen):
         self.mark_pages()
         if isinstance(page, ModelPage):
             if focus:
-                page.focus_first()
+                self.call_after_refresh(self._focus_page, page)
         elif isinstance(page, JsonPage):
             self._show_json_page(page)
         elif isinstance(page, Editor):
             page.update_resource(self.edited_resource())
             if focus:
-                self.call_after_refresh(page.focus_first)
+                self.call_after_refresh(self._focus_page, page)
         elif self.form is not None and focus:
             self.set_focus(None)
             self.form.focus_soon()
+
+    def _focus_page(self, page: Editor | ModelPage) -> None:
+        """Focus the first field of a page, unless another one was opened meanwhile."""
+        if self._pages[self._page] is page:
+            page.focus_first()
 
     def mark_pages(self) -> None:
         if self.form is None or not self.is_filled:
