@@ -116,6 +116,7 @@ def logout(profile: str | None, all_profiles: bool, as_json: bool) -> None:
     from drio_tui.auth.profiles import TOKEN_VARIABLE, Profiles, token_variable
     from drio_tui.auth.token_store import TokenStore
     from drio_tui.cli import completing
+    from drio_tui.workspace import last_apps
 
     refuse_replay("a replay cannot sign out")
     notify = notifier(as_json)
@@ -144,7 +145,8 @@ def logout(profile: str | None, all_profiles: bool, as_json: bool) -> None:
         return results
 
     results = run(work())
-    completing.clear_cache()  # it holds the names of the account's apps
+    for forget in (completing.clear_cache, last_apps.forget_all):  # they hold the names of the account's apps
+        forget()
     for result in results:
         if result.problem:
             notify("problem", result.problem)

@@ -3,7 +3,7 @@
     DRIO_CONFIG_DIR   config.toml, profiles.json
     DRIO_DATA_DIR     the sandbox's database
     DRIO_STATE_DIR    fallback token files, locks, logs, recovery files
-    DRIO_CACHE_DIR    OpenAPI documents
+    DRIO_CACHE_DIR    OpenAPI documents, names for completion, the apps as they were last listed
 
 All functions return absolute paths and create nothing. If there is no home folder, the path does not exist and cannot
 be created: writing fails, and the caller keeps its data in memory.

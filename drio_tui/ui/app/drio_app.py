@@ -74,7 +74,7 @@ GC_DELAY_SECONDS = 3.0
 """Seconds after the start at which garbage collection is enabled (see `launch.run_tui`)."""
 
 NEXT_SCREENS_SECONDS = 0.1
-"""Seconds between the connection and the import of the screens that are opened from the first list."""
+"""Seconds between the connection and the first look whether the first list is filled, so that other work may begin."""
 
 PRELOAD_DELAY_SECONDS = 1.5
 """Seconds between the connection and the import of the other screens; by then the first list is on the screen."""
@@ -209,9 +209,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         guard_buttons()
         guard_selections()
         guard_mouse_selection()
-        self.retry()
-        # While the sandbox starts there is time for it.
-        self._import_screens("apps")
+        self._run_first_connect()
 
     def restart(self, *, sandbox: bool = False, profile: str | None = None, base_url: str | None = None) -> None:
         """Connect again: to the sandbox, to a profile or to a host."""
@@ -236,6 +234,24 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     @work(name="connect", group="connect", exclusive=True)
     async def _run_connect(self) -> None:
         await self._connect()
+
+    @work(name="connect", group="connect", exclusive=True)
+    async def _run_first_connect(self) -> None:
+        await self._show_last_apps()
+        # While the sandbox starts there is time for it.
+        self._import_screens("apps")
+        await self._connect()
+
+    async def _show_last_apps(self) -> None:
+        """Show the list of apps of the last start, before the imports for the connection, which would delay it."""
+        await self.connection.load_last_apps()
+        if self.connection.last_apps is None or self.current_mode != "start":
+            return
+        await import_in_thread(f"drio_tui.ui.{SCREENS['apps'][0]}")
+        await self.switch_mode("apps")
+        painted = asyncio.Event()
+        self.call_after_refresh(painted.set)
+        await painted.wait()
 
     def _use_sign_in(self, signed_in: SignInResult) -> None:
         """Use a new sign-in: the same profile goes on with it, and its screens stay open; another one is opened."""
@@ -295,12 +311,17 @@ class DrioApp(TerminalApp, inherit_bindings=False):
             self.switch_mode("start")
 
     def _preload_next_screens(self) -> None:
-        """Import what a key on the first list opens, once the list is filled, so that it opens quickly."""
+        """Once the first list is filled, fetch the account's name, and import what a key on the list opens."""
         screen = self.screen if self.screen_stack else None  # there is none while the program ends
         if isinstance(screen, LoadsContent) and screen.filling:
             self.set_timer(NEXT_SCREENS_SECONDS, self._preload_next_screens, name="preload")
         else:
+            self._fetch_account()
             self._import_screens("app", "wizard", "playground")
+
+    @work(name="account", group="account", exclusive=True)
+    async def _fetch_account(self) -> None:
+        await self.connection.fetch_account()
 
     @work(name="preload", group="preload")
     async def _import_screens(self, *names: str) -> None:

@@ -33,13 +33,15 @@ from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.sanitize import sanitize_line
-from drio_tui.workspace import recent_apps
+from drio_tui.ui.widgets.values import age
+from drio_tui.workspace import last_apps, recent_apps
 from drio_tui.workspace.model.snapshot import Resource, resources_of
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.wizard.draft import Draft
     from drio_tui.wizard.draft_store import LoadedDrafts
+    from drio_tui.workspace.last_apps import LastApps
     from drio_tui.workspace.recent_apps import AppsState
 
 _POLL_FACTOR = 2.0
@@ -142,12 +144,13 @@ class AppsScreen(ResourceListScreen):
             factor=_POLL_FACTOR,
         )
         self._marks: dict[str, DriftMark] = {}
-        self._drafts_source: tuple[str, str] | None = None
         self._facts: dict[str, AppFacts] = {}
         self._shown_app: str | None = None
         self._facts_timer: Timer | None = None
         self._v3_was_opened = False
         self._has_order = False
+        self._last: LastApps | None = None
+        self._saved: tuple[Resource, ...] | None = None
 
     @on(events.Mount)
     def _watch_terminal_focus(self) -> None:
@@ -176,7 +179,15 @@ class AppsScreen(ResourceListScreen):
     def is_empty(self) -> bool:
         return not self.resources and not self.drafts
 
+    @property
+    def waits_for_connection(self) -> bool:
+        return self._last is not None and self.connection.client is None
+
     def session_changed(self) -> None:
+        if self._last is not None and self._last.owner == self.connection.owner:
+            self.action_refresh()
+            return
+        self._last = None
         self._facts.clear()
         self._marks.clear()
         self._changed.clear()
@@ -201,16 +212,29 @@ class AppsScreen(ResourceListScreen):
             empty.show_message(
                 "You are signed out", "Your apps are shown once you sign in.", ("L", "sign in"), ("1", "templates")
             )
+        elif (last := self.connection.last_apps) is not None:
+            self._show_last(last)
         else:
             super().start_loading()
 
     # -- loading ----------------------------------------------------------------------------------
 
+    def _show_last(self, last: LastApps) -> None:
+        """Show the list of the last start, and load the current one."""
+        self._last = last
+        self._loaded_at = datetime.fromtimestamp(last.read_at)
+        self.set_reactive(AppsScreen.resources, last.apps)
+        self._state = last.state
+        self._apply_state()
+        self.show_list()
+        self.rows.focus()
+        self.action_refresh()
+
     def load_drafts(self) -> None:
         """Load the drafts of this account, off the event loop."""
         if self.drio.session is None or self.drio.options.read_only:
             return
-        profile, server = self._drafts_source = self.drio.status.profile, self.connection.server
+        profile, server = self.drio.status.profile, self.connection.server
 
         async def load() -> None:
             from drio_tui.wizard import draft_store  # not needed for the first screen
@@ -240,20 +264,23 @@ class AppsScreen(ResourceListScreen):
         if self.drio.session is not None or self.connection.client is None:
             super().action_refresh()
             self._poller.wake()  # also where this fails, or is stopped
-        self.load_drafts()  # second: importing what they need delays the request less
 
-    def loaded(self) -> None:
-        self._facts.clear()
-        self._own_position = self._read_position
-        self._poller.read()
+    def _apply_state(self) -> None:
+        """Sort as at the last start, those first that were opened last."""
         self._recent = {**(self._state.opened if self._state is not None else {}), **self._changed_at}
         if self._state is not None and not self._has_order:
             self._has_order = True
             if self._state.order in dict(COLUMNS):
                 self.set_reactive(AppsScreen.order, Order(self._state.order, self._state.descending))
-        if self._drafts_source not in (None, (self.drio.status.profile, self.connection.server)):
-            self.load_drafts()  # the response contained the sandbox's id, and drafts belong to an id
 
+    def loaded(self) -> None:
+        self._last = None
+        self._facts.clear()
+        self._own_position = self._read_position
+        self._poller.read()
+        self._apply_state()
+        self._save()
+        self.load_drafts()  # not earlier: importing what they need would delay the list
         client = self.connection.client
         if client is not None:
             apps = [app.id for app in self.resources or ()]
@@ -262,6 +289,14 @@ class AppsScreen(ResourceListScreen):
             )
             # Not a worker of this screen, so that Esc does not stop it.
             self.drio.run_worker(work, name="drift", group="drift", exclusive=True)
+
+    def _save(self) -> None:
+        """Keep the list for the next start, if it has changed."""
+        owner, apps = self.connection.owner, self.resources
+        if owner and apps is not None and apps != self._saved:
+            self._saved = apps
+            work = partial(last_apps.save, owner, self.connection.server, apps)
+            self.drio.run_worker(partial(asyncio.to_thread, work), name="keep apps", group="keep apps", exclusive=True)
 
     def on_apps_screen__checked(self, message: _Checked) -> None:
         """Show and mark the apps that others have changed; the order stays, so that no row moves under the cursor."""
@@ -290,6 +325,10 @@ class AppsScreen(ResourceListScreen):
     def on_apps_screen__drift_checked(self, message: _DriftChecked) -> None:
         self._marks[message.app] = message.mark
         self.show_list()
+
+    def watch_failure(self) -> None:
+        super().watch_failure()
+        self.load_drafts()
 
     def show_failure(self, empty: EmptyState, error: DrioError) -> None:
         super().show_failure(empty, error)
@@ -337,10 +376,8 @@ class AppsScreen(ResourceListScreen):
         self._poller.user_active()
 
     def _load_facts(self, app: str) -> None:
-        server = self.connection.server
-
         async def fetch(client: DrioClient) -> tuple[str, AppFacts]:
-            return app, await fetch_facts(client, app, server)
+            return app, await fetch_facts(client, app, self.connection.server)
 
         self.run_request(fetch, lambda result: self._FactsLoaded(*result), group="facts")
 
@@ -359,11 +396,15 @@ class AppsScreen(ResourceListScreen):
             text += f", by {title.lower()}{' downwards' if self.order.descending else ''}"
         elif any(app.id in self._recent for app in self.resources or ()):
             text += ", recent first"
+        if self._last is not None:
+            text += f", as of {age(time.time() - self._last.read_at)}"
         return text
 
     # -- actions ----------------------------------------------------------------------------------
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        if self.waits_for_connection and action in ("open", "open_document", "new"):
+            return "drio-tui is still connecting."
         if action == "open_v3" and not self._serves_v3:
             return "This drio is not known to serve API v3."
         if action == "open" and self.chosen is None and self.draft is None:

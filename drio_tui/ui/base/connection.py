@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from drio_tui.auth.flow import SignInResult
     from drio_tui.auth.token_manager import TokenCallbacks
     from drio_tui.session import SandboxLink, Session
+    from drio_tui.workspace.last_apps import LastApps
 
 # Imported one by one, so that nothing is imported any more after quitting.
 LAZY_MODULES = ("drio_tui.api.http", "drio_tui.api.client", "drio_tui.session", "httpcore")
@@ -54,7 +55,8 @@ class Connection:
     """One connection at a time, with its client, session, status and request log.
 
     `post` delivers messages to the app. `client` is None until the first session (or the anonymous
-    client of a signed-out profile) exists; `ready()` waits for it. `base_url` is the API's.
+    client of a signed-out profile) exists; `ready()` waits for it. `base_url` is the API's. `last_apps` is the list
+    to show before the first session.
     """
 
     def __init__(self, options: LaunchOptions, post: Callable[[Message], object]) -> None:
@@ -64,6 +66,7 @@ class Connection:
         self.client: DrioClient | None = None
         self.session: Session | None = None
         self.base_url: str | None = None
+        self.last_apps: LastApps | None = None
         self._server = ""
         self.status = Status(read_only=options.read_only, sandbox=options.sandbox, cassette=options.cassette)
         self.steps: tuple[Step, ...] = ()
@@ -92,6 +95,42 @@ class Connection:
         if self.options.base_url:
             return ["--base-url", self.options.base_url]
         return ["--profile", self.session.profile] if self.session is not None else []
+
+    @property
+    def owner(self) -> str:
+        """Whose list of apps is shown and kept (see `workspace.last_apps`); empty if it is not to be kept."""
+        from drio_tui.workspace.last_apps import profile_owner, sandbox_owner
+
+        session = self.session
+        if session is None or self.options.cassette:
+            return ""
+        if session.sandbox is not None:
+            return sandbox_owner(session.sandbox.running.data_dir)
+        return profile_owner(session.profile, session.base_url, session.account) if session.account else ""
+
+    async def load_last_apps(self) -> None:
+        """Read the list of apps that was shown last into `last_apps`, to show it until drio responds."""
+        options = self.options
+        if options.cassette or options.new is not None:
+            return
+        await import_in_thread("drio_tui.workspace.last_apps")
+
+        def load() -> LastApps | None:
+            from drio_tui.api.errors import DrioError
+            from drio_tui.workspace import last_apps
+
+            try:
+                owner = last_apps.expected_owner(
+                    profile=options.profile,
+                    base_url=options.base_url,
+                    sandbox=options.sandbox,
+                    data_dir=options.data_dir,
+                )
+            except DrioError:  # connecting will raise it again
+                return None
+            return last_apps.load(owner) if owner else None
+
+        self.last_apps = await asyncio.to_thread(load)
 
     async def ready(self) -> DrioClient:
         """Return the client, as soon as there is one."""
@@ -169,7 +208,7 @@ class Connection:
             self._post(StartupFailed(error))
             return
         self._finish_step()
-        self.client, self.base_url = session.client, session.base_url
+        self.client, self.base_url, self.last_apps = session.client, session.base_url, None
         session.client.versions.on_change = self._show_versions
         self.session = session if session.auth else None
         host = "local sandbox" if self.status.sandbox else session.host
@@ -183,13 +222,14 @@ class Connection:
         self._ready.set()
         self._post(SessionChanged(self.session))
         self._post(BackendReady(first_run=session.first_run and not chosen))
-        if self.session and not session.account:
-            await self._fetch_account(session)
 
-    async def _fetch_account(self, session: Session) -> None:
-        """Fetch the name of the account of a token that came without one; a failure is ignored."""
+    async def fetch_account(self) -> None:
+        """Fetch the name of the account, if the token came without one; a failure is ignored."""
         from drio_tui.api.errors import DrioError
 
+        session = self.session
+        if session is None or session.account:
+            return
         try:
             user = (await session.client.me()).raw
         except DrioError:

@@ -49,6 +49,11 @@ class LoadsContent:
         """Whether the requests that the screen made when it was opened are running: type-ahead waits for them."""
         return False
 
+    @property
+    def waits_for_connection(self) -> bool:
+        """Whether the screen shows what it had at the last start, while the program connects: all input waits then."""
+        return False
+
 
 class TypeAhead:
     """Decides when an input event of `app` is delivered; `dropped` is called when text was dropped.
@@ -146,9 +151,10 @@ class TypeAhead:
             return ""
         if is_searching(screen):
             return "search"
+        if self._fill_given_up or not isinstance(screen, LoadsContent):
+            return ""
         early = event.time < self._screen_since + REACTION_SECONDS
-        filling = early and not self._fill_given_up and isinstance(screen, LoadsContent) and screen.filling
-        return "fill" if filling else ""
+        return "fill" if screen.waits_for_connection or (early and screen.filling) else ""
 
     @property
     def _screen(self) -> Screen[Any] | None:
