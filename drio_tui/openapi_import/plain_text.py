@@ -11,19 +11,11 @@ _TAGS = (
     "samp|section|small|span|strong|sub|summary|sup|table|tbody|td|th|thead|tr|tt|u|ul|var"
 )
 _DROPPED = re.compile(
-    r"<!--.*?-->|^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1|\Z)|<(pre|table|style|script)\b[^<>]*>.*?(?:</\2>|\Z)",
+    r"<!--.*?(?:-->|\Z)|^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1|\Z)|<(pre|table|style|script)\b[^<>]*>.*?(?:</\2>|\Z)",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
 _BREAK = re.compile(r"<br\s*/?>|</?(?:p|div|ul|ol|h[1-6]|dl|section|blockquote)\b[^<>]*>", re.IGNORECASE)
 _LIST_ITEM = re.compile(r"<li\b[^<>]*>", re.IGNORECASE)
-_CODE = re.compile(r"</?(?:code|tt|kbd|samp)>", re.IGNORECASE)
-_TAG = re.compile(rf"</?(?:{_TAGS})\b[^<>]*>", re.IGNORECASE)
-_LINKS = re.compile(r"!\[[^\[\]]*\](?:\([^()\s]*(?:\s[^()]*)?\))?")
-_LINK = re.compile(r"\[([^\[\]]+)\](?:\([^()\s]*(?:\([^()\s]*\)[^()\s]*)?(?:\s[^()]*)?\)|\[[^\[\]]*\])")
-_EMPHASIS = re.compile(
-    r"(\*\*\*|\*\*|\*|~~)(?=\S)([^*~\n]+?)(?<=\S)\1|(?<!\w)(__|_)(?=[^\s_])([^_\n]+?)(?<=\S)\3(?!\w)"
-)
-_ITEM = re.compile(r"<li\b[^<>]*>", re.IGNORECASE)
 _CODE = re.compile(r"</?(?:code|tt|kbd|samp)>", re.IGNORECASE)
 _TAG = re.compile(rf"</?(?:{_TAGS})\b[^<>]*>", re.IGNORECASE)
 _LINKS = re.compile(r"!\[[^\[\]]*\](?:\([^()\s]*(?:\s[^()]*)?\))?")
@@ -76,7 +68,7 @@ def sentences(paragraph: str) -> list[str]:
     joined = ""
     for part in _SENTENCE_END.split(paragraph):
         joined = f"{joined} {part}".strip()
-        if not joined or _ABBREVIATION.search(joined):
+        if not joined or _ABBREVIATION.search(part):
             continue
         found.append(joined)
         joined = ""
