@@ -8,8 +8,10 @@ tool, in which `[*]` is a row.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from drio_tui.api.json_codec import Document
@@ -28,6 +30,8 @@ CHOSEN_TO_WRITE = 100.0
 _TRIED = 5
 MOST = 40
 """The most suggestions for one argument."""
+MOST_ARGUMENTS = 100
+"""The most arguments of a tool for which there are suggestions."""
 
 _SAME_NAME, _ID_OF, _SAME_WORDS, _DESCRIBED, _PART, _ENUM, _FORM, _ONLY_ID = 110, 90, 85, 70, 55, 50, 45, 42
 _GENERIC = frozenset((
@@ -104,32 +108,35 @@ def nouns_of(title: str, path: str = "") -> frozenset[str]:
 def suggest_arguments(
     schema: Document, sources: Sequence[Source], fits: Fits, *, nouns: frozenset[str] = frozenset()
 ) -> dict[str, list[ArgumentSuggestion]]:
-    """Return suggestions for every argument of a tool, the best first.
+    """Return suggestions for each argument of a tool, the best first; none beyond the first `MOST_ARGUMENTS`.
 
     `sources` begin with the newest result. `fits` says whether a value is valid for an argument's schema. `nouns` say
     what the tool itself is about.
     """
     candidates = [
-        _Candidate(number, source, shape, owners)
+        _Candidate.of(number, source, shape, owners)
         for number, source in enumerate(sources)
         for shape, owners in _values(source)
     ]
-    suggestions: dict[str, list[ArgumentSuggestion]] = {}
-    for name, argument in tools.properties(schema).items():
-        wanted = _Wanted(name, argument if isinstance(argument, Mapping) else {}, nouns)
-        ranked = []
+    ids = Counter(candidate.number for candidate in candidates if candidate.shape.is_id)
+    properties = tools.properties(schema)
+    suggestions: dict[str, list[ArgumentSuggestion]] = {name: [] for name in properties}
+    for name, argument in islice(properties.items(), MOST_ARGUMENTS):
+        wanted = _Wanted.of(name, argument if isinstance(argument, Mapping) else {}, nouns)
+        types = frozenset(json_types(wanted.schema) or ()) - {"null"}
+        ranked: list[tuple[float, str, _Candidate]] = []
         for candidate in candidates:
-            points, reason = _points(wanted, candidate, candidates)
-            if not _type_fits(wanted.schema, candidate.shape, fits if points else None):
-                continue
-            ranked.append(
-                ArgumentSuggestion(
-                    ArgumentPath(candidate.source.tool, candidate.shape.path), candidate.source.title,
-                    points - 2 * candidate.depth - 5 * candidate.number if points else 0, reason,
-                )
-            )  # fmt: skip
-        ranked.sort(key=lambda suggestion: -suggestion.points)
-        suggestions[name] = ranked[:MOST]
+            points, reason = _points(wanted, candidate, ids[candidate.number])
+            if _type_fits(wanted.schema, types, candidate.shape, fits if points else None):
+                less = 2 * candidate.depth + 5 * candidate.number
+                ranked.append((points - less if points else 0, reason, candidate))
+        ranked.sort(key=lambda ranking: -ranking[0])
+        suggestions[name] = [
+            ArgumentSuggestion(
+                ArgumentPath(candidate.source.tool, candidate.shape.path), candidate.source.title, points, reason
+            )
+            for points, reason, candidate in ranked[:MOST]
+        ]
     return suggestions
 
 
@@ -173,16 +180,22 @@ def is_path(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A value of a source; `owners` name what it belongs to, the nearest first."""
+    """A value of a source; `owners` name what it belongs to, the nearest first. What is compared is found once."""
 
     number: int
     source: Source
     shape: Shape
     owners: tuple[frozenset[str], ...]
+    words: tuple[str, ...]
+    depth: int
+    is_own_id: bool
 
-    @property
-    def depth(self) -> int:
-        return self.shape.path.count(".") + self.shape.path.count("[") - 1
+    @classmethod
+    def of(cls, number: int, source: Source, shape: Shape, owners: tuple[frozenset[str], ...]) -> _Candidate:
+        words = shape.words
+        depth = shape.path.count(".") + shape.path.count("[") - 1
+        is_own_id = words in _ID_NAMES or (shape.form == "uuid" and len(words) == 1)
+        return cls(number, source, shape, owners, words, depth, is_own_id)
 
     @property
     def owner(self) -> frozenset[str]:
@@ -191,23 +204,24 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """An argument; `nouns` are those of its tool."""
+    """An argument; `nouns` are those of its tool.
+
+    `id_of` says what it is the id of: `contact` for `contactId`, what the tool is about for `id`; empty if it is no id.
+    """
 
     name: str
     schema: Mapping[str, Any]
     nouns: frozenset[str]
+    words: tuple[str, ...]
+    id_of: frozenset[str]
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        return words_of(self.name)
-
-    @property
-    def id_of(self) -> frozenset[str]:
-        """What it is the id of: `contact` for `contactId`, what the tool is about for `id`; empty if it is no id."""
-        words = self.words
+    @classmethod
+    def of(cls, name: str, schema: Mapping[str, Any], nouns: frozenset[str]) -> _Wanted:
+        words = words_of(name)
+        id_of: frozenset[str] = frozenset()
         if words[-1:] and words[-1] in ID_WORDS:
-            return frozenset({singular(words[-2])}) if len(words) > 1 else self.nouns
-        return frozenset()
+            id_of = frozenset({singular(words[-2])}) if len(words) > 1 else nouns
+        return cls(name, schema, nouns, words, id_of)
 
 
 def _values(source: Source) -> Iterator[tuple[Shape, tuple[frozenset[str], ...]]]:
@@ -227,9 +241,8 @@ def _values(source: Source) -> Iterator[tuple[Shape, tuple[frozenset[str], ...]]
             queue.append((inner, owners if generic else (frozenset({noun}), *owners)))
 
 
-def _type_fits(schema: Mapping[str, Any], shape: Shape, fits: Fits | None) -> bool:
+def _type_fits(schema: Mapping[str, Any], wanted: frozenset[str], shape: Shape, fits: Fits | None) -> bool:
     """Return whether a value can be valid for an argument: by its types, and with `fits` by samples of it."""
-    wanted = frozenset(json_types(schema) or ()) - {"null"}
     if wanted and not (shape.types & wanted or ("number" in wanted and "integer" in shape.types)):
         return False
     if shape.values:
@@ -238,35 +251,36 @@ def _type_fits(schema: Mapping[str, Any], shape: Shape, fits: Fits | None) -> bo
     return not (isinstance(enum, list) and shape.enum) or any(value in enum for value in shape.enum)
 
 
-def _points(wanted: _Wanted, candidate: _Candidate, candidates: Sequence[_Candidate]) -> tuple[float, str]:
-    """Return how well a value suits an argument, 0 if nothing speaks for it, and why."""
-    shape, words = candidate.shape, wanted.words
-    top_level = shape.path.count(".") + shape.path.count("[") == 1
-    id_of = wanted.id_of
-    is_own_id = shape.words in _ID_NAMES or (shape.form == "uuid" and len(shape.words) == 1)
-    if shape.name == wanted.name and top_level:
+def _points(wanted: _Wanted, candidate: _Candidate, ids: int) -> tuple[float, str]:
+    """Return how well a value suits an argument, 0 if nothing speaks for it, and why.
+
+    `ids` is the number of ids in its source.
+    """
+    shape, words, shape_words = candidate.shape, wanted.words, candidate.words
+    id_of, is_own_id = wanted.id_of, candidate.is_own_id
+    if shape.name == wanted.name and not candidate.depth:
         return _SAME_NAME, "the same name"
     if candidate.source.tool == FIRST_ARGUMENTS:
-        return (_SAME_WORDS, "the same name") if shape.words == words else (0, "")
+        return (_SAME_WORDS, "the same name") if shape_words == words else (0, "")
     if id_of and is_own_id:
         if id_of & candidate.owner:
             return _ID_OF, _id_of(min(id_of & candidate.owner))
-        if words == shape.words and not (candidate.owner and wanted.nouns):
+        if words == shape_words and not (candidate.owner and wanted.nouns):
             return _SAME_WORDS, "the same name"
         if any(id_of & owner for owner in candidate.owners[1:]):
             return 0, ""  # the id of a part, where that of the whole is wanted
-    elif shape.words == words:
+    elif shape_words == words:
         return _SAME_WORDS, "the same name"
-    if id_of and shape.is_id and shape.words == words:
+    if id_of and shape.is_id and shape_words == words:
         return _SAME_WORDS, "the same name"
     description = wanted.schema.get("description")
     if id_of and shape.is_id and description and description == (shape.schema or {}).get("description"):
         return _DESCRIBED, "the same description"
     if len(words) == 1 and is_own_id and singular(words[0]) in candidate.owner:
         return _DESCRIBED, _id_of(singular(words[0]))
-    if words and singular(words[-1]) in candidate.owner and shape.words in _NAMES:
-        return _PART + 5, f"the {shape.words[0]} of {_a(singular(words[-1]))}"
-    part = _part(words, shape.words, candidate.owner)
+    if words and singular(words[-1]) in candidate.owner and shape_words in _NAMES:
+        return _PART + 5, f"the {shape_words[0]} of {_a(singular(words[-1]))}"
+    part = _part(words, shape_words, candidate.owner)
     if part:
         return part, "a similar name"
     enum = wanted.schema.get("enum")
@@ -276,9 +290,8 @@ def _points(wanted: _Wanted, candidate: _Candidate, candidates: Sequence[_Candid
     if shape.form == "email" and (form == "email" or words[-1:] == ("email",)):
         return _FORM, "an e-mail address"
     if id_of and is_own_id:
-        others = [other for other in candidates if other.shape.is_id and other.number == candidate.number]
         known = candidate.owner and (id_of - wanted.nouns or wanted.nouns)
-        if len(others) == 1 and not known:
+        if ids == 1 and not known:
             return _ONLY_ID, "the only id"
     return 0, ""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from drio_tui.naming import spaced
@@ -103,6 +104,7 @@ class Shape:
         return next((shape for shape in self.properties if shape.name == name), None)
 
 
+@lru_cache(maxsize=8192)
 def words_of(name: str) -> tuple[str, ...]:
     """Return the words of an identifier in lower case: `contactId`, `contact_id` and `Contact-ID` are the same."""
     return tuple(word.lower() for word in _SPLIT.split(spaced(name)) if word)

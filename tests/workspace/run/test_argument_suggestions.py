@@ -8,6 +8,7 @@ import pytest
 
 from drio_tui.workspace.run.argument_suggestions import (
     FIRST_ARGUMENTS,
+    MOST_ARGUMENTS,
     chosen,
     is_path,
     nouns_of,
@@ -117,3 +118,10 @@ def test_a_path_is_evaluated_in_a_row() -> None:
     assert value_at(value, "$.results[*].id", 9) is None
     assert (rows_path("$.results[*].id"), rows_path("$.id")) == ("$.results", "")
     assert (is_path("$.a"), is_path("a")) == (True, False)
+
+
+def test_only_the_first_arguments_of_a_tool_with_very_many_have_suggestions() -> None:
+    schema = {"type": "object", "properties": {f"a{number}": {"type": "string"} for number in range(300)}}
+    suggestions = suggest_arguments(schema, [source_of("t", "List pets", value={"x": "1"})], lambda *_: True)
+    assert len(suggestions) == 300
+    assert [bool(offers) for offers in suggestions.values()] == [True] * MOST_ARGUMENTS + [False] * 200
