@@ -24,7 +24,7 @@ from drio_tui.openapi_import.tool_texts import (
     object_of,
 )
 from drio_tui.tool_calls.requests import SAFE
-from drio_tui.tool_calls.token_count import compact, size, tokens
+from drio_tui.tool_calls.token_count import TextCounts, compact, counts_of, size, tokens
 from drio_tui.tool_calls.tools import required, tool_name, without_hints
 from drio_tui.workspace.lint.annotations import DESTRUCTIVE, IDEMPOTENT, OPEN_WORLD, READ_ONLY
 from drio_tui.workspace.lint.clients import LONGEST_FOR_CURSOR
@@ -42,6 +42,7 @@ Part = Literal["name", "description", "annotations", "widget", "chain"]
 PARTS: tuple[Part, ...] = get_args(Part)
 """What can be taken or refused of a proposal. The key goes with the name."""
 
+_SCHEMAS = ("inputSchema", "outputSchema")
 _SHORTEST_KEY = 20
 _LABELS = {"data-table": "table", "list": "list", "card-grid": "cards", "card": "card", "detail": "details"}
 _OF_LISTS = ("data-table", "list", "card-grid")
@@ -138,7 +139,11 @@ class Proposals:
 
     def __init__(self, proposals: Iterable[Proposal] = ()) -> None:
         self._by_id = {proposal.id: proposal for proposal in proposals}
+        self._earlier: dict[str, Proposal] = {}
+        """Proposals that are not among these, with what the user decided about them."""
         self._sizes: dict[str, tuple[int, int]] = {}
+        self._schemas: dict[str, tuple[TextCounts, int]] = {}
+        """What is counted in the schemas of a tool, and their bytes: they are large and do not change."""
 
     @property
     def all(self) -> tuple[Proposal, ...]:
@@ -179,10 +184,14 @@ class Proposals:
         self._set(replace(proposal, name=name, key=key, description=description, refused=refused, edited=True))
 
     def keep_decisions(self, earlier: Proposals) -> None:
-        """Refuse and edit what was refused and edited in earlier proposals."""
-        for before in earlier.all:
+        """Refuse and edit what was refused and edited in earlier proposals of the same document.
+
+        What was decided about operations that are not among these is kept for the next proposals.
+        """
+        for before in (*earlier._earlier.values(), *earlier.all):
             proposal = self._by_id.get(before.id)
             if proposal is None:
+                self._earlier[before.id] = before
                 continue
             if before.edited:
                 proposal = replace(
@@ -198,7 +207,13 @@ class Proposals:
         """Return the estimated tokens and the bytes of a tool in the list of tools."""
         if id not in self._sizes:
             seen = self._by_id[id].seen
-            self._sizes[id] = tokens(compact(seen)), size(seen)
+            if id not in self._schemas:
+                schemas = compact({name: seen[name] for name in _SCHEMAS if name in seen})
+                text = f'{schemas[2:-1]},"' if len(schemas) > 2 else ""  # from the first name to the next one
+                self._schemas[id] = counts_of(text), len(text.encode("utf-8", "surrogatepass"))
+            counts, length = self._schemas[id]
+            others = {name: value for name, value in seen.items() if name not in _SCHEMAS}
+            self._sizes[id] = counts.with_counts(counts_of(compact(others))).tokens, length + size(others)
         return self._sizes[id]
 
     @property

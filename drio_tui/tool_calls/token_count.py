@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 MANY_TOOLS = 40
 """Cursor passes on about 40 tools of all its servers together; any model chooses worse from a long list."""
@@ -32,6 +32,33 @@ def kilobytes(length: int) -> str:
     return f"{length / 1_000:,.1f} kB" if length < 10_000 else f"{length / 1_000:,.0f} kB"
 
 
+class TextCounts(NamedTuple):
+    """What the estimate counts in a text: pieces, letters beyond the eighth of a word, characters beyond ASCII.
+
+    Those of a text are the sum of those of its parts, if each of these begins with a letter after another character.
+    """
+
+    pieces: int
+    letters: int
+    others: int
+
+    @property
+    def tokens(self) -> int:
+        """The estimated tokens."""
+        return round((self.pieces + self.letters / 5 + 0.8 * self.others) * 0.9)
+
+    def with_counts(self, other: TextCounts) -> TextCounts:
+        """Return the sum of the counts."""
+        return TextCounts(self.pieces + other.pieces, self.letters + other.letters, self.others + other.others)
+
+
+def counts_of(text: str) -> TextCounts:
+    """Count what `tokens` is estimated from."""
+    others = 0 if text.isascii() else sum(not char.isascii() for char in text)
+    letters = sum(len(word) - 8 for word in _LONG.findall(text))
+    return TextCounts(len(_PIECE.findall(text)), letters, others)
+
+
 def tokens(text: str) -> int:
     """Return about how many tokens a text has for a model.
 
@@ -39,7 +66,4 @@ def tokens(text: str) -> int:
     letters of other scripts one by one. On tools of public APIs the result is within a sixth of OpenAI's o200k
     tokenizer, mostly within a tenth (measured); tokenizers of other models differ by as much among themselves.
     """
-    count = len(_PIECE.findall(text)) + sum(len(word) - 8 for word in _LONG.findall(text)) / 5
-    if not text.isascii():
-        count += 0.8 * sum(not char.isascii() for char in text)
-    return round(count * 0.9)
+    return counts_of(text).tokens

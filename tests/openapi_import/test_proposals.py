@@ -14,7 +14,7 @@ from drio_tui.openapi_import.import_steps import import_steps
 from drio_tui.openapi_import.model import Response
 from drio_tui.openapi_import.parser import OpenApiParser
 from drio_tui.openapi_import.plain_text import paragraphs, sentences
-from drio_tui.openapi_import.proposals import Proposals, propose
+from drio_tui.openapi_import.proposals import PARTS, Proposals, propose
 from drio_tui.openapi_import.tool_texts import (
     OperationText,
     description_of,
@@ -25,6 +25,7 @@ from drio_tui.openapi_import.tool_texts import (
 )
 from drio_tui.plan.executor import Executor
 from drio_tui.plan.undo import undo_last
+from drio_tui.tool_calls.token_count import compact, size, tokens
 from drio_tui.workspace.lint.client_checks import server_of
 from drio_tui.workspace.lint.client_view import lint
 from drio_tui.workspace.lint.preflight import preflight
@@ -212,9 +213,16 @@ def test_there_is_no_chain_without_a_place_for_every_argument() -> None:
 
 
 def test_parts_are_refused_and_edited() -> None:
-    proposals = proposals_of(OpenApiParser(DOCUMENT.read_bytes()))
+    parser = OpenApiParser(DOCUMENT.read_bytes())
+    proposals = proposals_of(parser)
     id = "GET /customers"
     before = proposals.tokens
+    for part in PARTS:  # the estimate adds up what it has counted
+        proposals.toggle_all(part)
+        for proposal in proposals.all:
+            assert proposals.size_of(proposal.id) == (tokens(compact(proposal.seen)), size(proposal.seen))
+    for part in PARTS:
+        proposals.toggle_all(part)
     assert proposals.toggle(id, "name")
     assert not proposals.toggle("GET /status", "chain")
     refused = proposals.get(id)
@@ -230,6 +238,12 @@ def test_parts_are_refused_and_edited() -> None:
     assert proposals.count("chain") == 0
     proposals.toggle_all("chain")
     assert proposals.count("chain") == 3
+    other, again = proposals_of(parser_of({"/pets": {"get": {"summary": "List pets"}}})), proposals_of(parser)
+    other.keep_decisions(proposals)  # in between, none of them was chosen
+    again.keep_decisions(other)
+    kept = again.get(id)
+    assert kept
+    assert (kept.tool["name"], kept.refused) == ("Find customers", edited.refused)
     proposals.take_only(["annotations"])
     assert [proposals.count(part) for part in ("name", "annotations", "widget")] == [0, 12, 0]
 
