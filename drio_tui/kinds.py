@@ -189,6 +189,8 @@ WIDGET: Kind[Widget] = Kind(
 
 KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET)}
 """Every kind by name, in the order in which an app is built: auth, integration, operation, tool, widget."""
+CONTENTS = tuple(kind for kind in KINDS.values() if kind is not APP)
+"""The kinds of the resources in an app."""
 
 
 def kind_named(text: str) -> Kind[Any] | None:

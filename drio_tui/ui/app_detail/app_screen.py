@@ -20,6 +20,7 @@ from textual.widgets import Input, Static
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
 from drio_tui.api.resource_type import validation_error
+from drio_tui.kinds import CONTENTS
 from drio_tui.text import count_of
 from drio_tui.ui.app_detail import app_actions
 from drio_tui.ui.app_detail.bulk_actions import EditFormReady
@@ -370,7 +371,8 @@ class AppScreen(DrioScreen[None]):
         if warnings:
             parts.append((f"▲ {count_of(warnings, 'warning')}", "$text-warning"))
         if not parts:
-            parts.append((f"{count_of(len(self.snapshot), 'resource')}, no problems", "$foreground-muted"))
+            count = sum(len(self.snapshot.parts[kind.name].resources) for kind in CONTENTS)
+            parts.append((f"{count_of(count, 'resource')}, no problems", "$foreground-muted"))
         line = Content("  ").join([Content.styled(text, style) for text, style in parts])
         self.query_one("#note", Static).update(line, layout=False)
 

@@ -13,7 +13,7 @@ from textual.content import Content
 
 from drio_tui.api.errors import DrioError
 from drio_tui.asyncio_wait import import_in_thread
-from drio_tui.kinds import KINDS
+from drio_tui.kinds import CONTENTS
 from drio_tui.text import count_of
 from drio_tui.ui.apps.drift_marks import DriftMark
 from drio_tui.ui.widgets.rich_text import Block, Field, Gap, Heading, Paragraph
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _MUTED = "$foreground-muted"
 _PROPERTIES = ("slug", "version", "templateId", "companyUrl")
-_COUNTED = tuple(kind for kind in KINDS.values() if kind.name != "app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ async def fetch_facts(client: DrioClient, app: str, server: str) -> AppFacts:
         with contextlib.suppress(DrioError):
             endpoint = await endpoint_of_app(client, snapshot.app.raw)
     counts = {
-        kind.name: len(part.resources) for kind in _COUNTED if (part := snapshot.parts[kind.name]).state == "ready"
+        kind.name: len(part.resources) for kind in CONTENTS if (part := snapshot.parts[kind.name]).state == "ready"
     }
     problems = await asyncio.to_thread(lambda: check_resources(snapshot, Links(snapshot)))
     errors = sum(problem.severity == "error" for problem in problems)
@@ -109,7 +108,7 @@ def _content(facts: AppFacts | None) -> Content:
         return Content.styled("◌ counting…", _MUTED)
     if facts.error:
         return sanitize_line(f"▲ not counted: {facts.error}", 300, "$text-warning")
-    return Content(", ".join(count_of(facts.counts[kind.name], kind.title.lower()) for kind in _COUNTED
+    return Content(", ".join(count_of(facts.counts[kind.name], kind.title.lower()) for kind in CONTENTS
                              if kind.name in facts.counts))  # fmt: skip
 
 
