@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from drio_tui.plan.undo import UndoStep, undo, undo_notes, why_not_undoable
+from drio_tui.text import first_names
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import get_saver
@@ -29,18 +30,37 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
 
+_MOST_CHANGES = 3
+"""The most changes that the outcome of an undo names one by one."""
+_MOST_REASONS = 6
+"""The most reasons that it gives."""
+
+
 def undo_report(steps: list[UndoStep]) -> tuple[str, bool]:
     """Return the outcome of an undo as text, not sanitized; and whether everything that was attempted is undone."""
     attempted = [step for step in steps if step.outcome is not None]
-    lines = [f"{'Undone' if step.ok else 'Not undone'}: {entry_text(step.entry)}" for step in attempted]
+    lines = [*_of_changes("Undone", [step for step in attempted if step.ok])]
+    lines += _of_changes("Not undone", [step for step in attempted if not step.ok])
     if not attempted:
         lines = ["There is nothing to undo."]
-    lines += [step.problem for step in attempted if step.problem]
-    lines += [note for step in steps for note in step.notes]
-    lines += [f"Stays: {entry_text(step.entry)}. {step.why_not}." for step in steps if step.outcome is None]
+    reasons = [step.problem for step in attempted if step.problem]
+    reasons += [note for step in steps for note in step.notes]
+    reasons += [f"Stays: {entry_text(step.entry)}. {step.why_not}." for step in steps if step.outcome is None]
+    reasons = list(dict.fromkeys(reasons))
+    lines += reasons[:_MOST_REASONS]
+    if len(reasons) > _MOST_REASONS:
+        lines.append(f"And {len(reasons) - _MOST_REASONS} more.")
     if any(not step.ok for step in attempted):
         lines.append("H shows every change, and undoes another one.")
-    return "\n".join(dict.fromkeys(lines)), bool(attempted) and all(step.ok for step in attempted)
+    return "\n".join(lines), bool(attempted) and all(step.ok for step in attempted)
+
+
+def _of_changes(what: str, steps: list[UndoStep]) -> list[str]:
+    """Return a line for each change, or one with their number and the first names if they are many."""
+    if len(steps) <= _MOST_CHANGES:
+        return list(dict.fromkeys(f"{what}: {entry_text(step.entry)}" for step in steps))
+    names = list(dict.fromkeys(f"{step.entry.kind} {step.entry.name}" for step in steps))
+    return [f"{what}: {len(steps)} changes, of {first_names(names, _MOST_CHANGES)}"]
 
 
 class HistoryDialog(Dialog[bool], Requests[bool]):
