@@ -106,7 +106,7 @@ class ChainSteps:
             except NotKept as error:
                 screen.post_message(PlaygroundNotice(f"The choice is not kept. {error}", warning=True))
 
-        screen.run_worker(keep(), group="keep-choice")
+        screen.drio.run_worker(keep, group="keep-choice")  # not a request, which Esc would stop
         await screen.set_tool(step.bound, arguments=step.arguments)
         if step.absent:
             screen.show_form()
