@@ -143,13 +143,16 @@ def call(
                 return await runner.run(bound, arguments)
 
             bound = bound_of(snapshot, ids[0])
-            tool_run = await run_one(bound, arguments)
-            if not following or tool_run.structured is None:
-                return tool_run, bound, [], []
-            from drio_tui.cli.chain_steps import ChainOptions, follow
+            if not following:
+                return await run_one(bound, arguments), bound, [], []
+            from drio_tui.cli.chain_steps import ChainOptions, check, follow
 
             chain_options = ChainOptions(tuple(ids[1:]), rows, taken, keep)
-            return await follow(snapshot, session.server_id, bound, tool_run, chain_options, run_one)
+            places = check(snapshot, bound, chain_options)
+            tool_run = await run_one(bound, arguments)
+            if tool_run.structured is None:
+                return tool_run, bound, [], []
+            return await follow(snapshot, session.server_id, bound, tool_run, chain_options, places, run_one)
 
     tool_run, bound, before, mapped = run(work())
     if as_json:

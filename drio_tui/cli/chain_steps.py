@@ -34,26 +34,38 @@ class ChainOptions:
     keep: bool = False
 
 
+def check(snapshot: Snapshot, bound: BoundTool, options: ChainOptions) -> dict[str, str]:
+    """Return the paths of --take by argument. Raises `UsageError` for what cannot be done, before anything is run."""
+    places = dict(map(_parse_place, options.taken))
+    ids = [bound.id, *options.tools]
+    if len({*ids}) < len(ids):
+        raise UsageError("a tool of a chain is run once", hint="Leave out the second --then for it.")
+    wanted = {name for id in options.tools for name in tools.properties(bound_of(snapshot, id).schema)}
+    if unknown := sorted(places.keys() - wanted):
+        raise UsageError(f"no tool of --then takes {one_line(', '.join(unknown), 200)}")
+    return places
+
+
 async def follow(
-    snapshot: Snapshot, server: str, bound: BoundTool, first: Run, options: ChainOptions, run_one: RunOne
+    snapshot: Snapshot,
+    server: str,
+    bound: BoundTool,
+    first: Run,
+    options: ChainOptions,
+    places: dict[str, str],
+    run_one: RunOne,
 ) -> tuple[Run, BoundTool, list[Document], list[MappedArguments]]:
-    """Run the next tools one after another, until one fails.
+    """Run the next tools one after another, until one fails; `places` are those that `check` returned.
 
     Returns the last run, its tool, the runs before it as JSON, and its arguments with their sources. Raises
     `UsageError`.
     """
-    places = dict(map(_parse_place, options.taken))
-    wanted = {name for id in options.tools for name in tools.properties(bound_of(snapshot, id).schema)}
-    if unknown := sorted(places.keys() - wanted):
-        raise UsageError(f"no tool of --then takes {one_line(', '.join(unknown), 200)}")
     choices = ChainChoices.read(RunHistory(server, snapshot.app_id))
     chain = Chain.begin(snapshot, bound, first.arguments, first.structured or {}, choices)
     runs: list[Document] = []
     tool_run = first
     mapped: list[MappedArguments] = []
     for number, id in enumerate(options.tools):
-        if id in chain.seen:
-            raise UsageError("a tool of a chain is run once", hint="Leave out the second --then for it.")
         chain.waiting.clear()
         chain.waiting.append(id)
         row = options.rows[number] if number < len(options.rows) else 1

@@ -203,6 +203,8 @@ def test_a_chain_goes_on_with_a_row_and_what_was_chosen_is_kept(on_sandbox: Runn
     ):
         refused = on_sandbox(*search, "--then", "show-contact", *options)
         assert (refused.code, message in refused.err) == (2, True), refused.err
+    wrong = on_sandbox("call", desk, "search-contacts", "--args", '{"limit": 1000}', "--then", "search-contacts")
+    assert "a tool of a chain is run once" in wrong.err  # said before the first tool is run
 
 
 @pytest.mark.parametrize(
