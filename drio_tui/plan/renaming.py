@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import islice
 from typing import Any, Literal
 
 from drio_tui.kinds import APP, KINDS
@@ -26,6 +28,7 @@ KNOWN_BY_KEYS = "Others may know them by their keys: scripts, documents and, of 
 _FIELD = re.compile(r"\{([a-z]+)(?::([1-9]))?\}")
 _SED = re.compile(r"s([^\w\s\\])")
 _MOST_FLAGS = 2
+_MOST_NOTES = 3
 
 
 class NamePattern:
@@ -61,10 +64,18 @@ def _replacement_of(pattern: str) -> Replacement | None:
     match = _SED.match(pattern)
     if match is None:
         return None
-    parts = [part.replace(f"\\{match[1]}", match[1]) for part in re.split(rf"(?<!\\){re.escape(match[1])}", pattern)]
-    if len(parts) != 4 or len(parts[3]) > _MOST_FLAGS or set(parts[3]) - {"g", "i"}:
+    delimiter = re.escape(match[1])
+    part = rf"((?:\\.|[^\\{delimiter}])*){delimiter}"
+    parts = re.fullmatch(rf"s{delimiter}{part}{part}([gi]{{0,{_MOST_FLAGS}}})", pattern, re.DOTALL)
+    if parts is None:
         raise ValueError("Such a pattern is s/FIND/REPLACEMENT/, with g, i or nothing after it.")
-    return Replacement(parts[1], parts[2], regex=True, ignore_case="i" in parts[3], first="g" not in parts[3])
+    find, text = (re.sub(r"\\(.)", partial(_unescaped, match[1]), group) for group in parts.groups()[:2])
+    return Replacement(find, text, regex=True, ignore_case="i" in parts[3], first="g" not in parts[3])
+
+
+def _unescaped(delimiter: str, match: re.Match[str]) -> str:
+    """Return an escaped delimiter without its backslash, and other escapes as they are."""
+    return delimiter if match[1] == delimiter else match[0]
 
 
 def rename_by_pattern(
@@ -86,7 +97,7 @@ def rename_by_pattern(
     if property_name == "name":
         steps = [step for resource, name in wanted if (step := _step(resource, "name", name))]
         problems = [problem for step in steps for change in step.changes if (problem := name_problem(change))]
-        return BulkPlan(tuple(steps), tuple(problems))
+        return BulkPlan(tuple(steps), tuple(problems), tuple(islice(_equal_names(snapshot, wanted), _MOST_NOTES)))
     wanted = [(resource, kebab(key)) for resource, key in wanted]
     steps, changes = [], []
     for resource, key in wanted:
@@ -103,6 +114,19 @@ def rename_by_pattern(
 def _step(resource: Resource, property_name: str, value: str) -> Step | None:
     wanted: dict[str, Any] = {**resource.raw, property_name: value}
     return update_step(resource, wanted, id=f"rename:{resource.kind}:{resource.id}")
+
+
+def _equal_names(snapshot: Snapshot, wanted: list[tuple[Resource, str]]) -> Iterator[str]:
+    """Yield which resources would have one name, which drio allows, as sentences."""
+    new_names = {resource.key: name for resource, name in wanted if name != resource.text("name")}
+    names = Counter(
+        (kind, new_names.get(one.key, one.text("name")))
+        for kind in dict.fromkeys(kind for kind, _ in new_names)
+        for one in snapshot.resources(kind)
+    )
+    for kind, name in dict.fromkeys((key[0], name) for key, name in new_names.items()):
+        if names[kind, name] > 1:
+            yield f"{names[kind, name]} {KINDS[kind].plural.lower()} would have the name {name}."
 
 
 def _key_problems(snapshot: Snapshot, wanted: list[tuple[Resource, str]]) -> Iterator[str]:

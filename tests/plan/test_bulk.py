@@ -173,6 +173,7 @@ def without_texts(raw: dict[str, Any]) -> Any:
         ("s/k/c/", "name", ["Search Ticcets"]),
         ("s|[Ss]|5|g", "name", ["5earch Ticket5", "5ummarize"]),
         (r"s/(\w+) (\w+)/\2, \1\/2/", "name", ["Tickets, Search/2"]),
+        (r"s/^Search|\\/\\/", "name", ["\\ Tickets"]),
         ("{n:2} {key}", "name", ["01 search-tickets", "02 summarize"]),
         ("Desk: {name}", "name", ["Desk: Search Tickets", "Desk: Summarize"]),
         ("{name}-v2", "key", ["search-tickets-v2", "summarize-v2"]),
@@ -232,6 +233,8 @@ def test_a_key_of_another_resource_is_not_taken() -> None:
     assert tool is not None
     plan = rename_by_pattern(snapshot, [tool], "s/.*/summarize/", "key")
     assert plan.problems == ("The tool Summarize has the key summarize already.",)
+    named = rename_by_pattern(snapshot, [tool], "s/.*/Summarize/")
+    assert (named.problems, named.notes) == ((), ("2 tools would have the name Summarize.",))
 
 
 def test_values_are_set_beside_what_each_resource_has() -> None:
