@@ -386,10 +386,7 @@ class _Import:
             tool = proposal.tool
             info(f"{one_line(proposal.id, 100)}: {one_line(str(tool['name']), 120)}")
             info(f"  {one_line(str(tool['description']), 300)}")
-        from drio_tui.tool_calls.token_count import kilobytes
-
-        cost = f"{kilobytes(plan.bytes)}, about {plan.tokens:,} tokens of a model's context"
-        info(f"{count_of(len(plan.resources), 'resource')}; the list of tools grows by {cost}.")
+        info(plan.summary)
         _print_problems((*plan.problems, *checked))
 
     async def _apply_plan(self, session: Session, app: str, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:
@@ -444,9 +441,9 @@ class _Import:
             failed, total = len(creates.failed), len(plan.resources)
             others = "the others were" if failed < total else "nothing was"
             raise DrioError(
-                f"{failed} of {count_of(total, 'resource')} {'was' if failed == 1 else 'were'} not created; {others}.",
-                title="Not all was created",
-                hint="The same command again creates what is missing; `z` in the program takes back what was created.",
+                f"{failed} of {count_of(total, 'change')} {'was' if failed == 1 else 'were'} not made; {others}.",
+                title="Not all was done",
+                hint="The same command again does what is missing; `z` in the program takes back what was done.",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from drio_tui.openapi_import.existing import ExistingResources, Raw
 from drio_tui.openapi_import.model import DocumentInfo, OperationDetail, OperationSummary
 from drio_tui.openapi_import.names import KEY_MAX, key_of, title_of
 from drio_tui.openapi_import.servers import why_no_base
+from drio_tui.text import count_of
 from drio_tui.tool_calls.token_count import MANY_TOKENS, MANY_TOOLS, kilobytes
 from drio_tui.workspace.lint.import_source import (
     MEMBER,
@@ -105,6 +107,19 @@ class Plan:
     def of(self, kind: str) -> tuple[PlannedResource, ...]:
         """Return the resources of one kind."""
         return tuple(resource for resource in self.resources if resource.kind == kind)
+
+    @property
+    def summary(self) -> str:
+        """What is created and changed, and what it costs a model, as a sentence."""
+        created = Counter(resource.kind for resource in self.resources if not resource.changes)
+        nouns = {"auth": "auth connection"}
+        counts = [count_of(number, nouns.get(kind, kind)) for kind, number in created.items()]
+        changed = Counter(resource.kind for resource in self.resources if resource.changes)
+        chains = changed.pop("tool", 0)
+        counts += [count_of(chains, "chain")] if chains else []
+        counts += [f"changes of {count_of(number, nouns.get(kind, kind))}" for kind, number in changed.items()]
+        cost = f"{kilobytes(self.bytes)}, about {self.tokens:,} tokens of a model's context"
+        return f"{', '.join(counts) or 'Nothing'}; the list of tools grows by {cost}."
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as `--json` prints it."""

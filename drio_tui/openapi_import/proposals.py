@@ -203,6 +203,11 @@ class Proposals:
         """Return how many proposals of this part are taken."""
         return sum(proposal.takes(part) for proposal in self.all)
 
+    @property
+    def refused(self) -> int:
+        """The number of parts that are proposed and refused."""
+        return sum(proposal.offers(part) for proposal in self.all for part in proposal.refused)
+
     def size_of(self, id: str) -> tuple[int, int]:
         """Return the estimated tokens and the bytes of a tool in the list of tools."""
         if id not in self._sizes:

@@ -26,6 +26,7 @@ from drio_tui.openapi_import.tool_texts import (
 from drio_tui.plan.executor import Executor
 from drio_tui.plan.undo import undo_last
 from drio_tui.tool_calls.token_count import compact, size, tokens
+from drio_tui.ui.editing.history_dialog import undo_report
 from drio_tui.workspace.lint.client_checks import server_of
 from drio_tui.workspace.lint.client_view import lint
 from drio_tui.workspace.lint.preflight import preflight
@@ -246,6 +247,7 @@ def test_parts_are_refused_and_edited() -> None:
     assert (kept.tool["name"], kept.refused) == ("Find customers", edited.refused)
     proposals.take_only(["annotations"])
     assert [proposals.count(part) for part in ("name", "annotations", "widget")] == [0, 12, 0]
+    assert proposals.refused == 12 + 12 + 10 + 3
 
 
 async def test_an_import_with_proposals_has_no_lint_and_one_undo_takes_it_back(bare_sandbox: InProcessSandbox) -> None:
@@ -259,11 +261,15 @@ async def test_an_import_with_proposals_has_no_lint_and_one_undo_takes_it_back(b
         present = existing_resources(before)
         plan = await openapi.plan(chosen, present=present, proposals=proposals, auth=world.ids["auth"])
         assert plan.tokens == proposals.tokens
+        assert plan.summary.startswith("1 integration, 12 operations, 12 tools, 9 widgets, 3 chains; the list of tools")
         work = Executor(world.editor.saver, app, import_steps(plan))
         assert [result.problem for result in await work.run() if not result.ok] == []
         after = await read_app(client, app)
         again = await openapi.plan(chosen, present=existing_resources(after), proposals=proposals)
         assert again.of("tool") == again.of("operation") == again.of("widget") == ()
+    known = {resource.key for resource in before}
+    created = [one for one in after.resources("operation") if one.key not in known]
+    assert [f"{one.text('method')} {one.text('path')}" for one in created] == chosen  # as drio lists them
     tools = {tool.text("key"): tool for tool in after.resources("tool")}
     assert tools["list-customers"].get("nextToolIds") == [tools["get-customer"].id]
     shown = [widget.text("toolId") for widget in after.resources("widget")]
@@ -271,9 +277,11 @@ async def test_an_import_with_proposals_has_no_lint_and_one_undo_takes_it_back(b
     assert tools["get-visit"].id not in shown
     imported = {*tools} - {tool.text("key") for tool in before.resources("tool")}
     assert len(imported) == 12
-    known = {resource.key for resource in before}
     reports = (*lint(after, review=True).diagnostics, *preflight(after).diagnostics)
     assert [diagnostic.text for diagnostic in reports if diagnostic.key not in known] == []
-    assert await undo_last(world.editor.saver, app)
+    text, all_undone = undo_report(await undo_last(world.editor.saver, app))
+    assert all_undone
+    assert text.startswith("Undone: 37 changes, of ")
+    assert text.count("\n") == 0
     undone = await read_app(client, app)
     assert [len(undone.resources(kind)) for kind in KINDS] == [len(before.resources(kind)) for kind in KINDS]

@@ -278,7 +278,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         if self.work is not None and self.work.done:
             undo = undo_hint(self.drio.status, "z takes it back.")
             self.notify(
-                f"{len(self._steps)} of {len(self._steps)} done. {undo}",
+                f"Done. {undo}",
                 title=sanitize_line(self._title.rstrip("?"), 80).plain,
                 markup=False,
             )

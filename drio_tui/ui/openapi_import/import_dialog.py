@@ -32,13 +32,14 @@ class ImportDialog(BatchDialog):
             sources = ", ".join(skipped.source for skipped in plan.skipped[:3])
             sources += ", …" if len(plan.skipped) > 3 else ""
             lines.append(f"✓ The app has {count_of(len(plan.skipped), 'operation')} of these already: {sources}")
+        lines.append(plan.summary)
         if plan.proposals:
             lines.append("✓ The tools are as proposed: t in the list of operations shows and edits that.")
         changes = sum(bool(resource.changes) for resource in plan.resources)
         title = f"Create {count_of(len(plan.resources) - changes, 'resource')}?"
         super().__init__(
             title if changes < len(plan.resources) else "Change the integration?",
-            "\n".join(lines) or "Nothing is left out.",
+            "\n".join(lines),
             import_steps(plan),
             create,
             agree="Create",

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import var
 from textual.widgets import Button, Input, Static
+from textual.worker import Worker
 
 from drio_tui.api.errors import DrioError
 from drio_tui.openapi_import.document import Document, open_document
@@ -216,7 +217,7 @@ class ImportScreen(DrioScreen[bool]):
 
         self._run("read", read)
 
-    def _run(self, group: str, call: Callable[[], Awaitable[Message]]) -> None:
+    def _run(self, group: str, call: Callable[[], Awaitable[Message]]) -> Worker[None]:
         """Post the message that `call` returns, or `LoadFailed`. A newer call of the group cancels an older one."""
 
         async def work() -> None:
@@ -226,7 +227,7 @@ class ImportScreen(DrioScreen[bool]):
                 message = self.LoadFailed(error)
             self.post_message(message)
 
-        self.run_worker(work(), name=group, group=group, exclusive=True)
+        return self.run_worker(work, name=group, group=group, exclusive=True)
 
     def on_import_screen_progress_changed(self, message: ProgressChanged) -> None:
         if self.progress:
@@ -258,6 +259,7 @@ class ImportScreen(DrioScreen[bool]):
             return
         self._problems = list(document.problems)
         self._checked, self._checking = False, True
+        self._proposals = Proposals()  # decisions are about the operations of one document
         self._discard_plan()
         self.picker.show(document.operations)
         self.picker.focus_list()
@@ -333,7 +335,7 @@ class ImportScreen(DrioScreen[bool]):
             return
         lines = [
             sanitize_line(detail.id, 200, "bold"),
-            Content(f"In the list of tools: {kilobytes(detail.bytes)}, about {detail.tokens:,} tokens"),
+            Content(f"In the list of tools: {kilobytes(detail.bytes)}, about {detail.tokens:,} tokens as documented"),
         ]
         if operation.obstacle:
             lines.append(sanitize(f"✗ {operation.obstacle}", "$text-error"))
@@ -498,9 +500,9 @@ class ImportScreen(DrioScreen[bool]):
             self._any_created = self._any_created or bool(changed)
             if changed and screen.done and screen.prepared is not None:
                 self.settings.snapshot = screen.prepared.snapshot
-                self.run_worker(self._finish(screen.prepared.plan.added), name="leave", group="leave", exclusive=True)
+                self._leave(screen.prepared.plan.added)
             elif changed:
-                self.run_worker(self._refresh_existing(), name="look", group="look", exclusive=True)
+                self._look_again()
 
         self.app.push_screen(screen, handle_closed)
 
@@ -536,9 +538,15 @@ class ImportScreen(DrioScreen[bool]):
             return
         self._any_created = self._any_created or any(result and result.ok for result in work.results)
         if work.done:
-            self.run_worker(self._finish(plan), name="leave", group="leave", exclusive=True)
+            self._leave(plan)
         else:
-            self.run_worker(self._refresh_existing(), name="look", group="look", exclusive=True)
+            self._look_again()
+
+    def _leave(self, plan: Plan | None) -> None:
+        self.run_worker(self._finish(plan), name="leave", group="leave", exclusive=True)
+
+    def _look_again(self) -> None:
+        self.run_worker(self._refresh_existing(), name="look", group="look", exclusive=True)
 
     async def _refresh_existing(self) -> None:
         """Read the app again after some requests failed, and mark the operations that it has now."""

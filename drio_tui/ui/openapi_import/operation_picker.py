@@ -16,7 +16,6 @@ from textual.widgets import Input, Static
 from drio_tui.openapi_import.model import OperationSummary
 from drio_tui.openapi_import.selection import OperationSelection
 from drio_tui.text import count_of
-from drio_tui.tool_calls.token_count import kilobytes
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.filter_input import FilterInput
@@ -60,8 +59,8 @@ class OperationPicker(Vertical):
         "operations",
         "Operations of an OpenAPI document",
         Key("operations.choose", "space", "choose", "Choose", "Choose the operation, or undo that"),
-        Key("operations.all", "a", "toggle_shown", "All shown", "Choose all that the filter shows, or none of them"),
-        Key("operations.tag", "A", "toggle_tag", "All of its tag", "Choose all with the same tag, or none of them"),
+        Key("operations.all", "a", "toggle_shown", "All", "Choose all that the filter shows, or none of them"),
+        Key("operations.tag", "A", "toggle_tag", "Its tag", "Choose all with the same tag, or none of them"),
         Key("operations.none", "u", "clear", "None", "Choose none", show=False),
         Key("operations.filter", "slash", "filter", "Filter", "Words in method, path, summary or tag; tag:… is:safe …"),
     )
@@ -189,9 +188,9 @@ class OperationPicker(Vertical):
         if selection.gone:
             parts.append(Content.styled(f"- {len(selection.gone)} gone", "$text-error"))
         if len(selection):
-            unsafe = f", {selection.unsafe} change something" if selection.unsafe else ""
+            unsafe = f", {selection.unsafe} unsafe" if selection.unsafe else ""
             parts.append(Content.styled(f"● {len(selection)} chosen{unsafe}", "$text-accent"))
-            parts.append(Content(f"{kilobytes(selection.bytes)}, about {selection.tokens:,} tokens"))
+            parts.append(Content(f"about {selection.tokens:,} tokens as documented"))
         else:
             parts.append(Content.styled("tokens are estimated from what clients get of each tool", "$foreground-muted"))
         if selection.warnings():

@@ -41,7 +41,7 @@ class ProposalRows(RowList):
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "proposal_rows",
-        "Proposals of an import",
+        "Parts of the proposals of an import",
         Key("proposal_rows.left", "left,h", "part(-1)", "Left", "The part to the left", show=False, palette=False),
         Key("proposal_rows.right", "right,l", "part(1)", "Right", "The part to the right", show=False, palette=False),
     )
@@ -93,7 +93,14 @@ class ProposalsScreen(DrioScreen[bool]):
         Key("proposals.toggle", "space", "take_part", "Take", "Take the part under the cursor, or refuse it"),
         Key("proposals.all", "a", "take_everywhere", "Of all", "Take this part of all operations, or refuse it"),
         Key("proposals.edit", "e", "edit", "Edit", "Edit the name, the key and the description, as Enter does"),
-        Key("proposals.go_on", "ctrl+s", "go_on", "Create", "Go on: see the plan and create the resources"),
+        Key(
+            "proposals.go_on",
+            "ctrl+s",
+            "go_on",
+            "Create",
+            "Go on: see the plan and create the resources",
+            dangerous=True,
+        ),
     )
 
     def __init__(self, proposals: Proposals) -> None:
@@ -207,13 +214,11 @@ class ProposalsScreen(DrioScreen[bool]):
     def _show_totals(self) -> None:
         proposals = self.proposals
         documented = sum(proposal.detail.tokens for proposal in proposals.all)
-        nouns = {"annotations": "annotation"}
-        counts = ", ".join(count_of(proposals.count(part), nouns.get(part, part)) for part in PARTS)
-        parts = [
-            Content(f"{count_of(len(proposals), 'tool')}, about {proposals.tokens:,} tokens"),
-            Content.styled(f"as documented {documented:,}", "$foreground-muted"),
-            Content.styled(f"✓ {counts}", "$text-success"),
-        ]
+        counts = ", ".join(count_of(proposals.count(part), part) for part in ("widget", "chain"))
+        parts = [Content(count_of(len(proposals), "tool")), Content.styled(f"✓ {counts}", "$text-success")]
+        if refused := proposals.refused:
+            parts.append(Content.styled(f"✗ {refused:,} refused", "$text-error"))
+        parts.append(Content(f"{proposals.tokens:,} tokens ({documented:,} documented)"))
         self.query_one("#proposals-totals", Static).update(Content("  ").join(parts), layout=False)
 
     @on(RowList.Moved)
@@ -232,7 +237,7 @@ class ProposalsScreen(DrioScreen[bool]):
             text = f"There is no {_LABELS[self.part].lower()} to propose for it."
             self.notify(text, severity="warning", markup=False)
             return
-        self._changed()
+        self._changed(proposal.id)
 
     @on(ProposalRows.MarkClicked)
     def _mark_clicked(self, event: ProposalRows.MarkClicked) -> None:
@@ -241,11 +246,14 @@ class ProposalsScreen(DrioScreen[bool]):
 
     def action_take_everywhere(self) -> None:
         self.proposals.toggle_all(self.part)
-        self._changed()
-
-    def _changed(self) -> None:
-        """Draw all rows again: a name is also in the chains of others."""
         self._cache.clear()
+        self._fill()
+
+    def _changed(self, id: str) -> None:
+        """Draw a row again, and those whose chains have its name."""
+        for proposal in self.proposals.all:
+            if id in (proposal.id, proposal.chain.target if proposal.chain is not None else ""):
+                self._cache.pop(proposal.id, None)
         self._fill()
 
     @on(RowList.Opened)
@@ -262,7 +270,7 @@ class ProposalsScreen(DrioScreen[bool]):
             if texts is not None:
                 name, key, description = texts
                 self.proposals.edit(proposal.id, name=name, key=key, description=description)
-                self._changed()
+                self._changed(proposal.id)
 
         self.app.push_screen(ToolTextsDialog(proposal), handle_texts)
 
