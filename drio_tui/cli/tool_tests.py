@@ -184,7 +184,7 @@ async def _find_tests(session: Session, app: str, secrets_file: Path | None) -> 
         return await _tests_of_document(session, path, secrets_file)
     from drio_tui.evaluation.local_tests import local_section
     from drio_tui.manifest.known_documents import known_document
-    from drio_tui.manifest.tool_tests import local_tests
+    from drio_tui.manifest.tool_tests import local_secret_names, local_tests
     from drio_tui.workspace.run.run_history import RunHistory
 
     app_id = await find_app(session.client, app)
@@ -195,7 +195,9 @@ async def _find_tests(session: Session, app: str, secrets_file: Path | None) -> 
         if known is not None and Path(known.path).exists():
             tests = _read_tests(Path(known.path), secrets_file)[1]
         names = {(test.tool, test.name) for test in tests}
-        kept = local_tests(local_section(RunHistory(session.server_id, app_id)), os.environ)
+        section = local_section(RunHistory(session.server_id, app_id))
+        secrets = given_secrets([*local_secret_names(section)], secrets_file)
+        kept = local_tests(section, os.environ, secrets)
         return [*tests, *(test for test in kept if (test.tool, test.name) not in names)]
 
     return _Tests(app_id, app, await asyncio.to_thread(read))

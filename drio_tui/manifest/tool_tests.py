@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from drio_tui.api.errors import DrioError
@@ -125,9 +126,24 @@ def document_tests(document: Document, environ: Mapping[str, str], secrets: Mapp
     return tests_in(section)
 
 
-def local_tests(section: Section, environ: Mapping[str, str]) -> list[ToolTest]:
-    """Return the tests that are kept on this machine, with values for `$env` and `$secret`. Raises `MissingValue`."""
-    return tests_in(_resolved(section, environ))
+def local_tests(
+    section: Section, environ: Mapping[str, str], secrets: Mapping[str, str] = MappingProxyType({})
+) -> list[ToolTest]:
+    """Return the tests that are kept on this machine, with values for `$env` and `$secret`. Raises `MissingValue`.
+
+    A secret that is not in `secrets` is looked up in the environment.
+    """
+    return tests_in(_resolved(section, environ, secrets))
+
+
+def local_secret_names(value: Any) -> Iterator[str]:
+    """Yield the names of the secrets in tests that are kept on this machine."""
+    if is_substitution(value):
+        if isinstance(value.get(SECRET), str):
+            yield value[SECRET]
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from local_secret_names(item)
 
 
 def tests_in(section: Any) -> list[ToolTest]:
@@ -187,15 +203,15 @@ def _file_of(document: Document, tool: str) -> Source:
     return document.source_of((TESTS, tool)) if TESTS in document.data else document.sources[0]
 
 
-def _resolved(value: Any, environ: Mapping[str, str]) -> Any:
+def _resolved(value: Any, environ: Mapping[str, str], secrets: Mapping[str, str]) -> Any:
     if is_substitution(value):
-        return _value_of(value, environ)
+        return _value_of(value, environ, secrets)
     if isinstance(value, dict):
-        return {unescape(name): _resolved(item, environ) for name, item in value.items()}
-    return [_resolved(item, environ) for item in value] if isinstance(value, list) else value
+        return {unescape(name): _resolved(item, environ, secrets) for name, item in value.items()}
+    return [_resolved(item, environ, secrets) for item in value] if isinstance(value, list) else value
 
 
-def _value_of(value: Object, environ: Mapping[str, str]) -> Any:
+def _value_of(value: Object, environ: Mapping[str, str], secrets: Mapping[str, str]) -> Any:
     def no_file(_: str) -> FileValue:
         raise BadSubstitution("$file needs a document.")
 
@@ -205,6 +221,8 @@ def _value_of(value: Object, environ: Mapping[str, str]) -> Any:
             return substitution.value(environ)
     except BadSubstitution as error:
         raise MissingValue(str(error)) from None
-    if isinstance(substitution, SecretValue) and (secret := environ.get(substitution.name)):
-        return Secret(substitution.name, secret).value
+    if isinstance(substitution, SecretValue):
+        name = substitution.name
+        if secret := secrets.get(name) or environ.get(name):
+            return Secret(name, secret).value
     raise MissingValue(f"There is no secret {value.get(SECRET)}.")

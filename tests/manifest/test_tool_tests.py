@@ -22,6 +22,7 @@ from drio_tui.manifest.tool_tests import (
     NotWritten,
     TestFiles,
     document_tests,
+    local_secret_names,
     local_tests,
     with_tests,
     write_tests,
@@ -172,3 +173,6 @@ def test_variables_and_secrets_of_local_tests_are_resolved() -> None:
     assert test.arguments == {"q": "ada", "$env": "sesame-street"}
     with pytest.raises(MissingValue, match="TOKEN"):
         local_tests(section, {"WHO": "ada"})
+    assert [*local_secret_names(section)] == ["TOKEN"]
+    (test,) = local_tests(section, {"WHO": "ada", "TOKEN": "of-the-environment"}, {"TOKEN": "of-a-file"})
+    assert test.arguments["$env"] == "of-a-file"
