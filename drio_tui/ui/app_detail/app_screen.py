@@ -15,6 +15,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import var
+from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from drio_tui.api import json_codec
@@ -173,11 +174,13 @@ class AppScreen(DrioScreen[None]):
         super().on_mount()
         self.watch(self.app, "status", self._update_note)
         self.watch(self.app, "app_focus", self._terminal_focus_changed, init=False)
+        self.app.screen_change_signal.subscribe(self, self._top_screen_changed)
         self.outline = TreeModel(self.snapshot)
         self.tree_view.focus()
         self.action_refresh()
 
     def on_unmount(self) -> None:
+        self.app.screen_change_signal.unsubscribe(self)
         self.live.poller.stop()
 
     @property
@@ -206,6 +209,10 @@ class AppScreen(DrioScreen[None]):
 
     def _terminal_focus_changed(self) -> None:
         self.live.poller.resume()
+
+    def _top_screen_changed(self, _screen: Screen[object]) -> None:
+        """Go on checking below an edit screen when a dialog over it was closed; this screen is not resumed then."""
+        self.call_later(self.live.poller.wake)
 
     # -- reading ----------------------------------------------------------------------------------
 

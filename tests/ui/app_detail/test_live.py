@@ -98,6 +98,13 @@ async def test_an_open_form_says_what_changed_and_is_not_touched(
         typed = form.edited_resource()
         await check(pilot, screen)
         assert not form.query_one("#remote").has_class("-said")
+        poller: Any = screen.live.poller
+        await pilot.press("f1")  # the form is covered when a check is due, and uncovered
+        await until(pilot, lambda: pilot.app.screen is not form)
+        poller.check()
+        assert poller._timer is None
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is form and poller._timer is not None)
         await other.update(TOOL, tool, {"description": "By Bob."}, app=screen.app_id)
         await other.update(
             WIDGET, next(iter(screen.snapshot.resources("widget"))).id, {"name": "By Bob"}, app=screen.app_id
