@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from tests.forked_command import command_folder
 from tests.sandbox_fixtures import SandboxProcess, kill_process, start_sandbox
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -37,6 +37,7 @@ class Repository:
     """A repository with the document in `app/` and the scripts in `ci/`; each job gets a new clone and a new home."""
 
     folder: Path
+    commands: Path
     staging: SandboxProcess
     production: SandboxProcess
     jobs: int = 0
@@ -49,7 +50,7 @@ class Repository:
     def environment(self) -> dict[str, str]:
         home = self.folder / f"home-{self.jobs}"
         folders = {f"DRIO_{name}_DIR": str(home / name) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
-        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        path = f"{self.commands}{os.pathsep}{os.environ['PATH']}"
         return {
             **os.environ, **folders, "HOME": str(home), "PATH": path,
             "GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1", "HELPDESK_KEY": KEY,
@@ -85,15 +86,18 @@ class Repository:
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[Repository]:
     """A repository whose document is the export of the example app in staging."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "drio-tui").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m drio_tui "$@"\n')
-    (tmp_path / "bin" / "drio-tui").chmod(0o755)
     (tmp_path / "gitconfig").write_text(
         "[user]\nname = Ada\nemail = ada@example.com\n[init]\ndefaultBranch = main\n[safe]\ndirectory = *\n"
     )
     with ThreadPoolExecutor() as pool:
         sandboxes = [*pool.map(start_sandbox, (tmp_path / "staging", tmp_path / "production"))]
-    repository = Repository(tmp_path, *sandboxes)
+    with command_folder() as commands:
+        yield _filled(Repository(tmp_path, commands, *sandboxes))
+    for sandbox in sandboxes:
+        kill_process(sandbox)
+
+
+def _filled(repository: Repository) -> Repository:
     repository.clone.mkdir()
     shutil.copytree(EXAMPLES, repository.clone / "ci")
     repository.check("drio-tui export acme-support --profile staging -o app")
@@ -103,11 +107,9 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
     document.write_text(text + TESTS)
     repository.check(
         f"git init --quiet && git add . && git commit --quiet -m 'Export the app' "
-        f"&& git clone --quiet --bare . {tmp_path / 'origin'}"
+        f"&& git clone --quiet --bare . {repository.folder / 'origin'}"
     )
-    yield repository
-    for sandbox in sandboxes:
-        kill_process(sandbox)
+    return repository
 
 
 def example_app(sandbox: SandboxProcess) -> dict[str, Any]:

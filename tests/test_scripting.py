@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.forked_command import command_folder
 from tests.sandbox_fixtures import SandboxProcess, kill_process, start_sandbox
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "scripting.md"
 EXAMPLES = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 PROLOGUE = """set -euo pipefail
-drio-tui() { command {python} -m drio_tui --base-url "$DRIO_URL" "$@"; }
+drio-tui() { command drio-tui --base-url "$DRIO_URL" "$@"; }
 """
 
 
@@ -29,10 +28,11 @@ def example_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
     kill_process(process)
 
 
-def run_shell(example: str, process: SandboxProcess) -> subprocess.CompletedProcess[str]:
+def run_shell(example: str, process: SandboxProcess, folder: Path) -> subprocess.CompletedProcess[str]:
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        ["bash", "-c", PROLOGUE.replace("{python}", shlex.quote(sys.executable)) + example],
-        env={**os.environ, "DRIO_TOKEN": process.token, "DRIO_URL": process.base_url},
+        ["bash", "-c", PROLOGUE + example],
+        env={**os.environ, "PATH": path, "DRIO_TOKEN": process.token, "DRIO_URL": process.base_url},
         capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -40,10 +40,11 @@ def run_shell(example: str, process: SandboxProcess) -> subprocess.CompletedProc
 @pytest.mark.slow
 def test_the_examples_run_in_the_order_of_the_page(example_sandbox: SandboxProcess) -> None:
     assert len(EXAMPLES) > 5
-    for example in EXAMPLES:
-        done = run_shell(example, example_sandbox)
-        assert done.returncode == 0, f"{example}\n{done.stdout}\n{done.stderr}"
-        assert "not-a-real-key" not in done.stdout + done.stderr
+    with command_folder() as folder:
+        for example in EXAMPLES:
+            done = run_shell(example, example_sandbox, folder)
+            assert done.returncode == 0, f"{example}\n{done.stdout}\n{done.stderr}"
+            assert "not-a-real-key" not in done.stdout + done.stderr
     with example_sandbox.client() as client:
         app = next(app for app in client.get("/api/v1/apps").json()["apps"] if app["slug"] == "acme-support")
         config = client.get(f"/api/v1/apps/{app['id']}/config").json()["config"]
