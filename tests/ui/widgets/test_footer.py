@@ -11,7 +11,7 @@ from textual.widgets._footer import FooterKey
 
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.screen import DrioScreen
-from tests.ui.driving import running, until
+from tests.ui.driving import running, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
 
 
@@ -21,6 +21,10 @@ class Finished(Message):
 
 def disabled_keys(screen: DrioScreen[Any]) -> set[str]:
     return {key.key for key in screen.query(FooterKey) if key.has_class("-disabled")}
+
+
+def labels(screen: DrioScreen[Any]) -> list[str]:
+    return [key.description for key in screen.query(FooterKey)]
 
 
 class ConditionScreen(DrioScreen[None]):
@@ -50,10 +54,25 @@ async def test_the_footer_follows_what_an_action_or_a_message_enables(monkeypatc
         screen = ConditionScreen()
         pilot.app.push_screen(screen)
         await until(pilot, lambda: disabled_keys(screen) == {"b"})
+        widgets = list(screen.query(FooterKey))
         await pilot.press("a")
         await until(pilot, lambda: disabled_keys(screen) == {"a"})
+        assert list(screen.query(FooterKey)) == widgets
         await pilot.press("b")
         await until(pilot, lambda: disabled_keys(screen) == {"b"})
         await pilot.press("a")
         screen.post_message(Finished())
         await until(pilot, lambda: disabled_keys(screen) == {"b"})
+
+
+async def test_the_footer_shows_as_many_keys_as_fit_and_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = ConditionScreen()
+        pilot.app.push_screen(screen)
+        await until(pilot, lambda: len(screen.query(FooterKey)) > 4)
+        every = labels(screen)
+        await pilot.resize_terminal(30, 24)
+        await until(pilot, lambda: labels(screen) == ["Begin", "End", "Help"])
+        assert "Begin" in text_of(pilot.app).splitlines()[-1]
+        await pilot.resize_terminal(120, 24)
+        await until(pilot, lambda: labels(screen) == every)
