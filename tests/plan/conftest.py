@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.http import httpx
@@ -115,26 +114,6 @@ class Counting(httpx.AsyncBaseTransport):
             return await self.inner.handle_async_request(request)
         finally:
             self.running -= 1
-
-
-class Answering(httpx.AsyncBaseTransport):
-    """Answers the next requests other than GET with these statuses instead; `carried_out`: after carrying them out."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, *statuses: int, carried_out: bool, retry_after: str) -> None:
-        self.inner, self.statuses = inner, [*statuses]
-        self.carried_out, self.retry_after = carried_out, retry_after
-        self.sent: list[str] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.sent.append(request.method)
-        if request.method == "GET" or not self.statuses:
-            return await self.inner.handle_async_request(request)
-        status = self.statuses.pop(0)
-        if self.carried_out:
-            await (await self.inner.handle_async_request(request)).aread()
-        error = {"code": "busy", "message": "busy", "details": None, "requestId": None}
-        headers = {"Content-Type": "application/json", "Retry-After": self.retry_after}
-        return httpx.Response(status, stream=httpx.ByteStream(json.dumps({"error": error}).encode()), headers=headers)
 
 
 class Killed(BaseException):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drio_tui.api import transport
 from drio_tui.api.http import httpx
 from drio_tui.kinds import TOOL
 from drio_tui.plan.executor import Choice, Executor, Result
@@ -20,7 +21,6 @@ from drio_tui.workspace.saving.journal import fingerprints_of
 from drio_tui.workspace.saving.save_result import Conflicted
 from tests.plan.conftest import (
     WHOLE_PLAN,
-    Answering,
     Counting,
     create_tool,
     created,
@@ -236,15 +236,18 @@ async def test_conflict_of_a_repeated_create_means_that_it_was_carried_out_late(
 
 
 @pytest.mark.parametrize("carried_out", [True, False])
-async def test_create_answered_with_503_is_looked_up_before_it_is_sent_again(world: World, carried_out: bool) -> None:
+async def test_create_answered_with_503_is_looked_up_before_it_is_sent_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, carried_out: bool
+) -> None:
     """F08."""
-    network = world.editor.network.inner = Answering(
-        world.editor.network.inner, 503, carried_out=carried_out, retry_after="0"
-    )
+    monkeypatch.setattr(transport.random, "uniform", lambda _low, _high: 0.0)  # the pause before it is sent again
+    world.editor.network.faults = ["lost:503" if carried_out else "status:503"]
+    world.editor.exchanges.clear()
     executor = executor_of(world, tool_steps(1))
     await executor.run()
     assert executor.complete
-    assert network.sent == ["GET", "POST", "GET", "POST"][: 3 if carried_out else 4]
+    sent = {exchange.number: exchange.method for exchange in world.editor.exchanges}
+    assert [*sent.values()] == ["GET", "POST", "GET", "POST"][: 3 if carried_out else 4]
     assert await tool_names(world, "tool 0") == ["tool 0"]
     assert [step.ok for step in await undo_last(world.editor.saver, world.app)] == [True]
     assert await tool_names(world, "tool 0") == []
@@ -253,7 +256,7 @@ async def test_create_answered_with_503_is_looked_up_before_it_is_sent_again(wor
 async def test_request_answered_with_429_is_sent_again(sandbox: InProcessSandbox, world: World) -> None:
     """F07."""
     editor = Editor(sandbox, retries=3)
-    network = editor.network.inner = Answering(editor.network.inner, 429, 429, 429, carried_out=False, retry_after="0")
+    editor.network.faults = ["rate-limit:0"] * 3
     changes = changes_of({"name": "tool z"})
     executor = Executor(
         editor.saver, world.app, [Step("r", "update", "tool", "Rename", world.ids["tool a"], changes=changes),
@@ -261,20 +264,17 @@ async def test_request_answered_with_429_is_sent_again(sandbox: InProcessSandbox
     )  # fmt: skip
     await executor.run()
     assert executor.complete, executor.failed
-    assert network.sent.count("POST") + network.sent.count("PATCH") == 6 + 3
+    assert editor.network.sent_count == 6 + 3
     assert len(await tool_names(world)) == 8
     await editor.client.aclose()
 
 
 async def test_no_step_is_started_while_drio_refuses_all_of_them(sandbox: InProcessSandbox, world: World) -> None:
     editor = Editor(sandbox)
-    statuses = [429] * 99
-    network = editor.network.inner = Answering(
-        editor.network.inner, *statuses, carried_out=False, retry_after="99999"
-    )  # fmt: skip
+    editor.network.faults = ["rate-limit:300"] * 99
     executor = Executor(editor.saver, world.app, tool_steps(30), pause=0)
     await executor.run()
-    assert network.sent.count("POST") <= 6
+    assert editor.network.sent_count <= 6
     assert len(executor.untried) >= 24
     assert not any(executor.state(result.step).maybe for result in executor.failed)
     await editor.client.aclose()
@@ -572,7 +572,7 @@ async def test_resource_of_a_namesake_that_was_just_created_is_not_taken_for_the
 async def test_stop_ends_a_wait_that_drio_asked_for(sandbox: InProcessSandbox, world: World) -> None:
     """F07."""
     editor = Editor(sandbox, retries=3)
-    network = editor.network.inner = Answering(editor.network.inner, *[429] * 9, carried_out=False, retry_after="50")
+    editor.network.faults = ["rate-limit:50"] * 9
 
     def stop_when_waiting() -> None:
         if executor.backoff.seconds_left:
@@ -581,7 +581,7 @@ async def test_stop_ends_a_wait_that_drio_asked_for(sandbox: InProcessSandbox, w
     executor = Executor(editor.saver, world.app, tool_steps(12), on_change=stop_when_waiting, pause=0)
     await asyncio.wait_for(executor.run(), 30)
     assert executor.failed
-    assert network.sent.count("POST") <= 6
+    assert editor.network.sent_count <= 6
     assert not any(executor.state(step).maybe for step in executor.steps)
     assert len(await tool_names(world)) == 3
     await editor.client.aclose()

@@ -37,10 +37,13 @@ class Network(httpx.AsyncBaseTransport):
     - `lose`: by method, what is lost of the next request: the `answer`, after the request was carried out, or the
       `request` itself.
     - `hang`: like `lose`, but there is no response until the caller cancels; `hung` is set then.
+    - `faults`: faults of the lab, such as `lost:503`, for the next requests other than GET.
     - `refuse`: statuses, or pairs of status and `details`, of the responses to the next requests other than GET.
     - `instead`: bodies of 200 responses to the next requests other than GET, each with whether to carry it out.
     - `before`: awaited before the next requests other than GET, one for each.
     - `offline`: every connection is refused.
+
+    `sent_count` is the number of the requests other than GET.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
@@ -49,6 +52,8 @@ class Network(httpx.AsyncBaseTransport):
         self.hang: dict[str, str] = {}
         self.hung = asyncio.Event()
         self.offline = False
+        self.faults: list[str] = []
+        self.sent_count = 0
         self.refuse: list[int | tuple[int, Any]] = []
         self.instead: list[tuple[bool, bytes]] = []
         self.before: list[Any] = []
@@ -56,6 +61,7 @@ class Network(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.offline:
             raise httpx.ConnectError("refused", request=request)
+        self.sent_count += request.method != "GET"
         if request.method != "GET" and self.before:
             await self.before.pop(0)()
         if request.method != "GET" and self.refuse:
@@ -73,6 +79,8 @@ class Network(httpx.AsyncBaseTransport):
                 await (await self.inner.handle_async_request(request)).aread()
             self.hung.set()
             await asyncio.Event().wait()
+        if request.method != "GET" and self.faults:
+            return await self._send(request, self.faults.pop(0))
         lost = self.lose.pop(request.method, "")
         return await self._send(request, {"request": "reset", "answer": "lost"}.get(lost, ""))
 
