@@ -432,19 +432,12 @@ async def test_create_sent_a_moment_ago_is_looked_up_twice(world: World) -> None
 
 
 async def test_no_further_step_is_started_after_several_unknown_outcomes_in_a_row(world: World) -> None:
-    class LosingAll(httpx.AsyncBaseTransport):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            if request.method != "GET":
-                raise httpx.ReadError("lost", request=request)
-            return await inner.handle_async_request(request)
-
-    inner = world.editor.network.inner
-    world.editor.network.inner = LosingAll()
+    world.editor.network.faults = ["reset"] * 30
     executor = executor_of(world, tool_steps(30))
     await executor.run()
     assert len(world.editor.sent) <= 3 + 6
     assert len(executor.untried) >= 30 - 9
-    world.editor.network.inner = inner
+    world.editor.network.faults = []
     await executor.run()
     assert executor.complete
     assert len(await tool_names(world)) == 30 + 3
