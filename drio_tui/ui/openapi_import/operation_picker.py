@@ -52,7 +52,9 @@ class OperationPicker(Vertical):
     OperationPicker {
         height: 1fr;
         & > OperationRows { height: 1fr; }
-        & > .-totals { height: 1; padding: 0 1; background: $surface; }
+        & > .-totals {
+            height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis;
+        }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
