@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
-from drio_tui.api.redact import is_secret
 from drio_tui.naming import NAME_MAX, unused
 from drio_tui.openapi_import.model import OperationDetail, OperationSummary
 from drio_tui.openapi_import.names import KEY_MAX, shortened
@@ -325,8 +324,7 @@ def _widget_of(operation: OperationText, name: str) -> WidgetProposal | None:
     primitive = suggest_primitive(schema)
     if rows is None and primitive in _OF_LISTS:
         primitive = "detail"
-    suggested = suggest_mappings(primitive, schema)
-    mappings = {slot: path for slot, path in suggested.items() if not is_secret(path.rpartition(".")[2])}
+    mappings = suggest_mappings(primitive, schema)
     if rows is not None:
         is_small = rows.items is None or not rows.items.properties or len(mappings) < _FEWEST_OF_LIST
     else:

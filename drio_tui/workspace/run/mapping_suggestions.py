@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from drio_tui.api.redact import is_secret
 from drio_tui.schema.resolve import Json
 from drio_tui.text import first_names
 from drio_tui.workspace.run.mapping import collection_of, step_text
@@ -226,12 +227,14 @@ def _path_in(shape: Shape, root: Shape) -> str:
 
 
 def _cells(item: Shape) -> Iterator[tuple[str, Shape]]:
-    """Yield what can be shown of an item: its scalars, and of an object in it the one that names it."""
+    """Yield what can be shown of an item: its scalars, and of an object in it the one that names it; no secrets."""
     for shape in item.properties:
+        if is_secret(shape.name):
+            continue
         if shape.is_scalar:
             yield shape.name, shape
         elif shape.types == {"object"}:
-            inner = [property for property in shape.properties if property.is_scalar]
+            inner = [property for property in shape.properties if property.is_scalar and not is_secret(property.name)]
             named = [property for property in inner if _points("title", property) > 0] or inner[:1]
             if named:
                 yield shape.name, max(named, key=lambda property: _points("title", property))

@@ -137,6 +137,17 @@ def test_slots_are_filled_from_a_real_result(primitive: str, sample: Any, expect
     assert suggest_mappings(primitive, sample=sample) == expected
 
 
+def test_secrets_are_not_shown() -> None:
+    owner = {"password": "x", "name": "Bo"}
+    pet = {"name": "Rex", "api_token": "s3cret", "clientSecret": {"name": "x"}, "owner": owner, "colour": "red"}
+    for primitive, sample in (("data-table", [pet]), ("list", [pet]), ("card", pet), ("detail", pet)):
+        paths = " ".join(suggest_mappings(primitive, None, sample).values()).lower()
+        assert "name" in paths
+        assert "token" not in paths
+        assert "secret" not in paths
+        assert "password" not in paths
+
+
 def test_what_a_real_result_lacks_is_not_suggested() -> None:
     schema = operation_of("support", "contact-table")["outputSchema"]
     sample = {"results": [{"id": "con_1", "name": "Ada", "plan": "free"}], "total": 1}
