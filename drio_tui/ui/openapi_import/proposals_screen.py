@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -272,7 +272,8 @@ class ProposalsScreen(DrioScreen[bool]):
                 self.proposals.edit(proposal.id, name=name, key=key, description=description)
                 self._changed(proposal.id)
 
-        self.app.push_screen(ToolTextsDialog(proposal), handle_texts)
+        others = {one.tool_key: str(one.tool["name"]) for one in self.proposals.all if one.id != proposal.id}
+        self.app.push_screen(ToolTextsDialog(proposal, others), handle_texts)
 
     def action_go_on(self) -> None:
         self.dismiss(True)
@@ -286,7 +287,7 @@ ToolTexts = tuple[str, str, str]
 
 
 class ToolTextsDialog(Dialog[ToolTexts | None]):
-    """Edits the texts of a proposal; the result is None if they stay."""
+    """Edits the texts of a proposal; the result is None if they stay. `others` are the names of other tools by key."""
 
     CSS_PATH = stylesheet("openapi_import")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -296,9 +297,9 @@ class ToolTextsDialog(Dialog[ToolTexts | None]):
         Key("tool_texts.close", "escape", "close", "Leave", "Leave the texts as they are"),
     )
 
-    def __init__(self, proposal: Proposal) -> None:
+    def __init__(self, proposal: Proposal, others: Mapping[str, str]) -> None:
         super().__init__()
-        self._proposal = proposal
+        self._proposal, self._others = proposal, others
 
     def compose(self) -> ComposeResult:
         tool = self._proposal.tool
@@ -335,8 +336,14 @@ class ToolTextsDialog(Dialog[ToolTexts | None]):
     def action_take(self) -> None:
         name, key = (self.query_one(id, Input).value.strip() for id in ("#tool-name", "#tool-key"))
         description = self.query_one(TextEditor).text.strip()
-        if not name or key_of(key, "") != key or not key:
-            text = "It needs a name." if not name else "A key has lower-case letters, digits and single hyphens."
+        text = ""
+        if not name:
+            text = "It needs a name."
+        elif key_of(key, "") != key or not key:
+            text = "A key has lower-case letters, digits and single hyphens."
+        elif key in self._others:
+            text = f"The tool {self._others[key]} has this key."
+        if text:
             self.query_one("#tool-texts-note", Static).update(sanitize(f"✗ {text}", "$text-error"))
             return
         self.dismiss((name, key, description))

@@ -388,7 +388,11 @@ async def test_proposals_are_refused_and_edited_in_one_list_and_then_created(
         await until(pilot, lambda: isinstance(program.screen, ToolTextsDialog))
         await pilot.press("end", *" now", "tab", *"-", "ctrl+s")
         await until(pilot, lambda: "A key has lower-case letters" in text_of(program))
-        await pilot.press("x", "ctrl+s")
+        program.screen.query_one("#tool-key").value = "list-customers"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "The tool List customers has this key." in text_of(program))
+        program.screen.query_one("#tool-key").value = "create-customer-"
+        await pilot.press("end", "x", "ctrl+s")
         await until(pilot, lambda: "Name: Create a customer now (create-customer-x)" in text_of(program))
         await pilot.click(ProposalRows, offset=(1, 3))  # the mark of the third name
         await until(pilot, lambda: "✗ Customer" in text_of(program))
