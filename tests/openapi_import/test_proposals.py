@@ -262,6 +262,9 @@ async def test_an_import_with_proposals_has_no_lint_and_one_undo_takes_it_back(b
         plan = await openapi.plan(chosen, present=present, proposals=proposals, auth=world.ids["auth"])
         assert plan.tokens == proposals.tokens
         assert plan.summary.startswith("1 integration, 12 operations, 12 tools, 9 widgets, 3 chains; the list of tools")
+        for kind in ("operation", "widget"):  # one after another, since drio lists them as they are created
+            creates = [step for step in import_steps(plan) if (step.verb, step.kind) == ("create", kind)]
+            assert [step.follows for step in creates] == [(), *((step.id,) for step in creates[:-1])]
         work = Executor(world.editor.saver, app, import_steps(plan))
         assert [result.problem for result in await work.run() if not result.ok] == []
         after = await read_app(client, app)
