@@ -108,7 +108,7 @@ def nouns_of(title: str, path: str = "") -> frozenset[str]:
 def suggest_arguments(
     schema: Document, sources: Sequence[Source], fits: Fits, *, nouns: frozenset[str] = frozenset()
 ) -> dict[str, list[ArgumentSuggestion]]:
-    """Return suggestions for each argument of a tool, the best first; none beyond the first `MOST_ARGUMENTS`.
+    """Return suggestions for each of the first `MOST_ARGUMENTS` arguments of a tool, the best first.
 
     `sources` begin with the newest result. `fits` says whether a value is valid for an argument's schema. `nouns` say
     what the tool itself is about.
@@ -119,9 +119,8 @@ def suggest_arguments(
         for shape, owners in _values(source)
     ]
     ids = Counter(candidate.number for candidate in candidates if candidate.shape.is_id)
-    properties = tools.properties(schema)
-    suggestions: dict[str, list[ArgumentSuggestion]] = {name: [] for name in properties}
-    for name, argument in islice(properties.items(), MOST_ARGUMENTS):
+    suggestions: dict[str, list[ArgumentSuggestion]] = {}
+    for name, argument in islice(tools.properties(schema).items(), MOST_ARGUMENTS):
         wanted = _Wanted.of(name, argument if isinstance(argument, Mapping) else {}, nouns)
         types = frozenset(json_types(wanted.schema) or ()) - {"null"}
         ranked: list[tuple[float, str, _Candidate]] = []

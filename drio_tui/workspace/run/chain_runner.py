@@ -198,7 +198,8 @@ class Chain:
         places: Places = {}
         taken: list[MappedArguments] = []
         for name, schema in tools.properties(bound.schema).items():
-            best = chosen(name, suggestions[name], required=name in required, only_reads=bound.only_reads)
+            offers = suggestions.get(name, ())
+            best = chosen(name, offers, required=name in required, only_reads=bound.only_reads)
             place = {**kept, **self.picked}.get(name, best.place if best is not None else None)
             places[name] = place
             value = self._value(sources, place) if place is not None else None
@@ -206,7 +207,7 @@ class Chain:
                 continue
             arguments[name] = value
             source = next(source for source in sources if source.tool == place.tool)
-            reason = next((offer.reason for offer in suggestions[name] if offer.place == place), "")
+            reason = next((offer.reason for offer in offers if offer.place == place), "")
             taken.append(MappedArguments(name, value, source.title, place.path, reason or "as chosen"))
         absent = tuple(name for name in required if name not in arguments)
         by_endpoint = chain_arguments(bound.schema, [source.value for source in sources], fits).arguments

@@ -123,5 +123,7 @@ def test_a_path_is_evaluated_in_a_row() -> None:
 def test_only_the_first_arguments_of_a_tool_with_very_many_have_suggestions() -> None:
     schema = {"type": "object", "properties": {f"a{number}": {"type": "string"} for number in range(300)}}
     suggestions = suggest_arguments(schema, [source_of("t", "List pets", value={"x": "1"})], lambda *_: True)
-    assert len(suggestions) == 300
-    assert [bool(offers) for offers in suggestions.values()] == [True] * MOST_ARGUMENTS + [False] * 200
+    assert [name for name, offers in suggestions.items() if offers] == [
+        f"a{number}" for number in range(MOST_ARGUMENTS)
+    ]
+    assert len(suggestions) == MOST_ARGUMENTS  # of the others nothing is known, also not that nothing fills them
