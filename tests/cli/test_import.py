@@ -182,7 +182,7 @@ def test_a_killed_import_is_completed_by_the_next_one(
     env = {**os.environ, "DRIO_TOKEN": sandbox_process.token}
     killed = subprocess.run([*command, "--base-url", sandbox_process.base_url], env=env, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert len(on_sandbox("inspect", app, "--json").json["operations"]) == 3
+    assert len(on_sandbox("inspect", app, "--json").json["operations"]) == 2
     result = on_sandbox("import", app, pets, "--all", "--no-check", "--yes")
     assert result.code == 0, result.err
     config = on_sandbox("inspect", app, "--json").json
