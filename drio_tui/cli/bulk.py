@@ -12,7 +12,7 @@ from drio_tui.cli.find import OpenedApp, find_resource, find_resources, opened_a
 from drio_tui.cli.read import find_kind
 from drio_tui.kinds import APP, INTEGRATION, OPERATION
 from drio_tui.plan.replacing import PROPERTIES
-from drio_tui.text import first_names, one_line
+from drio_tui.text import count_of, first_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +140,7 @@ def move(
     drio cannot move one: it is created in the other integration, its tools are bound to the new one, and the old one is
     deleted. Tools keep their chains and widgets.
     """
+    from drio_tui.cli.review import app_name
     from drio_tui.plan.moving import move_operations
 
     refuse_changes(dry_run=dry_run)
@@ -152,7 +153,10 @@ def move(
             def make(operations: list[Resource]) -> BulkPlan:
                 return move_operations(opened.snapshot, operations, target)
 
-            await _carry_out(opened, make, moved, dry_run=dry_run, yes=yes, as_json=as_json, repeatable=True)
+            title = f"Move {count_of(len(moved), 'operation')} of {app_name(opened.snapshot)} to {target.name}"
+            await _carry_out(
+                opened, make, moved, dry_run=dry_run, yes=yes, as_json=as_json, repeatable=True, title=title
+            )
 
     run(work())
 
@@ -166,6 +170,7 @@ async def _carry_out(
     yes: bool,
     as_json: bool,
     repeatable: bool = False,
+    title: str = "",
 ) -> None:
     """Carry out the plan that `make` makes of the resources, unless it has problems.
 
@@ -181,5 +186,5 @@ async def _carry_out(
         raise UsageError(one_line(f"{first_names(problems, _MOST_PROBLEMS)}.", 400))
     await carry_out(
         opened, plan.steps, dry_run=dry_run, yes=yes, as_json=as_json, notes=plan.notes, shown=plan.shown,
-        repeatable=lambda: repeatable or is_repeatable(plan, resources, make),
+        repeatable=lambda: repeatable or is_repeatable(plan, resources, make), title=title,
     )  # fmt: skip

@@ -409,8 +409,9 @@ class _Application:
         if planned.changes:
             ask_before(f"Make these changes in {one_line(view.target, 120)}?", yes=yes)
         saved = self.file.plan if self.file else None
+        saver = saver_of(self.session)
         applier = Applier(
-            saver_of(self.session), planned, parallel=self.parallel, group=saved.group if saved else "",
+            saver, planned, parallel=self.parallel, group=saved.group if saved else "",
             state=saved.state if saved else None, save=self.file.save if self.file else None,
             save_base=self.lock.store if self.lock else None,
             on_result=self._print_result, on_steps=self._begin,
@@ -420,7 +421,10 @@ class _Application:
         if self.file:
             await self.file.end(finished=not result.failed)
         if not self.as_json and result.results and not result.failed:
-            info(f"Applied. {undo_hint(planned.slug)}")
+            journal = saver.journal(result.app)
+            for notice in journal.notices if journal else ():
+                info(notice)
+            info(f"Applied. {undo_hint(planned.slug, journal)}")
         return result
 
     def _ask_secrets(self) -> dict[str, str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from drio_tui.plan.state import StepState
     from drio_tui.plan.steps import Step
     from drio_tui.workspace.model.snapshot import Snapshot
+    from drio_tui.workspace.saving.journal import Journal
 
 _TONES: Mapping[str, Mapping[str, Any]] = {
     "create": {"fg": "green"}, "update": {"fg": "yellow"}, "rename": {"fg": "yellow"}, "delete": {"fg": "red"},
@@ -32,6 +33,7 @@ _TONES: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 _DONE = {"create": "created", "update": "changed", "delete": "deleted"}
 _INDENT = 4
+_NOT_UNDOABLE = "`undo` cannot take it back, since the history of changes was not written."
 _NOTHING_SENT = "This was a replay: nothing was sent, and nothing was changed."
 
 
@@ -54,13 +56,15 @@ async def carry_out(
     markdown: bool = False,
     more: Mapping[str, Any] | None = None,
     repeatable: Callable[[], bool] = lambda: True,
+    title: str = "",
 ) -> None:
     """Show the steps and ask, unless `yes`; carry them out as one plan that one undo takes back; print the results.
 
     With `dry_run` they are only printed, with `markdown` as Markdown. `notes` are remarks about all of them, not
     sanitized. With `ids_only` what is printed of a success on stdout is the id of the resource. `shown` are changes to
     show for some steps (by id), `more` are further values of the JSON. `repeatable` returns whether the same command
-    changes nothing again that is done already. Raises `NotAllDone` if a step is not done.
+    changes nothing again that is done already. `title` says what the steps do together: the program offers them under
+    it when the command was killed. Raises `NotAllDone` if a step is not done.
     """
     from drio_tui.plan.executor import Executor
 
@@ -88,7 +92,7 @@ async def carry_out(
     if not yes:
         print_plan(view, err=True)
         ask_before(f"Make {count_of(len(steps), 'change')}?", yes=yes)
-    session = await _kept_plan(opened, steps)
+    session = await _kept_plan(opened, steps, title or steps[0].about)
     executor = session.executor(opened.saver) if session else Executor(opened.saver, opened.id, [*steps])
 
     def print_result(result: Result) -> None:
@@ -111,7 +115,8 @@ async def carry_out(
     else:
         for step in in_order.finish():
             warn(f"{one_line(changes[step.id].title, 200)} was not tried")
-    for notice in journal.notices if (journal := opened.saver.journal(opened.id)) else ():
+    journal = opened.saver.journal(opened.id)
+    for notice in journal.notices if journal else ():
         info(notice)
     done = sum(result is not None and result.ok for result in executor.results)
     if done < len(steps):
@@ -123,17 +128,19 @@ async def carry_out(
             f"{len(steps) - done} of {len(steps):,} changes were not made. The first: {problem}",
             hint=rest_hint("the same command")
             if not done or repeatable()
-            else _repeated_hint(app_name(opened.snapshot)),
+            else _repeated_hint(app_name(opened.snapshot), journal),
         )
     if not as_json and any(step.changes or step.verb != "update" for step in steps):
-        info(undo_hint(app_name(opened.snapshot)))
+        info(undo_hint(app_name(opened.snapshot), journal))
 
 
-def undo_hint(app: str) -> str:
-    """Return how the changes of this command to `app` are taken back; of a replay, that there are none."""
+def undo_hint(app: str, journal: Journal | None) -> str:
+    """Return how the changes of this command to `app` are taken back; that they cannot be, or that it was a replay."""
     from drio_tui.api.http import is_replay
 
-    return _NOTHING_SENT if is_replay() else f"`{command_hint('undo', app)}` takes it back."
+    if is_replay():
+        return _NOTHING_SENT
+    return _NOT_UNDOABLE if journal and journal.is_lost_at_the_end else f"`{command_hint('undo', app)}` takes it back."
 
 
 def rest_hint(again: str) -> str:
@@ -143,10 +150,10 @@ def rest_hint(again: str) -> str:
     return _NOTHING_SENT if is_replay() else f"What was done stays; {again} again does the rest."
 
 
-def _repeated_hint(app: str) -> str:
+def _repeated_hint(app: str, journal: Journal | None) -> str:
     """Return what to do after some changes failed, of which the same command would make those again that were made."""
-    undo = undo_hint(app)
-    return undo if undo == _NOTHING_SENT else f"What was done stays, and the same command would do it once more: {undo}"
+    undo = undo_hint(app, journal)
+    return undo if undo == _NOTHING_SENT else f"What was done stays, and the same command would do it once more. {undo}"
 
 
 class ResultsInOrder:
@@ -174,7 +181,7 @@ class ResultsInOrder:
         return untried
 
 
-async def _kept_plan(opened: OpenedApp, steps: Sequence[Step]) -> PlanSession | None:
+async def _kept_plan(opened: OpenedApp, steps: Sequence[Step], title: str) -> PlanSession | None:
     """Return a plan that is kept in a file while it is carried out; None if it creates nothing, or cannot be kept.
 
     If the same command was killed after it had sent a create, its plan goes on: the resource is looked up first. Other
@@ -195,7 +202,7 @@ async def _kept_plan(opened: OpenedApp, steps: Sequence[Step]) -> PlanSession | 
                     session.record.steps = tuple(steps)  # with the secrets
                     return session
         with contextlib.suppress(OSError):
-            return PlanSession.begin(PlanRecord(profile, server, opened.id, steps[0].about, tuple(steps)))
+            return PlanSession.begin(PlanRecord(profile, server, opened.id, title, tuple(steps)))
         return None
 
     return await asyncio.to_thread(open_session)

@@ -8,12 +8,15 @@ import re
 import subprocess
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
+from drio_tui.cli.review import _kept_plan
 from drio_tui.cli.values import Inputs, parse_assignment
+from drio_tui.plan.steps import Step
 from tests import preloaded
 from tests.auth.httpd import HttpServer, Reply, Request
 from tests.cli.conftest import AppOnSandbox, CommandResult, Faults, Runner, on_terminal
@@ -446,3 +449,26 @@ def test_map_fills_slots_from_the_schema_a_sample_or_the_last_result(
     assert "Nothing to change." in again.err
     unknown = on_sandbox("map", app.slug, "contact-table", "--slot", "colour", "--slot", "rows", "--yes")
     assert "There is no path for colour of Contact Table." in unknown.err
+
+
+def test_no_undo_is_promised_where_the_history_cannot_be_written(
+    on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be")
+    env = {"DRIO_STATE_DIR": str(tmp_path / "state")}
+    result = on_sandbox("rename", app.slug, "tool", "{name}!", "--yes", env=env)
+    assert result.code == 0
+    assert "in memory only" in result.err
+    assert "`undo` cannot take it back" in result.err
+    assert "takes it back" not in result.err
+
+
+async def test_a_kept_plan_is_named_after_the_command() -> None:
+    opened: Any = SimpleNamespace(session=SimpleNamespace(profile="work", server_id="https://a.example"), id="app_1")
+    steps = [Step("create/a", "create", "tool", "Create the tool A", body={"name": "A"})]
+    session = await _kept_plan(opened, steps, "Move 1 operation of acme to Other")
+    assert session is not None
+    try:
+        assert session.record.title == "Move 1 operation of acme to Other"
+    finally:
+        session.close(forget=True)

@@ -131,7 +131,7 @@ def test_a_lost_answer_is_an_unknown_outcome_and_the_app_is_created_once(faults:
 
 @pytest.mark.parametrize(
     ("pattern", "hint"),
-    [("{name} too", "would do it once more: `drio-tui "), ("s/^Search/Find/", "the same command again does the rest")],
+    [("{name} too", "would do it once more. `drio-tui "), ("s/^Search/Find/", "the same command again does the rest")],
 )
 def test_the_same_command_is_not_advised_where_it_would_change_more(
     faults: Faults, on_sandbox: Runner, app: AppOnSandbox, pattern: str, hint: str

@@ -190,6 +190,11 @@ class Journal:
         """The file for unreadable lines."""
         return self.path.with_name(f"{self.path.name}.corrupt")
 
+    @property
+    def is_lost_at_the_end(self) -> bool:
+        """Whether changes are in memory only, so that no other process and no later run can undo them."""
+        return bool(self._memory)
+
     def begin(self, entry: Entry) -> None:
         """Append a change, before its request is sent."""
         self._append({"v": VERSION, "begin": _to_json(entry)})
