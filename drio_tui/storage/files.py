@@ -55,7 +55,7 @@ def write_private(path: Path, data: bytes) -> None:
 def write_public(path: Path, data: bytes) -> None:
     """Write `data` to `path` atomically, at the mode of the file that is there, or that of a new file.
 
-    The folders above it are created. Raises `OSError`, also if `path` is a symbolic link.
+    The folders above it are created. Raises `OSError`, also if `path` is a symbolic link, a device or a pipe.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_symlink():
@@ -79,7 +79,11 @@ def append_public(path: Path, data: bytes) -> None:
 
 
 def _replace(path: Path, data: bytes, create_mode: int, mode: int | None = None) -> None:
-    """Replace `path` by a new file. The umask applies to `create_mode`; `mode` is set as it is."""
+    """Replace `path` by a new file. The umask applies to `create_mode`; `mode` is set as it is.
+
+    Raises `OSError` for a device or a pipe: root would replace `/dev/null` by a file.
+    """
+    _refuse_device(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, create_mode)
     try:
@@ -100,11 +104,20 @@ def _replace(path: Path, data: bytes, create_mode: int, mode: int | None = None)
     sync_dir(path.parent)
 
 
+def _refuse_device(path: Path) -> None:
+    """Raise `OSError` for a device or a pipe, which must not be replaced, renamed or made private."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OSError(errno.EINVAL, "It is no plain file", str(path))
+
+
 def append_private(path: Path, *, keep: int) -> BinaryIO:
     """Open a private file for appending, at mode 0600; one of more than `keep` bytes is renamed to `NAME.1` first.
 
-    Raises `NotPrivate` for a symbolic link.
+    Raises `NotPrivate` for a symbolic link, and `OSError`, also for a device or a pipe.
     """
+    _refuse_device(path)
     with contextlib.suppress(FileNotFoundError):
         if path.lstat().st_size > keep:
             path.replace(path.with_name(f"{path.name}.1"))

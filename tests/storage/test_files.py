@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from drio_tui.storage import paths
-from drio_tui.storage.files import NotPrivate, os_error_text, private_dir, read_private, write_private
+from drio_tui.storage.files import (
+    NotPrivate,
+    append_private,
+    os_error_text,
+    private_dir,
+    read_private,
+    write_private,
+    write_public,
+)
 
 
 def mode(path: Path) -> int:
@@ -127,6 +135,16 @@ def test_a_private_folder_is_made_with_its_parents_and_is_only_ours(tmp_path: Pa
         os.umask(before)
     assert mode(folder) == 0o700
     assert private_dir(folder) == folder
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+@pytest.mark.parametrize("write", [write_private, write_public, lambda path, _: append_private(path, keep=1)])
+def test_no_file_takes_the_place_of_a_pipe_or_a_device(tmp_path: Path, write: Callable[[Path, bytes], None]) -> None:
+    os.mkfifo(tmp_path / "pipe")  # as /dev/null, which root could replace
+    with pytest.raises(OSError, match="no plain file"):
+        write(tmp_path / "pipe", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_private_folder_that_was_open_is_closed(tmp_path: Path) -> None:
