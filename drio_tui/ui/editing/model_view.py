@@ -98,10 +98,12 @@ class ModelView(Vertical):
             report = check()
             return self.Checked(number, report, chosen, _blocks(report, chosen))
 
-        async def work() -> None:
+        async def check_in_thread() -> None:
             self.post_message(await asyncio.to_thread(check_and_lay_out))
 
-        self.run_worker(work(), name="model", group="model", exclusive=True)
+        # Not a coroutine: one that is cancelled before it starts, as when the cursor moves fast, is never awaited.
+        work: Callable[[], Any] = check_in_thread
+        self.run_worker(work, name="model", group="model", exclusive=True)
 
     def on_model_view_checked(self, message: Checked) -> None:
         message.stop()

@@ -260,3 +260,10 @@ async def test_apps_that_others_change_are_marked_and_no_row_moves(monkeypatch: 
         server.answers["GET /apps"]["apps"][2]["name"] = "Theirs"
         screen._poller.check()
         await until(pilot, lambda: "~ Theirs" in text_of(pilot.app))
+        # The app under the cursor is gone: the next one is selected.
+        assert screen.chosen.id == "app_2"
+        server.answers["GET /apps"]["apps"].pop(2)
+        screen._poller.check()
+        await until(pilot, lambda: row_keys(screen) == ["app_1", "app_3", "app_4"])
+        assert screen.chosen.id == "app_3"
+        assert screen._poller.schedule.pause == screen._poller.schedule.first
