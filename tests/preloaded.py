@@ -8,6 +8,7 @@ the interpreter or by an import. `tests/cli/test_streams.py` starts every kind o
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -25,6 +26,7 @@ _OPTIONS = {"stdin", "stdout", "stderr", "cwd", "text", "encoding", "errors"}
 _READ_AT_START = ("PYTHON", "TEXTUAL", "LC_", "LANG")
 """Prefixes of the variables that are read at the start of a process."""
 _READ_LATER = {"PYTHON_KEYRING_BACKEND"}
+_SITE = "DRIO_TEST_SITE"
 _lock = threading.Lock()  # multiprocessing polls all children whenever one is started; two threads must not do so
 _server_variables: dict[str, str] = {}
 """The values with which the server process was started, of the variables that are read at the start."""
@@ -33,8 +35,11 @@ if _FORKS:
     _context.set_forkserver_preload(["tests.preloading"])
 
 
-def popen(*arguments: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[Any]:
-    """Start `drio-tui ARGUMENTS` with `env` added to the environment; the options are those of `subprocess.Popen`."""
+def popen(*arguments: str, env: dict[str, str] | None = None, site: str = "", **options: Any) -> subprocess.Popen[Any]:
+    """Start `drio-tui ARGUMENTS` with `env` added to the environment; the options are those of `subprocess.Popen`.
+
+    `site` is a folder whose `sitecustomize.py` is run before the program.
+    """
     environment = {**os.environ, **(env or {})}
     popen_class: type[subprocess.Popen[Any]] = subprocess.Popen
     if _FORKS and options.keys() <= _OPTIONS:
@@ -42,6 +47,8 @@ def popen(*arguments: str, env: dict[str, str] | None = None, **options: Any) ->
             _server_variables.update({**_read_at_start(os.environ), "LANG": os.environ.get("LANG", "")})
         if _read_at_start({"LANG": "", **environment}) == _server_variables:
             popen_class = _Forked
+    if site:
+        environment[_SITE if popen_class is not subprocess.Popen else "PYTHONPATH"] = site
     return popen_class([*COMMAND, *arguments], env=environment, **options)
 
 
@@ -119,4 +126,8 @@ def _run_drio_tui(arguments: list[str], env: dict[str, str], folder: str, stream
     sys.stdout = open(1, "w", encoding="utf-8", errors=out, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors=err, buffering=1, closefd=False)  # noqa: SIM115
     sys.argv = ["drio-tui", *arguments]
+    if site := os.environ.pop(_SITE, ""):
+        sys.path.insert(0, site)
+        sys.modules.pop("sitecustomize", None)
+        importlib.import_module("sitecustomize")
     runpy.run_module("drio_tui", run_name="__main__")

@@ -1,7 +1,7 @@
 """No secret is in anything that commands keep, print or start, with the secrets of every provider.
 
-The commands are normal processes in which every file that is replaced or removed is copied first, and the arguments
-of every process that they start are recorded. All files below the test's folder are searched as bytes, those of the
+The commands are processes in which every file that is replaced or removed is copied first, and the arguments of every
+process that they start are recorded. All files below the test's folder are searched as bytes, those of the
 sandbox too, for several encodings of each secret.
 """
 
@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +18,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from drio_tui.api.secret_values import encoded_forms
+from tests import preloaded
 from tests.sandbox_fixtures import SandboxProcess, kill_process, start_sandbox
 
 RECORDER = """
@@ -46,7 +44,7 @@ def hook(event, args):
                 count += 1
                 shutil.copyfile(path, os.path.join(folder, f"{os.getpid()}-{count}-{os.path.basename(path)}"))
 
-record(f"command {sys.orig_argv!r}")
+record(f"command {sys.argv!r}")
 sys.addaudithook(hook)
 """
 FIELDS: dict[str, Any] = {
@@ -82,13 +80,13 @@ class Workplace:
     def run(self, *arguments: str, stdin: str = "", code: int = 0, **variables: str) -> str:
         recorded, home = self.folder / "recorded", self.folder / "home"
         env = {
-            **os.environ, **{f"DRIO_{name}_DIR": str(home / name) for name in ("CONFIG", "DATA", "STATE", "CACHE")},
-            "HOME": str(home), "RECORDED": str(recorded), "PYTHONPATH": str(recorded), "DRIO_TOKEN": self.sandbox.token,
+            **{f"DRIO_{name}_DIR": str(home / name) for name in ("CONFIG", "DATA", "STATE", "CACHE")},
+            "HOME": str(home), "RECORDED": str(recorded), "DRIO_TOKEN": self.sandbox.token,
             **variables,
         }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-m", "drio_tui", *arguments, "--base-url", self.sandbox.base_url],
-            cwd=self.folder, env=env, input=stdin.encode(), capture_output=True, timeout=120,
+        done = preloaded.run(
+            *arguments, "--base-url", self.sandbox.base_url, env=env, site=str(recorded), cwd=self.folder,
+            input=stdin.encode(), timeout=120,
         )  # fmt: skip
         self.printed.append((" ".join(arguments), done.stdout + b"\n" + done.stderr))
         assert done.returncode == code, f"{arguments}\n{done.stdout.decode()}\n{done.stderr.decode()}"
