@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from textual.cache import LRUCache
+from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
 
@@ -21,4 +22,5 @@ def install() -> None:
         finally:
             self._parse_cache = own_cache  # Textual clears it when the variables change
 
+    RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign] # the same value, of a function in C
     Stylesheet._parse_rules = parse_shared  # type: ignore[method-assign]
