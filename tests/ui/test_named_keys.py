@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
-from textual.widgets._footer import FooterKey
 
 from drio_tui.kinds import KINDS
 from drio_tui.ui.editing.edit_screen import EditTarget
 from drio_tui.ui.editing.editors.base import Notes
 from drio_tui.ui.widgets.empty_state import EmptyState
+from drio_tui.ui.widgets.footer import KeyFooter
 from drio_tui.ui.wizard.wizard_screen import WizardScreen
 from drio_tui.wizard.validation import PAGES
 from tests import THOROUGH
@@ -32,7 +32,7 @@ _LEAVING = ("ctrl+s", "escape")  # these may leave the page
 
 def named_keys(screen: Any) -> list[str]:
     """Return the keys that the screen names: in its footer, in empty states and in its texts."""
-    footer = [key.key for key in screen.query(FooterKey) if not key.action.endswith("quit")]
+    footer = [key.key for footer in screen.query(KeyFooter) for key in footer.keys if not key.action.endswith("quit")]
     key_labels: list[str] = []
     for empty in screen.query(EmptyState):
         if empty.region:

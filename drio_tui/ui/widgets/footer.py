@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.content import Content
+from textual.reactive import reactive
 from textual.screen import Screen
+from textual.style import Style
+from textual.widget import Widget
 from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
 
 from drio_tui.ui.base.textual_internals import forget_fields
 
@@ -18,13 +21,14 @@ _ALWAYS_SHOWN = "help"
 """The action that shows all keys, also those there is no room for."""
 _PADDING = 3
 """Cells around a key and its label."""
+_DIM = Style(dim=True)
 
 
-class ShownKey(NamedTuple):
-    """What the footer shows of an action: its first key."""
+class FooterKey(NamedTuple):
+    """A key of the footer: `key` is Textual's name of it, `label` how it is shown."""
 
     key: str
-    display: str
+    label: str
     description: str
     action: str
     enabled: bool
@@ -32,108 +36,143 @@ class ShownKey(NamedTuple):
 
     @property
     def width(self) -> int:
-        """Cells."""
-        return cell_len(self.display) + cell_len(self.description) + _PADDING
+        """Its width in cells."""
+        return cell_len(self.label) + cell_len(self.description) + _PADDING
+
+
+class KeyLine(Widget):
+    """Draws keys in one line, so that other keys change nothing else on the screen; a click presses one."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-line--key", "key-line--description", "key-line--hover"}
+    DEFAULT_CSS = """
+    KeyLine {
+        width: 1fr;
+        height: 1;
+        background: $footer-item-background;
+        & > .key-line--key {
+            color: $footer-key-foreground; background: $footer-key-background; text-style: bold;
+        }
+        & > .key-line--description {
+            color: $footer-description-foreground; background: $footer-description-background;
+        }
+        & > .key-line--hover { background: $block-hover-background; }
+    }
+    """
+
+    keys: reactive[tuple[FooterKey, ...]] = reactive((), init=False)
+    """The keys, from left to right."""
+
+    hover: reactive[int] = reactive(-1, init=False)
+    """The index of the key under the mouse, -1 for none."""
+
+    def render(self) -> Content:
+        key_style = self.get_visual_style("key-line--key")
+        description_style = self.get_visual_style("key-line--description")
+        hover_style = self.get_visual_style("key-line--hover")
+        parts: list[tuple[str, Style]] = []
+        for number, key in enumerate(self.keys):
+            extra = Style(background=hover_style.background) if number == self.hover else Style.null()
+            extra = extra if key.enabled else extra + _DIM
+            parts += [(f" {key.label} ", key_style + extra), (f"{key.description} ", description_style + extra)]
+        return Content.assemble(*parts)
+
+    def _index_at(self, x: int) -> int:
+        for number, key in enumerate(self.keys):
+            x -= key.width
+            if x < 0:
+                return number
+        return -1
+
+    def watch_keys(self) -> None:
+        self.hover = -1
+
+    def watch_hover(self, hover: int) -> None:
+        self.tooltip = self.keys[hover].tooltip or None if 0 <= hover < len(self.keys) else None
+        self.styles.pointer = "pointer" if hover >= 0 else "default"
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self.hover = self._index_at(event.x)
+
+    def on_leave(self) -> None:
+        self.hover = -1
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        index = self._index_at(event.x)
+        if index >= 0 and self.keys[index].enabled:
+            self.app.simulate_key(self.keys[index].key)
+        elif index >= 0:
+            self.app.bell()
 
 
 class KeyFooter(Footer):
     """Textual's footer, without the keys that would be cut off at the right.
 
     While the screen awaits the key after a prefix, those that do not fit are in a second row.
-
-    When the keys change, its widgets are changed and not replaced, as Textual's would be: mounting them takes much
-    longer.
     """
 
     DEFAULT_CSS = """
-    KeyFooter.-two-rows {
+    KeyFooter {
         layout: vertical;
-        height: 2;
-        Horizontal { height: 1; }
+        & > .-second-row { display: none; }
+        &.-two-rows { height: 2; }
+        &.-two-rows > .-second-row { display: block; }
     }
     """
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False)
-        self._shown: tuple[list[ShownKey], list[ShownKey]] = ([], [])
 
     def compose(self) -> ComposeResult:
-        first, second = self._shown = self._rows_to_show()
-        self.set_class(bool(second), "-two-rows")
-        if second:
-            yield Horizontal(*map(self._widget, first))
-            yield Horizontal(*map(self._widget, second))
-        else:
-            yield from map(self._widget, first)
+        yield KeyLine()
+        yield KeyLine(classes="-second-row")
 
-    def _rows_to_show(self) -> tuple[list[ShownKey], list[ShownKey]]:
-        """Return the keys of the two rows; the second is empty if there is only one."""
-        if not self._bindings_ready:
-            return [], []  # the screen is not ready either
-        keys: dict[str, ShownKey] = {}
-        for _, binding, enabled, tooltip in self.screen.active_bindings.values():
-            if binding.show and binding.action not in keys:
-                display = self.app.get_key_display(binding)
-                shown = ShownKey(binding.key, display, binding.description, binding.action, enabled, tooltip)
-                keys[binding.action] = shown
-        width = self.app.size.width
-        first = keys_that_fit(list(keys.values()), width)
-        if not getattr(self.screen, "awaits_key", False):
-            return first, []
-        return first, keys_that_fit([key for key in keys.values() if key not in first], width)
-
-    def _widget(self, key: ShownKey) -> FooterKey:
-        widget = FooterKey(key.key, key.display, key.description, key.action, not key.enabled, key.tooltip)
-        widget.set_reactive(FooterKey.compact, self.compact)  # Textual would style each key twice more
-        return widget
+    @property
+    def keys(self) -> tuple[FooterKey, ...]:
+        """The keys that are shown."""
+        return tuple(key for line in self.query(KeyLine) for key in line.keys)
 
     def bindings_changed(self, screen: Screen[Any]) -> None:
         self._bindings_ready = True
         if self.app.app_focus and self.is_attached and screen is self.screen:
-            self.call_after_refresh(self.recompose)
+            self.call_after_refresh(self._show_keys)
 
-    async def recompose(self) -> None:
-        """Show the keys of now: the focus moves much more often than they change."""
-        if not self.is_attached or self._pruning or (rows := self._rows_to_show()) == self._shown:
+    def on_resize(self, _event: events.Resize) -> None:
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        if not self._bindings_ready or not self.is_attached or self._pruning:
             return
-        if rows[1] or self._shown[1]:
-            await super().recompose()
-        else:
-            self._shown = rows
-            await self._change_keys(rows[0])
-        if self.is_attached:
-            forget_fields(self.screen)
+        keys, width = self._all_keys(), self.app.size.width
+        first = keys_that_fit(keys, width)
+        second: tuple[FooterKey, ...] = ()
+        if getattr(self.screen, "awaits_key", False):
+            second = keys_that_fit([key for key in keys if key not in first], width)
+        for line, shown in zip(self.query(KeyLine), (first, second), strict=True):
+            line.keys = shown
+        self.set_class(bool(second), "-two-rows")
+        forget_fields(self.screen)
 
-    async def _change_keys(self, keys: list[ShownKey]) -> None:
-        widgets = list(self.query_children(FooterKey))
-        async with self.batch():
-            for widget, key in zip(widgets, keys, strict=False):
-                _change(widget, key)
-            await self.remove_children(widgets[len(keys) :])
-            if self.is_attached:
-                await self.mount_all(map(self._widget, keys[len(widgets) :]))
-
-    def on_resize(self, _: events.Resize) -> None:
-        self.call_after_refresh(self.recompose)
-
-
-def _change(widget: FooterKey, key: ShownKey) -> None:
-    """Let a widget of the footer show another key."""
-    widget.key, widget.key_display, widget.description, widget.action = key[:4]
-    widget._disabled = not key.enabled
-    widget.set_class(not key.enabled, "-disabled")
-    widget.tooltip = key.tooltip or None
-    widget.refresh(layout=True)
+    def _all_keys(self) -> list[FooterKey]:
+        """Return the keys to show if there were room for all: the first one of each action."""
+        keys: dict[str, FooterKey] = {}
+        for _, binding, enabled, tooltip in self.screen.active_bindings.values():
+            if binding.show and binding.action not in keys:
+                label = self.app.get_key_display(binding)
+                keys[binding.action] = FooterKey(
+                    binding.key, label, binding.description, binding.action, enabled, tooltip
+                )
+        return list(keys.values())
 
 
-def keys_that_fit(keys: list[ShownKey], width: int) -> list[ShownKey]:
-    """Return the keys that fit into `width` cells, in order; Help takes its room first."""
+def keys_that_fit(keys: Sequence[FooterKey], width: int) -> tuple[FooterKey, ...]:
+    """Return the footer's keys that fit into `width` cells, in order; Help takes its room first."""
     always = [key for key in keys if key.action.endswith(_ALWAYS_SHOWN)]
     room = width - sum(key.width for key in always)
-    fitting: list[ShownKey] = []
+    fitting: list[FooterKey] = []
     for key in keys:
         if key not in always:
             room -= key.width
         if room >= 0 or key in always:
             fitting.append(key)
-    return fitting
+    return tuple(fitting)
