@@ -148,6 +148,7 @@ class DeployScreen(DrioScreen[str | None]):
         self._steps: list[str] = []
         self._stopped = False
         self._attempted = False  # since the last preflight, so that a key held down deploys only once
+        self._went_live = False  # or may have, by the last deploy
         self._editing = False
         self._new_endpoint: str | None = None
 
@@ -190,7 +191,7 @@ class DeployScreen(DrioScreen[str | None]):
         """Run the preflight, also once more."""
         if self.deploying:
             return
-        self.deployed, self.report = None, None
+        self.deployed, self.report, self._went_live = None, None, False
         records, base_url = self.records, self.connection.base_url or ""
 
         async def check(client: DrioClient) -> DeployScreen.PreflightFinished:
@@ -325,6 +326,7 @@ class DeployScreen(DrioScreen[str | None]):
     def on_deploy_screen_deploy_finished(self, message: DeployFinished) -> None:
         self.deploying = False
         outcome = message.outcome
+        self._went_live = isinstance(outcome, Deployed | Unknown)
         if isinstance(outcome, Deployed):
             self.deployed = outcome
             self._new_endpoint = outcome.endpoint
@@ -357,6 +359,11 @@ class DeployScreen(DrioScreen[str | None]):
             self._inspecting = False
             self._update_status(stopped if self.report is None else None)
             self._show_details()
+
+    def reconnected(self) -> None:
+        """Run the preflight again, but keep what a deploy has done: who has not seen it would deploy again."""
+        if not self._went_live:
+            super().reconnected()
 
     def session_changed(self) -> None:
         """Run the preflight again, or close, but do not leave a deploy that is running."""

@@ -65,7 +65,12 @@ async def test_an_app_is_fixed_deployed_once_inspected_and_connected(
         assert deploy_count(pilot) == 1
         assert (screen.deployed.before, screen.deployed.version) == ("1.0.0", "1.1.0")
         assert screen.seen.differences == ()
-        await pilot.pause()
+        for phase in (
+            "offline",
+            "online",
+        ):  # as when a response is lost: the outcome stays, so that nobody deploys again
+            app.connection._set_status(phase=phase)
+            await pilot.pause()
         text = text_of(app)
         assert f"config {screen.deployed.revision}" in text
         assert f"A model sees {len(screen.seen.tools)} tools" in text
