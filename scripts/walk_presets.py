@@ -1,6 +1,6 @@
 """Drives commands and the program through every preset of the fault lab, and counts what the sandbox got and has.
 
-python scripts/walk_presets.py [PRESET ...] [--only cli|tui] [--step NAME] [--show]
+python scripts/walk_presets.py [PRESET ...] [--only cli|tui] [--step NAME] [--seed N] [--show]
 
 Prints a row of a Markdown table for each step: what was shown, how many changing requests the sandbox received, and
 what it had afterwards. A step that did not succeed is repeated without faults, as a user would: the arrow is the state
@@ -84,7 +84,8 @@ class Counts:
 class World:
     """The sandbox: a process that counts, looked at by plain requests, and an app in it for each step."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.seed = seed
         self.log = folder / "requests"
         self.log.touch()
         self.pets = folder / "pets.json"
@@ -101,7 +102,7 @@ class World:
 
     def on(self, preset: str) -> None:
         """Switch on a preset, and count changing requests from here."""
-        self.http.post(CONTROL, json={"on": [preset], "seed": 7}).raise_for_status()
+        self.http.post(CONTROL, json={"on": [preset], "seed": self.seed}).raise_for_status()
         self.sent = len(self.log.read_text().splitlines())
 
     def off(self) -> None:
@@ -509,6 +510,7 @@ def main() -> int:
     parser.add_argument("preset", nargs="*", default=[*PRESETS, *DATA])
     parser.add_argument("--only", choices=("cli", "tui"), default="")
     parser.add_argument("--step", default="")
+    parser.add_argument("--seed", type=int, default=7, help="of the probabilities of `flaky`")
     parser.add_argument("--show", action="store_true", help="print screens and output to standard error")
     options = parser.parse_args()
     os.environ.pop("DRIO_TOKEN", None)
@@ -517,7 +519,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for name in ("CONFIG", "DATA", "STATE", "CACHE"):
             os.environ[f"DRIO_{name}_DIR"] = f"{folder}/{name.lower()}"
-        world = World(Path(folder))
+        world = World(Path(folder), options.seed)
         idle.install()
         drawing.install()
         try:
