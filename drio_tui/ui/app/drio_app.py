@@ -36,6 +36,7 @@ from drio_tui.ui.base.connection import Connection
 from drio_tui.ui.base.keymap import DisablesActions, Key
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.base.messages import (
+    UNREACHABLE,
     BackendReady,
     ConnectionChanged,
     ExchangeLogged,
@@ -267,7 +268,10 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     # -- messages of the connection ------------------------------------------------------------------
 
     def on_connection_changed(self, message: ConnectionChanged) -> None:
+        was_unreachable = self.status.phase in UNREACHABLE
         self.status = message.status
+        if was_unreachable and message.status.phase == "online" and not message.status.account:
+            self._fetch_account()  # it could not be read before
 
     def on_startup_changed(self, message: StartupChanged) -> None:
         self.steps = message.steps

@@ -116,9 +116,10 @@ async def test_a_request_without_a_response_means_offline_and_a_response_online(
         await until(pilot, lambda: app.status.phase == "offline")
         assert "offline" in text_of(app)
         assert app.status.cause
+        app.connection._set_status(account="")  # as after a start without a connection
         app.connection.client.transport.base_url = good
         screen.action_refresh()
-        await until(pilot, lambda: app.status.phase == "online")
+        await until(pilot, lambda: app.status.phase == "online" and app.status.account == "ada@acme.com")
 
 
 async def test_the_screen_recovers_when_drio_responds_again(monkeypatch: pytest.MonkeyPatch) -> None:
