@@ -21,6 +21,7 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import UNREACHABLE, RequestFailed, Status
 from drio_tui.ui.base.textual_internals import IgnoresStaleSizes, PrefixBindings, forget_watchers, is_first_of_its_area
 from drio_tui.ui.base.type_ahead import LoadsContent
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.widgets.footer import KeyFooter
 from drio_tui.ui.widgets.status_line import StatusLine
 
@@ -84,7 +85,7 @@ class Requests(LoadsContent, Screen[S]):
             else:
                 self.post_message(done(result))
 
-        worker: Worker[None] = self.run_worker(work, name=group, group=group, exclusive=not once)
+        worker: Worker[None] = start_worker(self, work, group=group, exclusive=not once)
         if not self.is_mounted:
             self._first_requests = (*self._first_requests, worker)
         return worker

@@ -11,6 +11,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from drio_tui.ui.app.palette_entries import Entry, Match, load_more, make_entries, ranked
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.workspace.model.search import matched_positions
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Commands(Provider):
     async def startup(self) -> None:
         self._loaded = asyncio.Event()
         self._make_entries()
-        self._drio.run_worker(self._add_more(), name="palette", group="palette", exclusive=True)
+        start_worker(self._drio, self._add_more, group="palette", exclusive=True)
 
     def _make_entries(self) -> None:
         self._entries = make_entries(self._drio, self.screen)

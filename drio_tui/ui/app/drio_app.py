@@ -61,6 +61,7 @@ from drio_tui.ui.base.textual_internals import (
 )
 from drio_tui.ui.base.themes import DEFAULT_THEME, THEMES
 from drio_tui.ui.base.type_ahead import LoadsContent, TypeAhead
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.ui.widgets.status_line import StatusLine
 
@@ -258,7 +259,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         """Use a new sign-in: the same profile goes on with it, and its screens stay open; another one is opened."""
         profile = signed_in.profile.name
         if self.session is not None and profile == self.session.profile:
-            self.run_worker(self.connection.renew(), name="renew", group="connect")
+            start_worker(self, self.connection.renew, group="connect")
         else:
             self.restart(profile=profile)
 
@@ -370,7 +371,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def copy(self, text: str, what: str = "") -> None:
         """Copy `text` to the clipboard and notify how it was done; `what` names it (`the URL`)."""
-        self.run_worker(self._copy(text, what), name="copy", group="copy")
+        start_worker(self, self._copy, text, what, group="copy")
 
     async def _copy(self, text: str, what: str) -> None:
         from drio_tui.ui.widgets import clipboard  # not needed for the first frame
@@ -495,7 +496,8 @@ class DrioApp(TerminalApp, inherit_bindings=False):
             self.screen.refresh_bindings()
 
     def _remember_theme(self, _theme: object) -> None:
-        self.run_worker(asyncio.to_thread(stored.save_state, theme=self.theme), group="remember")
+        save = partial(stored.save_state, theme=self.theme)
+        start_worker(self, asyncio.to_thread, save, group="remember")
 
     async def on_unmount(self) -> None:
         await self.connection.close()

@@ -16,6 +16,7 @@ from drio_tui.ui.base.connection import Connection
 from drio_tui.ui.base.context import ConfirmOptions
 from drio_tui.ui.base.messages import SignInWanted
 from drio_tui.ui.base.textual_internals import all_screens, make_command_palette, mode_of
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize
 
@@ -112,7 +113,7 @@ class Navigator:
 
     def open_app(self, app_id: str, reveal: ResourceKey | None = None) -> None:
         """Show one app over the list of apps, with the cursor on the resource `reveal`."""
-        self._app.run_worker(self._remember_opened(app_id), name="remember", group="remember app")
+        start_worker(self._app, self._remember_opened, app_id, group="remember app")
         self._app.switch_mode("apps")
         self._app.push_screen(make_screen("app", app_id, reveal))
 
@@ -284,7 +285,7 @@ class Navigator:
 
     def _ask(self, work: Callable[[], Any]) -> None:
         """Run a coroutine function that asks before something is left, instead of an earlier one."""
-        self._app.run_worker(work, group="leave", exclusive=True)
+        start_worker(self._app, work, group="leave", exclusive=True)
 
     def back(self) -> None:
         """Go back one screen, if there is one below in this area; ask first when something would be lost."""

@@ -18,6 +18,7 @@ from drio_tui.ui.app.navigation import make_screen
 from drio_tui.ui.base.connection import Connection
 from drio_tui.ui.base.textual_internals import all_screens
 from drio_tui.ui.base.type_ahead import LoadsContent
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.urls import is_loopback
@@ -68,7 +69,7 @@ class Recovery:
             self._offer_later()
             return
         self.offered = True
-        self._app.run_worker(self._load_and_offer(), name="unsaved", group="unsaved", exclusive=True)
+        start_worker(self._app, self._load_and_offer, group="unsaved", exclusive=True)
 
     @property
     def _may_interrupt(self) -> bool:

@@ -20,6 +20,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import forbidden_reason, get_saver
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.create import create_resource
@@ -296,7 +297,7 @@ class AppActions:
                 screen.reveal_when_loaded = created.key
                 screen.action_refresh()
 
-        screen.run_worker(make(), name="new", group="new", exclusive=True)
+        start_worker(screen, make, group="new", exclusive=True)
 
     def duplicate_resource(self) -> None:
         resource = self.selected_resource()

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual import on
@@ -34,6 +33,7 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import UNREACHABLE, Status
 from drio_tui.ui.base.services import get_openapi_document
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.dialogs.allow_host import cannot_allow_reason, toggle_allowed
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.screen import DrioScreen
@@ -307,11 +307,8 @@ class AppScreen(DrioScreen[None]):
         if self._schema_history is None:
             self._schema_history = SchemaHistory(self.connection.server, self.app_id)
         # Not a worker of this screen, so that Esc does not stop it.
-        self.drio.run_worker(
-            partial(self._store_schemas, self._schema_history, schemas_in(self.snapshot)),
-            name="schemas",
-            group="schemas",
-        )
+        schemas = schemas_in(self.snapshot)
+        start_worker(self.drio, self._store_schemas, self._schema_history, schemas, group="schemas")
 
     async def _store_schemas(self, history: SchemaHistory, schemas: dict[tuple[str, str], Any]) -> None:
         with contextlib.suppress(OSError):  # then only that comparison is missing
@@ -440,8 +437,8 @@ class AppScreen(DrioScreen[None]):
     def action_allow_host(self) -> None:
         client, integration = self.connection.client, self.actions.selected_resource()
         if client is not None and integration is not None:
-            work = toggle_allowed(self.drio, client, integration.text("baseUrl"))
-            self.run_worker(work, name="allow", group="ask", exclusive=True)
+            url = integration.text("baseUrl")
+            start_worker(self, toggle_allowed, self.drio, client, url, group="ask", exclusive=True)
 
     def action_filter(self) -> None:
         self.remove_class("-detail")

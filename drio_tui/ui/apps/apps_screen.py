@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from drio_tui.ui.apps.resource_list_screen import ResourceListScreen, is_v3
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.polling import Poller
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rich_text import Document
@@ -241,8 +242,7 @@ class AppsScreen(ResourceListScreen):
 
             self.post_message(self._DraftsLoaded(await asyncio.to_thread(draft_store.load, profile, server)))
 
-        work: Callable[[], Any] = load
-        self.run_worker(work, name="drafts", group="drafts", exclusive=True)
+        start_worker(self, load, group="drafts", exclusive=True)
 
     def on_apps_screen__drafts_loaded(self, message: _DraftsLoaded) -> None:
         for problem in message.loaded.problems[:3]:
@@ -284,11 +284,12 @@ class AppsScreen(ResourceListScreen):
         client = self.connection.client
         if client is not None:
             apps = [app.id for app in self.resources or ()]
-            work = partial(
-                check_drift, client, apps, {**self._marks}, lambda *mark: self.post_message(self._DriftChecked(*mark))
-            )
+
+            def post(*mark: Any) -> None:
+                self.post_message(self._DriftChecked(*mark))
+
             # Not a worker of this screen, so that Esc does not stop it.
-            self.drio.run_worker(work, name="drift", group="drift", exclusive=True)
+            start_worker(self.drio, check_drift, client, apps, {**self._marks}, post, group="drift", exclusive=True)
 
     def _save(self) -> None:
         """Keep the list for the next start, if it has changed."""
@@ -296,7 +297,7 @@ class AppsScreen(ResourceListScreen):
         if owner and apps is not None and apps != self._saved:
             self._saved = apps
             work = partial(last_apps.save, owner, self.connection.server, apps)
-            self.drio.run_worker(partial(asyncio.to_thread, work), name="keep apps", group="keep apps", exclusive=True)
+            start_worker(self.drio, asyncio.to_thread, work, group="keep apps", exclusive=True)
 
     def on_apps_screen__checked(self, message: _Checked) -> None:
         """Show and mark the apps that others have changed; the order stays, so that no row moves under the cursor."""
@@ -340,8 +341,8 @@ class AppsScreen(ResourceListScreen):
 
     def watch_order(self) -> None:
         self._has_order = True
-        work = partial(asyncio.to_thread, recent_apps.remember_order, self.order.name, self.order.descending)
-        self.drio.run_worker(work, name="remember", group="remember order", exclusive=True)
+        work = partial(recent_apps.remember_order, self.order.name, self.order.descending)
+        start_worker(self.drio, asyncio.to_thread, work, group="remember order", exclusive=True)
         self.show_list()
 
     def watch_drafts(self) -> None:
@@ -474,7 +475,7 @@ class AppsScreen(ResourceListScreen):
 
     def action_forget_draft(self) -> None:
         if self.draft is not None:
-            self.run_worker(self._confirm_discard(self.draft), group="forget", exclusive=True)
+            start_worker(self, self._confirm_discard, self.draft, group="forget", exclusive=True)
 
     async def _confirm_discard(self, draft: Draft) -> None:
         text = "What was typed into it is lost."

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, Unpack
 
+from drio_tui.ui.base.workers import RunsWorkers
+
 if TYPE_CHECKING:
     from textual.message import Message
     from textual.screen import Screen
@@ -63,7 +65,7 @@ class Navigation(Protocol):
     def open_document(self, app_id: str, slug: str = ..., done: Callable[[Any], None] | None = ...) -> None: ...
 
 
-class DrioContext(Protocol):
+class DrioContext(RunsWorkers, Protocol):
     """The app as its screens see it; `DrioApp` documents the attributes and methods."""
 
     connection: Connection
@@ -87,8 +89,6 @@ class DrioContext(Protocol):
 
     def call_later(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool: ...
 
-    def run_worker(self, work: Any, *, name: str | None = ..., group: str = ..., exclusive: bool = ...) -> Any: ...
-
     def push_screen(
         self,
         screen: Screen[Any],
@@ -106,7 +106,7 @@ class DrioContext(Protocol):
     def retry(self) -> None: ...
 
 
-class ScreenContext(Protocol):
+class ScreenContext(RunsWorkers, Protocol):
     """A screen as its collaborators see it; `DrioScreen` documents the methods. Their own Protocols add to it."""
 
     @property
@@ -126,7 +126,5 @@ class ScreenContext(Protocol):
     ) -> Any: ...
 
     def has_request(self, group: str) -> bool: ...
-
-    def run_worker(self, work: Any, *, name: str | None = ..., group: str = ..., exclusive: bool = ...) -> Any: ...
 
     def post_message(self, message: Message) -> bool: ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from drio_tui.ui.base.messages import UNREACHABLE
+from drio_tui.ui.base.workers import start_worker
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -156,7 +157,7 @@ class Poller:
             self.wake()
             return
         # Not a worker of the screen, so that Esc does not stop it instead of going back.
-        self._worker = self._screen.drio.run_worker(self._work, name="check", group=f"check {id(self)}")
+        self._worker = start_worker(self._screen.drio, self._work, group=f"check {id(self)}")
 
     def is_outdated(self, message: Message) -> bool:
         """Return whether a posted result is not of the last check, or everything was read since that check began."""

@@ -20,6 +20,7 @@ from drio_tui.tool_calls.tools import tool_name
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.filtered_list_screen import FilteredListScreen
 from drio_tui.ui.playground.run_blocks import run_store_of
 from drio_tui.ui.widgets.empty_state import EmptyState
@@ -271,7 +272,7 @@ class CallsScreen(FilteredListScreen):
             else:
                 self.post_message(self.SampleKept())
 
-        self.run_worker(keep(), group="sample", exclusive=True)
+        start_worker(self, keep, group="sample", exclusive=True)
 
     def on_calls_screen_sample_kept(self, message: SampleKept) -> None:
         text = message.error or "Kept: the widget's editor tries its mappings on this result."

@@ -25,6 +25,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.deploy import rollback
 from drio_tui.ui.deploy.connect_screen import ConnectScreen
 from drio_tui.ui.deploy.deploy_rows import (
@@ -290,7 +291,7 @@ class DeployScreen(DrioScreen[str | None]):
         self._deploy()
 
     def action_deploy_anyway(self) -> None:
-        self.run_worker(self._confirm_and_deploy(), group="ask", exclusive=True)
+        start_worker(self, self._confirm_and_deploy, group="ask", exclusive=True)
 
     async def _confirm_and_deploy(self) -> None:
         app = self.snapshot.app if self.snapshot else None
@@ -510,7 +511,7 @@ class DeployScreen(DrioScreen[str | None]):
             if await toggle_allowed(self.drio, client, integration.text("baseUrl")):
                 self.action_refresh()
 
-        self.run_worker(work(), name="allow", group="ask", exclusive=True)
+        start_worker(self, work, group="ask", exclusive=True)
 
     def action_connect(self) -> None:
         self.app.push_screen(ConnectScreen(self.app_id, self.endpoint))

@@ -20,6 +20,7 @@ from drio_tui.plan.steps import Step
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.bulk_forms import BulkForm
 from drio_tui.ui.forms.schema_form import SchemaForm
@@ -132,7 +133,7 @@ class BulkDialog(BatchDialog):
         async def work() -> None:
             self.post_message(self.Planned(number, *await asyncio.to_thread(make)))
 
-        self.run_worker(work(), name="plan", group="plan", exclusive=True)
+        start_worker(self, work, group="plan", exclusive=True)
 
     def on_bulk_dialog_planned(self, message: Planned) -> None:
         if message.number != self._plan_number or self._is_begun:

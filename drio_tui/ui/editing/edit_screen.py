@@ -33,6 +33,7 @@ from drio_tui.ui.base.services import (
     without_properties,
 )
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.editing.create import create_resource, initial_values
 from drio_tui.ui.editing.edit_target import EditTarget as EditTarget
 from drio_tui.ui.editing.editors import EDITORS, editor_properties
@@ -551,4 +552,4 @@ class EditScreen(SaveScreen):
             if created is not None:
                 refer(created.id)
 
-        self.run_worker(make(), name="new", group="new", exclusive=True)
+        start_worker(self, make, group="new", exclusive=True)

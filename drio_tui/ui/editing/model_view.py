@@ -21,6 +21,7 @@ from textual.timer import Timer
 from drio_tui.naming import kebab
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.editing.model_blocks import app_blocks, counts, diagnostics_for, tool_blocks
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.widgets.rich_text import Block, Document, Paragraph
@@ -101,9 +102,7 @@ class ModelView(Vertical):
         async def check_in_thread() -> None:
             self.post_message(await asyncio.to_thread(check_and_lay_out))
 
-        # Not a coroutine: one that is cancelled before it starts, as when the cursor moves fast, is never awaited.
-        work: Callable[[], Any] = check_in_thread
-        self.run_worker(work, name="model", group="model", exclusive=True)
+        start_worker(self, check_in_thread, group="model", exclusive=True)
 
     def on_model_view_checked(self, message: Checked) -> None:
         message.stop()

@@ -18,6 +18,7 @@ from drio_tui.text import one_line
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
@@ -106,7 +107,7 @@ class RecoveryDialog(Dialog[UnsavedEdit | None]):
     def action_forget(self) -> None:
         key = self.query_one(RowList).key
         if key is not None:
-            self.run_worker(self._confirm_and_forget(key), group="forget", exclusive=True)
+            start_worker(self, self._confirm_and_forget, key, group="forget", exclusive=True)
 
     async def _confirm_and_forget(self, key: str) -> None:
         edit = self._edits[key]

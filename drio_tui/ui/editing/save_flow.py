@@ -27,6 +27,7 @@ from drio_tui.kinds import KINDS
 from drio_tui.storage.shared_files import FileInUse
 from drio_tui.text import duration, sentence
 from drio_tui.ui.base.services import forbidden_reason, get_saver
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictDialog
 from drio_tui.ui.editing.editors import editor_properties
@@ -390,7 +391,7 @@ class SaveScreen(DrioScreen[str | None]):
         else:
             self._saving = True
             self._show_banner(f"{sentence(str(error))} Sign in to go on. {_NOTHING_LOST}", "warning")
-            self.run_worker(self._sign_in(error), name="sign-in", group="sign-in", exclusive=True)
+            start_worker(self, self._sign_in, error, group="sign-in", exclusive=True)
 
     async def _sign_in(self, refused: ApiError) -> None:
         try:
@@ -433,7 +434,7 @@ class SaveScreen(DrioScreen[str | None]):
         self._keep_after_leaving = True
         buffer = self.unsaved_edit(why)
         if buffer is not None:
-            self.run_worker(self._keep_in_file(buffer), group="keep", exclusive=True)
+            start_worker(self, self._keep_in_file, buffer, group="keep", exclusive=True)
 
     async def _keep_in_file(self, buffer: UnsavedEdit) -> None:
         with contextlib.suppress(OSError, ValueError):  # the edit is still on the screen

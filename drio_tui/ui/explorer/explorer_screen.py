@@ -21,6 +21,7 @@ from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.explorer.operation_blocks import METHOD_STYLES, operation_blocks
 from drio_tui.ui.explorer.operation_screen import OperationScreen, open_history
 from drio_tui.ui.screen import DrioScreen
@@ -154,7 +155,7 @@ class ExplorerScreen(DrioScreen[None]):
         self.failure = None
         self.server_api = message.server_api
         # Not a request of this screen, which Esc would stop.
-        self._completion = self.app.run_worker(self._complete(message.server_api), group="complete-operations")
+        self._completion = start_worker(self.app, self._complete, message.server_api, group="complete-operations")
 
     def on_explorer_screen_load_failed(self, message: LoadFailed) -> None:
         if self.server_api is not None:

@@ -19,6 +19,7 @@ from drio_tui.manifest.known_documents import shown_path
 from drio_tui.manifest.tool_tests import with_tests
 from drio_tui.text import count_of
 from drio_tui.ui.base.context import ScreenContext
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.manifest.document_dialogs import ExportDialog, ExportTarget
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.snapshot import Snapshot
@@ -101,7 +102,7 @@ class DocumentExport:
 
     def refused(self, message: ExportRefused) -> None:
         """Ask whether to overwrite the document that is there."""
-        self._screen.run_worker(self._confirm(message), group="ask", exclusive=True)
+        start_worker(self._screen, self._confirm, message, group="ask", exclusive=True)
 
     async def _confirm(self, message: ExportRefused) -> None:
         body = f"{message.error.message}\nAll files of the document there are replaced."

@@ -33,6 +33,7 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import undo_hint
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.forms.external_editor import NoEditor, edit_file
 from drio_tui.ui.manifest.document_dialogs import SecretsDialog
 from drio_tui.ui.manifest.document_export import DocumentExport, Exported, ExportFailed, ExportRefused, path_of
@@ -324,7 +325,7 @@ class DocumentScreen(DrioScreen[bool]):
         if self._applier is not None and self.phase == "applied":
             self._begin(self._applier.plan, self._applier)
         else:
-            self.run_worker(self._confirm_and_apply(), group="ask", exclusive=True)
+            start_worker(self, self._confirm_and_apply, group="ask", exclusive=True)
 
     async def _confirm_and_apply(self) -> None:
         opened = self.opened

@@ -32,6 +32,7 @@ from drio_tui.tool_calls.token_count import kilobytes
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.dialogs.allow_host import ask_to_allow_all
 from drio_tui.ui.editing.create import create_resource
 from drio_tui.ui.editing.edit_target import EditTarget
@@ -227,7 +228,7 @@ class ImportScreen(DrioScreen[bool]):
                 message = self.LoadFailed(error)
             self.post_message(message)
 
-        return self.run_worker(work, name=group, group=group, exclusive=True)
+        return start_worker(self, work, group=group, exclusive=True)
 
     def on_import_screen_progress_changed(self, message: ProgressChanged) -> None:
         if self.progress:
@@ -276,7 +277,7 @@ class ImportScreen(DrioScreen[bool]):
             result = await document.check(None, lambda problem: self.post_message(report(problem)))
             self.post_message(report(None, result.finished))
 
-        self.run_worker(work(), name="check", group="check", exclusive=True)
+        start_worker(self, work, group="check", exclusive=True)
 
     def on_import_screen_check_progressed(self, message: CheckProgressed) -> None:
         if message.document is not self.document:
@@ -382,7 +383,7 @@ class ImportScreen(DrioScreen[bool]):
 
     @on(ImportSettings.ConnectionWanted)
     def _connection_wanted(self, event: ImportSettings.ConnectionWanted) -> None:
-        self.run_worker(self._create_connection(event.scheme), name="auth", group="auth", exclusive=True)
+        start_worker(self, self._create_connection, event.scheme, group="auth", exclusive=True)
 
     async def _create_connection(self, scheme: Scheme) -> None:
         """Let the user fill in a connection for the document's security scheme, and use it."""
@@ -543,10 +544,10 @@ class ImportScreen(DrioScreen[bool]):
             self._look_again()
 
     def _leave(self, plan: Plan | None) -> None:
-        self.run_worker(self._finish(plan), name="leave", group="leave", exclusive=True)
+        start_worker(self, self._finish, plan, group="leave", exclusive=True)
 
     def _look_again(self) -> None:
-        self.run_worker(self._refresh_existing(), name="look", group="look", exclusive=True)
+        start_worker(self, self._refresh_existing, group="look", exclusive=True)
 
     async def _refresh_existing(self) -> None:
         """Read the app again after some requests failed, and mark the operations that it has now."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from textual.content import Content
 
 from drio_tui.ui.base.context import ScreenContext
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.playground.chain_step_dialog import ChainStepDialog
 from drio_tui.ui.playground.run_actions import PlaygroundNotice
 from drio_tui.ui.playground.run_blocks import chain_blocks
@@ -106,7 +107,7 @@ class ChainSteps:
             except NotKept as error:
                 screen.post_message(PlaygroundNotice(f"The choice is not kept. {error}", warning=True))
 
-        screen.drio.run_worker(keep, group="keep-choice")  # not a request, which Esc would stop
+        start_worker(screen.drio, keep, group="keep-choice")  # not a request, which Esc would stop
         await screen.set_tool(step.bound, arguments=step.arguments)
         if step.absent:
             screen.show_form()

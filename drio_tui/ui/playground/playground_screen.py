@@ -20,6 +20,7 @@ from drio_tui.schema.form import FormModel
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.forms.form_and_results import FormAndResultsScreen
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.forms.tabs import TabStrip
@@ -259,7 +260,7 @@ class PlaygroundScreen(FormAndResultsScreen):
         async def read() -> None:
             self.post_message(self.Sampled(await asyncio.to_thread(sample), bound))
 
-        self.app.run_worker(read(), name="sample", group="sample-run")  # not a request, which Esc would stop
+        start_worker(self.app, read, group="sample-run")  # not a request, which Esc would stop
 
     def on_playground_screen_sampled(self, message: Sampled) -> None:
         if self.run_shown is not None or self.bound is not message.bound:
@@ -460,7 +461,7 @@ class PlaygroundScreen(FormAndResultsScreen):
             except NotKept as error:
                 self.post_message(PlaygroundNotice(f"The run is not kept. {error}", warning=True))
 
-        self.app.run_worker(keep(), group="keep-run")
+        start_worker(self.app, keep, group="keep-run")
 
     # -- earlier runs and the chain ---------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from textual.message import Message
 
 from drio_tui.api.errors import DrioError
 from drio_tui.ui.base.context import ScreenContext
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.playground import playground_dialogs as dialogs
 from drio_tui.ui.playground import tool_runner as running
 from drio_tui.ui.playground.run_blocks import local_runner_of, run_store_of
@@ -132,7 +133,7 @@ class RunActions:
             else:
                 screen.post_message(PlaygroundNotice("Kept: the widget's editor tries its mappings on this result."))
 
-        screen.run_worker(keep(), group="sample", exclusive=True)
+        start_worker(screen, keep, group="sample", exclusive=True)
 
     def save_as_test(self) -> None:
         """Open the tests of the run's tool, with a new one that expects what the run has returned."""

@@ -27,6 +27,7 @@ from drio_tui.text import duration, sentence
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.playground.tool_runner import runner_for
 from drio_tui.ui.playground.tool_test_blocks import outcome_content, test_blocks
 from drio_tui.ui.playground.tool_test_screen import ToolTestScreen
@@ -415,7 +416,7 @@ class ToolTestsScreen(DrioScreen[None]):
             elif self.kept.path is None or self.kept.problem:
                 self._replace("local", len(self.kept.local), [value], "Saved")
             else:
-                self.run_worker(self._ask_where(value), group="ask", exclusive=True)
+                start_worker(self, self._ask_where, value, group="ask", exclusive=True)
 
         self.drio.push_screen(ToolTestScreen(self._title, test, taken, is_new=key is None), saved)
 
@@ -429,7 +430,7 @@ class ToolTestsScreen(DrioScreen[None]):
 
     def action_delete(self) -> None:
         if self._selected is not None:
-            self.run_worker(self._confirm_delete(self._selected), group="ask", exclusive=True)
+            start_worker(self, self._confirm_delete, self._selected, group="ask", exclusive=True)
 
     async def _confirm_delete(self, test: dict[str, Any]) -> None:
         place = self._place
@@ -473,7 +474,7 @@ class ToolTestsScreen(DrioScreen[None]):
             else:
                 self.post_message(self.Saved(kept, text))
 
-        self.drio.run_worker(save, group="save-tests")  # not a request, which Esc would stop
+        start_worker(self.drio, save, group="save-tests")  # not a request, which Esc would stop
 
     def on_tool_tests_screen_saved(self, message: Saved) -> None:
         if message.problem:

@@ -22,6 +22,7 @@ from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.signin.profile import profile_to_sign_in
 from drio_tui.ui.widgets.copy_field import CopyField
@@ -143,8 +144,7 @@ class DoctorScreen(DrioScreen[None]):
         self.checks, self.waiting_for, self.url, self.ended = {}, "", "", False
         self._show_rows()
         self._show_next()
-        work = self._examine(self._run, self._continued, step_by_step)
-        self.run_worker(work, group="doctor", exclusive=True)
+        start_worker(self, self._examine, self._run, self._continued, step_by_step, group="doctor", exclusive=True)
 
     async def _examine(self, run: int, continued: asyncio.Event, step_by_step: bool) -> None:
         async def wait(step: str) -> None:

@@ -23,6 +23,7 @@ from drio_tui.auth.token_store import TokenStore
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.signin.profile import profile_to_sign_in
 from drio_tui.ui.widgets.copy_field import CopyField
@@ -148,7 +149,7 @@ class SignInScreen(DrioScreen[SignInResult]):
             self.query_one(part).display = False
         if self._flow is not None:
             self._flow.cancel()
-        self.run_worker(self._sign_in(self._attempt, register_again), group="sign-in", exclusive=True)
+        start_worker(self, self._sign_in, self._attempt, register_again, group="sign-in", exclusive=True)
 
     async def _sign_in(self, attempt: int, register_again: bool) -> None:
         def post(event: Event) -> None:

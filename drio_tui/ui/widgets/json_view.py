@@ -21,6 +21,7 @@ from textual.widgets import Input, Static
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.widgets.json_lines import NO_LIMITS, Limits, Part, Truncation, lines_of, parts_of, text_lines
 
 _CHUNK = 20_000
@@ -253,7 +254,7 @@ class JsonView(Vertical):
         if self.query_one(".json-view--note", Static).display:
             self._generation += 1
             self._note("Opening the whole…")
-            self.run_worker(self._make_whole(self._generation, self._value), group="whole", exclusive=True)
+            start_worker(self, self._make_whole, self._generation, self._value, group="whole", exclusive=True)
 
     async def _make_whole(self, generation: int, value: Any) -> None:
         lines_iterator = (
@@ -292,7 +293,7 @@ class JsonView(Vertical):
     @on(Input.Changed)
     def _find(self, event: Input.Changed) -> None:
         event.stop()
-        self.run_worker(self._search(self._generation, event.value.lower()), group="find", exclusive=True)
+        start_worker(self, self._search, self._generation, event.value.lower(), group="find", exclusive=True)
 
     @on(Input.Submitted)
     def _next(self, event: Input.Submitted) -> None:

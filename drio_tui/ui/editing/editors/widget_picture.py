@@ -10,6 +10,7 @@ from typing import Any
 
 from textual.message import Message
 
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.widgets.widget_preview import WidgetPreview
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.bound_tool import BoundTool, drafted_tool
@@ -58,7 +59,7 @@ class WidgetPicture(WidgetPreview):
         self._wanted = _Wanted(drafted_tool(snapshot, widget), value, self.scrollable_content_region.width)
         if not self._is_drawing:
             self._is_drawing = True
-            self.run_worker(self._draw_wanted(), name="widget picture", group="widget-picture")
+            start_worker(self, self._draw_wanted, group="widget-picture")
 
     async def _draw_wanted(self) -> None:
         try:
