@@ -135,7 +135,7 @@ async def test_registering_again_is_offered_after_a_silence(
     monkeypatch.setattr(browser_step, "SILENCE_SECONDS", 0.1)
     async with signing_in(sandbox_process.base_url, size=size) as pilot:
         app: Any = pilot.app
-        await until(pilot, lambda: "R registers again" in text_of(app))
+        await until(pilot, lambda: "No response yet" in text_of(app))
         assert "Register again" in text_of(app)
         first = app.screen.url
         (forgotten,) = ClientRegistrationStore()._read()
