@@ -83,6 +83,19 @@ class FormModel:
         if not same_json(value, self.value(secrets=False)):
             self.root = self.root.assign(value)
 
+    @property
+    def invalid_texts(self) -> dict[str, str]:
+        """The texts that were typed and are no value yet, such as half of a JSON object, by dotted path."""
+        nodes = [node for node in self.root.walk() if isinstance(node, ScalarNode | JsonNode) and node.is_invalid]
+        return {dotted(node.path): node.text for node in nodes}
+
+    def type_texts(self, texts: Mapping[str, str]) -> None:
+        """Type texts into the fields at dotted paths, as far as there are such fields."""
+        for path, text in texts.items():
+            node, rest = self.nearest_node(path)
+            if not rest and isinstance(node, ScalarNode | JsonNode):
+                node.set_text(text)
+
     # -- errors -----------------------------------------------------------------------------------
 
     def check(self) -> list[FieldError]:

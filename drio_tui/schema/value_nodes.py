@@ -40,6 +40,11 @@ class ScalarNode(Node):
         return self.field.kind == "string" and (self.field.multiline or "\n" in self._text_of(self._start))
 
     @property
+    def is_invalid(self) -> bool:
+        """Whether `text` is no value, so that the one before it stays."""
+        return bool(self._problem)
+
+    @property
     def is_changed(self) -> bool:
         return bool(self._problem) or not same_value(self._state, self._start)
 
@@ -188,6 +193,11 @@ class JsonNode(Node):
     def too_long(self) -> bool:
         """Whether the initial JSON is too long to be edited; it is kept unchanged."""
         return len(self._start_text) > TOO_LONG
+
+    @property
+    def is_invalid(self) -> bool:
+        """Whether `text` is no value, so that the one before it stays."""
+        return bool(self._problem)
 
     @property
     def is_changed(self) -> bool:

@@ -108,6 +108,33 @@ class Requests(LoadsContent, Screen[S]):
     def _running_workers(self) -> list[Worker[Any]]:
         return [worker for worker in self.workers if worker.node is self and not worker.is_finished]
 
+    # -- what would be lost: a screen with something to lose overrides these -------------------------
+
+    def unsaved_input(self) -> str:
+        """Return what would be lost by leaving now (`your edits of the tool`); empty if nothing would."""
+        return ""
+
+    def running_task(self) -> str:
+        """Return what is running whose result the user should see (`The deploy`); empty if nothing is."""
+        return ""
+
+    def keep_edit(self, reason: str) -> UnsavedEdit | None:
+        """Write the unsaved edit to a file now and return it; None if nothing was edited.
+
+        Called without asking the user, for `reason` (a sentence without a full stop): the program or the screen ends.
+        """
+        return None
+
+    def dismiss_kept(self, reason: str) -> None:
+        """Close without asking, and keep the unsaved edit for the next start, for `reason`."""
+        self.dismiss(None)
+
+    def keep_draft(self) -> None:
+        """Write the wizard's draft now, as `keep_edit` does an edit."""
+
+    def discard_kept_edit(self) -> None:
+        """Delete what was kept of the edit: the user leaves without saving, and agreed to lose it."""
+
     def on_request_failed(self, message: RequestFailed) -> None:
         """Show the error of a request, unless the screen asked for another message with `failed`."""
         message.stop()
@@ -220,7 +247,7 @@ class DrioScreen(SafeDismiss, PrefixBindings[S], Requests[S]):
             self.reconnected()
         else:
             self.cancel_requests()
-            self.dismiss()
+            self.dismiss_kept("another account was signed in")
 
     def _status_changed(self, before: Status, current: Status) -> None:
         is_back = before.phase in UNREACHABLE and current.phase in ("online", "signed-out")
@@ -247,29 +274,6 @@ class DrioScreen(SafeDismiss, PrefixBindings[S], Requests[S]):
         if self.drio.options.read_only and keymap.is_dangerous(action):
             return False
         return None if self.disabled_reason(action, parameters) else True
-
-    # -- what would be lost: a screen with something to lose overrides these -------------------------
-
-    def unsaved_input(self) -> str:
-        """Return what would be lost by leaving now (`your edits of the tool`); empty if nothing would."""
-        return ""
-
-    def running_task(self) -> str:
-        """Return what is running whose result the user should see (`The deploy`); empty if nothing is."""
-        return ""
-
-    def keep_edit(self, reason: str) -> UnsavedEdit | None:
-        """Write the unsaved edit to a file now and return it; None if nothing was edited.
-
-        Called without asking the user, for `reason` (a sentence without a full stop): the program or the screen ends.
-        """
-        return None
-
-    def keep_draft(self) -> None:
-        """Write the wizard's draft now, as `keep_edit` does an edit."""
-
-    def discard_kept_edit(self) -> None:
-        """Delete what was kept of the edit: the user leaves without saving, and agreed to lose it."""
 
     def _reset_focus(self, widget: Widget, avoiding: list[Widget] | None = None) -> None:
         """When the focused widget is removed, move the focus to no text field, which would take keys as text."""

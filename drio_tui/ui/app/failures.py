@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from drio_tui.ui.app.navigation import make_screen
-from drio_tui.ui.app.recovery import Recovery
+from drio_tui.ui.app.recovery import Recovery, screen_of_edit
 from drio_tui.ui.base.textual_internals import (
     all_screens,
     has_started,
@@ -104,12 +104,10 @@ class FailureHandler:
 
     def _reopen(self, edits: list[UnsavedEdit]) -> None:
         """Open the editors of `edits` again: the first one replaces the current screen, the others open over it."""
-        from drio_tui.ui.editing.recovery_dialog import target_for  # only when something was being edited
-
-        lowest, *above = (target_for(edit) for edit in edits)
-        self._replace_current(make_screen, "edit", lowest)
-        for target in above:
-            self._app.call_later(self._app.push_screen, make_screen("edit", target))
+        lowest, *above = edits
+        self._replace_current(screen_of_edit, lowest)
+        for edit in above:
+            self._app.call_later(self._app.push_screen, screen_of_edit(edit))
 
     def _replace_current(self, make: Callable[..., Screen[Any]], *arguments: Any) -> None:
         """Replace the current screen by a new one."""

@@ -17,7 +17,7 @@ from drio_tui.ui.base.context import ConfirmOptions
 from drio_tui.ui.base.messages import SignInWanted
 from drio_tui.ui.base.textual_internals import all_screens, make_command_palette, mode_of
 from drio_tui.ui.base.workers import start_worker
-from drio_tui.ui.screen import DrioScreen
+from drio_tui.ui.screen import DrioScreen, Requests
 from drio_tui.ui.widgets.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _screens_above(app: App[Any], screen: Screen[Any]) -> list[Screen[Any]]:
 def _leaving_reason(screen: Screen[Any]) -> str:
     """Return what would be lost by leaving a screen, as a sentence; empty if nothing would."""
     reason = ""
-    if isinstance(screen, DrioScreen):
+    if isinstance(screen, Requests):
         if lost := screen.unsaved_input():
             reason = f"You would lose {lost}."
         if task := screen.running_task():
@@ -322,7 +322,7 @@ class Navigator:
 
     def quit(self) -> None:
         """Quit; ask first when something typed would be lost, or something is under way."""
-        screens = drio_screens(self._app)
+        screens = [screen for screen in all_screens(self._app) if isinstance(screen, Requests)]
         lost = [text for screen in screens if (text := screen.unsaved_input())]
         tasks = [text for screen in screens if (text := screen.running_task())]
         reasons = [f"You would lose {' and '.join(lost)}."] if lost else []
@@ -338,6 +338,10 @@ class Navigator:
 
     def _exit(self) -> None:
         """Exit; edits that the user agreed to lose are not offered at the next start."""
-        for screen in drio_screens(self._app):
-            screen.discard_kept_edit()
+        for screen in all_screens(self._app):
+            if isinstance(screen, Requests):
+                screen.discard_kept_edit()
+        from drio_tui.workspace.saving.unsaved_edits import discard_left  # not needed for the first frame
+
+        discard_left()
         self._app.exit(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,13 +18,37 @@ from drio_tui.ui.base.connection import Connection
 from drio_tui.ui.base.textual_internals import all_screens
 from drio_tui.ui.base.type_ahead import LoadsContent
 from drio_tui.ui.base.workers import start_worker
-from drio_tui.ui.screen import DrioScreen
+from drio_tui.ui.screen import Requests
 from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.urls import is_loopback
 
 if TYPE_CHECKING:
     from drio_tui.ui.editing.batch_dialog import InterruptedPlanDialog
     from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
+
+
+def screen_of_edit(edit: UnsavedEdit) -> Screen[Any]:
+    """Return a screen that goes on with a kept edit, or that opens the form in which it was typed once it is loaded."""
+    from drio_tui.ui.editing.recovery_dialog import target_for
+    from drio_tui.ui.forms import keeps_edit
+
+    match edit.kind:
+        case keeps_edit.TEST:
+            return make_screen("tool_tests", edit.app, edit.resource, edit=edit)
+        case keeps_edit.ARGUMENTS:
+            return make_screen("playground", edit.app, edit.resource, edit=edit)
+        case keeps_edit.BULK:
+            return make_screen("app", edit.app, edit=edit)
+        case keeps_edit.REQUEST:
+            return make_screen("explorer", edit=edit)
+        case _:
+            return make_screen("edit", target_for(edit))
+
+
+def reopen_edit(app: App[Any], edit: UnsavedEdit) -> None:
+    """Open a kept edit over the list of apps, to go on with it."""
+    app.switch_mode("apps")
+    app.push_screen(screen_of_edit(edit))
 
 
 class Recovery:
@@ -39,19 +62,21 @@ class Recovery:
         self._connection = connection
         self._pause = pause or InputPause()
         self._is_waiting = self._is_subscribed = False
-        self._started_at = time.time()
         self.offered = False
         """Whether the kept edits were looked for since the connection was chosen; set it to False to offer again."""
 
     def keep_all(self, reason: str) -> bool:
         """Write the unsaved edits of all screens to files, without asking; return whether there were any."""
+        from drio_tui.workspace.saving.unsaved_edits import offer_left
+
+        offer_left()
         return bool(self.keep(all_screens(self._app), reason))
 
     def keep(self, screens: Iterable[Screen[Any]], reason: str) -> list[UnsavedEdit]:
         """Write the unsaved edits of these screens to files; return them."""
         edits: list[UnsavedEdit] = []
         for screen in screens:
-            if not isinstance(screen, DrioScreen):
+            if not isinstance(screen, Requests):
                 continue
             # A screen that fails, perhaps the one that ends the program, must not lose the edits of the others.
             with contextlib.suppress(Exception):
@@ -77,7 +102,7 @@ class Recovery:
         screen = self._app.screen
         if screen.is_modal or (isinstance(screen, LoadsContent) and screen.opens_fields):
             return False
-        return not isinstance(screen, DrioScreen) or not (screen.unsaved_input() or screen.running_task())
+        return not isinstance(screen, Requests) or not (screen.unsaved_input() or screen.running_task())
 
     def _offer_later(self) -> None:
         """Offer once another screen is shown."""
@@ -93,7 +118,7 @@ class Recovery:
             self._app.call_later(self.offer)  # the screen that comes back is then the one that is shown
 
     async def _load_and_offer(self) -> None:
-        from drio_tui.ui.editing.recovery_dialog import RecoveryDialog, target_for
+        from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
         from drio_tui.workspace.saving import unsaved_edits
 
         client = self._connection.client
@@ -104,14 +129,12 @@ class Recovery:
             self._app.notify(sanitize(problem).plain, severity="warning", markup=False)
         edits = []
         for edit in kept.buffers:
-            # Edits that this process kept are still on its screen; `is_edited` ones are open in another process.
-            if edit.at < self._started_at and not await asyncio.to_thread(unsaved_edits.is_edited, edit):
+            if not await asyncio.to_thread(unsaved_edits.is_edited, edit):
                 edits += [edit] if await self._is_of_this_server(edit) else []
 
         def open_edit(edit: UnsavedEdit | None) -> None:
             if edit is not None:
-                self._app.switch_mode("apps")
-                self._app.push_screen(make_screen("edit", target_for(edit)))
+                reopen_edit(self._app, edit)
 
         plans = await self._plans()
         if not edits and not plans:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.kinds import Kind
     from drio_tui.workspace.saving.save_result import Saved
+    from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 keymap.section(
     "go",
@@ -75,7 +76,10 @@ _REDRAW_SECONDS = 0.05
 
 
 class AppScreen(DrioScreen[None]):
-    """Shows one app. Parts are drawn as they arrive; a refresh keeps the cursor and the open nodes."""
+    """Shows one app. Parts are drawn as they arrive; a refresh keeps the cursor and the open nodes.
+
+    `edit` is a kept edit of several resources, whose form is opened once they are read.
+    """
 
     AREA = "apps"
     PREFIX = "app_screen.go"
@@ -147,7 +151,7 @@ class AppScreen(DrioScreen[None]):
             super().__init__()
             self.calls = calls
 
-    def __init__(self, app_id: str, reveal: ResourceKey | None = None) -> None:
+    def __init__(self, app_id: str, reveal: ResourceKey | None = None, *, edit: UnsavedEdit | None = None) -> None:
         super().__init__()
         self.app_id = app_id
         self.snapshot = Snapshot(app_id)
@@ -161,6 +165,7 @@ class AppScreen(DrioScreen[None]):
         self.live = LiveUpdates(self)
         self.reveal_when_loaded = reveal
         """The resource to move the cursor to, once all parts have arrived."""
+        self._kept_edit = edit
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="app"):
@@ -284,6 +289,9 @@ class AppScreen(DrioScreen[None]):
             if self.reveal_when_loaded is not None:
                 self.tree_view.reveal(self.reveal_when_loaded)
                 self.reveal_when_loaded = None
+            if self._kept_edit is not None:
+                edit, self._kept_edit = self._kept_edit, None
+                self.actions.bulk.go_on(edit)
 
     def _count_calls(self) -> None:
         """Read what a sandbox has kept of the calls of MCP clients, to mark tools whose results are large or failed."""

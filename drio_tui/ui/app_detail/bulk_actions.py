@@ -21,13 +21,23 @@ from drio_tui.workspace.model.snapshot import Resource
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.ui.app_detail.app_actions import AppView
+    from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
+
+
+_WHOLE_APP = "the whole app"
 
 
 class EditFormReady(Message):
-    """The form that edits several resources can be shown; `document` is the server's OpenAPI document, or None."""
+    """The form that edits several resources can be shown; `document` is the server's OpenAPI document, or None.
 
-    def __init__(self, resources: Sequence[Resource], only: Sequence[str], document: Any) -> None:
+    `edit` is the kept edit to go on with.
+    """
+
+    def __init__(
+        self, resources: Sequence[Resource], only: Sequence[str], document: Any, edit: UnsavedEdit | None = None
+    ) -> None:
         super().__init__()
+        self.edit = edit
         self.resources = resources
         self.only = only
         self.document = document
@@ -47,7 +57,7 @@ class BulkActions:
             scope = _scope(marked)
             of_one_kind = len({resource.kind for resource in marked}) == 1
         else:
-            scope, of_one_kind = "the whole app", False
+            scope, of_one_kind = _WHOLE_APP, False
         texts = marked or [resource for resource in snapshot if can_be_changed(resource)]
         alike = marked if of_one_kind else self._alike(selected) if not marked else []
         tools = [one for one in (marked or snapshot.resources(TOOL.name)) if one.kind == TOOL.name]
@@ -59,7 +69,7 @@ class BulkActions:
             choices.insert(0, Choice(lambda: self.edit(marked), "Edit properties…", scope))
         if alike and alike[0].kind != APP.name:
             what = _scope(alike)
-            choices.append(Choice(lambda: self._open(rename_form(snapshot, alike, what)), "Rename by a pattern…", what))
+            choices.append(Choice(lambda: self._open(rename_form(alike, what)), "Rename by a pattern…", what))
         if tools:
             choices.append(Choice(lambda: self.edit(tools, ("annotations",)), "Set annotations…", _scope(tools)))
         if operations and self._targets(operations):
@@ -95,26 +105,45 @@ class BulkActions:
 
         def chosen(choice: Choice[Any] | None) -> None:
             if choice is not None:
-                self._open(move_form(self._screen.snapshot, operations, choice.value))
+                self._open(move_form(operations, choice.value))
 
         self._screen.drio.push_screen(SelectDialog("Move to", targets), chosen)
 
-    def edit(self, resources: Sequence[Resource], only: Sequence[str] = ()) -> None:
+    def go_on(self, edit: UnsavedEdit) -> None:
+        """Open the form of a kept edit with what was typed, for those of its resources that the app still has."""
+        snapshot = self._screen.snapshot
+        keys = [(str(kind), str(id)) for kind, id in edit.local["resources"]]
+        resources = [one for key in keys if (one := snapshot.at(key)) is not None and can_be_changed(one)]
+        if not resources:
+            self._screen.drio.notify("The app has none of the resources any more.", severity="warning", markup=False)
+            return
+        match edit.local["form"]:
+            case "replace":
+                everything = len(resources) > 1 and {*keys} >= {one.key for one in snapshot if can_be_changed(one)}
+                scope = _WHOLE_APP if everything else _scope(resources)
+                self._open(replace_form(resources, scope), edit)
+            case "rename":
+                self._open(rename_form(resources, _scope(resources)), edit)
+            case _:
+                self.edit(resources, [str(name) for name in edit.local["only"]], edit)
+
+    def edit(self, resources: Sequence[Resource], only: Sequence[str] = (), edit: UnsavedEdit | None = None) -> None:
         """Open the form that edits resources of one kind, with `only` these properties."""
 
         async def read(client: DrioClient) -> Message:
             document, _ = await get_openapi_document(client).now(DOCUMENT_SECONDS)
-            return EditFormReady(resources, only, document)
+            return EditFormReady(resources, only, document, edit)
 
         self._screen.run_request(read, lambda ready: ready, group="bulk", once=True)
 
     def edit_form_ready(self, message: EditFormReady) -> None:
         """Open the form, once the server's schema is known."""
         left_out = editor_properties(message.resources[0].kind) - {"annotations"}
-        self._open(edit_form(self._screen.snapshot, message.resources, message.document, left_out, message.only))
+        form = edit_form(self._screen.snapshot, message.resources, message.document, left_out, message.only)
+        self._open(form, message.edit)
 
-    def _open(self, form: BulkForm) -> None:
-        self._screen.drio.push_screen(BulkDialog(form, self._screen.snapshot.copy()), self._ended)
+    def _open(self, form: BulkForm, edit: UnsavedEdit | None = None) -> None:
+        self._screen.drio.push_screen(BulkDialog(form, self._screen.snapshot.copy(), edit), self._ended)
 
 
 def why_not_edited_together(resources: Sequence[Resource]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -13,16 +14,18 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Button, Static
 
+from drio_tui.api.json_values import same_json
 from drio_tui.plan.bulk import BulkPlan
 from drio_tui.plan.changes import ResourceChange
 from drio_tui.plan.executor import Executor
 from drio_tui.plan.steps import Step
-from drio_tui.text import count_of
+from drio_tui.text import count_of, one_line
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.bulk_forms import BulkForm
+from drio_tui.ui.forms.keeps_edit import BULK, KeepsEdit, assign_edit, is_edited
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_rows import PlanItem
@@ -30,6 +33,7 @@ from drio_tui.ui.plan.plan_tree import PlanTree
 from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.saver import Saver
+from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 _PLAN_AFTER = 0.15
 """Seconds without typing after which the plan is made again."""
@@ -39,10 +43,11 @@ _MOST_OPENED = 15
 """The most resources whose changes are shown opened at once."""
 
 
-class BulkDialog(BatchDialog):
+class BulkDialog(BatchDialog, KeepsEdit[bool]):
     """Shows a form and the plan that its values make, and carries out what is included of it; see `BatchDialog`.
 
-    Without fields, only the plan is shown. The plan is made in a thread, of `snapshot`, which nobody changes.
+    Without fields, only the plan is shown. The plan is made in a thread, of `snapshot`, which nobody changes. `edit` is
+    the kept edit to go on with; what is typed is kept until the plan is, which then goes on instead.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -60,7 +65,7 @@ class BulkDialog(BatchDialog):
             self.plan = plan
             self.changes = changes
 
-    def __init__(self, form: BulkForm, snapshot: Snapshot) -> None:
+    def __init__(self, form: BulkForm, snapshot: Snapshot, edit: UnsavedEdit | None = None) -> None:
         super().__init__(form.title, form.about, [], self._executor, agree=form.agree, danger=False)
         self.bulk_form, self._snapshot = form, snapshot
         self._plan = BulkPlan()
@@ -68,6 +73,11 @@ class BulkDialog(BatchDialog):
         self._timer: Timer | None = None
         self._values: dict[str, Any] = {}
         self._left_out: set[str] = set()
+        self._goes_when_planned = False
+        if edit is not None and form.model is not None:
+            self.kept_edit_id = edit.id
+            self._left_out |= {str(key) for key in edit.local["leftOut"]}
+            assign_edit(form.model, edit, _typed_values(edit, form.model.value()))
 
     def compose_plan(self) -> ComposeResult:
         if self._body:
@@ -109,6 +119,8 @@ class BulkDialog(BatchDialog):
     @on(SchemaForm.Changed)
     def _values_changed(self, event: SchemaForm.Changed) -> None:
         event.stop()
+        self.schedule_keep()
+        self._goes_when_planned = False
         if not self.is_planning and self._form_values() == self._values:
             return
         self._show_can_go(False)
@@ -127,7 +139,7 @@ class BulkDialog(BatchDialog):
         values = self._values = self._form_values()
 
         def make() -> tuple[BulkPlan, dict[str, ResourceChange]]:
-            plan = self.bulk_form.plan(values)
+            plan = self.bulk_form.plan(values, snapshot)
             return plan, plan.changes(snapshot)
 
         async def work() -> None:
@@ -147,6 +159,9 @@ class BulkDialog(BatchDialog):
         self._show_can_go(bool(included) and not message.plan.problems)
         if self.form is None:
             self.focus_default()
+        if self._goes_when_planned:
+            self._goes_when_planned = False
+            self.go()
 
     def _show_can_go(self, can_go: bool) -> None:
         self.query_one("#go", Button).disabled = not can_go
@@ -158,6 +173,26 @@ class BulkDialog(BatchDialog):
         self._left_out -= tree.included
         if not self.is_planning and not self._is_begun:
             self._show_can_go(bool(tree.included) and not self._plan.problems)
+            self.schedule_keep()
+
+    # -- keeping what is typed --------------------------------------------------------------------
+
+    def unsaved_input(self) -> str:
+        is_typed = self.form is not None and not self._is_begun and is_edited(self.form)
+        return f"what you typed in “{one_line(self.bulk_form.title, 60)}”" if is_typed else ""
+
+    def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
+        form = self.form
+        if form is None or (self._plan_session is not None) or not is_edited(form):
+            return None
+        values, app = form.model.value(secrets=False), self._snapshot.app_id
+        local = {**self.bulk_form.origin, "values": values, "leftOut": sorted(self._left_out)}
+        return self.edit_of_form(form, BULK, self.bulk_form.title, why, app=app, base=form.model.base, local=local)
+
+    def on_batch_dialog_progress(self, message: BatchDialog.Progress) -> None:
+        """Once a step has a result, what the plan's file has of it goes on after a kill, instead of the form."""
+        if self._plan_session is not None:
+            self.discard_kept_edit()
 
     # -- carrying it out --------------------------------------------------------------------------
 
@@ -166,8 +201,23 @@ class BulkDialog(BatchDialog):
         event.stop()
         self.go()
 
+    def action_confirm(self) -> None:
+        if self.is_planning:
+            self.go()
+        else:
+            super().action_confirm()
+
     def go(self) -> None:
-        """Carry out what is included of the plan; what is not done of it, the second time."""
+        """Carry out what is included of the plan; what is not done of it, the second time.
+
+        While the plan is made of what was typed just before, it is carried out as soon as it is made.
+        """
+        if self.is_planning and not self._is_begun:
+            self._goes_when_planned = True
+            if self._timer is not None:
+                self._timer.stop()
+                self._make_plan_now()
+            return
         if self.query_one("#go", Button).disabled:
             return
         form = self.form
@@ -194,3 +244,10 @@ class BulkDialog(BatchDialog):
             tree.focus()
         else:
             form.focus_first()
+
+
+def _typed_values(edit: UnsavedEdit, current: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `current` values of the form with those that were typed in a kept edit, also if others changed any."""
+    base, typed = edit.base or {}, edit.local["values"]
+    changed = {name: value for name, value in typed.items() if name not in base or not same_json(base[name], value)}
+    return {name: value for name, value in current.items() if name in typed or name not in base} | changed

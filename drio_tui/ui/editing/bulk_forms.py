@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -53,50 +53,69 @@ _RENAME = {
 
 @dataclass(frozen=True, slots=True)
 class BulkForm:
-    """A change of many resources. `plan` makes the plan of the values of `model`; None: nothing is to be filled in."""
+    """A change of many resources. `plan` makes the plan of the values of `model` for the app as in a snapshot.
+
+    Without a `model` nothing is to be filled in. `origin` says as JSON of what the form is, so that it can be made
+    again: the `form`, the `resources` (kind and id), and of an edit the properties `only` which are edited.
+    """
 
     title: str
     agree: str
-    plan: Callable[[Mapping[str, Any]], BulkPlan]
+    plan: Callable[[Mapping[str, Any], Snapshot], BulkPlan]
     model: FormModel | None = None
     about: str = ""
     references: Mapping[str, Reference] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _origin(form: str, resources: Iterable[Resource], only: Sequence[str] = ()) -> dict[str, Any]:
+    return {"form": form, "resources": [[*resource.key] for resource in resources], "only": [*only]}
+
+
+def _current(resources: Iterable[Resource], snapshot: Snapshot) -> list[Resource]:
+    """Return the resources as they are in a snapshot, without those that it has not."""
+    return [current for resource in resources if (current := snapshot.at(resource.key)) is not None]
 
 
 def replace_form(resources: Sequence[Resource], scope: str) -> BulkForm:
     """Return the form that replaces text in these resources; `scope` says in which, for the user."""
 
-    def plan(values: Mapping[str, Any]) -> BulkPlan:
+    def plan(values: Mapping[str, Any], snapshot: Snapshot) -> BulkPlan:
         if not values.get("find"):
             return BulkPlan()
         replacement = Replacement(
             str(values["find"]), str(values.get("text") or ""), *(bool(values.get(name)) for name in _FLAGS)
         )
         name = values.get("property") or "all"
-        return replace_text(resources, replacement, PROPERTIES if name == "all" else (name,))
+        properties = PROPERTIES if name == "all" else (name,)
+        return replace_text(_current(resources, snapshot), replacement, properties)
 
-    return BulkForm(f"Replace text in {scope}", "Replace", plan, _model(_REPLACE))
+    origin = _origin("replace", resources)
+    return BulkForm(f"Replace text in {scope}", "Replace", plan, _model(_REPLACE), origin=origin)
 
 
 _FLAGS = ("regex", "ignoreCase", "wholeWord")
 
 
-def rename_form(snapshot: Snapshot, resources: Sequence[Resource], scope: str) -> BulkForm:
+def rename_form(resources: Sequence[Resource], scope: str) -> BulkForm:
     """Return the form that renames these resources by a pattern."""
 
-    def plan(values: Mapping[str, Any]) -> BulkPlan:
+    def plan(values: Mapping[str, Any], snapshot: Snapshot) -> BulkPlan:
         if not values.get("pattern"):
             return BulkPlan()
         property_name = "key" if values.get("property") == "key" else "name"
-        return rename_by_pattern(snapshot, resources, str(values["pattern"]), property_name)  # type: ignore[arg-type]
+        current = _current(resources, snapshot)
+        return rename_by_pattern(snapshot, current, str(values["pattern"]), property_name)  # type: ignore[arg-type]
 
-    return BulkForm(f"Rename {scope}", "Rename", plan, _model(_RENAME))
+    return BulkForm(f"Rename {scope}", "Rename", plan, _model(_RENAME), origin=_origin("rename", resources))
 
 
-def move_form(snapshot: Snapshot, operations: Sequence[Resource], integration: Resource) -> BulkForm:
+def move_form(operations: Sequence[Resource], integration: Resource) -> BulkForm:
     """Return the plan that moves operations to another integration; there is nothing to fill in."""
     title = f"Move {count_of(len(operations), 'operation')} to {integration.name}"
-    return BulkForm(title, "Move", lambda _: move_operations(snapshot, operations, integration))
+    return BulkForm(
+        title, "Move", lambda _, snapshot: move_operations(snapshot, _current(operations, snapshot), integration)
+    )
 
 
 def edit_form(
@@ -125,15 +144,16 @@ def edit_form(
         {name: value for name, value in common.items() if name in properties},
     )
 
-    def plan(values: Mapping[str, Any]) -> BulkPlan:
+    def plan(values: Mapping[str, Any], snapshot: Snapshot) -> BulkPlan:
         changes = {change.path: change.after for change in changes_of(values)}
-        return BulkPlan(edit_all(resources, changes))
+        return BulkPlan(edit_all(_current(resources, snapshot), changes))
 
     inside = [name for name in differing if "." in name and name.partition(".")[0] in properties]
     about = f"Several values, which stay unless you fill it in: {', '.join(inside)}." if inside else ""
     what = kind.plural.lower() if len(resources) > 1 else kind.title.lower()
     references = {path: replace(one, new="") for path, one in reference_options(kind, snapshot).items()}
-    return BulkForm(f"Edit {len(resources)} {what}", "Change", plan, model, about, references)
+    title, origin = f"Edit {len(resources)} {what}", _origin("edit", resources, only)
+    return BulkForm(title, "Change", plan, model, about, references, origin)
 
 
 def _several(described: Mapping[str, Any]) -> dict[str, Any]:

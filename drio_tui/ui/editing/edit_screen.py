@@ -193,6 +193,7 @@ class EditScreen(SaveScreen):
         model = FormModel(without_properties(reader, schema, special), form_base)
         if self.target.local is not None:
             model.assign(self._form_properties(resource))
+            model.type_texts(self.target.texts)
         elif self.target.initial.keys() - begin.keys():
             model.assign({**model.value(), **self._form_properties(self.target.initial)})
             self._start_value = model.value()
@@ -362,7 +363,7 @@ class EditScreen(SaveScreen):
             resource=self.target.id, label=self.kind.label(self.base or local), local=local,
             base=None if self.is_new else self.base, parent=self._parent_id,
             draft=(self._json_page.draft or "") if self._json_page else self.target.draft, why=why,
-            id=self._edit_file.id,
+            id=self.edit_file.id, texts=self.form.model.invalid_texts if self.form is not None else self.target.texts,
         )  # fmt: skip
 
     def name_of_entry(self, entry: Any) -> str:

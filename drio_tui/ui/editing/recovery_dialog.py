@@ -34,8 +34,16 @@ def target_for(edit: UnsavedEdit) -> EditTarget:
     """Return the target for the edit screen that goes on with a kept edit."""
     return EditTarget(
         edit.app, edit.kind, edit.resource, edit.parent, base=edit.base, local=edit.local, draft=edit.draft,
-        unsaved_edit_id=edit.id,
+        texts=edit.texts, unsaved_edit_id=edit.id,
     )  # fmt: skip
+
+
+_WORDS = {"arguments": "arguments of", "bulk": "change:"}
+
+
+def what_of(edit: UnsavedEdit) -> str:
+    """Return what was edited, for the user; not sanitized."""
+    return f"{_WORDS.get(edit.kind, edit.kind)} {edit.label}"
 
 
 class RecoveryDialog(Dialog[UnsavedEdit | None]):
@@ -75,7 +83,7 @@ class RecoveryDialog(Dialog[UnsavedEdit | None]):
         for edit in self._edits.values():
             with contextlib.suppress(OverflowError, OSError, ValueError):  # a time that no date can represent
                 when = f"{datetime.fromtimestamp(edit.at):%m-%d %H:%M}"
-                what = f"{edit.kind} {edit.label}"
+                what = what_of(edit)
                 rows.append(Row(edit.id, (Content(when), sanitize_line(what, 100), sanitize_line(edit.why, 100))))
         show_rows(self.query_one(RowList), rows)
 
@@ -111,7 +119,7 @@ class RecoveryDialog(Dialog[UnsavedEdit | None]):
 
     async def _confirm_and_forget(self, key: str) -> None:
         edit = self._edits[key]
-        warning = f"What was typed in {edit.kind} {one_line(edit.label, 100)} is gone for good then."
+        warning = f"What was typed in {one_line(what_of(edit), 120)} is gone for good then."
         navigator = cast("DrioContext", self.app).navigator
         if not await navigator.confirm("Forget this edit?", warning, agree="Forget it"):
             return

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from textual import events, on
+from textual import on
 from textual.await_complete import AwaitComplete
 from textual.message import Message
 from textual.screen import Screen
@@ -24,7 +24,6 @@ from drio_tui.api.errors import (
     top_property,
 )
 from drio_tui.kinds import KINDS
-from drio_tui.storage.shared_files import FileInUse
 from drio_tui.text import duration, sentence
 from drio_tui.ui.base.services import forbidden_reason, get_saver
 from drio_tui.ui.base.workers import start_worker
@@ -34,10 +33,11 @@ from drio_tui.ui.editing.editors import editor_properties
 from drio_tui.ui.editing.editors.base import Editor
 from drio_tui.ui.editing.review_dialog import ReviewDialog
 from drio_tui.ui.forms.json_page import JsonPage
+from drio_tui.ui.forms.keeps_edit import KeepsEdit
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-from drio_tui.workspace.saving import journal, unsaved_edits
+from drio_tui.workspace.saving import journal
 from drio_tui.workspace.saving.cancellation import RequestCancelled
 from drio_tui.workspace.saving.save_requests import comparable, needs_review
 from drio_tui.workspace.saving.save_result import (
@@ -64,7 +64,7 @@ _SAVING = "Saving… Esc stops waiting."
 T = TypeVar("T")
 
 
-class SaveScreen(DrioScreen[str | None]):
+class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
     """Saves the edited resource that its subclass provides.
 
     The result is the id of the saved resource, None if nothing was saved.
@@ -93,7 +93,7 @@ class SaveScreen(DrioScreen[str | None]):
         self.outcome: Saved | None = None
         """The outcome of the save that closed this screen; None if it was created, or read back."""
         self._create_id = journal.new_id()
-        self._edit_file = unsaved_edits.UnsavedEditFile(target.unsaved_edit_id)
+        self.kept_edit_id = target.unsaved_edit_id
         self._keep_after_leaving = False
         self._parent_id = target.parent
         self._json_page: JsonPage | None = None
@@ -112,13 +112,6 @@ class SaveScreen(DrioScreen[str | None]):
     @abstractmethod
     def edited_resource(self, *, secrets: bool = True) -> dict[str, Any]:
         """Return the resource as edited. Without `secrets`, the values of write-only fields are left out."""
-
-    @abstractmethod
-    def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
-        """Return the edit to keep if the program ended now, None if nothing was edited.
-
-        With `looking`, what is typed as JSON is not distributed to the other pages: the user is still typing.
-        """
 
     @abstractmethod
     def name_of_entry(self, entry: Any) -> str:
@@ -146,43 +139,17 @@ class SaveScreen(DrioScreen[str | None]):
 
     # -- keeping unsaved edits --------------------------------------------------------------------
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        if self.target.unsaved_edit_id:
-            with contextlib.suppress(
-                FileInUse
-            ):  # another window has just opened the same edit: each keeps a separate one
-                self._edit_file.hold()
-
-    def schedule_keep(self) -> None:
-        """Keep the edit in a file shortly, so that it survives however the program ends."""
-        self._edit_file.soon(self._current_edit)
-
     def _current_edit(self) -> UnsavedEdit | None:
-        """Return the current edit without changing what is shown, None if nothing would be lost."""
-        if not self.is_mounted or self.saved is not None:
-            return None
-        return self.unsaved_edit("the program ended before it was saved", looking=True)
-
-    def keep_edit(self, reason: str) -> UnsavedEdit | None:
-        buffer = self.unsaved_edit(reason)
-        if buffer is not None:
-            with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
-                self._edit_file.now(buffer)
-        return buffer
+        return super()._current_edit() if self.saved is None else None
 
     def discard_kept_edit(self) -> None:
         """Forget the kept edit: the user leaves without saving, and agreed to lose it."""
         if not self._keep_after_leaving:
-            self._edit_file.forget()
+            self.edit_file.forget()
 
     def dismiss(self, result: str | None = None) -> AwaitComplete:
         self.discard_kept_edit()
         return super().dismiss(result)
-
-    @on(events.Unmount)
-    def _close_edit_file(self) -> None:
-        self._edit_file.close()
 
     # -- starting a save --------------------------------------------------------------------------
 
@@ -369,7 +336,7 @@ class SaveScreen(DrioScreen[str | None]):
                 self._show_banner(f"{sentence(str(error))} {_hint(error)}{_NOTHING_LOST}")
 
     def _finish_save(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
-        self._edit_file.forget()
+        self.edit_file.forget()
         text = what or "nothing was left to write"
         if request_id:
             text += f"\nrequest {request_id}"
@@ -438,7 +405,7 @@ class SaveScreen(DrioScreen[str | None]):
 
     async def _keep_in_file(self, buffer: UnsavedEdit) -> None:
         with contextlib.suppress(OSError, ValueError):  # the edit is still on the screen
-            await asyncio.to_thread(self._edit_file.now, buffer)
+            await asyncio.to_thread(self.edit_file.now, buffer)
 
     def _forbid_save(self, error: ApiError) -> None:
         """Disable saving: the same request would be refused again."""

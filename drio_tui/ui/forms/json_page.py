@@ -38,6 +38,13 @@ class JsonPage(FormPage):
         """The text to edit: the draft, or the object from the fields."""
         return self.draft if self.draft is not None else pretty(self._model.value(secrets=False))
 
+    @property
+    def typed(self) -> str:
+        """What was typed and is not applied to the fields yet; empty if there is nothing."""
+        if self._area is not None and self._area.text != self._shown:
+            return self._area.text
+        return self.draft or ""
+
     def show(self) -> AwaitComplete:
         """Fill the page again; await the result to wait until it is mounted."""
         self._shown = text = self.text

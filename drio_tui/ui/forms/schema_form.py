@@ -42,7 +42,7 @@ class SchemaForm(Widget):
 
     `references` gives, by path pattern (`binding.integrationOperationId`, `nextToolIds[]`), what a property
     can refer to; `groups` assigns properties to tabs by title; `note` says where the schema is from. With
-    `json_view`, the last tab is the whole object as JSON.
+    `json_view`, the last tab is the whole object as JSON; `draft` is text in it that does not parse.
     """
 
     DEFAULT_CSS = stylesheet("forms").read_text(encoding="utf-8")
@@ -112,6 +112,7 @@ class SchemaForm(Widget):
         groups: Mapping[str, Sequence[str]] | None = None,
         note: str = "",
         json_view: bool = True,
+        draft: str = "",
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
@@ -120,6 +121,7 @@ class SchemaForm(Widget):
         self._references = references or {}
         self._group_config = groups
         self._note = note
+        self._draft = draft
         self._json_view = json_view and model.field.kind == "object"
         self._groups = model.groups(groups)
         self._current = 0
@@ -144,6 +146,8 @@ class SchemaForm(Widget):
             page = FormPage(id=name)
             if self._is_json(number):
                 page = self._json_page = JsonPage(self.model, id=name)
+                if self._draft:
+                    self._json_page.take(self._draft)
             page.display = number == 0
             yield page
         note = Static(id="form-note")
@@ -215,6 +219,11 @@ class SchemaForm(Widget):
     def has_invalid_json(self) -> bool:
         """Whether the JSON view contains text that does not parse."""
         return self._json_page is not None and self._json_page.draft is not None
+
+    @property
+    def typed_json(self) -> str:
+        """The text of the JSON view that is not applied to the fields yet; empty if there is none."""
+        return self._json_page.typed if self._json_page is not None else ""
 
     @property
     def current(self) -> int:

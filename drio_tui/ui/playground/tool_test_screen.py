@@ -18,17 +18,20 @@ from drio_tui.schema.nodes import dotted
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.forms.keeps_edit import TEST, KeepsEdit, assign_edit, is_edited
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 GROUPS = {"Test": ("name", "arguments"), "Expect": ("expect",)}
 
 
-class ToolTestScreen(DrioScreen[dict[str, Any] | None]):
+class ToolTestScreen(DrioScreen[dict[str, Any] | None], KeepsEdit[dict[str, Any] | None]):
     """Edits a test of a tool; the result is its JSON, None if the user left.
 
-    `test` is the one to edit, or what a new one begins with; `taken` are the names of the tool's other tests.
+    `app_id` and `tool_id` are those of the tool, `tool` is its title. `test` is the one to edit, in `place`, or what a
+    new one begins with; `taken` are the names of the tool's other tests. `edit` is the kept edit to go on with.
     """
 
     AREA = "apps"
@@ -41,17 +44,25 @@ class ToolTestScreen(DrioScreen[dict[str, Any] | None]):
     )
 
     def __init__(
-        self, tool: str, test: dict[str, Any] | None = None, taken: Collection[str] = (), *, is_new: bool = False
-    ) -> None:
+        self, app_id: str, tool_id: str, tool: str, test: dict[str, Any] | None = None, taken: Collection[str] = (), *,
+        is_new: bool = False, place: str = "", edit: UnsavedEdit | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self._tool = tool
+        self._app_id, self._tool_id, self._tool = app_id, tool_id, tool
+        self._place = place
+        self._test = None if is_new else test
+        self.saved_edit: UnsavedEdit | None = None
+        """What was saved, as long as it is not written: then the form can be opened again."""
         self._taken = taken
         self._is_new = is_new
         self._saved = False
-        model = FormModel(form_field(), None if is_new else test)
-        if is_new and test:
+        model = FormModel(form_field(), self._test)
+        if edit is not None:
+            self.kept_edit_id = edit.id
+            assign_edit(model, edit)
+        elif is_new and test:
             model.assign(test)
-        self.form = SchemaForm(model, groups=GROUPS)
+        self.form = SchemaForm(model, groups=GROUPS, draft=edit.draft if edit is not None else "")
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="heading")
@@ -83,8 +94,27 @@ class ToolTestScreen(DrioScreen[dict[str, Any] | None]):
             first = f"✗ {errors[0].path} {errors[0].message}"
             self._show_status(sanitize_line(first, 200, "$text-error"))
             return
+        self.saved_edit = self.unsaved_edit("it was not written")
         self._saved = True
         self.dismiss(event.value)
 
+    # -- keeping what is typed --------------------------------------------------------------------
+
+    @on(SchemaForm.Changed)
+    def _edited(self) -> None:
+        self.schedule_keep()
+
     def unsaved_input(self) -> str:
-        return "your edits of the test" if self.form.model.dirty and not self._saved else ""
+        return "your edits of the test" if is_edited(self.form) and not self._saved else ""
+
+    def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
+        if not self.unsaved_input():
+            return None
+        name = str(self.form.model.value().get("name") or "")
+        return self.edit_of_form(
+            self.form, TEST, f"{name} of {self._tool}".strip(), why, app=self._app_id, resource=self._tool_id,
+            parent=self._place, base=self._test,
+        )  # fmt: skip
+
+    def edit_when_left(self) -> UnsavedEdit | None:
+        return self.saved_edit

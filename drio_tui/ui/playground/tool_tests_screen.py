@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -39,10 +40,12 @@ from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.run.bound_tool import BoundTool, bound_of
 from drio_tui.workspace.run.run_history import NotKept
 from drio_tui.workspace.run.tool_run import TARGETS, Target
+from drio_tui.workspace.saving import unsaved_edits
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.workspace.model.snapshot import Snapshot
+    from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 _NO_TESTS = "There are no tests yet: a adds one, and A in the playground saves a run as one."
 
@@ -55,7 +58,10 @@ def results_of(client: DrioClient) -> dict[tuple[str, str, str], TestResult]:
 
 
 class ToolTestsScreen(DrioScreen[None]):
-    """Runs and edits the tests of a tool. `new` is the JSON of a test to add, which the user edits first."""
+    """Runs and edits the tests of a tool. `new` is the JSON of a test to add, which the user edits first.
+
+    `edit` is a kept edit of a test, to go on with.
+    """
 
     AREA = "apps"
     CSS_PATH = stylesheet("playground")
@@ -118,12 +124,16 @@ class ToolTestsScreen(DrioScreen[None]):
             self.text = text
             self.problem = problem
 
-    def __init__(self, app_id: str, tool_id: str, new: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, app_id: str, tool_id: str, new: dict[str, Any] | None = None, *, edit: UnsavedEdit | None = None
+    ) -> None:
         super().__init__()
         self.app_id = app_id
         self.tool_id = tool_id
         self.bound: BoundTool | None = None
         self._new = new
+        self._edit = edit
+        self._saved_edit: UnsavedEdit | None = None
         self._key = ""
         self._title = ""
         self._app: dict[str, Any] = {}
@@ -186,6 +196,18 @@ class ToolTestsScreen(DrioScreen[None]):
             new, self._new = self._new, None
             names = {str(test.get("name")) for test in self._tests().values()}
             self._open_form({**new, "name": unused_name(str(new.get("name") or ""), names)}, None)
+        elif self._edit is not None and self._key:
+            edit, self._edit = self._edit, None
+            self._go_on(edit)
+
+    def _go_on(self, edit: UnsavedEdit) -> None:
+        """Open the form of the test with a kept edit; of a new one, if the edited test is gone."""
+        name = edit.base.get("name") if edit.base is not None else None
+        rows = (
+            key for key, test in self._tests().items() if key.startswith(f"{edit.parent}:") and test.get("name") == name
+        )
+        key = next(rows, None) if edit.base is not None else None
+        self._open_form(self._tests()[key] if key is not None else None, key, edit)
 
     @property
     def _is_sandbox(self) -> bool:
@@ -403,13 +425,18 @@ class ToolTestsScreen(DrioScreen[None]):
         if self._selected is not None:
             self._open_form(self._selected, self.query_one(RowList).key)
 
-    def _open_form(self, test: dict[str, Any] | None, key: str | None) -> None:
+    def _open_form(self, test: dict[str, Any] | None, key: str | None, edit: UnsavedEdit | None = None) -> None:
         """Open the form of a test: of the row with this key, or of a new one that begins with `test`."""
         taken = {str(other.get("name")) for row, other in self._tests().items() if row != key}
+        form = ToolTestScreen(
+            self.app_id, self.tool_id, self._title, test, taken, is_new=key is None,
+            place=(key or "").partition(":")[0], edit=edit,
+        )  # fmt: skip
 
         def saved(value: dict[str, Any] | None) -> None:
             if value is None:
                 return
+            self._saved_edit = form.saved_edit
             if key is not None and test is not None:
                 place: Place = "document" if key.startswith("document") else "local"
                 self._replace(place, self._index(place, test), [value], "Saved")
@@ -418,7 +445,7 @@ class ToolTestsScreen(DrioScreen[None]):
             else:
                 start_worker(self, self._ask_where, value, group="ask", exclusive=True)
 
-        self.drio.push_screen(ToolTestScreen(self._title, test, taken, is_new=key is None), saved)
+        self.drio.push_screen(form, saved)
 
     async def _ask_where(self, value: dict[str, Any]) -> None:
         body = f"{shown_path(self.kept.path or '')}\n“No” keeps the test on this machine."
@@ -479,7 +506,14 @@ class ToolTestsScreen(DrioScreen[None]):
     def on_tool_tests_screen_saved(self, message: Saved) -> None:
         if message.problem:
             self.notify(sanitize(message.problem, multiline=True).plain, severity="error", markup=False)
+            edit, self._saved_edit = self._saved_edit, None
+            if edit is not None:
+                self._go_on(edit)
             return
+        if self._saved_edit is not None:
+            with contextlib.suppress(OSError):
+                unsaved_edits.discard(self._saved_edit.id)
+            self._saved_edit = None
         client, before = self.connection.client, [*self._tests().values()]
         for test in (*message.kept.document, *message.kept.local):
             if client is not None and test not in before:  # its last result is that of other arguments or expectations

@@ -14,13 +14,14 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from drio_tui.api import json_codec
+from drio_tui.api.redact import is_secret
 from drio_tui.storage.shared_files import FileInUse, is_locked, lock_file
 from drio_tui.storage.store import PrivateFileStore
 from drio_tui.workspace.saving.journal import without_paths, without_secrets
@@ -37,7 +38,9 @@ class UnsavedEdit:
     """An edit that was not saved.
 
     `resource` is the id of the edited resource, empty for a new one; `base` is the resource when the edit began (None
-    for a new one), `local` the edited one. `draft` is text from the JSON view that does not parse. `profile`, `server`
+    for a new one), `local` the edited one. `draft` is text from the JSON view that does not parse, and `texts` what was
+    typed into fields and has no value yet, by dotted path. `kind` is that of the resource, or names another form in
+    which something was typed (`ui/forms/keeps_edit.py` has them), whose values are `local`. `profile`, `server`
     (a `server_id`), `app` and `parent` are where the resource belongs; `label` is its name (not sanitized). `lost` are
     the dotted paths of secrets that were typed and not saved. `why` is the reason why the edit was saved to a file, as
     a sentence. `at` is in seconds since the epoch.
@@ -53,6 +56,7 @@ class UnsavedEdit:
     base: dict[str, Any] | None = field(default=None, repr=False)
     parent: str = ""
     draft: str = field(default="", repr=False)
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     lost: tuple[str, ...] = ()
     why: str = ""
     at: float = 0.0
@@ -93,11 +97,12 @@ def save(edit: UnsavedEdit) -> UnsavedEdit:
         at=edit.at or time.time(),
         local=without_paths(local, lost),
         base=None if edit.base is None else without_paths(base, lost),
-        draft=_draft_without_secrets(edit),
+        draft=edit.draft if _may_be_kept(edit.draft, edit) else "",
+        texts={path: text for path, text in edit.texts.items() if _may_be_kept(text, edit) and not is_secret(path)},
         lost=lost,
     )
     content = {"v": VERSION, **{_key_in_file(name): getattr(saved, name) for name in _TEXTS}, "at": saved.at,
-               "lost": [*saved.lost], "mine": saved.local, "base": saved.base}  # fmt: skip
+               "lost": [*saved.lost], "mine": saved.local, "base": saved.base, "texts": saved.texts}  # fmt: skip
     _STORE.write(saved.id, json_codec.dumps(content).encode("ascii"))
     return saved
 
@@ -115,9 +120,26 @@ def discard(id: str) -> None:
     _STORE.path(id).with_suffix(".lock").unlink(missing_ok=True)
 
 
+_left: set[str] = set()
+"""The ids of edits whose screen was left in this process, and goes on with them when it is opened again."""
+
+
+def discard_left() -> None:
+    """Delete the edits of screens that were left: the user quits the program."""
+    for id in _left:
+        with contextlib.suppress(OSError):
+            discard(id)
+    _left.clear()
+
+
+def offer_left() -> None:
+    """Let the edits of screens that were left be offered: they cannot be opened again in this session."""
+    _left.clear()
+
+
 def is_edited(edit: UnsavedEdit) -> bool:
-    """Return whether a screen of this process or another one has the edit open."""
-    return is_locked(_STORE.path(edit.id))
+    """Return whether a screen of this process or another one has the edit open, or will go on with it."""
+    return edit.id in _left or is_locked(_STORE.path(edit.id))
 
 
 class UnsavedEditFile:
@@ -139,6 +161,7 @@ class UnsavedEditFile:
         """Lock the edit for this screen. Raises `FileInUse` if another has it; the edit then gets a new id."""
         if self._lock is not None:
             return
+        _left.discard(self.id)
         with ExitStack() as stack:
             try:
                 lock_file(stack, _STORE.path(self.id), "edit")
@@ -187,6 +210,13 @@ class UnsavedEditFile:
             with contextlib.suppress(OSError):
                 discard(self.id)
 
+    def leave(self, edit: UnsavedEdit) -> None:
+        """Write the edit a last time: its screen is left, but goes on with it when it is opened again."""
+        self._stop_timer()
+        with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+            self.now(edit)
+            _left.add(self.id)
+
     def close(self) -> None:
         """Stop writing and release the lock when the screen is closed; the file stays for others."""
         self._stop_timer()
@@ -218,22 +248,22 @@ def _parse(content: Any, id: str) -> UnsavedEdit | None:
         return None
     texts = {name: content[_key_in_file(name)] for name in _TEXTS}
     local, base, at, lost = content["mine"], content["base"], content["at"], content["lost"]
-    valid = all(isinstance(text, str) for text in (*texts.values(), *lost)) and isinstance(local, dict)
+    typed = dict(content.get("texts", {}))  # earlier versions have none
+    valid = all(isinstance(text, str) for text in (*texts.values(), *lost, *typed.values())) and isinstance(local, dict)
     if not valid or not isinstance(base, dict | None) or not isinstance(at, int | float) or texts["id"] != id:
         raise ValueError("it is no unsaved edit")
-    return UnsavedEdit(**texts, local=local, base=base, at=float(at), lost=tuple(lost))
+    return UnsavedEdit(**texts, local=local, base=base, at=float(at), lost=tuple(lost), texts=typed)
 
 
 _STORE = PrivateFileStore("recovery", "unsaved edit", "unsaved edits", _parse)
 
 
-def _draft_without_secrets(edit: UnsavedEdit) -> str:
-    """Return the draft, or nothing if it may contain a secret: it does not parse, so a secret cannot be removed."""
-    text = edit.draft
-    if not text or edit.kind in SECRETIVE:
-        return ""
+def _may_be_kept(text: str, edit: UnsavedEdit) -> bool:
+    """Return whether text that does not parse can contain no secret, which could not be removed from it."""
+    if edit.kind in SECRETIVE:
+        return False
     _, lost = without_secrets(edit.local)
     suspicious = re.search(
         r"secret|passw|token|api.?key|authorization|credential|private.?key|bearer", text, re.IGNORECASE
     )
-    return "" if suspicious or lost else text
+    return not suspicious and not lost

@@ -109,9 +109,8 @@ async def test_marked_resources_are_edited_renamed_and_moved_and_all_texts_repla
         await pilot.press(*"s/(/x/")
         await until(pilot, lambda: "no regular expression" in text_of(pilot.app))
         assert dialog.query_one("#go").disabled
-        await pilot.press(*["backspace"] * 7, *"{n} {name}")
-        await planned(pilot, dialog, len(before))
-        await pilot.press("ctrl+s")
+        # It is carried out as soon as the plan of what was just typed is made.
+        await pilot.press(*["backspace"] * 7, *"{n} {name}", "ctrl+s")
         await done()
         tools = await read()
         names = [tools[key]["name"] for key in before]

@@ -1,0 +1,66 @@
+"""What is typed into a form that is not of one resource is kept too, and opened again where it was typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from drio_tui.ui.editing.bulk_dialog import BulkDialog
+from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
+from drio_tui.ui.plan.plan_tree import PlanTree
+from drio_tui.ui.playground.tool_test_screen import ToolTestScreen
+from drio_tui.ui.playground.tool_tests_screen import ToolTestsScreen
+from tests.ui.driving import running, text_of, until
+from tests.ui.editing.test_bulk import dialog_of, planned
+from tests.ui.editing.test_kept import kept_edits
+from tests.ui.editing.test_saving import opened
+from tests.ui.table_server import TableServer, drio_of, serving
+
+
+async def offered_again(pilot: Any, what: str, screen_type: type) -> Any:
+    """Change to the same sign-in as if it were another one, and go on with the edit that is offered then."""
+    app = pilot.app
+    app.restart(base_url=app.options.base_url)
+    await until(pilot, lambda: isinstance(app.screen, RecoveryDialog) and app.screen.focused)
+    assert what in text_of(app)
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(app.screen, screen_type) and app.screen.query("FieldRow"))
+    return app.screen
+
+
+async def test_what_is_typed_into_any_form_is_kept_and_offered_after_a_sign_in_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        app.navigator.open_tests("app_1", "tool_1")
+        await until(pilot, lambda: isinstance(app.screen, ToolTestsScreen) and app.screen._key)
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, ToolTestScreen))
+        await pilot.press(*"finds", "tab", "left_curly_bracket", *'"q": 1')
+        texts = {"arguments": '{"q": 1'}
+        await until(pilot, lambda: [edit.texts for edit in kept_edits()] == [texts])
+        screen = await offered_again(pilot, "test finds of Search Tickets", ToolTestScreen)
+        model = screen.form.model
+        assert (model.value(), model.invalid_texts) == ({"name": "finds"}, texts)
+        model.type_texts({"arguments": '{"q": 1}'})
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ToolTestsScreen) and app.screen.kept.local)
+        await until(pilot, lambda: not kept_edits())
+
+        app.navigator.open_app("app_1")
+        app_screen = await opened(pilot)
+        tools = [*app_screen.snapshot.resources("tool")]
+        app_screen.actions.bulk.edit(tools)
+        dialog = await dialog_of(pilot)
+        await pilot.press("tab", *"Both")
+        await planned(pilot, dialog, len(tools))
+        await pilot.press("f5", "space")  # leaves one out
+        await until(pilot, lambda: [len(edit.local.get("leftOut", ())) for edit in kept_edits()] == [1])
+        dialog = await offered_again(pilot, f"change: Edit {len(tools)} tools", BulkDialog)
+        await planned(pilot, dialog, len(tools))
+        assert dialog.form.model.to_patch() == {"description": "Both"}
+        assert len(dialog.query_one(PlanTree).included) == len(tools) - 1
+        await pilot.press("escape")
+        await until(pilot, lambda: not kept_edits())
