@@ -19,6 +19,7 @@ from textual.style import Style
 
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.widgets.readable import readable_strip
 from drio_tui.ui.widgets.rich_text import set_virtual_size
 from drio_tui.ui.widgets.sanitize import cut_middle
 
@@ -266,6 +267,7 @@ class RowList(ScrollView, can_focus=True):
             if self.app.current_theme.ansi:
                 # A cell's colour may be the cursor's background in the terminal; plain text is always readable.
                 return self._line([Content(cell.plain) for cell in self.cells_of(index)], width, style)
+            return readable_strip(self._line(self.cells_of(index), width, style), style.rich_style)
         elif index == self.hover:
             style = self.get_visual_style("row-list--hover")
         return self._line(self.cells_of(index), width, style)

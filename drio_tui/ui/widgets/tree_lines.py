@@ -23,6 +23,7 @@ from textual.strip import Strip
 from drio_tui.text import visible
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.widgets.readable import readable
 from drio_tui.ui.widgets.rich_text import set_virtual_size
 
 Part = tuple[str, str]
@@ -173,6 +174,8 @@ class TreeLines(ScrollView, can_focus=True):
             rich_style = self._rich_styles.get((name, style))
             if rich_style is None:
                 rich_style = (base + self.app.stylesheet.parse_style(style)).rich_style if style else base.rich_style
+                if "cursor" in name:
+                    rich_style = readable(rich_style, base.rich_style)
                 self._rich_styles[(name, style)] = rich_style
             return rich_style
 
