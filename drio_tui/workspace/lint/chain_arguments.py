@@ -71,7 +71,7 @@ def unfilled_arguments(snapshot: Snapshot, known: KnownRuns) -> Iterator[Diagnos
 def _bound(snapshot: Snapshot, tool: str) -> BoundTool | None:
     try:
         return bound_of(snapshot, tool)
-    except (NotRunnable, TypeError, ValueError, AttributeError, KeyError):  # another check reports it
+    except NotRunnable:  # another check reports it
         return None
 
 
