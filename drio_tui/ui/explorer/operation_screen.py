@@ -82,9 +82,6 @@ class OperationScreen(FormAndResultsScreen):
     response: var[OperationResponse | None] = var(None, init=False)
     """The response that the pages show."""
 
-    busy: var[bool] = var(False, init=False)
-    """Whether a request is running."""
-
     class Done(Message):
         """A request ended: with a response, whose data have no secrets, or for the reason `error`.
 
@@ -114,7 +111,6 @@ class OperationScreen(FormAndResultsScreen):
         self.form: SchemaForm | None = None
         self._sent: PreparedRequest | None = None
         self._following: PreparedRequest | None = None
-        self._is_sending = False
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="heading")
@@ -156,7 +152,7 @@ class OperationScreen(FormAndResultsScreen):
         self.query_one("#response", JsonView).show_text(_NOT_SENT)
         self.query_one("#request", JsonView).show_text(_NOT_SENT)
         self.query_one("#headers", Document).show([Paragraph(Content.styled(_NOT_SENT, "$foreground-muted"))])
-        self._show_idle_status()
+        self.show_status(self.idle_status())
         if self.form is not None:
             self.call_after_refresh(self.form.focus_first)
         if self._send_at_once:
@@ -173,27 +169,23 @@ class OperationScreen(FormAndResultsScreen):
             return
         if past.left_out or past.values is None:
             what = f"Not kept: {', '.join(past.left_out)}. Type it." if past.left_out else "Fill it in again."
-            self._show_status(sanitize_line(f"▲ {what}", 200, "$text-warning"))
+            self.show_status(sanitize_line(f"▲ {what}", 200, "$text-warning"))
         else:
             self.action_send()
 
     # -- status and pages -------------------------------------------------------------------------
 
-    def _show_status(self, text: Content) -> None:
-        self.query_one("#status", Static).update(text)
-
-    def _show_idle_status(self) -> None:
+    def idle_status(self) -> Content:
+        """Return what the response is, or how to send the request."""
         if self.response is not None:
-            self._show_status(response_summary(self.response, more=self._following is not None))
-        elif self.operation.obstacle:
-            text = f"✗ {self.operation.obstacle} F6 writes it by hand."
-            self._show_status(sanitize_line(text, 400, "$text-error"))
-        else:
-            changes = "" if self.operation.method in SAFE else " It is shown before it is sent."
-            self._show_status(Content.styled(f"Ctrl+R sends the request.{changes}", "$foreground-muted"))
+            return response_summary(self.response, more=self._following is not None)
+        if self.operation.obstacle:
+            return sanitize_line(f"✗ {self.operation.obstacle} F6 writes it by hand.", 400, "$text-error")
+        changes = "" if self.operation.method in SAFE else " It is shown before it is sent."
+        return Content.styled(f"Ctrl+R sends the request.{changes}", "$foreground-muted")
 
     def watch_response(self, response: OperationResponse | None) -> None:
-        self._show_idle_status()
+        self.show_status(self.idle_status())
         if response is None:
             return
         view = self.query_one("#response", JsonView)
@@ -219,18 +211,6 @@ class OperationScreen(FormAndResultsScreen):
                 return "There is no next page: the response names none."
         return None
 
-    def action_back(self) -> None:
-        """Stop a request, else go from the results to the values, else go back to the list."""
-        if self.cancel_requests():
-            unsafe = self._is_sending and self.operation.method not in SAFE
-            self.busy = self._is_sending = False
-            text = "▲ Stopped. It may have taken effect all the same." if unsafe else "Stopped."
-            self._show_status(Content.styled(text, "$text-warning"))
-        elif self.shows_only_results:
-            self.show_form()
-        else:
-            self.drio.navigator.back()
-
     # -- sending ----------------------------------------------------------------------------------
 
     @on(SchemaForm.Submitted)
@@ -245,7 +225,7 @@ class OperationScreen(FormAndResultsScreen):
             return
         if not form.validate():
             self.remove_class("-results")
-            self._show_status(
+            self.show_status(
                 Content.styled("✗ Some values are not right yet. F6 sends what the form does not allow.", "$text-error")
             )
             return
@@ -253,7 +233,7 @@ class OperationScreen(FormAndResultsScreen):
         try:
             request = self._prepare(values)
         except UsageError as error:
-            self._show_status(sanitize_line(f"✗ {error.message}", 400, "$text-error"))
+            self.show_status(sanitize_line(f"✗ {error.message}", 400, "$text-error"))
             return
         self._send(request, values)
 
@@ -266,15 +246,15 @@ class OperationScreen(FormAndResultsScreen):
     def _send(self, request: PreparedRequest, values: dict[str, Any] | None) -> None:
         if self.busy or (self.drio.options.read_only and not calls.is_safe(request)):
             return
-        self.busy, self._is_sending = True, False
-        self._show_status(Content.styled("◌ sending… Esc stops it", "$text-warning"))
+        self.busy, self.may_have_effect = True, False
+        self.show_status(Content.styled("◌ sending… Esc stops it", "$text-warning"))
 
         async def call(client: DrioClient) -> OperationScreen.Done:
             if not calls.is_safe(request):
                 text = calls.request_text(request)
                 if not await self.drio.push_screen_wait(SendDialog(request.method, text)):
                     return self.Done(request, values)
-            self._is_sending = True
+            self.may_have_effect = not calls.is_safe(request)
             response = await calls.send(client.transport, request)
             following, error = None, None
             try:
@@ -291,10 +271,10 @@ class OperationScreen(FormAndResultsScreen):
         self.run_request(call, lambda done: done, group="send", failed=failed, once=True)
 
     def on_operation_screen_done(self, message: Done) -> None:
-        self.busy = self._is_sending = False
+        self.busy = False
         client, error = self.connection.client, message.error
         if message.response is None and error is None:
-            self._show_status(Content.styled("Not sent.", "$text-warning"))
+            self.show_status(Content.styled("Not sent.", "$text-warning"))
             return
         self._sent, self._following = message.request, message.following
         if client is not None:
@@ -306,7 +286,7 @@ class OperationScreen(FormAndResultsScreen):
         self.response = message.response
         if error is not None:
             hint = f" {error.hint}" if error.hint else ""
-            self._show_status(sanitize(f"✗ {error}{hint}", "$text-error"))
+            self.show_status(sanitize(f"✗ {error}{hint}", "$text-error"))
         self.show_page("response" if message.response is not None else "request")
 
     def action_next_page(self) -> None:

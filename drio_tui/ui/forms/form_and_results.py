@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import on
-from textual.widgets import ContentSwitcher
+from textual.content import Content
+from textual.reactive import var
+from textual.widgets import ContentSwitcher, Static
 
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.forms.tabs import TabStrip
@@ -15,13 +17,41 @@ from drio_tui.ui.screen import DrioScreen
 class FormAndResultsScreen(DrioScreen[None]):
     """A screen with a form in the widget `FORM_ID`, and `#results`: a `TabStrip` and a `ContentSwitcher` `#pages`.
 
-    The pages have the ids `PAGES`, in the order of the tabs.
+    The pages have the ids `PAGES`, in the order of the tabs. `#status` is a line above both.
     """
 
     FORM_ID: ClassVar[str]
     PAGES: ClassVar[tuple[str, ...]]
 
     form: SchemaForm | None = None
+
+    busy: var[bool] = var(False, init=False)
+    """Whether what the form is for is running: a request or a tool."""
+
+    may_have_effect = False
+    """Whether what is running was sent, and may change something."""
+
+    def idle_status(self) -> Content:
+        """Return the status while nothing is running."""
+        raise NotImplementedError
+
+    def show_status(self, text: Content) -> None:
+        """Show a text above the form and the results."""
+        self.query_one("#status", Static).update(text)
+
+    def action_back(self) -> None:
+        """Stop what is running, else stop loading, else go from the results to the form, else go back one screen."""
+        if self.busy:
+            self.cancel_requests()
+            self.busy = False
+            text = "▲ Stopped. It may have taken effect all the same." if self.may_have_effect else "Stopped."
+            self.show_status(Content.styled(text, "$text-warning"))
+        elif self.cancel_requests():
+            self.show_status(self.idle_status())
+        elif self.shows_only_results:
+            self.show_form()
+        else:
+            self.drio.navigator.back()
 
     @property
     def shows_only_results(self) -> bool:

@@ -109,9 +109,6 @@ class PlaygroundScreen(FormAndResultsScreen):
     target: var[Target] = var("here", init=False)
     """Where the next run is executed."""
 
-    busy: var[bool] = var(False, init=False)
-    """Whether the tool is running."""
-
     class Ready(Message):
         """The app was loaded."""
 
@@ -148,7 +145,6 @@ class PlaygroundScreen(FormAndResultsScreen):
         """The tool of the run that the pages show."""
         self.runs = RunActions(self)
         self.chain = ChainSteps(self)
-        self._sent = False
         self._has_sample = False
         self._target_changed = False  # whether another target was chosen after the run that is shown
         self._left = False
@@ -218,7 +214,7 @@ class PlaygroundScreen(FormAndResultsScreen):
             self.bound = None
             self.show_status(Content.assemble(("✗ ", "$text-error"), sanitize(f"{error} {error.hint}", "$text-error")))
             return
-        self.show_status(self._idle_status())
+        self.show_status(self.idle_status())
 
     @property
     def is_sandbox(self) -> bool:
@@ -269,14 +265,14 @@ class PlaygroundScreen(FormAndResultsScreen):
         drawn = partial(render_widget, message.bound, message.run) if self._has_sample else draw_not_run
         self.query_one("#widget", WidgetPreview).show(drawn)
         if not self.busy:
-            self.show_status(self._idle_status())
+            self.show_status(self.idle_status())
 
     # -- status -----------------------------------------------------------------------------------
 
     def watch_target(self) -> None:
         self._update_heading()
         if self.bound is not None and not self.busy:
-            self.show_status(self._idle_status())
+            self.show_status(self.idle_status())
 
     def _update_heading(self) -> None:
         bound = self.bound
@@ -294,7 +290,7 @@ class PlaygroundScreen(FormAndResultsScreen):
             )
         )  # fmt: skip
 
-    def _idle_status(self) -> Content:
+    def idle_status(self) -> Content:
         """Return the status while nothing is running: the outcome of the run shown, or how to run the tool."""
         if self.run_shown is not None and not self._target_changed:
             return summary(self.run_shown)
@@ -307,16 +303,12 @@ class PlaygroundScreen(FormAndResultsScreen):
             self.show_status(Content.assemble(("✗ ", "$text-error"), sanitize(message.text, "$text-error")))
             return
         if not self.busy:
-            self.show_status(self._idle_status())
+            self.show_status(self.idle_status())
         self.notify(
             sanitize(message.text, multiline=True).plain,
             severity="warning" if message.warning else "information",
             markup=False,
         )
-
-    def show_status(self, text: Content) -> None:
-        """Show a text above the arguments and results."""
-        self.query_one("#status", Static).update(text)
 
     # -- pages ------------------------------------------------------------------------------------
 
@@ -343,7 +335,7 @@ class PlaygroundScreen(FormAndResultsScreen):
         ):
             self.query_one(f"#{name}", Document).show(blocks)
         self.show_chain()
-        self.show_status(self._idle_status())
+        self.show_status(self.idle_status())
 
     def show_chain(self) -> None:
         """Show the chain as far as it was run, and its next step."""
@@ -381,21 +373,6 @@ class PlaygroundScreen(FormAndResultsScreen):
         self._target_changed = True
         self.target = targets[(targets.index(self.target) + 1) % len(targets)]
 
-    def action_back(self) -> None:
-        """Stop a run, else stop loading, else go from the results to the arguments, else go back one screen."""
-        if self.busy:
-            self.cancel_requests()
-            self.busy = False
-            unsafe = self._sent and self.bound is not None and not self.bound.only_reads
-            text = "▲ Stopped. It may have taken effect all the same." if unsafe else "Stopped."
-            self.show_status(Content.styled(text, "$text-warning"))
-        elif self.cancel_requests():
-            self.show_status(self._idle_status())
-        elif self.shows_only_results:
-            self.show_form()
-        else:
-            self.drio.navigator.back()
-
     # -- running ----------------------------------------------------------------------------------
 
     @on(SchemaForm.Submitted)
@@ -417,11 +394,14 @@ class PlaygroundScreen(FormAndResultsScreen):
             return
         arguments = dict(form.model.value())
         target = self.target
-        self.busy, self._sent = True, False
+        self.busy, self.may_have_effect = True, False
         self.show_status(Content.styled("◌ running… Esc stops it", "$text-warning"))
 
+        def sending() -> None:
+            self.may_have_effect = not bound.only_reads
+
         async def call(client: DrioClient) -> PlaygroundScreen.Done:
-            result = await running.run_tool(self.drio, client, bound, target, arguments, self.app_raw, self._sending)
+            result = await running.run_tool(self.drio, client, bound, target, arguments, self.app_raw, sending)
             if result.run is not None:
                 await asyncio.to_thread(fill_widget, bound, result.run)
             return self.Done(result.run, bound, result.message)
@@ -431,9 +411,6 @@ class PlaygroundScreen(FormAndResultsScreen):
             return self.Done(run, bound)
 
         self.run_request(call, lambda done: done, group="run", failed=failed, once=True)
-
-    def _sending(self) -> None:
-        self._sent = True
 
     @property
     def app_raw(self) -> dict[str, Any]:
