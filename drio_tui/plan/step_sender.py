@@ -192,11 +192,11 @@ class StepSender:
 
     def _record_create(self, step: Step, state: StepState, outcome: Outcome) -> bool:
         state.maybe = _may_be_done(outcome)
-        if isinstance(outcome, Refused):
-            state.fields = {field_error.path: field_error.message for field_error in outcome.fields}
-            if isinstance(outcome.error, Conflict) and not state.fields and step.kind == APP.name:
-                state.fields = {"slug": outcome.error.message or "It is taken."}
-        return self._fail(step, problem(outcome), outcome, go_on=not _cannot_go_on(outcome))
+        go_on = self._record_failure(step, state, outcome)
+        error = outcome.error if isinstance(outcome, Refused) else None
+        if isinstance(error, Conflict) and not state.fields and step.kind == APP.name:
+            state.fields = {"slug": error.message or "It is taken."}
+        return go_on
 
     async def _find_created(self, kind: Kind[Any], app: str, parent: str, state: StepState) -> Object | None:
         """Find the resource that a request with an unknown outcome created; None if there is none.
@@ -326,6 +326,10 @@ class StepSender:
             state.state, state.why, state.fields = "done", "", {}
             self.outcomes[step.id] = outcome
             return True
+        return self._record_failure(step, state, outcome)
+
+    def _record_failure(self, step: Step, state: StepState, outcome: Outcome) -> bool:
+        """Record why a request failed, also by property; return whether other steps can go on."""
         if isinstance(outcome, Refused):
             state.fields = {field_error.path: field_error.message for field_error in outcome.fields}
         return self._fail(step, problem(outcome), outcome, go_on=not _cannot_go_on(outcome))
