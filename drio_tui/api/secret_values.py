@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -35,8 +35,7 @@ class SecretValues:
         """Hide a secret from now on."""
         if len(secret) >= SHORTEST and secret not in self._secrets:
             self._secrets = {*self._secrets, secret}
-            forms = {form for secret in self._secrets for form in encoded_forms(secret)}
-            self._pattern = pattern_of(forms)
+            self._pattern = pattern_of(forms_of(dict.fromkeys(self._secrets, HIDDEN)))
 
     def clear(self) -> None:
         """Forget all secrets."""
@@ -70,6 +69,22 @@ def encoded_forms(secret: str) -> list[str]:
     forms = {secret, quote(encoded, safe=""), quote(encoded), quote_plus(encoded)}
     forms |= {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
     return sorted(forms, key=lambda form: (-len(form), form))
+
+
+def forms_of(replacements: Mapping[str, str]) -> dict[str, str]:
+    """Return what to replace each form of these secrets with, by form, longest first; `replacements` is by secret."""
+    forms: dict[str, str] = {}
+    for secret in sorted(replacements, key=len, reverse=True):
+        for form in encoded_forms(secret):
+            forms.setdefault(form, replacements[secret])
+    return dict(sorted(forms.items(), key=lambda item: (-len(item[0]), item[0])))
+
+
+def replaced(text: str, forms: Mapping[str, str]) -> str:
+    """Return a text with each of the `forms_of` secrets replaced."""
+    for form, replacement in forms.items():
+        text = text.replace(form, replacement)
+    return text
 
 
 def pattern_of(forms: Iterable[str]) -> re.Pattern[str]:

@@ -21,7 +21,7 @@ from drio_tui import __version__
 from drio_tui.api.error_mapping import retry_after
 from drio_tui.api.http import httpx, new_client
 from drio_tui.api.redact import HIDDEN, is_secret, redact_headers
-from drio_tui.api.secret_values import encoded_forms
+from drio_tui.api.secret_values import forms_of, replaced
 from drio_tui.auth.errors import (
     BadAnswer,
     ServerUnavailable,
@@ -318,10 +318,7 @@ class OAuthHttpClient:
 
 
 def _hide(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        for spelling in encoded_forms(secret):
-            text = text.replace(spelling, HIDDEN)
-    return text
+    return replaced(text, forms_of(dict.fromkeys(secrets, HIDDEN)))
 
 
 def _page_text(page: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from drio_tui.api.redact import BEARER_TOKEN, HIDDEN, is_secret, redact, redact_headers
-from drio_tui.api.secret_values import SECRET_VALUES, SHORTEST, encoded_forms, pattern_of, with_texts
+from drio_tui.api.secret_values import SECRET_VALUES, SHORTEST, forms_of, pattern_of, with_texts
 
 PLACEHOLDER = re.compile(r"redacted-([a-z]+)-(\d+)")
 _USERINFO = re.compile(r"(://[^/\s:@]*:)([^/\s@]+)@")
@@ -52,7 +52,7 @@ class Placeholders:
             self._counts[kind] += 1
             self._by_secret[secret] = f"redacted-{kind}-{self._counts[kind]}"
             if len(secret) >= SHORTEST:
-                self._by_form |= dict.fromkeys(encoded_forms(secret), self._by_secret[secret])
+                self._by_form |= forms_of({secret: self._by_secret[secret]})
                 self._known = None
         return self._by_secret[secret]
 

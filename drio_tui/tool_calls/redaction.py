@@ -7,7 +7,7 @@ from typing import Any
 
 from drio_tui.api.json_codec import Document, dumps
 from drio_tui.api.redact import HIDDEN, is_secret, is_secret_schema
-from drio_tui.api.secret_values import encoded_forms, with_texts
+from drio_tui.api.secret_values import forms_of, replaced, with_texts
 from drio_tui.tool_calls.tools import properties
 
 _SHORTEST_SECRET = 4
@@ -24,17 +24,8 @@ def secret_names(schema: Document) -> tuple[str, ...]:
 
 def hide_secrets(value: Any, secrets: Iterable[str]) -> Any:
     """Return a JSON value with the texts in `secrets` hidden, wherever they occur and however they are encoded."""
-    texts = {text for secret in secrets if len(secret) >= _SHORTEST_SECRET for text in encoded_forms(secret)}
-    longest_first = sorted(texts, key=lambda text: (-len(text), text))
-    if not longest_first:
-        return value
-
-    def hide(text: str) -> str:
-        for secret in longest_first:
-            text = text.replace(secret, HIDDEN)
-        return text
-
-    return with_texts(value, hide)
+    forms = forms_of({secret: HIDDEN for secret in secrets if len(secret) >= _SHORTEST_SECRET})
+    return with_texts(value, lambda text: replaced(text, forms)) if forms else value
 
 
 def texts_in(value: Any) -> Iterator[str]:

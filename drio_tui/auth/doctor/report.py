@@ -14,7 +14,7 @@ from typing import Any
 
 from drio_tui.api.curl import command
 from drio_tui.api.redact import redact
-from drio_tui.api.secret_values import encoded_forms
+from drio_tui.api.secret_values import forms_of, replaced
 from drio_tui.auth.oauth_http import OAuthExchange
 from drio_tui.text import visible
 
@@ -151,10 +151,7 @@ class Redaction:
 
     def text(self, text: str, *, multiline: bool = False) -> str:
         """Return the text sanitized and without secrets."""
-        for secret in sorted(self._replacements, key=len, reverse=True):
-            for form in encoded_forms(secret):
-                text = text.replace(form, self._replacements[secret])
-        text = str(redact(text))
+        text = str(redact(replaced(text, forms_of(self._replacements))))
         if self.home:
             text = re.sub(rf"{re.escape(self.home)}(?=[/\\]|$|[\s'\",:;)])", "~", text)
         if self.user:

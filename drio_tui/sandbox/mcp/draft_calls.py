@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 
 from drio_tui.api.json_codec import Document, dumps, loads
-from drio_tui.api.secret_values import HIDDEN, encoded_forms
+from drio_tui.api.secret_values import HIDDEN, forms_of
 from drio_tui.sandbox.mcp.deployment_store import unseal_secrets
 from drio_tui.sandbox.problems import Problem, not_found
 from drio_tui.sandbox.secrets import SecretsUnavailable
@@ -106,8 +106,7 @@ class DraftTool:
         """Return the stored secrets, and what was sent (a token, the base64 of a password), in every encoding."""
         stored = [value for secrets in (self._secrets or {}).values() for value in secrets.values()]
         values = {value for value in (*stored, *sent) if isinstance(value, str) and len(value) >= _MIN_SECRET_LENGTH}
-        texts = {spelling for value in values for spelling in encoded_forms(value)}
-        return sorted(texts, key=lambda text: (-len(text), text))
+        return list(forms_of(dict.fromkeys(values, HIDDEN)))
 
 
 async def load_draft_tool(sandbox: Sandbox, store: Store, app_id: str, tool_id: str) -> DraftTool:
