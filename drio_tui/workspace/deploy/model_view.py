@@ -15,9 +15,10 @@ from drio_tui.api.json_values import same_json
 from drio_tui.endpoint.models import SeenTool, Server
 from drio_tui.tool_calls.outputs import published
 from drio_tui.tool_calls.token_count import compact, size, tokens
-from drio_tui.tool_calls.tools import input_schema, tool_list_entry, tool_name, without_hints
+from drio_tui.tool_calls.tools import input_schema, tool_list_entry, without_hints
 from drio_tui.workspace.lint.binding import schema_changes
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
+from drio_tui.workspace.run.bound_tool import published_name
 
 MOST_NOTED = 12
 """The most differences of one schema that are listed one by one."""
@@ -67,11 +68,6 @@ def expected(snapshot: Snapshot) -> list[Expected]:
 def is_live(tool: Resource) -> bool:
     """Return whether a deploy publishes the tool."""
     return not tool.made_up and isinstance(tool.raw, dict) and tool.get("isEnabled") is not False
-
-
-def published_name(tool: Resource) -> str:
-    """Return the name under which a tool is published."""
-    return tool_name(tool.text("key") or tool.name)
 
 
 def operation_of(tool: Resource, snapshot: Snapshot) -> Resource | None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from drio_tui.api.errors import NotDrio, NotFound
-from drio_tui.workspace.deploy.model_view import published_name
 from drio_tui.workspace.model.snapshot import Snapshot, ToolCalls
+from drio_tui.workspace.run.bound_tool import published_name
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient

@@ -53,7 +53,7 @@ def name_diagnostics(tools: Sequence[Expected], server: str) -> Iterator[Diagnos
 
 def name_diagnostics_of(tool: Expected, server: str, others: Mapping[str, str]) -> Iterator[Diagnostic]:
     """Yield what is wrong with the name of a tool; `others` are the titles of other tools by their names for models."""
-    resource, key = tool.resource, tool.resource.text("key") or tool.resource.name
+    resource, key = tool.resource, tool.resource.key_or_name
     if tool.name in others:
         text = f"Models would see {tool.name} twice: {others[tool.name]} has that name too."
         yield about(resource, "duplicate_tool_name", text, "key")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from drio_tui.tool_calls.token_count import compact, tokens
-from drio_tui.workspace.deploy.model_view import Expected, expected, expected_tool, is_live, published_name
+from drio_tui.workspace.deploy.model_view import Expected, expected, expected_tool, is_live
 from drio_tui.workspace.lint.client_checks import (
     list_diagnostics,
     name_diagnostics,
@@ -23,6 +23,7 @@ from drio_tui.workspace.lint.client_checks import (
 from drio_tui.workspace.lint.clients import CLIENT_RULES, CLIENTS, Client
 from drio_tui.workspace.lint.diagnostics import Diagnostic
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
+from drio_tui.workspace.run.bound_tool import published_name
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,11 @@ class Resource:
                 return value
         return self.id
 
+    @property
+    def key_or_name(self) -> str:
+        """The key, or the name to show where there is no key; not sanitized."""
+        return self.text("key") or self.name
+
 
 @dataclass(frozen=True, slots=True)
 class PartLoaded:

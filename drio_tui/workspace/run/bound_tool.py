@@ -112,6 +112,11 @@ class BoundTool:
         return [f"{'.'.join(map(str, path))} {text}" if path else text for path, text in errors]
 
 
+def published_name(tool: Resource) -> str:
+    """Return the name under which a tool is published, by which models call it."""
+    return tools.tool_name(tool.key_or_name)
+
+
 def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
     """Return the tool with everything that a call needs. Raises `NotRunnable`."""
     tool = snapshot.resource("tool", tool_id)
@@ -164,7 +169,7 @@ def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
     return BoundTool(
         app_id=snapshot.app_id,
         id=tool_id,
-        name=tools.tool_name(tool.text("key") or tool.name),
+        name=published_name(tool),
         title=tool.name,
         annotations=_dict(tool.get("annotations")),
         schema=tools.input_schema(operation_fields),
@@ -224,7 +229,7 @@ def find_tool(snapshot: Snapshot, wanted: str) -> str | None:
     getters = (
         lambda tool: tool.id,
         lambda tool: tool.text("key"),
-        lambda tool: tools.tool_name(tool.text("key") or tool.name),
+        published_name,
         lambda tool: tool.name,
     )
     for getter in getters:
