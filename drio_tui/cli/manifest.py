@@ -237,27 +237,28 @@ def validate(path: Path, client_names: tuple[str, ...], strict: bool, as_json: b
     """
     from drio_tui.manifest.document import load_document
     from drio_tui.manifest.validation import validate as validated
+    from drio_tui.workspace.lint.resource_checks import count_severities
 
     document = load_document(path)
     problems = validated(document, os.environ, clients_named(client_names) if client_names else ())
-    errors = sum(problem.severity == "error" for problem in problems)
+    errors, warnings = count_severities(problems)
     if as_json:
         echo_json(
             {
                 "errors": errors,
-                "warnings": len(problems) - errors,
+                "warnings": warnings,
                 "files": [source.name for source in document.sources],
                 "ignored": list(document.ignored),
                 "problems": [problem.as_dict() for problem in problems],
             }
         )
     else:
-        _print_problems(document, path if path.is_dir() else path.parent, problems, errors)
+        _print_problems(document, path if path.is_dir() else path.parent, problems, (errors, warnings))
     if errors or (strict and problems):
         raise SystemExit(1)
 
 
-def _print_problems(document: Document, folder: Path, problems: list[DocumentProblem], errors: int) -> None:
+def _print_problems(document: Document, folder: Path, problems: list[DocumentProblem], counts: tuple[int, int]) -> None:
     for name in document.ignored:
         info(f"Not part of the document: {one_line(name, 200)}")
     for problem in problems:
@@ -268,9 +269,10 @@ def _print_problems(document: Document, folder: Path, problems: list[DocumentPro
         echo(style(one_line(where, 300), bold=True), ": ", style(problem.severity, fg=colour), f":{subject} {text}")
         if problem.advice:
             echo(f"  {one_line(problem.advice, 300)}")
-    counts = f"{count_of(errors, 'error')}, {count_of(len(problems) - errors, 'warning')}."
+    errors, warnings = counts
+    totals = f"{count_of(errors, 'error')}, {count_of(warnings, 'warning')}."
     resources = count_of(len(document.resources()), "resource")
-    echo(f"{counts if problems else 'No problems.'} {resources} in {count_of(len(document.sources), 'file')}.")
+    echo(f"{totals if problems else 'No problems.'} {resources} in {count_of(len(document.sources), 'file')}.")
 
 
 @click.command(epilog="Exit codes: 0 done, 2 usage.")

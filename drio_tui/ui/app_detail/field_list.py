@@ -17,7 +17,7 @@ from drio_tui.kinds import KINDS
 from drio_tui.ui.app_detail.config_tree import SYMBOLS
 from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-from drio_tui.ui.widgets.values import TONES, badge, label_of, scalar, schema_lines, swatch
+from drio_tui.ui.widgets.values import TONES, badge, label_of, scalar, schema_lines, severity_mark, swatch
 from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.model.status_tone import tone_of
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
@@ -65,9 +65,8 @@ def _problems(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
     if diagnostics:
         yield Gap()
     for diagnostic in diagnostics:
-        error = diagnostic.severity == "error"
-        mark = Content.styled("✗" if error else "▲", "$text-error" if error else "$text-warning")
-        yield Paragraph(sanitize_line(diagnostic.message, 2000, "$text-error" if error else "$text-warning"), mark)
+        style = "$text-error" if diagnostic.severity == "error" else "$text-warning"
+        yield Paragraph(sanitize_line(diagnostic.message, 2000, style), severity_mark(diagnostic.severity))
 
 
 def _body(node: TreeNode, outline: TreeModel) -> Iterator[Block]:

@@ -15,6 +15,8 @@ from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import Dialog
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+from drio_tui.ui.widgets.values import severity_mark
+from drio_tui.workspace.lint.resource_checks import count_severities
 from drio_tui.workspace.model.snapshot import ResourceKey as ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel, title_of
 
@@ -43,23 +45,17 @@ class ProblemsDialog(Dialog[ResourceKey | None]):
 
     def on_mount(self) -> None:
         diagnostics = self._outline.problems
-        errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
+        errors, warnings = count_severities(diagnostics)
         box = self.query_one("#problems")
-        box.border_title = f"{count_of(errors, 'error')}, {count_of(len(diagnostics) - errors, 'warning')}"
+        box.border_title = f"{count_of(errors, 'error')}, {count_of(warnings, 'warning')}"
         rows = []
         for number, diagnostic in enumerate(diagnostics):
-            is_error = diagnostic.severity == "error"
-            sign = Content.styled("✗ " if is_error else "▲ ", "$text-error" if is_error else "$text-warning")
             if diagnostic.key[0] == "group":
                 where = diagnostic.key[1]
             else:
                 where = title_of(self._outline.snapshot, diagnostic.key)
-            rows.append(
-                Row(
-                    str(number),
-                    (Content.assemble(sign, sanitize_line(where, 120)), sanitize_line(diagnostic.message, 400)),
-                )
-            )
+            place = Content.assemble(severity_mark(diagnostic.severity), " ", sanitize_line(where, 120))
+            rows.append(Row(str(number), (place, sanitize_line(diagnostic.message, 400))))
         self.query_one(RowList).show(rows)
         self.set_focus(self.query_one(RowList))
 

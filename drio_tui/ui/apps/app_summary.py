@@ -51,7 +51,7 @@ async def fetch_facts(client: DrioClient, app: str, server: str) -> AppFacts:
     for module in ("drio_tui.workspace.run.deployed_runner", "drio_tui.workspace.lint.resource_checks"):
         await import_in_thread(module)  # not needed for the first screen
     from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
-    from drio_tui.workspace.lint.resource_checks import check_resources
+    from drio_tui.workspace.lint.resource_checks import check_resources, count_severities
     from drio_tui.workspace.model.loader import snapshot_of_config
     from drio_tui.workspace.model.references import Links
     from drio_tui.workspace.run.deployed_runner import endpoint_of_app
@@ -70,8 +70,8 @@ async def fetch_facts(client: DrioClient, app: str, server: str) -> AppFacts:
         kind.name: len(part.resources) for kind in CONTENTS if (part := snapshot.parts[kind.name]).state == "ready"
     }
     problems = await asyncio.to_thread(lambda: check_resources(snapshot, Links(snapshot)))
-    errors = sum(problem.severity == "error" for problem in problems)
-    return AppFacts(counts, deployed, errors=errors, warnings=len(problems) - errors, endpoint=endpoint)
+    errors, warnings = count_severities(problems)
+    return AppFacts(counts, deployed, errors=errors, warnings=warnings, endpoint=endpoint)
 
 
 def app_blocks(app: Resource, facts: AppFacts | None, mark: DriftMark | None = None) -> list[Block]:

@@ -13,6 +13,7 @@ from drio_tui.kinds import KINDS
 from drio_tui.ui.editing.review_dialog import NameOf, no_name_of, value_text
 from drio_tui.ui.widgets.row_list import Row
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+from drio_tui.ui.widgets.values import severity_mark
 from drio_tui.workspace.deploy.deploy_record import Change
 from drio_tui.workspace.deploy.model_view import Difference
 from drio_tui.workspace.lint.diagnostics import Diagnostic
@@ -26,9 +27,9 @@ def diagnostic_rows(diagnostics: Sequence[Diagnostic]) -> list[Row]:
     """Return a row for each diagnostic, with its index as the key."""
     rows = []
     for index, diagnostic in enumerate(diagnostics):
-        sign, style = ("✗", "$text-error") if diagnostic.severity == "error" else ("▲", "$text-warning")
         kind = KINDS.get(diagnostic.key[0])
-        name = _named(sign, style, f"{kind.title if kind else diagnostic.key[0]} {diagnostic.name}")
+        subject = f"{kind.title if kind else diagnostic.key[0]} {diagnostic.name}"
+        name = _named(severity_mark(diagnostic.severity), subject)
         rows.append(Row(str(index), (name, sanitize_line(diagnostic.message, 400))))
     return rows
 
@@ -44,9 +45,8 @@ def change_rows(changes: Sequence[Change]) -> list[Row]:
     """Return a row for each resource that differs from the deployed one, with its index as the key."""
     rows = []
     for index, change in enumerate(changes):
-        sign, style = _SIGNS[change.what]
         kind = KINDS.get(change.kind)
-        name = _named(sign, style, f"{kind.title if kind else change.kind} {change.name}")
+        name = _named(Content.styled(*_SIGNS[change.what]), f"{kind.title if kind else change.kind} {change.name}")
         fields = ", ".join(field.dotted for field in change.fields) or change.what
         rows.append(Row(str(index), (name, sanitize_line(fields, 300))))
     return rows
@@ -74,7 +74,7 @@ def tool_rows(tools: Sequence[SeenTool], differences: Sequence[Difference]) -> l
         Row(
             str(index),
             (
-                _named("▲", "$text-warning", difference.tool or "the server"),
+                _named(severity_mark("warning"), difference.tool or "the server"),
                 sanitize_line(difference.message, 400),
             ),
         )
@@ -83,14 +83,13 @@ def tool_rows(tools: Sequence[SeenTool], differences: Sequence[Difference]) -> l
     differing = {difference.tool for difference in differences}
     for index, tool in enumerate(tools, start=len(rows)):
         if tool.name not in differing:
-            rows.append(
-                Row(str(index), (_named("✓", "$text-success", tool.name), sanitize_line(tool.description, 400)))
-            )
+            name = _named(Content.styled("✓", "$text-success"), tool.name)
+            rows.append(Row(str(index), (name, sanitize_line(tool.description, 400))))
     return rows
 
 
-def _named(sign: str, style: str, name: str) -> Content:
-    return Content.assemble((f"{sign} ", style), sanitize_line(name, 120))
+def _named(mark: Content, name: str) -> Content:
+    return Content.assemble(mark, " ", sanitize_line(name, 120))
 
 
 def tool_text(tool: SeenTool) -> Content:

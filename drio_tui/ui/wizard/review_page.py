@@ -16,6 +16,7 @@ from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_rows import items_of_steps
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.ui.widgets.values import severity_mark
 from drio_tui.ui.wizard import TITLES
 from drio_tui.ui.wizard.page import Page
 from drio_tui.wizard.plan import plan
@@ -66,9 +67,8 @@ class ReviewPage(Page):
         self._show_requests()
 
     def _line(self, diagnostic: DraftDiagnostic) -> Content:
-        mark = ("✗ ", "$text-error") if diagnostic.severity == "error" else ("▲ ", "$text-warning")
         step = Content.styled(f"{TITLES[diagnostic.page]}: ", _MUTED)
-        return Content.assemble(mark, step, sanitize_line(diagnostic.message, 300))
+        return Content.assemble(severity_mark(diagnostic.severity), " ", step, sanitize_line(diagnostic.message, 300))
 
     def _show_requests(self) -> None:
         steps = plan(self.draft, self.wizard.app_snapshot)

@@ -22,6 +22,7 @@ from drio_tui.workspace.lint.client_checks import (
 )
 from drio_tui.workspace.lint.clients import CLIENT_RULES, CLIENTS, Client
 from drio_tui.workspace.lint.diagnostics import Diagnostic
+from drio_tui.workspace.lint.resource_checks import count_severities
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.run.bound_tool import published_name
 
@@ -108,11 +109,11 @@ class Lint:
 
     @property
     def errors(self) -> int:
-        return sum(diagnostic.severity == "error" for diagnostic in self.diagnostics)
+        return count_severities(self.diagnostics)[0]
 
     @property
     def warnings(self) -> int:
-        return len(self.diagnostics) - self.errors
+        return count_severities(self.diagnostics)[1]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON of `--json`."""

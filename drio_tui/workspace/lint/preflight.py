@@ -29,7 +29,7 @@ from drio_tui.workspace.lint.diagnostics import RULES, Diagnostic, about
 from drio_tui.workspace.lint.import_source import wanted_sign_in
 from drio_tui.workspace.lint.path_parameters import find_path_errors, unsendable_arguments
 from drio_tui.workspace.lint.reachability import address_diagnostics
-from drio_tui.workspace.lint.resource_checks import ResourceDiagnostic, check_resources
+from drio_tui.workspace.lint.resource_checks import ResourceDiagnostic, check_resources, count_severities
 from drio_tui.workspace.lint.tool_chain import ids
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
@@ -51,11 +51,11 @@ class Preflight:
 
     @property
     def errors(self) -> int:
-        return sum(finding.severity == "error" for finding in self.diagnostics)
+        return count_severities(self.diagnostics)[0]
 
     @property
     def warnings(self) -> int:
-        return len(self.diagnostics) - self.errors
+        return count_severities(self.diagnostics)[1]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON of `--json`."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from drio_tui.kinds import KINDS
 from drio_tui.text import first_names
@@ -13,6 +13,19 @@ from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot
 
 Severity = Literal["error", "warning"]
+
+
+class HasSeverity(Protocol):
+    """A diagnostic of any kind: of a resource, of a preflight, of a document."""
+
+    @property
+    def severity(self) -> Severity: ...
+
+
+def count_severities(diagnostics: Iterable[HasSeverity]) -> tuple[int, int]:
+    """Return the number of errors and of warnings."""
+    severities = [diagnostic.severity for diagnostic in diagnostics]
+    return severities.count("error"), severities.count("warning")
 
 
 @dataclass(frozen=True, slots=True)
