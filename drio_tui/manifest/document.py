@@ -38,6 +38,8 @@ COLLECTIONS = ("auth", "integrations", "tools", "widgets")
 TOP = ("app", TEMPLATE, *COLLECTIONS, TESTS)
 MAIN_FILES = ("drio.yaml", "drio.yml", "drio.json")
 """The names of the main file of a document; a directory has one of them."""
+FileTimes = tuple[tuple[str, int, int], ...]
+"""The path of each file, when it was changed last (in nanoseconds since the epoch), and its size."""
 MOST_FILES = 10_000
 _YAML = (".yaml", ".yml")
 
@@ -185,6 +187,19 @@ def load_document(path: Path) -> Document:
     return document
 
 
+def file_times(path: Path) -> FileTimes:
+    """Return when the files of the document at `path` were changed last, without reading them.
+
+    The files of its `$file` are not among them.
+    """
+    times: list[tuple[str, int, int]] = []
+    for file in _Reader(path).files():
+        with contextlib.suppress(OSError):
+            info = file.stat()
+            times.append((str(file), info.st_mtime_ns, info.st_size))
+    return tuple(times)
+
+
 class _Reader:
     """Reads the document at `path`."""
 
@@ -203,7 +218,7 @@ class _Reader:
         if not self._root.is_dir():
             self._problems.append(DocumentProblem(f"There is no file or directory {self._path}.", code="no_document"))
             return document
-        for file in self._files or self._find_files():
+        for file in self.files():
             name = file.relative_to(self._root).as_posix()
             try:
                 source = read_source(file, name)
@@ -226,6 +241,10 @@ class _Reader:
         self._check_structure()
         self._apply_order()
         return document
+
+    def files(self) -> list[Path]:
+        """Return the files of the document; what is wrong with the others becomes a problem."""
+        return self._files or self._find_files()
 
     def _find_files(self) -> list[Path]:
         main = [path for name in MAIN_FILES if (path := self._root / name).exists()]

@@ -14,7 +14,7 @@ from drio_tui.api.errors import DrioError
 from drio_tui.document_layout import SECRET, TESTS, unescape
 from drio_tui.evaluation.local_tests import Section, keep_local, local_section, merged
 from drio_tui.evaluation.tool_test import ToolTest
-from drio_tui.manifest.document import Document, load_document, read_document
+from drio_tui.manifest.document import Document, FileTimes, file_times, load_document, read_document
 from drio_tui.manifest.edits import CannotEdit, edited
 from drio_tui.manifest.known_documents import known_document
 from drio_tui.manifest.problems import BadDocument
@@ -54,13 +54,15 @@ Place = Literal["document", "local"]
 class KeptTests:
     """The tests of a tool, as they are written: those in the document of its app, and those on this machine.
 
-    `path` is the document, None if none is known. `problem` says why its tests are not among them.
+    `path` is the document, None if none is known; `times` are those of its files when it was read. `problem` says why
+    its tests are not among them.
     """
 
     path: Path | None = None
     document: tuple[Object, ...] = ()
     local: tuple[Object, ...] = ()
     problem: str = ""
+    times: FileTimes = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +81,31 @@ class TestFiles:
     def read(self, tool: str) -> KeptTests:
         """Return the tests of the tool with this key; of two with one name, that of the document."""
         local = tuple(local_section(self.history).get(tool, ()))
-        known = known_document(self.server, self.app_id)
-        if known is None or not Path(known.path).exists():
+        path = self._path
+        if path is None:
             return KeptTests(local=local)
-        path = Path(known.path)
+        times = file_times(path)
         try:
             tests = read_document(path).data.get(TESTS, {}).get(tool, [])
         except BadDocument as error:
-            return KeptTests(path, local=local, problem=str(error))
+            return KeptTests(path, local=local, problem=str(error), times=times)
         if not isinstance(tests, list):
-            return KeptTests(path, local=local, problem=f"The tests of {tool} are in another file, by $file.")
+            problem = f"The tests of {tool} are in another file, by $file."
+            return KeptTests(path, local=local, problem=problem, times=times)
         written = tuple(test for test in tests if isinstance(test, dict))
         names = [test.get("name") for test in written]
-        return KeptTests(path, written, tuple(test for test in local if test.get("name") not in names))
+        return KeptTests(path, written, tuple(test for test in local if test.get("name") not in names), times=times)
+
+    def read_if_changed(self, tool: str, before: KeptTests) -> KeptTests | None:
+        """Return the tests of the tool if the files of the document have changed since `before` was read."""
+        path = self._path
+        times = file_times(path) if path is not None else ()
+        return self.read(tool) if (path, times) != (before.path, before.times) else None
+
+    @property
+    def _path(self) -> Path | None:
+        known = known_document(self.server, self.app_id)
+        return Path(known.path) if known is not None and Path(known.path).exists() else None
 
     def resolved(self, kept: KeptTests, tool: str, environ: Mapping[str, str]) -> list[ToolTest]:
         """Return the tests of the tool with values, first those of the document.
@@ -105,8 +119,8 @@ class TestFiles:
             tests += [test for test in document_tests(document, environ, secrets) if test.tool == tool]
         return tests + local_tests({tool: [*kept.local]}, environ)
 
-    def save(self, tool: str, before: KeptTests, after: KeptTests, places: Collection[Place]) -> None:
-        """Write the tests of the tool in its document, or those on this machine, or both.
+    def save(self, tool: str, before: KeptTests, after: KeptTests, places: Collection[Place]) -> KeptTests:
+        """Write the tests of the tool in its document, or those on this machine, or both; return them as read again.
 
         Raises `DrioError` or `NotKept`, also where they are no longer as `before` has them: an editor may have added
         some to the document meanwhile.
@@ -118,6 +132,7 @@ class TestFiles:
             write_tests(after.path, tool, [*after.document])
         if "local" in places:
             keep_local(self.history, tool, [*after.local])
+        return self.read(tool)
 
 
 def document_tests(document: Document, environ: Mapping[str, str], secrets: Mapping[str, str]) -> list[ToolTest]:

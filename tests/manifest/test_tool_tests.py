@@ -153,15 +153,17 @@ def test_the_tests_of_a_tool_are_in_its_document_and_on_this_machine(folder: Pat
     tests = files.resolved(kept, "search-contacts", {"SEARCH_TOKEN": "sesame-street"})
     assert [test.arguments for test in tests] == [{"q": "anna", "token": "sesame-street"}, {"q": 1}]
     moved = replace(kept, document=(*kept.document, *kept.local), local=())
-    files.save("search-contacts", kept, moved, ["document", "local"])
-    assert files.read("search-contacts") == moved
+    saved = files.save("search-contacts", kept, moved, ["document", "local"])
+    assert replace(saved, times=kept.times) == moved
+    assert files.read_if_changed("search-contacts", saved) is None
+    assert files.read_if_changed("search-contacts", kept) == saved
     # Nothing is written over what an editor, or another program, has added meanwhile.
     with pytest.raises(NotWritten, match="changed"):
         files.save("search-contacts", kept, replace(kept, document=()), ["document"])
     keep_local(files.history, "search-contacts", [{"name": "added"}])
     with pytest.raises(NotWritten, match="changed"):
         files.save("search-contacts", moved, moved, ["local"])
-    assert files.read("search-contacts") == replace(moved, local=({"name": "added"},))
+    assert files.read("search-contacts") == replace(saved, local=({"name": "added"},))
     assert "$file" in files.read("show-contact").problem
     folder.joinpath("drio.yaml").write_text("[", encoding="utf-8")
     assert files.read("search-contacts").problem

@@ -86,6 +86,7 @@ class Poller:
     `check(client)` makes the request, and its result is posted as `done(result)`; the screen then calls `finished`,
     unless `is_outdated` says that the result is older than what it shows.
     `is_visible` says whether what is checked is looked at, `is_busy` that something runs which a check would disturb.
+    `factor` is for a check that costs more or less than a request, and is made less or more often.
     A failed check is not reported: the user asked for nothing.
     """
 
@@ -107,7 +108,8 @@ class Poller:
         self._timer: Timer | None = None
         self._worker: Worker[None] | None = None
         self._posted: Message | None = None
-        self.schedule = PollSchedule(FIRST_SECONDS * factor, max(LONGEST_SECONDS, FIRST_SECONDS * factor))
+        first = FIRST_SECONDS * factor
+        self.schedule = PollSchedule(first, max(LONGEST_SECONDS * min(factor, 1.0), first))
 
     @property
     def is_paused(self) -> bool:

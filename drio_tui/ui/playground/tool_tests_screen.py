@@ -27,6 +27,7 @@ from drio_tui.manifest.tool_tests import KeptTests, Place, TestFiles
 from drio_tui.text import duration, sentence
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.polling import Poller
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.playground.tool_runner import runner_for
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from drio_tui.workspace.model.snapshot import Snapshot
     from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
+_POLL_FACTOR = 0.1
+"""A look at the document's files costs less than a request."""
 _NO_TESTS = "There are no tests yet: a adds one, and A in the playground saves a run as one."
 
 _results: WeakKeyDictionary[DrioClient, dict[tuple[str, str, str], TestResult]] = WeakKeyDictionary()
@@ -99,6 +102,13 @@ class ToolTestsScreen(DrioScreen[None]):
             self.problem = problem
             self.kept = kept
 
+    class Checked(Message):
+        """The files of the document were looked at: `kept` are its tests if they have changed."""
+
+        def __init__(self, kept: KeptTests | None) -> None:
+            super().__init__()
+            self.kept = kept
+
     class Progress(Message):
         """A test begins, or has a result."""
 
@@ -139,6 +149,10 @@ class ToolTestsScreen(DrioScreen[None]):
         self._app: dict[str, Any] = {}
         self._loaded = False
         self._status: Content | None = None
+        self._poller = Poller(
+            self, self._check, self.Checked, is_busy=lambda: self.has_request("read") or self.has_request("run"),
+            factor=_POLL_FACTOR,
+        )  # fmt: skip
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="heading")
@@ -152,9 +166,16 @@ class ToolTestsScreen(DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.watch(self.app, "app_focus", self._poller.resume, init=False)
         self._show_status(Content.styled("◌ reading…", "$text-warning"))
         self.action_refresh()
         self.query_one(RowList).focus()
+
+    def on_unmount(self) -> None:
+        self._poller.stop()
+
+    def on_screen_resume(self) -> None:
+        self._poller.resume()
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -184,14 +205,12 @@ class ToolTestsScreen(DrioScreen[None]):
         self.bound = message.bound
         if not self._loaded:
             self.target = "sandbox" if self._is_sandbox else "here"
+        self._show_kept(message.kept)
         self._loaded = True
-        self.kept = message.kept
-        self._status = None
         if message.problem:
             self._status = sanitize(f"✗ {message.problem}", "$text-error")
-        elif message.kept.problem:
-            self._status = sanitize(f"▲ {message.kept.problem}", "$text-warning")
         self._show_rows()
+        self._poller.read()
         if self._new is not None:
             new, self._new = self._new, None
             names = {str(test.get("name")) for test in self._tests().values()}
@@ -208,6 +227,27 @@ class ToolTestsScreen(DrioScreen[None]):
         )
         key = next(rows, None) if edit.base is not None else None
         self._open_form(self._tests()[key] if key is not None else None, key, edit)
+
+    async def _check(self, client: DrioClient) -> KeptTests | None:
+        files = TestFiles(client.transport.server_id, self.app_id)
+        return await asyncio.to_thread(files.read_if_changed, self._key, self.kept)
+
+    def on_tool_tests_screen_checked(self, message: Checked) -> None:
+        if self._poller.is_outdated(message):
+            return
+        if message.kept is not None:
+            self._show_kept(message.kept)
+            self._show_status(self._idle_status())
+        self._poller.finished(changed=message.kept is not None)
+
+    def _show_kept(self, kept: KeptTests) -> None:
+        """Show tests as they were read; those that have changed have no result, since it was that of others."""
+        client, before = self.connection.client, [*self._tests().values()]
+        for test in (*kept.document, *kept.local):
+            if client is not None and self._loaded and test not in before:
+                results_of(client).pop((self.app_id, self._key, str(test.get("name"))), None)
+        self._status = sanitize(f"▲ {kept.problem}", "$text-warning") if kept.problem else None
+        self.kept = kept
 
     @property
     def _is_sandbox(self) -> bool:
@@ -254,6 +294,7 @@ class ToolTestsScreen(DrioScreen[None]):
 
     @on(RowList.Moved)
     def _moved(self) -> None:
+        self._poller.user_active()
         self._show_details()
 
     def _show_details(self) -> None:
@@ -493,13 +534,13 @@ class ToolTestsScreen(DrioScreen[None]):
 
         async def save() -> None:
             try:
-                await asyncio.to_thread(files.save, key, before, kept, places)
+                now = await asyncio.to_thread(files.save, key, before, kept, places)
             except DrioError as error:
                 self.post_message(self.Saved(before, text, f"{sentence(str(error))} {error.hint}".strip()))
             except NotKept as error:
                 self.post_message(self.Saved(before, text, str(error)))
             else:
-                self.post_message(self.Saved(kept, text))
+                self.post_message(self.Saved(now, text))
 
         start_worker(self.drio, save, group="save-tests")  # not a request, which Esc would stop
 
@@ -514,12 +555,9 @@ class ToolTestsScreen(DrioScreen[None]):
             with contextlib.suppress(OSError):
                 unsaved_edits.discard(self._saved_edit.id)
             self._saved_edit = None
-        client, before = self.connection.client, [*self._tests().values()]
-        for test in (*message.kept.document, *message.kept.local):
-            if client is not None and test not in before:  # its last result is that of other arguments or expectations
-                results_of(client).pop((self.app_id, self._key, str(test.get("name"))), None)
+        self._poller.read()
+        self._show_kept(message.kept)
         self._status = sanitize_line(f"✓ {message.text}", 300, "$text-success")
-        self.kept = message.kept
         self._show_status(self._status)
 
 

@@ -78,6 +78,20 @@ async def test_a_run_becomes_a_test_that_is_run_edited_moved_and_deleted(
         assert "Write the test into the document?" in text_of(program)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: len(tests.kept.document) == 2 and program.screen is tests)
+
+        file = tmp_path.joinpath("drio.yaml")
+        file.write_text(file.read_text(encoding="utf-8").replace("Nobody", "Somebody else"), encoding="utf-8")
+        tests._poller.check()
+        await until(pilot, lambda: "Somebody else" in text_of(program))
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(program.screen, ToolTestScreen))
+        file.write_text(file.read_text(encoding="utf-8").replace("Somebody", "Anybody"), encoding="utf-8")
+        assert tests._poller.is_paused
+        await pilot.press("escape")
+        await until(pilot, lambda: program.screen is tests)
+        tests._poller.check()
+        await until(pilot, lambda: "Anybody else" in text_of(program))
+
         await pilot.press("f6", "f6", "ctrl+r")
         await until(pilot, lambda: "not deployed" in text_of(program))
         await pilot.press("D")
