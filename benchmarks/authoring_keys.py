@@ -32,6 +32,7 @@ from drio_tui.evaluation.local_tests import keep_local
 from drio_tui.evaluation.runner import TestResult
 from drio_tui.evaluation.tool_test import ToolTest
 from drio_tui.openapi_import.document import open_document
+from drio_tui.openapi_import.existing import ExistingResources
 from drio_tui.openapi_import.proposals import Proposals
 from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.app.idle_work import postpone_full_collections
@@ -279,7 +280,7 @@ class Pages:
 
     async def proposed(self) -> None:
         """The proposals of an import."""
-        screen = ProposalsScreen(self.proposals)
+        screen = ProposalsScreen(self.proposals, ExistingResources(), ())
         await self.app.push_screen(screen)
         await self.keys.settle()
         keys = (*["down"] * 8, "space", "right", "space", "down", "right", "space", "pagedown", "right", "space")

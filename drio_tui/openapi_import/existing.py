@@ -33,10 +33,10 @@ class ExistingResources:
     tools: tuple[Raw, ...] = ()
     under: Mapping[str, str] = field(default_factory=dict)
 
-    def keys(self, *kinds: str) -> set[str]:
-        """Return the keys of the resources of these kinds."""
+    def owners(self, *kinds: str) -> dict[str, str]:
+        """Return the resource of these kinds that has each key, as `tool List customers`; not sanitized."""
         lists = {"integration": self.integrations, "operation": self.operations, "tool": self.tools}
-        return {str(raw.get("key")) for kind in kinds for raw in lists.get(kind, ())}
+        return {str(raw.get("key")): f"{kind} {text_of(raw, 'name')}" for kind in kinds for raw in lists[kind]}
 
     @property
     def next_tool_order(self) -> int:

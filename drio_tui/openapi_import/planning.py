@@ -230,7 +230,7 @@ class _Planner:
         self._auth = auth
         self._present = present
         self._again = again
-        self._taken_keys = {kind: present.keys(kind) for kind in ("integration", "operation", "tool")}
+        self._taken_keys = {kind: {*present.owners(kind)} for kind in ("integration", "operation", "tool")}
         self._tools = present.tools_by_operation()
         self._existing: dict[str, Raw] = {}
         self._integrations_by_url: dict[str, str] = {}
@@ -296,7 +296,8 @@ class _Planner:
             return False
         wanted = detail.key if proposal is None else proposal.tool_key
         if existing is not None:
-            key = self._unique_key(str(existing.get("key") or "") or wanted, "tool")
+            key = "" if proposal is not None and proposal.edited else str(existing.get("key") or "")
+            key = self._unique_key(key or wanted, "tool")
             link = str(existing.get("id"))
         else:
             key = self._unique_key(wanted, "operation", "tool")

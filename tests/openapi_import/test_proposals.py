@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,12 @@ async def test_an_import_with_proposals_has_no_lint_and_one_undo_takes_it_back(b
         after = await read_app(client, app)
         again = await openapi.plan(chosen, present=existing_resources(after), proposals=proposals)
         assert again.of("tool") == again.of("operation") == again.of("widget") == ()
+        # An operation without its tool: a key that the user wrote is that of the tool, others are those of operations.
+        proposals.edit("GET /customers", name="Find customers", key="find-customers", description="Finds them.")
+        without_tools = replace(existing_resources(after), tools=())
+        again = await openapi.plan(chosen, present=without_tools, proposals=proposals)
+        keys = [tool.body["key"] for tool in again.of("tool") if "key" in tool.body]
+        assert keys[:2] == ["find-customers", "create-customer"]
     known = {resource.key for resource in before}
     created = [one for one in after.resources("operation") if one.key not in known]
     assert [f"{one.text('method')} {one.text('path')}" for one in created] == chosen  # as drio lists them

@@ -476,7 +476,7 @@ class ImportScreen(DrioScreen[bool]):
         self._proposals = message.proposals
         self._discard_plan()
         self.settings.use_proposals()
-        self.app.push_screen(ProposalsScreen(message.proposals), self._proposals_closed)
+        self.app.push_screen(ProposalsScreen(message.proposals, *self.settings.present()), self._proposals_closed)
 
     async def _proposals_closed(self, goes_on: bool | None) -> None:
         self.picker.focus_list()

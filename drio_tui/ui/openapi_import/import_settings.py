@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from drio_tui.openapi_import.document import Document
-from drio_tui.openapi_import.existing import existing_resources
+from drio_tui.openapi_import.existing import ExistingResources, Raw, existing_resources
 from drio_tui.openapi_import.model import Scheme
 from drio_tui.openapi_import.security import CREDENTIAL_KEYS
 from drio_tui.openapi_import.servers import why_no_base
@@ -119,17 +119,23 @@ class ImportSettings(Grid):
         document = self._document
         if document is None:
             return set()
-        present = existing_resources(self.snapshot)
         if not self._integration_chosen:
+            present = existing_resources(self.snapshot)
             integration = present.integration(document.base_url, document.title)
             self._integration = str(integration.get("id") or "") if integration else ""
             if integration:
                 self.base_field.value = str(integration.get("baseUrl") or "")
             self._show()
-        options = self.options(())
-        existing = {} if options.again else document.existing_operations(present, options.base_url, self._integration)
-        bound = present.tools_by_operation()
-        return {id for id, raw in existing.items() if not options.tools or str(raw.get("id")) in bound}
+        present, existing = self.present()
+        bound, tools = present.tools_by_operation(), self.options(()).tools
+        return {id for id, raw in existing.items() if not tools or str(raw.get("id")) in bound}
+
+    def present(self) -> tuple[ExistingResources, dict[str, Raw]]:
+        """Return what the app has, and those of its operations that the import would use, by their document's ids."""
+        present, options = existing_resources(self.snapshot), self.options(())
+        if self._document is None or options.again:
+            return present, {}
+        return present, self._document.existing_operations(present, options.base_url, self._integration)
 
     def _show(self) -> None:
         document, target = self._document, self._target()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -15,6 +15,7 @@ from textual.reactive import var
 from textual.widgets import Input, Static, TextArea
 
 from drio_tui.naming import NAME_MAX
+from drio_tui.openapi_import.existing import ExistingResources
 from drio_tui.openapi_import.names import KEY_MAX, key_of
 from drio_tui.openapi_import.proposals import PARTS, Part, Proposal, Proposals
 from drio_tui.text import count_of
@@ -83,7 +84,10 @@ class ProposalRows(RowList):
 
 
 class ProposalsScreen(DrioScreen[bool]):
-    """Shows proposals and changes them in place. Returns whether the import goes on."""
+    """Shows proposals and changes them in place. Returns whether the import goes on.
+
+    `present` is what the app has; the operations with the ids in `existing` are among that and get a tool only.
+    """
 
     AREA = "apps"
     CSS_PATH = stylesheet("openapi_import")
@@ -103,9 +107,11 @@ class ProposalsScreen(DrioScreen[bool]):
         ),
     )
 
-    def __init__(self, proposals: Proposals) -> None:
+    def __init__(self, proposals: Proposals, present: ExistingResources, existing: Container[str]) -> None:
         super().__init__()
         self.proposals = proposals
+        self._present = present
+        self._existing = existing
 
     def compose_body(self) -> ComposeResult:
         yield ProposalRows(
@@ -272,8 +278,9 @@ class ProposalsScreen(DrioScreen[bool]):
                 self.proposals.edit(proposal.id, name=name, key=key, description=description)
                 self._changed(proposal.id)
 
-        others = {one.tool_key: str(one.tool["name"]) for one in self.proposals.all if one.id != proposal.id}
-        self.app.push_screen(ToolTextsDialog(proposal, others), handle_texts)
+        kinds = ("tool",) if proposal.id in self._existing else ("operation", "tool")
+        others = {one.tool_key: f"tool {one.tool['name']}" for one in self.proposals.all if one.id != proposal.id}
+        self.app.push_screen(ToolTextsDialog(proposal, self._present.owners(*kinds) | others), handle_texts)
 
     def action_go_on(self) -> None:
         self.dismiss(True)
@@ -287,7 +294,10 @@ ToolTexts = tuple[str, str, str]
 
 
 class ToolTextsDialog(Dialog[ToolTexts | None]):
-    """Edits the texts of a proposal; the result is None if they stay. `others` are the names of other tools by key."""
+    """Edits the texts of a proposal; the result is None if they stay.
+
+    `owners` are the keys that cannot be taken, with what has them: `tool List customers`.
+    """
 
     CSS_PATH = stylesheet("openapi_import")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -297,9 +307,9 @@ class ToolTextsDialog(Dialog[ToolTexts | None]):
         Key("tool_texts.close", "escape", "close", "Leave", "Leave the texts as they are"),
     )
 
-    def __init__(self, proposal: Proposal, others: Mapping[str, str]) -> None:
+    def __init__(self, proposal: Proposal, owners: Mapping[str, str]) -> None:
         super().__init__()
-        self._proposal, self._others = proposal, others
+        self._proposal, self._owners = proposal, owners
 
     def compose(self) -> ComposeResult:
         tool = self._proposal.tool
@@ -341,8 +351,8 @@ class ToolTextsDialog(Dialog[ToolTexts | None]):
             text = "It needs a name."
         elif key_of(key, "") != key or not key:
             text = "A key has lower-case letters, digits and single hyphens."
-        elif key in self._others:
-            text = f"The tool {self._others[key]} has this key."
+        elif key in self._owners:
+            text = f"The {self._owners[key]} has this key."
         if text:
             self.query_one("#tool-texts-note", Static).update(sanitize(f"✗ {text}", "$text-error"))
             return

@@ -376,6 +376,7 @@ async def test_proposals_are_refused_and_edited_in_one_list_and_then_created(
         client = await program.connection.ready()
         body = {"templateId": "blank", "name": "Field", "slug": f"field-{uuid.uuid4().hex[:8]}"}
         app = (await client.create(APP, body)).raw["id"]
+        await client.create(TOOL, {"name": "Mine", "key": "my-tool"}, app=app)
         await open_import_screen_of(pilot, app, source)
         await pilot.press("space", "down", "space", "down", "space", "t")
         await until(pilot, lambda: isinstance(program.screen, ProposalsScreen) and program.screen.current)
@@ -391,6 +392,9 @@ async def test_proposals_are_refused_and_edited_in_one_list_and_then_created(
         program.screen.query_one("#tool-key").value = "list-customers"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "The tool List customers has this key." in text_of(program))
+        program.screen.query_one("#tool-key").value = "my-tool"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "The tool Mine has this key." in text_of(program))
         program.screen.query_one("#tool-key").value = "create-customer-"
         await pilot.press("end", "x", "ctrl+s")
         await until(pilot, lambda: "Name: Create a customer now (create-customer-x)" in text_of(program))
@@ -406,7 +410,7 @@ async def test_proposals_are_refused_and_edited_in_one_list_and_then_created(
         tools = {tool["name"]: tool for tool in (await client.list(TOOL, app=app)).items}
         assert sorted((name, tool["key"]) for name, tool in tools.items()) == [
             ("Create a customer now", "create-customer-x"), ("Customer", "customers-get"),
-            ("List customers", "list-customers"),
+            ("List customers", "list-customers"), ("Mine", "my-tool"),
         ]  # fmt: skip
         assert tools["List customers"]["nextToolIds"] == [tools["Customer"]["id"]]
         assert tools["List customers"]["annotations"] == {"readOnlyHint": True, "openWorldHint": True}
