@@ -440,10 +440,12 @@ class _Import:
         if not creates.done:
             failed, total = len(creates.failed), len(plan.resources)
             others = "the others were" if failed < total else "nothing was"
+            from drio_tui.cli.review import rest_hint
+
             raise DrioError(
                 f"{failed} of {count_of(total, 'change')} {'was' if failed == 1 else 'were'} not made; {others}.",
                 title="Not all was done",
-                hint="The same command again does what is missing; `z` in the program takes back what was done.",
+                hint=rest_hint("the same command", undo="`z` in the program takes it back"),
             )
 
 

@@ -143,11 +143,13 @@ def undo_hint(app: str, journal: Journal | None) -> str:
     return _NOT_UNDOABLE if journal and journal.is_lost_at_the_end else f"`{command_hint('undo', app)}` takes it back."
 
 
-def rest_hint(again: str) -> str:
-    """Return what remains to be done after some changes failed: `again`; of a replay, that no change was made."""
+def rest_hint(again: str, *, undo: str = "") -> str:
+    """Return what remains to be done after some changes failed: `again`, or `undo`; of a replay, that none was made."""
     from drio_tui.api.http import is_replay
 
-    return _NOTHING_SENT if is_replay() else f"What was done stays; {again} again does the rest."
+    if is_replay():
+        return _NOTHING_SENT
+    return f"What was done stays; {again} again does the rest{f', and {undo}' if undo else ''}."
 
 
 def _repeated_hint(app: str, journal: Journal | None) -> str:

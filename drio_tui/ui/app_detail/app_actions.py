@@ -370,7 +370,8 @@ class AppActions:
     def delete_resources(self) -> None:
         resources = self._selected_resources()
         try:
-            screen = delete_dialog(self._screen.snapshot, [resource.key for resource in resources])
+            keys = [resource.key for resource in resources]
+            screen = delete_dialog(self._screen.snapshot, keys, self._screen.drio.status)
         except UsageError as error:
             self._screen.drio.show_error(error)
             return

@@ -46,8 +46,13 @@ class Status:
 
 
 def undo_hint(status: Status, hint: str) -> str:
-    """Return how changes that were made are taken back, `hint`; in a replay, that there were none."""
+    """Return `hint`, what becomes of changes that were made; in a replay, that there were none."""
     return "This was a replay: nothing was changed." if status.cassette == "replay" else hint
+
+
+def undo_promise(status: Status, promise: str) -> str:
+    """Return `promise`, how changes that are about to be made can be taken back; in a replay, that none are made."""
+    return "This is a replay: nothing is changed." if status.cassette == "replay" else promise
 
 
 class SessionChanged(Message):

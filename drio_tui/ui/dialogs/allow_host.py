@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from drio_tui.api.errors import DrioError
 from drio_tui.tool_calls.egress import Origin, origin_text
+from drio_tui.ui.base.messages import undo_promise
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.lint.allowed_hosts import allow, allowed_hosts, revoke
 from drio_tui.workspace.lint.reachability import private_origin
@@ -34,10 +35,8 @@ async def ask_to_allow(drio: DrioContext, client: DrioClient, origin: Origin, wh
     Call it in a worker. Raises `DrioError`.
     """
     host = origin_text(origin)
-    body = (
-        f"{why}\nDeployed apps and their drafts may then send requests to {host}, and to no other private address. "
-        "The sandbox remembers it; A on the integration takes it back."
-    )
+    body = f"{why}\nDeployed apps and their drafts may then send requests to {host}, and to no other private address. "
+    body += undo_promise(drio.status, "The sandbox remembers it; A on the integration takes it back.")
     if not await drio.navigator.confirm(f"Let the sandbox call {host}?", body.lstrip("\n"), agree="Allow"):
         return False
     await allow(client, origin)

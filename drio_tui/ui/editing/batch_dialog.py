@@ -174,7 +174,9 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         if self._batch_running:
             return "running…", "$text-warning"
         is_done = all(state.progress == "done" for state in states)
-        return ("done", "$text-success") if is_done else ("stopped: what is done stays done", "$text-error")
+        if is_done:
+            return "done", "$text-success"
+        return f"stopped. {undo_hint(self.drio.status, 'What is done stays done.')}", "$text-error"
 
     @on(PlanTree.Moved)
     def _moved(self, event: PlanTree.Moved) -> None:

@@ -8,17 +8,20 @@ from drio_tui.kinds import KINDS
 from drio_tui.plan.deletion import find_dependents, plan_delete
 from drio_tui.plan.executor import Executor
 from drio_tui.text import count_of
+from drio_tui.ui.base.messages import Status, undo_promise
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot
 from drio_tui.workspace.saving.journal import without_secrets
 
 
-def delete_dialog(snapshot: Snapshot, keys: Sequence[ResourceKey], *, cascade: bool = False) -> BatchDialog:
+def delete_dialog(
+    snapshot: Snapshot, keys: Sequence[ResourceKey], status: Status, *, cascade: bool = False
+) -> BatchDialog:
     """Return the dialog that deletes resources. Raises `UsageError` when one of them cannot be deleted.
 
     Without `cascade`, a reference to them is removed where the resource that holds it can exist without it; other
-    dependents are deleted too.
+    dependents are deleted too. `status` is that of the connection.
     """
     links = Links(snapshot)
     plan = plan_delete(snapshot, links, keys, cascade=cascade)
@@ -43,7 +46,8 @@ def delete_dialog(snapshot: Snapshot, keys: Sequence[ResourceKey], *, cascade: b
         lines.append(f"{subject} cannot exist without {pronoun} and {verb} deleted too.")
     if not dependents:
         lines.append("Nothing refers to it.")
-    lines.append(_undo_note([resource for step in plan.deleted if (resource := snapshot.at(step.key))]))
+    deleted = [resource for step in plan.deleted if (resource := snapshot.at(step.key))]
+    lines.append(undo_promise(status, _undo_note(deleted)))
     if plan.unread:
         lines.append(f"Not read: {', '.join(plan.unread)}. More may refer to it.")
     name = single.name if single else f"delete {len(resources)}"

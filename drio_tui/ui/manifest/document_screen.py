@@ -336,7 +336,7 @@ class DocumentScreen(DrioScreen[bool]):
         needed = opened.needed(names)
         plan = opened.chosen(names | needed)
         overwritten = [change.name for change in opened.plan.comparison.conflicts if change.name in names]
-        text = confirmation(plan, needed, overwritten)
+        text = confirmation(plan, needed, overwritten, self.drio.status)
         deletes = any(change.action == "delete" for change in plan.changes)
         title = f"Apply to {plan.slug}?"
         options = {"agree": "Delete and apply" if deletes else "Apply", "danger": deletes or bool(overwritten)}
@@ -400,7 +400,8 @@ class DocumentScreen(DrioScreen[bool]):
         self._show_progress()
         lines: list[Content] = []
         if failed := applied.failed:
-            text = f"✗ {count_of(len(failed), 'step')} of {len(applied.results)} not done. What is done stays done."
+            others = undo_hint(self.drio.status, "What is done stays done.")
+            text = f"✗ {count_of(len(failed), 'step')} of {len(applied.results)} not done. {others}"
             lines.append(Content.styled(f"{text} a tries the others again; Enter shows why.", "$text-error"))
         else:
             done = count_of(len(applied.results), "step")

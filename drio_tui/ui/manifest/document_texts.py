@@ -11,6 +11,7 @@ from drio_tui.manifest.opened import OpenedDocument, key_of
 from drio_tui.manifest.problems import DocumentProblem
 from drio_tui.plan.changes import PlanView
 from drio_tui.text import count_of
+from drio_tui.ui.base.messages import Status, undo_promise
 
 _MOST_LISTED = 6
 """The most resources that a confirmation lists."""
@@ -65,16 +66,18 @@ def place_of_problem(path: Path, problem: DocumentProblem) -> tuple[Path, int]:
     return (folder / problem.file if problem.file else path), problem.line
 
 
-def confirmation(plan: DocumentPlan, needed: Collection[ResourceName], overwritten: Collection[ResourceName]) -> str:
+def confirmation(
+    plan: DocumentPlan, needed: Collection[ResourceName], overwritten: Collection[ResourceName], status: Status
+) -> str:
     """Return what is said before a plan is applied.
 
     `needed` are the resources that are created because others need them, `overwritten` the conflicts in which the
-    document is taken.
+    document is taken. `status` is that of the connection.
     """
     lines = [PlanView(tuple(change.shown() for change in plan.changes)).summary]
     lines += _listed("Others need these, which are created too:", needed)
     lines += _listed("What was changed in drio is overwritten:", overwritten)
-    return "\n".join([*lines, "In the app, z takes all of it back."])
+    return "\n".join([*lines, undo_promise(status, "In the app, z takes all of it back.")])
 
 
 def _listed(title: str, names: Collection[ResourceName]) -> list[str]:

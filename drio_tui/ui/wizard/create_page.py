@@ -15,6 +15,7 @@ from textual.widgets import Button, Static
 from drio_tui.plan.steps import Step
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.messages import undo_hint
 from drio_tui.ui.plan.plan_panel import progress_line
 from drio_tui.ui.plan.plan_rows import MARKS
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
@@ -107,7 +108,7 @@ class CreatePage(Page):
         if self.wizard.running:
             status = ("stopping after this request…" if self.wizard.stopping else "creating…", "$text-warning")
         elif "failed" in states:
-            status = ("stopped: what is done stays done", "$text-error")
+            status = (f"stopped. {undo_hint(self.wizard.drio.status, 'What is done stays done.')}", "$text-error")
         else:
             status = ("not begun" if not done else "stopped", "$foreground-muted")
         return progress_line(done, total, *status)

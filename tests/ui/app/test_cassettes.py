@@ -16,7 +16,9 @@ from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.base.messages import Status, undo_hint
 from drio_tui.ui.dialogs.select_dialog import SelectDialog
+from drio_tui.ui.editing.delete_dialog import delete_dialog
 from drio_tui.ui.signin.signin_screen import SignInScreen
+from tests.manifest.apps import snapshot_of
 from tests.sandbox_fixtures import kill_process, start_sandbox
 from tests.ui.deploy.test_deploy_screen import open_deploy_screen
 from tests.ui.driving import open_first_app, running, show, text_of, until
@@ -122,6 +124,13 @@ async def test_a_recorded_sign_in_and_walk_are_replayed_without_their_server(
         active.stop()
 
 
-def test_after_a_change_in_a_replay_nothing_is_to_be_taken_back() -> None:
-    assert undo_hint(Status(), "z takes it back.") == "z takes it back."
-    assert "nothing was changed" in undo_hint(Status(cassette="replay"), "z takes it back.")
+def test_in_a_replay_nothing_is_promised_to_be_taken_back() -> None:
+    live, replay = Status(), Status(cassette="replay")
+    assert undo_hint(live, "z takes it back.") == "z takes it back."
+    assert "nothing was changed" in undo_hint(replay, "z takes it back.")
+    snapshot = snapshot_of({"app": {"slug": "acme", "name": "Acme"}, "tools": {"search": {"name": "Search"}}})
+    keys = [tool.key for tool in snapshot.resources("tool")]
+    assert "z brings it back, under a new id." in delete_dialog(snapshot, keys, live)._body
+    text = delete_dialog(snapshot, keys, replay)._body
+    assert "This is a replay: nothing is changed." in text
+    assert "z brings" not in text
