@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from rich.cells import get_character_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual._context import visible_screen_stack
@@ -34,15 +34,9 @@ def frame(app: Any) -> str:
     letters: dict[str, str] = {}
     characters, styles = [], []
     for strip in strips:
-        cells = [
-            (character, letter)
-            for segment in strip
-            for letter in [_letter(segment, letters)]
-            for character in segment.text
-        ]
-        cells = _without_durations(cells)
-        characters.append(normalised("".join(character for character, _ in cells)).rstrip())
-        styles.append("".join(letter * get_character_cell_size(character) for character, letter in cells).rstrip("."))
+        characters.append(normalised("".join(segment.text for segment in strip)).rstrip())
+        row = (_letter(segment, letters) * cell_len(segment.text) for segment in strip)
+        styles.append("".join(row).rstrip("."))
     legend = [f"{letter} {style}" for style, letter in letters.items()]
     return "\n".join([*characters, "", *styles, "", *legend, ""])
 
@@ -76,7 +70,6 @@ _VARYING = (
     (r"/\S*/(?=home|test|drio)\S*", r"\w", "/"),  # folders of the test
 )
 """Patterns of texts that differ from run to run, the characters in them that differ, and their replacement."""
-_DURATION = re.compile(r" *(\d+(?:\.\d+)?)(?= ?(?:ms|s|min)\b)")
 
 
 def normalised(text: str) -> str:
@@ -84,15 +77,6 @@ def normalised(text: str) -> str:
     for pattern, characters, replacement in _VARYING:
         text = re.sub(pattern, lambda match, c=characters, r=replacement: re.sub(c, r, match[0]), text)  # type: ignore[misc] # mypy cannot infer a lambda with a default
     return text
-
-
-def _without_durations(cells: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the cells (character and letter) of a line with each duration replaced by ` 0`: its width varies too."""
-    text = "".join(character for character, _ in cells)
-    for match in reversed([*_DURATION.finditer(text)]):
-        letter = cells[match.start(1)][1]
-        cells = [*cells[: match.start()], (" ", letter), ("0", letter), *cells[match.end() :]]
-    return [*cells, *[(" ", cells[-1][1])] * (len(text) - len(cells))]
 
 
 def differences(path: Path, text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.base.launch_options import LaunchOptions
 from tests.conftest import private_environment
 from tests.golden.frames import FOLDER, differences, frame
+from tests.golden.numbered_ids.fixed_durations import perf_counter
 from tests.sandbox_fixtures import kill_process, run_in_new_loop, start_sandbox
 from tests.ui.every_screen import SIZES, Walk, visit_every_screen
 
@@ -79,6 +81,7 @@ def camera(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             patch.setenv(name, value)
         patch.setenv("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")  # no browser, on whatever machine this runs
         patch.setattr(secrets, "token_urlsafe", lambda size=32: "s" * (size * 4 // 3))  # in the sign-in URL
+        patch.setattr(time, "perf_counter", perf_counter)
         patch.setattr(machine, "check_versions", lambda: Finding("those of the test"))
         patch.setattr(machine, "check_terminal", lambda: Finding("that of the test"))
         yield run_in_new_loop(_walk(patch, folder, wanted, whole=whole))
