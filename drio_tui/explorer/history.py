@@ -12,6 +12,7 @@ from drio_tui.api.redact import redacted_url
 from drio_tui.explorer.calls import OperationResponse, target_of, without_secrets
 from drio_tui.explorer.server_api import Operation
 from drio_tui.tool_calls.requests import PreparedRequest
+from drio_tui.workspace.saving.unsaved_edits import TypedInput
 
 _MOST = 200
 
@@ -38,12 +39,12 @@ class PastRequest:
 class ExplorerHistory:
     """The last requests; iterating gives the newest first. They are kept in memory only.
 
-    `typed` are the values that were typed for operations and not sent or cleared, by the id of the operation.
+    `typed` is what was typed for operations and not sent or cleared, by the id of the operation.
     """
 
     def __init__(self) -> None:
         self._requests: deque[PastRequest] = deque(maxlen=_MOST)
-        self.typed: dict[str, dict[str, Any]] = {}
+        self.typed: dict[str, TypedInput] = {}
 
     def __len__(self) -> int:
         return len(self._requests)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from drio_tui.api.client import DrioClient
     from drio_tui.openapi_import.model import OperationSummary
+    from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 _PAUSE_SECONDS = 1 / 60
 """How long the cursor stays on an operation before it is described."""
@@ -45,7 +46,10 @@ _BATCH = 50
 
 
 class ExplorerScreen(DrioScreen[None]):
-    """The operations of the server, and the description of the selected one; Enter opens its form."""
+    """The operations of the server, and the description of the selected one; Enter opens its form.
+
+    `edit` is a kept edit of a request, whose form is opened once the operations are read.
+    """
 
     AREA = "explorer"
     CSS_PATH = stylesheet("explorer")
@@ -99,8 +103,9 @@ class ExplorerScreen(DrioScreen[None]):
             self.error = error
             self.opened = opened
 
-    def __init__(self) -> None:
+    def __init__(self, edit: UnsavedEdit | None = None) -> None:
         super().__init__()
+        self._edit = edit
         self._rows: dict[str, Row] = {}
         self._completion: Worker[Any] | None = None
         self._loaded: ServerApi | None = None
@@ -154,6 +159,8 @@ class ExplorerScreen(DrioScreen[None]):
         self._rows.clear()
         self.failure = None
         self.server_api = message.server_api
+        if self._edit is not None:
+            self._describe(self._edit.resource, opened=True)
         # Not a request of this screen, which Esc would stop.
         self._completion = start_worker(self.app, self._complete, message.server_api, group="complete-operations")
 
@@ -267,8 +274,13 @@ class ExplorerScreen(DrioScreen[None]):
         self.run_request(describe, lambda message: message, group="open" if opened else "describe", failed=failed)
 
     def on_explorer_screen_described(self, message: Described) -> None:
+        edit = self._edit if self._edit is not None and self._edit.resource == message.id else None
+        if message.opened:
+            self._edit = None
         if message.opened and message.operation is not None:
-            self.app.push_screen(OperationScreen(message.operation))
+            self.app.push_screen(OperationScreen(message.operation, edit=edit))
+        elif edit is not None:
+            self.notify(sanitize_line(message.error, 300).plain, severity="warning", markup=False)
         elif message.id == self.query_one(RowList).key:
             blocks: list[Block] = (
                 list(operation_blocks(message.operation)) if message.operation is not None

@@ -25,6 +25,7 @@ from drio_tui.explorer.paging import next_request
 from drio_tui.explorer.server_api import Operation, origin_of
 from drio_tui.schema.fields import SchemaReader
 from drio_tui.schema.form import FormModel
+from drio_tui.tool_calls.redaction import secret_names
 from drio_tui.tool_calls.requests import SAFE, PreparedRequest
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -39,12 +40,21 @@ from drio_tui.ui.explorer.operation_blocks import (
     response_summary,
 )
 from drio_tui.ui.forms.form_and_results import FormAndResultsScreen
+from drio_tui.ui.forms.keeps_edit import (
+    REQUEST,
+    KeepsEdit,
+    assign_edit,
+    is_edited,
+    typed_input_of,
+    without_arguments,
+)
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.rich_text import Document, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
+from drio_tui.workspace.saving.unsaved_edits import TypedInput, UnsavedEdit
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -53,14 +63,18 @@ _TITLES = ("Response", "Headers", "Request", "Details")
 _NOT_SENT = "Nothing was sent yet: Ctrl+R sends it."
 
 
-class OperationScreen(FormAndResultsScreen):
-    """Sends requests of one operation. `past` is an earlier request to begin with; with `send` it is sent at once."""
+class OperationScreen(FormAndResultsScreen, KeepsEdit[None]):
+    """Sends requests of one operation. `past` is an earlier request to begin with; with `send` it is sent at once.
+
+    `edit` is what was typed for it and is kept, to go on with.
+    """
 
     AREA = "explorer"
     FORM_ID = "values"
     PAGES = ("response", "headers", "request", "details")
     CSS_PATH = stylesheet("explorer")
     opens_fields = True
+    REASON = "the program ended before it was sent"
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "operation",
         "An operation of the API",
@@ -103,8 +117,13 @@ class OperationScreen(FormAndResultsScreen):
             self.following = following
             self.error = error
 
-    def __init__(self, operation: Operation, past: PastRequest | None = None, *, send: bool = False) -> None:
+    def __init__(
+        self, operation: Operation, past: PastRequest | None = None, *, send: bool = False,
+        edit: UnsavedEdit | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self._edit = edit
+        self._answered: dict[str, Any] | None = None
         self.operation = operation
         self._past = past
         self._send_at_once = send
@@ -117,7 +136,10 @@ class OperationScreen(FormAndResultsScreen):
         yield Static(id="status")
         with Horizontal(id="operation"):
             with Vertical(id="values"):
-                self.form = SchemaForm(self._model(), groups=groups_of(self.operation))
+                typed = self._typed_before()
+                self.form = SchemaForm(
+                    self._model(typed), groups=groups_of(self.operation), draft=typed.draft if typed else ""
+                )
                 yield self.form
             with Vertical(id="results"):
                 yield TabStrip(_TITLES)
@@ -127,14 +149,24 @@ class OperationScreen(FormAndResultsScreen):
                     yield JsonView(id="request")
                     yield Document(id="details")
 
-    def _model(self) -> FormModel:
-        schema = self.operation.schema
-        model = FormModel(SchemaReader(schema).field(schema))
+    def _typed_before(self) -> TypedInput | None:
+        """Return what was typed for the operation before, and go on with its file; None if there is nothing."""
         client = self.connection.client
         typed = history_of(client).typed.pop(self.operation.id, None) if client is not None else None
-        start = self._past.values if self._past is not None else typed
-        if start:
-            model.assign({**model.value(), **start} if self._past is None else start)
+        if self._edit is not None:
+            typed = typed_input_of(self._edit)
+        if self._past is not None or typed is None:
+            return None
+        self.kept_edit_id = typed.edit_id
+        return typed
+
+    def _model(self, typed: TypedInput | None) -> FormModel:
+        schema = self.operation.schema
+        model = FormModel(SchemaReader(schema).field(schema))
+        if self._past is not None and self._past.values:
+            model.assign(self._past.values)
+        elif typed is not None:
+            assign_edit(model, typed, {**model.value(), **typed.values})
         return model
 
     def on_mount(self) -> None:
@@ -160,8 +192,23 @@ class OperationScreen(FormAndResultsScreen):
 
     def on_unmount(self) -> None:
         form, client = self.form, self.connection.client
-        if form is not None and client is not None and form.model.dirty:
-            history_of(client).typed[self.operation.id] = form.model.value()
+        if form is not None and client is not None and is_edited(form):
+            history_of(client).typed[self.operation.id] = self.typed_input(form)
+
+    @on(SchemaForm.Changed)
+    def _values_edited(self) -> None:
+        self.schedule_keep()
+
+    def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
+        """Return what is typed, without secrets; None if drio has answered its request, which the history has then."""
+        form, operation = self.form, self.operation
+        if form is None or not is_edited(form) or (not form.typed_json and form.model.value() == self._answered):
+            return None
+        edit = self.edit_of_form(form, REQUEST, f"{operation.method} {operation.path}", why, resource=operation.id)
+        return without_arguments(edit, secret_names(operation.schema))
+
+    def edit_when_left(self) -> UnsavedEdit | None:
+        return self.unsaved_edit(self.REASON)
 
     def _send_past(self) -> None:
         past = self._past
@@ -284,6 +331,9 @@ class OperationScreen(FormAndResultsScreen):
         self.query_one("#request", JsonView).show_text(calls.request_text(message.request))
         self.set_reactive(OperationScreen.response, None)
         self.response = message.response
+        if message.response is not None and message.values is not None:
+            self._answered = message.values
+            self.schedule_keep()
         if error is not None:
             hint = f" {error.hint}" if error.hint else ""
             self.show_status(sanitize(f"✗ {error}{hint}", "$text-error"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import events, on
 from textual.await_complete import AwaitComplete
@@ -16,7 +17,7 @@ from drio_tui.schema.form import FormModel
 from drio_tui.storage.shared_files import FileInUse
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.screen import Requests
-from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit, UnsavedEditFile
+from drio_tui.workspace.saving.unsaved_edits import TypedInput, UnsavedEdit, UnsavedEditFile
 
 S = TypeVar("S")
 
@@ -33,6 +34,9 @@ class KeepsEdit(Requests[S]):
     A subclass calls `schedule_keep` after each change. The file is deleted when the screen is dismissed, unless there
     is an `edit_when_left`: then when the user quits, since the screen goes on with it when it is opened again.
     """
+
+    REASON: ClassVar[str] = "the program ended before it was saved"
+    """Why the edit is kept while the user types, as a sentence without a full stop."""
 
     kept_edit_id = ""
     """The id of the kept edit that the screen goes on with."""
@@ -51,7 +55,12 @@ class KeepsEdit(Requests[S]):
 
     @on(events.Mount)
     def _hold_kept_edit(self) -> None:
-        if self.kept_edit_id:
+        self.go_on_with(self.kept_edit_id)
+
+    def go_on_with(self, id: str) -> None:
+        """Keep the edit in the file of the kept edit with this id from now on; without one, in a new file."""
+        if id:
+            self.edit_file.id = id
             with contextlib.suppress(FileInUse):  # another window has just opened it: each keeps a separate one
                 self.edit_file.hold()
 
@@ -67,7 +76,7 @@ class KeepsEdit(Requests[S]):
         """Return the current edit without changing what is shown, None if nothing would be lost."""
         if not self.is_mounted:
             return None
-        return self.unsaved_edit("the program ended before it was saved", looking=True)
+        return self.unsaved_edit(self.REASON, looking=True)
 
     def keep_edit(self, reason: str) -> UnsavedEdit | None:
         edit = self.unsaved_edit(reason)
@@ -110,13 +119,36 @@ class KeepsEdit(Requests[S]):
             id=self.edit_file.id, **{"app": "", "resource": "", "texts": form.model.invalid_texts, **values, **fields},
         )  # fmt: skip
 
+    def typed_input(self, form: SchemaForm) -> TypedInput:
+        """Return what is typed into the form, to go on with when the screen is opened again."""
+        return TypedInput(form.model.value(), form.model.invalid_texts, form.typed_json, self.edit_file.id)
+
+
+def typed_input_of(edit: UnsavedEdit) -> TypedInput:
+    """Return what was typed into the form of a kept edit."""
+    return TypedInput(edit.local, edit.texts, edit.draft, edit.id)
+
 
 def is_edited(form: SchemaForm) -> bool:
     """Return whether anything is typed into a form, also what is no value yet."""
     return form.model.dirty or bool(form.typed_json)
 
 
-def assign_edit(model: FormModel, edit: UnsavedEdit, values: Mapping[str, Any] | None = None) -> None:
-    """Fill in a form with the values of a kept edit, by default its `local`, and the texts that are no values yet."""
-    model.assign(dict(edit.local if values is None else values))
+def assign_edit(model: FormModel, edit: UnsavedEdit | TypedInput, values: Mapping[str, Any] | None = None) -> None:
+    """Fill in a form with what was typed, or with `values` instead, and with the texts that are no values yet."""
+    if values is None:
+        values = edit.local if isinstance(edit, UnsavedEdit) else edit.values
+    model.assign(dict(values))
     model.type_texts(edit.texts)
+
+
+def without_arguments(edit: UnsavedEdit, secret: Collection[str]) -> UnsavedEdit:
+    """Return a kept edit without the values of these secret arguments, which have to be typed again.
+
+    Text in the JSON view that does not parse is left out too if it names one.
+    """
+    lost = [name for name in secret if name in edit.local]
+    local = {name: value for name, value in edit.local.items() if name not in secret}
+    texts = {path: text for path, text in edit.texts.items() if path.partition(".")[0] not in secret}
+    draft = "" if any(name in edit.draft for name in secret) else edit.draft
+    return replace(edit, local=local, texts=texts, draft=draft, lost=(*edit.lost, *lost))

@@ -22,6 +22,14 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.forms.form_and_results import FormAndResultsScreen
+from drio_tui.ui.forms.keeps_edit import (
+    ARGUMENTS,
+    KeepsEdit,
+    assign_edit,
+    is_edited,
+    typed_input_of,
+    without_arguments,
+)
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.playground import tool_runner as running
@@ -50,6 +58,7 @@ from drio_tui.workspace.run.chain_choices import ChainChoices
 from drio_tui.workspace.run.run_history import NotKept
 from drio_tui.workspace.run.text_renderer import render_widget
 from drio_tui.workspace.run.tool_run import TARGETS, Run, Target, fill_widget
+from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -57,14 +66,18 @@ if TYPE_CHECKING:
 _TITLES = ("Widget", "Result", "Request", "Mappings", "Timing", "Chain")
 
 
-class PlaygroundScreen(FormAndResultsScreen):
-    """Runs a tool of an app, and the tools of its chain after it."""
+class PlaygroundScreen(FormAndResultsScreen, KeepsEdit[None]):
+    """Runs a tool of an app, and the tools of its chain after it.
+
+    `arguments` are shown first; `edit` are kept ones, which were typed and not run.
+    """
 
     AREA = "apps"
     FORM_ID = "arguments"
     PAGES = ("widget", "result", "request", "mappings", "timing", "chain")
     CSS_PATH = stylesheet("playground")
     opens_fields = True
+    REASON = "the program ended before it was run"
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "playground",
         "Playground",
@@ -134,8 +147,12 @@ class PlaygroundScreen(FormAndResultsScreen):
             self.run = run
             self.bound = bound
 
-    def __init__(self, app_id: str, tool_id: str, arguments: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, app_id: str, tool_id: str, arguments: dict[str, Any] | None = None, *, edit: UnsavedEdit | None = None
+    ) -> None:
         super().__init__()
+        self._edit = edit
+        self.kept_edit_id = edit.id if edit is not None else ""
         self._first_arguments = arguments
         self.app_id = app_id
         self.tool_id = tool_id
@@ -181,8 +198,25 @@ class PlaygroundScreen(FormAndResultsScreen):
     def on_unmount(self) -> None:
         self.runs.remove_pages()
         form, client = self.form, self.connection.client
-        if form is not None and client is not None and form.model.dirty:
-            local_runner_of(client).typed[self.app_id, self.tool_id] = form.model.value()
+        if form is not None and client is not None and is_edited(form):
+            local_runner_of(client).typed[self.app_id, self.tool_id] = self.typed_input(form)
+
+    @on(SchemaForm.Changed)
+    def _arguments_edited(self) -> None:
+        self.schedule_keep()
+
+    def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
+        """Return the typed arguments, without secrets; None if they were run, which the run history has then."""
+        form, bound, run = self.form, self.bound, self.run_shown
+        if form is None or bound is None or not is_edited(form):
+            return None
+        if run is not None and run.tool == bound.id and not form.typed_json and form.model.value() == run.arguments:
+            return None
+        edit = self.edit_of_form(form, ARGUMENTS, bound.title, why, app=self.app_id, resource=bound.id)
+        return without_arguments(edit, bound.secret_names)
+
+    def edit_when_left(self) -> UnsavedEdit | None:
+        return self.unsaved_edit(self.REASON)
 
     def _load(self) -> None:
         async def read(client: DrioClient) -> PlaygroundScreen.Ready:
@@ -224,17 +258,22 @@ class PlaygroundScreen(FormAndResultsScreen):
 
     async def set_tool(self, bound: BoundTool, *, keep: bool = False, arguments: dict[str, Any] | None = None) -> None:
         """Show a tool. With `keep`, arguments typed for the same schema are kept; `arguments` replaces them."""
-        typed = self.form.model.value() if keep and self.form is not None and self.form.model.dirty else None
+        typed = self.typed_input(self.form) if keep and self.form is not None and is_edited(self.form) else None
         if self.form is None and self.connection.client is not None:
             typed = local_runner_of(self.connection.client).typed.pop((self.app_id, bound.id), None)
+            if self._edit is not None:
+                typed = typed_input_of(self._edit)
+            if typed is not None and arguments is None:
+                self.go_on_with(typed.edit_id)
         same_schema = self.bound is not None and self.form is not None and self.bound.schema == bound.schema
         self.tool_id, self.bound = bound.id, bound
         if not (keep and same_schema):
             model = FormModel(bound.field())
-            start = arguments if arguments is not None else typed
-            if isinstance(start, dict) and start:
-                model.assign({**model.value(), **start} if arguments is None else start)
-            self.form = SchemaForm(model)
+            if arguments:
+                model.assign(arguments)
+            elif arguments is None and typed is not None:
+                assign_edit(model, typed, {**model.value(), **typed.values})
+            self.form = SchemaForm(model, draft=typed.draft if arguments is None and typed is not None else "")
             holder = self.query_one("#arguments", Vertical)
             await holder.remove_children()
             await holder.mount(self.form)
@@ -428,6 +467,7 @@ class PlaygroundScreen(FormAndResultsScreen):
             self.chain.add_result(self.snapshot, bound, run)
             self._update_heading()
         self.show_run(bound, run)
+        self.schedule_keep()
         failed_page = "request" if run.failed and run.response is not None else "widget"
         self.show_page(failed_page if run.failed else "result" if bound.widget is None else "widget")
         run_store = run_store_of(self.connection, self.app_id)

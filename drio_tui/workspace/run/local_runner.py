@@ -24,6 +24,7 @@ from drio_tui.tool_calls.requests import SAFE, BadArgument, PreparedRequest, bui
 from drio_tui.urls import is_loopback
 from drio_tui.workspace.run.bound_tool import BoundTool
 from drio_tui.workspace.run.tool_run import Request, Run, apply_response, redacted_request, secret_texts
+from drio_tui.workspace.saving.unsaved_edits import TypedInput
 
 _CREDENTIAL_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     "apiKey": (("apiKey", "API key"),),
@@ -63,7 +64,7 @@ class LocalRunner:
     limits: FetchLimits = field(default_factory=FetchLimits)
     hosts: set[Origin] = field(default_factory=set)
     private: set[Origin] = field(default_factory=set)
-    typed: dict[tuple[str, str], Document] = field(default_factory=dict, repr=False)
+    typed: dict[tuple[str, str], TypedInput] = field(default_factory=dict, repr=False)
     """Arguments that were typed but not run yet, by app and tool."""
     _secrets: dict[tuple[str, ...], Document] = field(default_factory=dict, repr=False)
 

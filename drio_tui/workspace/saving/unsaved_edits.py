@@ -64,6 +64,18 @@ class UnsavedEdit:
 
 
 @dataclass(frozen=True, slots=True)
+class TypedInput:
+    """What was typed into a form that was left, with its secrets: it is only in memory, and shown when the form is
+    opened again. `texts` and `draft` are as in `UnsavedEdit`, `edit_id` is the id of the edit in its file.
+    """
+
+    values: dict[str, Any] = field(repr=False)
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    draft: str = field(default="", repr=False)
+    edit_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """The unsaved edits, newest first, and a sentence about each file that could not be read."""
 

@@ -8,14 +8,22 @@ import pytest
 
 from drio_tui.ui.editing.bulk_dialog import BulkDialog
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
+from drio_tui.ui.explorer.explorer_screen import ExplorerScreen
+from drio_tui.ui.explorer.operation_screen import OperationScreen
+from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.plan.plan_tree import PlanTree
+from drio_tui.ui.playground.playground_screen import PlaygroundScreen
 from drio_tui.ui.playground.tool_test_screen import ToolTestScreen
 from drio_tui.ui.playground.tool_tests_screen import ToolTestsScreen
+from drio_tui.workspace.saving import unsaved_edits
+from tests.explorer.servers import V3
 from tests.ui.driving import running, text_of, until
 from tests.ui.editing.test_bulk import dialog_of, planned
 from tests.ui.editing.test_kept import kept_edits
 from tests.ui.editing.test_saving import opened
+from tests.ui.explorer.test_explorer import open_operation
 from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import small_config
 
 
 async def offered_again(pilot: Any, what: str, screen_type: type) -> Any:
@@ -32,7 +40,13 @@ async def offered_again(pilot: Any, what: str, screen_type: type) -> Any:
 async def test_what_is_typed_into_any_form_is_kept_and_offered_after_a_sign_in_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+    config = small_config()
+    config["operations"][0]["inputSchema"] = {
+        "type": "object",
+        "properties": {"q": {"type": "string", "x-in": "query"}},
+    }
+    answers = drio_of(config) | {"GET /api/v3/openapi.json": V3}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         app.navigator.open_tests("app_1", "tool_1")
         await until(pilot, lambda: isinstance(app.screen, ToolTestsScreen) and app.screen._key)
@@ -63,4 +77,28 @@ async def test_what_is_typed_into_any_form_is_kept_and_offered_after_a_sign_in_c
         assert dialog.form.model.to_patch() == {"description": "Both"}
         assert len(dialog.query_one(PlanTree).included) == len(tools) - 1
         await pilot.press("escape")
+        await until(pilot, lambda: not kept_edits())
+
+        app.navigator.open_tool("app_1", "tool_1")
+        await until(pilot, lambda: isinstance(app.screen, PlaygroundScreen) and app.screen.query("FieldRow"))
+        await pilot.press(*"what")
+        await until(pilot, lambda: [edit.kind for edit in kept_edits()] == ["arguments"])
+        await pilot.press("escape")  # it is shown when the playground is opened again
+        await until(pilot, lambda: not isinstance(app.screen, PlaygroundScreen))
+        screen = await offered_again(pilot, "arguments of Search Tickets", PlaygroundScreen)
+        assert screen.form.model.value() == {"q": "what"}
+        await pilot.press("escape")
+
+        await pilot.press("4")
+        await until(pilot, lambda: isinstance(app.screen, ExplorerScreen) and app.screen.server_api)
+        screen = await open_operation(pilot, "POST /apps")
+        screen.form.model.assign({"name": "A long name", "api_token": "s3cr3t"})
+        screen.form.post_message(SchemaForm.Changed(screen.form))
+        await until(pilot, lambda: "request" in [edit.kind for edit in kept_edits()])
+        (edit,) = (edit for edit in kept_edits() if edit.kind == "request")
+        assert (edit.local, edit.lost) == ({"name": "A long name"}, ("api_token",))
+        unsaved_edits.discard(next(edit.id for edit in kept_edits() if edit.kind == "arguments"))
+        screen = await offered_again(pilot, "request POST /api/v3/apps", OperationScreen)
+        assert screen.form.model.value() == {"name": "A long name"}
+        await pilot.press("ctrl+q")  # what is typed here may be forgotten
         await until(pilot, lambda: not kept_edits())
