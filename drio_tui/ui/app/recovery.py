@@ -23,6 +23,7 @@ from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.urls import is_loopback
 
 if TYPE_CHECKING:
+    from drio_tui.plan.record import PlanRecord
     from drio_tui.ui.editing.batch_dialog import InterruptedPlanDialog
     from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
@@ -161,7 +162,27 @@ class Recovery:
         offered = {
             screen.record.id for screen in all_screens(self._app) if isinstance(screen, InterruptedPlanDialog)
         }  # fmt: skip
-        return [InterruptedPlanDialog(record) for record in loaded.records[:3] if record.id not in offered]
+        records = [record for record in loaded.records if record.id not in offered]
+        return [InterruptedPlanDialog(record) for record in records[:3] if not await self._forget_finished(record)]
+
+    async def _forget_finished(self, record: PlanRecord) -> bool:
+        """Forget a plan of which nothing is left to do, for example since its command was run again."""
+        from drio_tui.api.errors import DrioError
+        from drio_tui.plan.finished import has_nothing_left
+        from drio_tui.plan.record import discard
+        from drio_tui.workspace.model.loader import read_app
+
+        client = self._connection.client
+        if client is None or not record.app:
+            return False
+        try:
+            if not has_nothing_left(record, await read_app(client, record.app)):
+                return False
+        except DrioError:  # then it is offered
+            return False
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(discard, record.id)
+        return True
 
     async def _is_of_this_server(self, edit: UnsavedEdit) -> bool:
         """Return whether an edit belongs to the drio in use.

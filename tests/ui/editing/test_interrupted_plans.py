@@ -51,6 +51,10 @@ async def test_an_interrupted_plan_goes_on_after_a_confirmation(
         after = {tool["id"]: tool["description"] for tool in (await client.list(TOOL, app=screen.app_id)).items}
         assert [after[tool["id"]] == "renamed" for tool in tools] == [False, True, True]
         assert not load_records().records
+        await interrupted(pilot, screen.app_id, tools)  # of which the others are done in drio by now
+        Recovery(pilot.app, pilot.app.connection).offer()
+        await until(pilot, lambda: not load_records().records)
+        assert pilot.app.screen is screen
 
 
 async def test_no_plan_is_offered_over_a_dialog_or_a_form(
