@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ def on(names: tuple[str, ...], seed: int | None, data: Path | None, as_json: boo
     if as_json:
         echo_json(_state_as_json(state))
         return
-    echo(state.command)
+    echo(_command(state))
     off = sandbox_hint("faults", "off")
     info(f"On: {', '.join(state.on)}. `{off}` ends it, and so does the end of the sandbox.")
 
@@ -131,10 +132,18 @@ def status(data: Path | None, as_json: bool) -> None:
     if rows:
         for line in table(("on", "rule", "matched", "injected"), rows):
             echo(*line)
-        info(f"The same again: {state.command}")
+        info(f"The same again: {_command(state)}")
     else:
         info("No faults are on.")
     _print_counts(state)
+
+
+def _command(state: FaultState) -> str:
+    """Return the command that switches the same on again in the sandbox of this command; empty if nothing is on."""
+    if not state.command:
+        return ""
+    words = shlex.split(state.command)
+    return sandbox_hint(*words[words.index("faults") :])
 
 
 def _print_counts(state: FaultState) -> None:
@@ -144,7 +153,7 @@ def _print_counts(state: FaultState) -> None:
 
 
 def _state_as_json(state: FaultState) -> dict[str, object]:
-    return {name: state.wire[name] for name in ("on", "seed", "command", "injected")}
+    return {"on": state.wire["on"], "seed": state.seed, "command": _command(state), "injected": state.wire["injected"]}
 
 
 async def _ask(folder: Path, call: Callable[[DrioClient], Awaitable[FaultState]]) -> FaultState:

@@ -13,17 +13,22 @@ from tests import THOROUGH
 from tests.cli.conftest import AppOnSandbox, Faults, Runner
 from tests.cli.test_completion import complete
 from tests.openapi_import.documents import PETS
+from tests.sandbox_fixtures import SandboxProcess
 
 
-def test_the_printed_command_switches_the_same_on_again(faults: Faults, drio: Runner) -> None:
+def test_the_printed_command_switches_the_same_on_again(
+    faults: Faults, drio: Runner, sandbox_process: SandboxProcess
+) -> None:
     rule = 'POST:/tools=status:503:{"error": null}*2'
     on = faults("on", "flaky", rule, "--seed", "42")
     assert on.code == 0
     assert "On: flaky, POST:/tools=" in on.err
     words = shlex.split(on.out)
-    assert words == ["drio-tui", "sandbox", "faults", "on", "--seed", "42", "flaky", rule]
+    data = str(sandbox_process.data_dir)
+    assert words == ["drio-tui", "sandbox", "faults", "on", "--seed", "42", "flaky", rule, "--data", data]
+    assert f"The same again: {on.out}" in faults("status").err
     assert faults("off").err.startswith("No faults are on.\n")
-    assert faults("on", *words[4:]).out == on.out
+    assert drio(*words[1:]).out == on.out
 
 
 def test_status_shows_what_the_rules_have_done(faults: Faults, on_sandbox: Runner) -> None:

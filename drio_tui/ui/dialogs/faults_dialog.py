@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,6 +15,7 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from drio_tui.fault_lab import FaultState, fetch, switch, switch_off
+from drio_tui.text import one_line
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
@@ -84,7 +86,7 @@ class FaultsDialog(Dialog[None], Requests[None]):
             for name, description in {**descriptions, **rules}.items()
         ]
         show_rows(self.query_one(RowList), rows, most=14)
-        self.query_one("#done", Static).update(_summary(state))
+        self.query_one("#done", Static).update(_summary(state, self._command))
         self.query_one("#all-off", Button).disabled = not state.on
         self.connection.faults_changed()
 
@@ -112,16 +114,23 @@ class FaultsDialog(Dialog[None], Requests[None]):
         self._ask(switch_off)
 
     def action_copy(self) -> None:
-        if self.state is not None and self.state.command:
-            self.drio.copy(self.state.command, "the command")
+        if self._command:
+            self.drio.copy(self._command, "the command")
+
+    @property
+    def _command(self) -> str:
+        """The command that switches the same on again in this sandbox; empty if nothing is on."""
+        command = self.state.command if self.state is not None else ""
+        data = self.connection.options.data_dir
+        return f"{command} --data {shlex.quote(one_line(str(data)))}" if command and data else command
 
     def action_close(self) -> None:
         self.dismiss(None)
 
 
-def _summary(state: FaultState) -> Content:
-    """Return what was injected since the sandbox started, and the command that switches the same on again."""
+def _summary(state: FaultState, command: str) -> Content:
+    """Return what was injected since the sandbox started, and the `command` that switches the same on again."""
     counts = ", ".join(f"{name} {count}" for name, count in state.injected.items())
     done = f"Injected since the sandbox started: {counts}." if counts else "Nothing was injected yet."
-    command = state.command or "They end with the sandbox. Rules: drio-tui sandbox faults on --help"
+    command = command or "They end with the sandbox. Rules: drio-tui sandbox faults on --help"
     return Content("\n").join([sanitize_line(done, 400), sanitize_line(command, 400, "$foreground-muted")])
