@@ -95,6 +95,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         self._agree, self._confirm_name, self._danger = agree, name, danger
         self.work: Executor | None = None
         self._batch_running = False
+        self._was_started = False
         self._plan_session: PlanSession | None = None
         self._pending_answer: asyncio.Future[Choice] | None = None
 
@@ -216,6 +217,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         self.query_one("#go", Button).disabled = True
 
         async def run(client: DrioClient) -> BatchDialog.Ended:
+            self._was_started = True
             if self.work is None:
                 self.work = self._make_batch(get_saver(self.connection, client))
             work = self.work
@@ -288,15 +290,19 @@ class BatchDialog(Dialog[bool], Requests[bool]):
             return
         button = self.query_one("#go", Button)
         untried = bool(self.work and self.work.untried)
-        button.label, button.disabled = "Retry and go on" if untried else "Retry the failed", False
+        button.label, button.disabled = self.retry_label(untried=untried), False
         self.query_one("#cancel", Button).label = "Close"
         button.refresh(layout=True)  # a button keeps the width of its first label
+
+    def retry_label(self, *, untried: bool) -> str:
+        """Return the label of the button that goes on after failures; `untried` is whether steps have no result."""
+        return "Retry and go on" if untried else "Retry the failed"
 
     def action_close(self) -> None:
         if self.work is not None:
             self.work.stop()
         self._end_session(forget=True)
-        self.dismiss(self.work is not None)
+        self.dismiss(self._was_started)
 
 
 class InterruptedPlanDialog(BatchDialog):

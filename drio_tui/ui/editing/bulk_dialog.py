@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Set
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Button, Static
 
+from drio_tui.api.errors import DrioError
 from drio_tui.api.json_values import same_json
 from drio_tui.plan.bulk import BulkPlan
 from drio_tui.plan.changes import ResourceChange
@@ -31,9 +32,13 @@ from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_rows import PlanItem
 from drio_tui.ui.plan.plan_tree import PlanTree
 from drio_tui.ui.widgets.sanitize import sanitize
+from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.saver import Saver
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
 
 _PLAN_AFTER = 0.15
 """Seconds without typing after which the plan is made again."""
@@ -65,6 +70,14 @@ class BulkDialog(BatchDialog, KeepsEdit[bool]):
             self.plan = plan
             self.changes = changes
 
+    class ReadAgain(Message):
+        """The app was read again, or not for the reason `error`."""
+
+        def __init__(self, snapshot: Snapshot | None, error: DrioError | None = None) -> None:
+            super().__init__()
+            self.snapshot = snapshot
+            self.error = error
+
     def __init__(self, form: BulkForm, snapshot: Snapshot, edit: UnsavedEdit | None = None) -> None:
         super().__init__(form.title, form.about, [], self._executor, agree=form.agree, danger=False)
         self.bulk_form, self._snapshot = form, snapshot
@@ -74,6 +87,8 @@ class BulkDialog(BatchDialog, KeepsEdit[bool]):
         self._values: dict[str, Any] = {}
         self._left_out: set[str] = set()
         self._goes_when_planned = False
+        self._only: Set[str] | None = None
+        self._undo_group = ""
         if edit is not None and form.model is not None:
             self.kept_edit_id = edit.id
             self._left_out |= {str(key) for key in edit.local["leftOut"]}
@@ -152,7 +167,8 @@ class BulkDialog(BatchDialog, KeepsEdit[bool]):
             return
         self._shown_number, self._plan = message.number, message.plan
         panel = self.query_one(PlanPanel)
-        items = [PlanItem(key, change) for key, change in message.changes.items()]
+        only = self._only
+        items = [PlanItem(key, change) for key, change in message.changes.items() if only is None or key in only]
         panel.plan_tree.opened |= {item.key for item in items[:_MOST_OPENED]}
         included = [item.key for item in items if item.key not in self._left_out]
         panel.show(items, problems=message.plan.problems, notes=message.plan.notes, included=included)
@@ -221,6 +237,9 @@ class BulkDialog(BatchDialog, KeepsEdit[bool]):
         if self.query_one("#go", Button).disabled:
             return
         form = self.form
+        if self._is_begun and self._can_plan_again:
+            self._read_again()
+            return
         if not self._is_begun:
             if form is not None and not form.validate():
                 return
@@ -235,7 +254,45 @@ class BulkDialog(BatchDialog, KeepsEdit[bool]):
         super().go()
 
     def _executor(self, saver: Saver) -> Executor:
-        return Executor(saver, self._snapshot.app_id, self._steps)
+        return Executor(saver, self._snapshot.app_id, self._steps, group=self._undo_group)
+
+    # -- after a failure --------------------------------------------------------------------------
+
+    @property
+    def _can_plan_again(self) -> bool:
+        """Whether a new plan of what failed can take the place of this one: its steps do not depend on each other."""
+        return not self._plan.groups and all(step.verb == "update" for step in self._steps)
+
+    def retry_label(self, *, untried: bool) -> str:
+        return "Plan the rest again" if self._can_plan_again else super().retry_label(untried=untried)
+
+    def _read_again(self) -> None:
+        """Read the app for a new plan: what conflicts with the changes of others would only fail again."""
+        self._show_can_go(False)
+        app = self._snapshot.app_id
+
+        async def read(client: DrioClient) -> BulkDialog.ReadAgain:
+            return self.ReadAgain(await read_app(client, app))
+
+        self.run_request(
+            read, lambda message: message, group="batch", failed=lambda error: self.ReadAgain(None, error), once=True
+        )
+
+    def on_bulk_dialog_read_again(self, message: ReadAgain) -> None:
+        """Plan what was not done again, from how it is now; the user then decides about that plan."""
+        work = self.work
+        if message.error is not None:
+            self.drio.show_error(message.error)
+            self._show_can_go(True)
+        elif message.snapshot is not None and work is not None:
+            self._only = {self.key_of(step) for step in self._steps if work.state(step).state != "done"}
+            self._undo_group, self._snapshot, self.work = work.group, message.snapshot, None
+            self._end_session(forget=True)
+            button = self.query_one("#go", Button)
+            button.label = self.bulk_form.agree
+            button.refresh(layout=True)
+            self.query_one("#about").display = False
+            self._make_plan_now()
 
     def action_switch_pane(self) -> None:
         """Move the focus between the form and the plan."""
