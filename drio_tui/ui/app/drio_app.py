@@ -55,6 +55,7 @@ from drio_tui.ui.base.textual_internals import (
     guard_mouse_selection,
     guard_option_lists,
     guard_selections,
+    guard_timers,
     hold_senders_weakly,
     limit_split_segments,
     share_background_styles,
@@ -159,6 +160,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         share_background_styles()
         limit_split_segments()
         hold_senders_weakly()
+        guard_timers()
         forget_removed_nodes()
         self.settings = stored.Settings.load()
         self.settings = replace(self.settings, keys=keymap.with_current_ids(self.settings.keys))

@@ -727,6 +727,25 @@ def guard_mouse_selection() -> None:
     Screen.get_widget_and_offset_at = get_widget_and_offset_at  # type: ignore[method-assign] # for every screen
 
 
+def guard_timers() -> None:
+    """Make a timer that runs once run also if it is late.
+
+    Textual skips the calls that it is late for, also the only one, if the process gets no processor time just after
+    the start of the timer for as long as its delay (8.2). A new size of the terminal waits for a timer of 8 ms: once
+    that was skipped, no size was noticed any more.
+    """
+    original = Timer._run
+    if getattr(original, "_guarded", False):
+        return
+
+    async def _run(self: Timer) -> None:
+        self._skip = self._skip and self._repeat != 0
+        await original(self)
+
+    _run._guarded = True  # type: ignore[attr-defined] # marks that it is patched
+    Timer._run = _run  # type: ignore[method-assign] # for the timers of every widget
+
+
 def has_started(app: App[Any]) -> bool:
     """Return whether `app` is mounted and handles messages."""
     return app._is_mounted and app._running

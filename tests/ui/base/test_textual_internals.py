@@ -8,11 +8,12 @@ import contextvars
 import gc
 import weakref
 from contextvars import Token
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 from rich.segment import Segment
-from textual import events
+from textual import events, timer
 from textual._styles_cache import StylesCache
 from textual.app import App, ComposeResult
 from textual.color import Color
@@ -490,6 +491,19 @@ async def test_copying_a_selection_below_a_shortened_text_copies_nothing() -> No
         app.screen.selections = {text: Selection(Offset(0, 1), Offset(3, 1))}
         assert app.screen.get_selected_text() == ""
         await pilot.pause()
+
+
+async def test_a_size_is_noticed_though_its_timer_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    internals.guard_timers()
+    app = Lean()
+    async with app.run_test() as pilot:
+        times = iter([0.0])
+        with monkeypatch.context() as patch:
+            patch.setattr(timer, "_time", SimpleNamespace(get_time=lambda: next(times, 1.0)))
+            await pilot.resize_terminal(100, 30)
+        assert app.query_one(VerticalScroll).size == (100, 30)
+        await pilot.resize_terminal(90, 20)
+        assert app.query_one(VerticalScroll).size == (90, 20)
 
 
 async def test_a_text_area_without_styles_is_drawn_blank() -> None:
