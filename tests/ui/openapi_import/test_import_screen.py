@@ -18,8 +18,9 @@ from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.edit_screen import EditScreen
-from drio_tui.ui.openapi_import import import_screen
+from drio_tui.ui.openapi_import import import_document_screen
 from drio_tui.ui.openapi_import.import_dialog import ImportDialog
+from drio_tui.ui.openapi_import.import_document_screen import ImportDocumentScreen
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.openapi_import.proposals_screen import ProposalRows, ProposalsScreen, ToolTextsDialog
 from drio_tui.ui.widgets.filter_input import FilterInput
@@ -349,15 +350,15 @@ async def test_a_document_loaded_after_the_screen_closed_is_closed(pets: str, mo
         loaded.append(await documents.open_document(where, progress))
         return loaded[0]
 
-    on_unmount = ImportScreen.on_unmount
+    on_unmount = ImportDocumentScreen.on_unmount
 
-    async def unmount_and_wait(self: ImportScreen) -> None:
+    async def unmount_and_wait(self: ImportDocumentScreen) -> None:
         await on_unmount(self)
         unmounted.set()
         await asyncio.wait([worker._task for worker in self.workers if worker.name == "read" and worker._task])
 
-    monkeypatch.setattr(import_screen, "open_document", open_after_unmount)
-    monkeypatch.setattr(ImportScreen, "on_unmount", unmount_and_wait)
+    monkeypatch.setattr(import_document_screen, "open_document", open_after_unmount)
+    monkeypatch.setattr(ImportDocumentScreen, "on_unmount", unmount_and_wait)
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         program: Any = pilot.app
         await program.connection.ready()
