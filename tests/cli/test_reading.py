@@ -152,7 +152,7 @@ def test_a_field_error_names_the_field(on_sandbox: Runner) -> None:
 def test_without_a_sign_in_commands_exit_with_4(drio: Runner, sandbox_process: SandboxProcess) -> None:
     result = drio("apps", "--base-url", sandbox_process.base_url)
     assert result.code == 4
-    assert "drio-tui login" in result.err
+    assert f"drio-tui --base-url {sandbox_process.base_url} login" in result.err
     assert drio("apps", "--json", "--base-url", sandbox_process.base_url).error["code"] == "sign_in_required"
 
 

@@ -115,7 +115,7 @@ def test_commands_that_need_v1_say_at_once_what_works(on_v3: Callable[..., Comma
     assert result.out == ""
     first, hint, *_ = result.err.splitlines()
     assert "this drio speaks v3; drio-tui edits v1, which it does not serve" in first
-    assert "`drio-tui v3 apps` lists its apps" in hint
+    assert re.search(r"`drio-tui --base-url http://\S+ v3 apps` lists its apps", hint)
     assert on_v3(*command.split(), "--json").error["version"] == "v3"
 
 
