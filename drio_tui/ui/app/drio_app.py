@@ -59,6 +59,7 @@ from drio_tui.ui.base.textual_internals import (
     hold_senders_weakly,
     limit_split_segments,
     share_background_styles,
+    share_tinted_styles,
 )
 from drio_tui.ui.base.themes import DEFAULT_THEME, THEMES
 from drio_tui.ui.base.type_ahead import LoadsContent, TypeAhead
@@ -158,6 +159,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     def __init__(self, options: LaunchOptions | None = None) -> None:
         super().__init__()
         share_background_styles()
+        share_tinted_styles()
         limit_split_segments()
         hold_senders_weakly()
         guard_timers()

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 from rich.segment import Segment
+from rich.style import Style as RichStyle
 from textual import events, timer
 from textual._styles_cache import StylesCache
 from textual.app import App, ComposeResult
@@ -25,6 +26,7 @@ from textual.css.query import NoMatches
 from textual.drivers import linux_driver
 from textual.geometry import Offset, Region
 from textual.message import Message
+from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import Screen
 from textual.selection import Selection
 from textual.widget import Widget
@@ -412,6 +414,20 @@ async def test_background_styles_are_cached_without_the_widget() -> None:
     first, second = StylesCache().get_inner_outer(black, red), StylesCache().get_inner_outer(black, red)
     assert first[0] is second[0]
     assert (first[0].background, first[1].background) == (black + red, black)
+
+
+def test_the_background_of_dialogs_is_tinted_as_textual_does_it() -> None:
+    internals.share_tinted_styles()
+    internals.share_tinted_styles()  # patching twice changes nothing
+    method: Any = vars(BackgroundScreen)["process_segments"]
+    original = method.__func__.original
+    styles = [None, RichStyle(), RichStyle.parse("bold red on #102030"), RichStyle(color="blue", meta={"@click": "a"})]
+    segments = [*(Segment("text", style) for style in styles), Segment("\x1b[?25l", None, [(2,)])]  # type: ignore[list-item]
+    for color in (Color(0, 0, 0, 0.6), Color(20, 30, 40, 0.3), Color(0, 0, 0, 0)):
+        for _ in range(2):
+            tinted = list(BackgroundScreen.process_segments(segments, color))
+            assert tinted == list(original(segments, color))
+            assert [one.style.meta for one in tinted if one.style is not None] == [{}] * 4
 
 
 async def test_typing_in_a_long_field_keeps_few_copies_of_its_value() -> None:
