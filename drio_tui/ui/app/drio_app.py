@@ -287,6 +287,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def on_exchange_logged(self, message: ExchangeLogged) -> None:
         self.log_count += 1
+        self._collector.schedule()
 
     def on_sign_in_wanted(self, message: SignInWanted) -> None:
         self.navigator.sign_in_again(message)

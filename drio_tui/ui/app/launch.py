@@ -26,7 +26,7 @@ def run_tui(options: LaunchOptions | None = None) -> int:
     from drio_tui.ui.app.drio_app import DrioApp
     from drio_tui.ui.app.idle_work import postpone_full_collections
 
-    # Collections then skip the imported modules. Freezing later would keep closed screens alive for ever.
+    # Collections then skip the imported modules.
     gc.freeze()
     postpone_full_collections()
     app = DrioApp(options)

@@ -25,11 +25,14 @@ class Timers:
 def test_garbage_is_collected_completely_in_a_pause_of_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 10.0
     collected: list[float] = []
+    calls: list[str] = []
     threshold = gc.get_threshold()
     pause = InputPause(lambda: now)
     timers: Any = Timers()
     collector = IdleCollector(timers, pause)
     monkeypatch.setattr(idle_work.gc, "collect", lambda: collected.append(now))
+    monkeypatch.setattr(idle_work.gc, "freeze", lambda: calls.append("freeze"))
+    monkeypatch.setattr(idle_work.gc, "unfreeze", lambda: calls.append("unfreeze"))
     monkeypatch.setattr(idle_work.gc, "get_count", lambda: (0, 0, FULL_COLLECTION))
     collector.schedule()
     assert not timers.due  # Python does it as usual: this is not the program's process
@@ -46,6 +49,11 @@ def test_garbage_is_collected_completely_in_a_pause_of_the_input(monkeypatch: py
         now += QUIET_SECONDS
         timers.due[1]()
         assert collected == [now]
+        assert calls == ["freeze"]
+        for _ in range(7):
+            collector.schedule()
+            timers.due[-1]()
+        assert calls == [*["freeze"] * 7, "unfreeze", "freeze"]  # all objects are searched again
     finally:
         gc.set_threshold(*threshold)
 
