@@ -41,6 +41,8 @@ Part = Literal["name", "description", "annotations", "widget", "chain"]
 PARTS: tuple[Part, ...] = get_args(Part)
 """What can be taken or refused of a proposal. The key goes with the name."""
 
+_OUTSIDE_TOOL: frozenset[Part] = frozenset(("widget", "chain"))
+"""Parts that change nothing of the tool itself."""
 _SCHEMAS = ("inputSchema", "outputSchema")
 _SHORTEST_KEY = 20
 _LABELS = {"data-table": "table", "list": "list", "card-grid": "cards", "card": "card", "detail": "details"}
@@ -140,7 +142,8 @@ class Proposals:
         self._by_id = {proposal.id: proposal for proposal in proposals}
         self._earlier: dict[str, Proposal] = {}
         """Proposals that are not among these, with what the user decided about them."""
-        self._sizes: dict[str, tuple[int, int]] = {}
+        self._sizes: dict[str, dict[frozenset[Part], tuple[int, int]]] = {}
+        """The sizes of each tool by the parts that are refused: often all of them change."""
         self._schemas: dict[str, tuple[TextCounts, int]] = {}
         """What is counted in the schemas of a tool, and their bytes: they are large and do not change."""
 
@@ -209,16 +212,30 @@ class Proposals:
 
     def size_of(self, id: str) -> tuple[int, int]:
         """Return the estimated tokens and the bytes of a tool in the list of tools."""
-        if id not in self._sizes:
-            seen = self._by_id[id].seen
+        return self._size(self._by_id[id])
+
+    def count_sizes(self) -> None:
+        """Count the size of each tool as it is, and with one part refused: it takes too long when many are shown."""
+        for proposal in self.all:
+            self._size(proposal)
+            for part in PARTS:
+                if part not in _OUTSIDE_TOOL:
+                    self._size(replace(proposal, refused=proposal.refused ^ {part}))
+
+    def _size(self, proposal: Proposal) -> tuple[int, int]:
+        id = proposal.id
+        sizes = self._sizes.setdefault(id, {})
+        refused = proposal.refused - _OUTSIDE_TOOL
+        if refused not in sizes:
+            seen = proposal.seen
             if id not in self._schemas:
                 schemas = compact({name: seen[name] for name in _SCHEMAS if name in seen})
                 text = f'{schemas[2:-1]},"' if len(schemas) > 2 else ""  # from the first name to the next one
                 self._schemas[id] = counts_of(text), len(text.encode("utf-8", "surrogatepass"))
             counts, length = self._schemas[id]
             others = {name: value for name, value in seen.items() if name not in _SCHEMAS}
-            self._sizes[id] = counts.with_counts(counts_of(compact(others))).tokens, length + size(others)
-        return self._sizes[id]
+            sizes[refused] = counts.with_counts(counts_of(compact(others))).tokens, length + size(others)
+        return sizes[refused]
 
     @property
     def tokens(self) -> int:
@@ -226,9 +243,8 @@ class Proposals:
         return sum(self.size_of(id)[0] for id in self._by_id)
 
     def _set(self, proposal: Proposal) -> None:
-        before = self._by_id[proposal.id]
         self._by_id[proposal.id] = proposal
-        if proposal.edited or (proposal.refused ^ before.refused) - {"widget", "chain"}:
+        if proposal.edited:
             self._sizes.pop(proposal.id, None)
 
 
@@ -258,8 +274,7 @@ def propose(
         if arguments:
             by_id[source] = replace(by_id[source], chain=ChainProposal(target, arguments))
     result = Proposals(by_id.values())
-    for id in by_id:
-        result.size_of(id)  # here, not when they are shown
+    result.count_sizes()  # here, not when they are shown
     return result
 
 

@@ -128,6 +128,8 @@ class ProposalsScreen(DrioScreen[bool]):
     def on_mount(self) -> None:
         super().on_mount()
         self._cache: dict[str, Row] = {}
+        self._cells: dict[tuple[str, bool], Content] = {}
+        """Texts that were drawn, and whether they are taken: what all operations take or refuse is drawn often."""
         self._fill()
         self.rows.focus()
 
@@ -169,6 +171,12 @@ class ProposalsScreen(DrioScreen[bool]):
             return Content.styled("  -", "$foreground-muted")
         taken = proposal.takes(part)
         text = self._short(proposal, part)
+        cell = self._cells.get((text, taken))
+        if cell is None:
+            cell = self._cells[text, taken] = self._marked(text, taken)
+        return cell
+
+    def _marked(self, text: str, taken: bool) -> Content:
         mark = Content.styled("✓ ", "$text-success") if taken else Content.styled("✗ ", "$text-error")
         return Content.assemble(mark, sanitize_line(text, 120, "" if taken else "$foreground-muted"))
 
