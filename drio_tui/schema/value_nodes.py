@@ -19,25 +19,17 @@ TOO_LONG = 200_000
 """Number of characters beyond which JSON cannot be edited, and a string is edited as JSON."""
 
 
-class ScalarNode(Node):
-    """A string, number, boolean, constant or enumeration value. `text` is the text of its input."""
+class _TypedNode(Node):
+    """A value that is typed as `text`; `start` is the one before."""
 
-    def __init__(self, field: Field, initial: Value, *, new: bool, parent: Node | None = None) -> None:
+    def __init__(
+        self, field: Field, initial: Value, start: Value, text: str, *, new: bool, parent: Node | None
+    ) -> None:
         super().__init__(field, initial, new=new, parent=parent)
-        start = initial
-        if start is MISSING and new:
-            start = field.flat.get("const", MISSING) if field.kind == "const" else field.default
-            if start is not MISSING and not check.matches_type(field, start):
-                start = MISSING
         self._start: Value = start
         self._state: Value = start
         self._problem = ""
-        self.text = self._text_of(start)
-
-    @property
-    def multiline(self) -> bool:
-        """Whether its input has several lines: if the schema says so, or the initial value has several."""
-        return self.field.kind == "string" and (self.field.multiline or "\n" in self._text_of(self._start))
+        self.text = text
 
     @property
     def is_invalid(self) -> bool:
@@ -51,11 +43,28 @@ class ScalarNode(Node):
     def value(self, *, secrets: bool = True) -> Value:
         return self._state
 
+
+class ScalarNode(_TypedNode):
+    """A string, number, boolean, constant or enumeration value. `text` is the text of its input."""
+
+    def __init__(self, field: Field, initial: Value, *, new: bool, parent: Node | None = None) -> None:
+        start = initial
+        if start is MISSING and new:
+            start = field.flat.get("const", MISSING) if field.kind == "const" else field.default
+            if start is not MISSING and not check.matches_type(field, start):
+                start = MISSING
+        super().__init__(field, initial, start, _text_of(start), new=new, parent=parent)
+
+    @property
+    def multiline(self) -> bool:
+        """Whether its input has several lines: if the schema says so, or the initial value has several."""
+        return self.field.kind == "string" and (self.field.multiline or "\n" in _text_of(self._start))
+
     def set_text(self, text: str) -> None:
         """Set the value from the text that was typed; the initial text gives the initial value."""
         self.text = text
         self._problem = ""
-        if text == self._text_of(self._start):
+        if text == _text_of(self._start):
             self._state = self._start
         elif (not text.strip() and self.field.kind != "string") or not text:
             self._state = MISSING
@@ -66,7 +75,7 @@ class ScalarNode(Node):
     def set_value(self, value: Value) -> None:
         """Set a value that was chosen."""
         self._state, self._problem = value, ""
-        self.text = self._text_of(value)
+        self.text = _text_of(value)
         self.mark_edited()
 
     def assign(self, value: Value) -> Node:
@@ -92,11 +101,6 @@ class ScalarNode(Node):
             self._problem = "must be a whole number" if self.field.kind == "integer" else "must be a number"
             return self._state
         return value
-
-    def _text_of(self, value: Value) -> str:
-        if value is MISSING or value is None:
-            return ""
-        return value if isinstance(value, str) else compact_json(value)
 
     def _find_errors(self) -> Iterator[str]:
         if self._problem:
@@ -175,36 +179,21 @@ class SecretNode(Node):
         self.mark_edited()
 
 
-class JsonNode(Node):
+class JsonNode(_TypedNode):
     """A value edited as JSON. `reason` is why it is not shown as fields; empty if any JSON is its type."""
 
     def __init__(
         self, field: Field, initial: Value, *, new: bool, parent: Node | None = None, reason: str = ""
     ) -> None:
-        super().__init__(field, initial, new=new, parent=parent)
+        start = field.default if initial is MISSING and new else initial
+        self._start_text = pretty(start)
+        super().__init__(field, initial, start, self._start_text, new=new, parent=parent)
         self.reason = reason
-        self._start: Value = field.default if initial is MISSING and new else initial
-        self._state = self._start
-        self._problem = ""
-        self._start_text = pretty(self._start)
-        self.text = self._start_text
 
     @property
     def too_long(self) -> bool:
         """Whether the initial JSON is too long to be edited; it is kept unchanged."""
         return len(self._start_text) > TOO_LONG
-
-    @property
-    def is_invalid(self) -> bool:
-        """Whether `text` is no value, so that the one before it stays."""
-        return bool(self._problem)
-
-    @property
-    def is_changed(self) -> bool:
-        return bool(self._problem) or not same_value(self._state, self._start)
-
-    def value(self, *, secrets: bool = True) -> Value:
-        return self._state
 
     def set_text(self, text: str) -> None:
         """Set the value from JSON that was typed; invalid JSON is kept as text and gives an error."""
@@ -281,6 +270,13 @@ def element_value(node: Node, *, secrets: bool) -> Json:
         return value
     body = next(node.children(), node) if node.field.kind == "choice" else node
     return "" if body.field.kind in ("string", "enum") else None
+
+
+def _text_of(value: Value) -> str:
+    """Return the text of the input of a scalar value."""
+    if value is MISSING or value is None:
+        return ""
+    return value if isinstance(value, str) else compact_json(value)
 
 
 def _can_edit(field: Field, value: Value) -> bool:
