@@ -224,7 +224,8 @@ def _shrink(widths: list[int], longest_words: Sequence[int], room: int) -> None:
             widths[max(shrinkable, key=widths.__getitem__)] -= 1
 
 
-def _list(page: _Page) -> RenderedWidget:
+def _items(page: _Page, item_lines: Callable[[Mapping[str, Any], Any], Iterable[Line]]) -> RenderedWidget:
+    """Draw the items below the names of their groups; `item_lines` returns the lines of an item's slots and result."""
     if not page.items:
         return _empty()
     lines: list[Line] = []
@@ -234,18 +235,25 @@ def _list(page: _Page) -> RenderedWidget:
         for index, slots in group:
             if len(lines) > LINES:
                 return RenderedWidget(lines)
-            mark = ("☑ " if slots["checked"] else "☐ ") if "checked" in slots else "• "
-            title = _text(slots, "title") or (show(page.raw(index)) if not slots else "–")
-            pieces: Line = [(mark, "muted"), (fit(title, min(cell_len(title), page.width - 4)), "title")]
-            if badge := _text(slots, "badge"):
-                pieces += [("  ", ""), (f"[{badge}]", "badge")]
-            if timestamp := _text(slots, "timestamp"):
-                pieces += [("  ", ""), (timestamp, "muted")]
-            lines.append(pieces)
-            for slot, role in (("subtitle", "muted"), ("body", "")):
-                if slot in slots:
-                    lines += [[("  ", ""), *line] for line in paragraph(_text(slots, slot), page.width - 2, role)]
+            lines += item_lines(slots, page.raw(index))
     return RenderedWidget(lines)
+
+
+def _list(page: _Page) -> RenderedWidget:
+    def item_lines(slots: Mapping[str, Any], raw: Any) -> Iterator[Line]:
+        mark = ("☑ " if slots["checked"] else "☐ ") if "checked" in slots else "• "
+        title = _text(slots, "title") or (show(raw) if not slots else "–")
+        pieces: Line = [(mark, "muted"), (fit(title, min(cell_len(title), page.width - 4)), "title")]
+        if badge := _text(slots, "badge"):
+            pieces += [("  ", ""), (f"[{badge}]", "badge")]
+        if timestamp := _text(slots, "timestamp"):
+            pieces += [("  ", ""), (timestamp, "muted")]
+        yield pieces
+        for slot, role in (("subtitle", "muted"), ("body", "")):
+            if slot in slots:
+                yield from ([("  ", ""), *line] for line in paragraph(_text(slots, slot), page.width - 2, role))
+
+    return _items(page, item_lines)
 
 
 def _card_lines(page: _Page, slots: Mapping[str, Any], raw: Any) -> Iterator[Line]:
@@ -286,19 +294,9 @@ def _card(page: _Page) -> RenderedWidget:
 
 
 def _cards(page: _Page) -> RenderedWidget:
-    if not page.items:
-        return _empty()
-    lines: list[Line] = []
     width = min(page.width, 60)
     inner = _Page(page.bound, page.run, page.view, width - 4)
-    for name, group in _grouped(page):
-        if name:
-            lines.append([(name, "head")])
-        for index, slots in group:
-            if len(lines) > LINES:
-                return RenderedWidget(lines)
-            lines += _framed(_card_lines(inner, slots, page.raw(index)), width)
-    return RenderedWidget(lines)
+    return _items(page, lambda slots, raw: _framed(_card_lines(inner, slots, raw), width))
 
 
 def _detail(page: _Page) -> RenderedWidget:
