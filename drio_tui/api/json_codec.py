@@ -12,6 +12,7 @@ import json
 import re
 import secrets
 import unicodedata
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -127,10 +128,17 @@ def _reject_constant(literal: str) -> Any:
 
 def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise RepeatedName(f"the name {name[:80]!r} occurs twice in one object")
-            seen.add(name)
+    for name in repeated_names(pairs, result):
+        raise RepeatedName(f"the name {name[:80]!r} occurs twice in one object")
     return result
+
+
+def repeated_names(pairs: list[tuple[str, Any]], result: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of an object that were there before; `result` is the object that was made of the pairs."""
+    if len(result) == len(pairs):
+        return
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            yield name
+        seen.add(name)

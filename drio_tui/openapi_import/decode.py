@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from drio_tui.api import yaml_reader
+from drio_tui.api.json_codec import repeated_names
 from drio_tui.openapi_import.errors import EXTRA, BadDocument, DocumentProblem
 
 MOST_ITEMS = 8_000_000
@@ -50,12 +51,8 @@ def _json(data: bytes) -> tuple[Any, list[DocumentProblem]]:
 
     def json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
-        if len(result) != len(pairs):
-            seen: set[str] = set()
-            for name, _ in pairs:
-                if name in seen:
-                    _report_duplicate(problems, name)
-                seen.add(name)
+        for name in repeated_names(pairs, result):
+            _report_duplicate(problems, name)
         return result
 
     def number(literal: str) -> float:
