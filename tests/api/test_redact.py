@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui.api.redact import HIDDEN, may_hold_secrets, redact, redact_headers
-from drio_tui.api.secret_values import SECRET_VALUES
+from drio_tui.api.secret_values import SECRET_VALUES, forms_of, replaced
 from drio_tui.cassette.placeholders import Placeholders
 from drio_tui.ui.editing.review_dialog import value_text
 from tests.api.strategies import json_values
@@ -105,6 +105,13 @@ def test_values_beside_secret_names_are_hidden() -> None:
 def test_secrets_in_strings_are_hidden() -> None:
     assert redact({"note": f"send Bearer {SECRET} please"}) == {"note": f"send Bearer {HIDDEN} please"}
     assert redact(["postgres://user:pw12@host/db"]) == [f"postgres://user:{HIDDEN}@host/db"]
+
+
+def test_the_longest_form_is_replaced_first_whichever_secret_it_is_of() -> None:
+    forms = forms_of({"key one": "‹1›", "key": "‹2›", "key one more": "‹3›"})
+    text = "key%20one%20more key+one+more key one key%20one key"
+    assert replaced(text, forms) == "‹3› ‹3› ‹1› ‹1› ‹2›"
+    assert [len(form) for form in forms] == sorted((len(form) for form in forms), reverse=True)
 
 
 def test_code_and_state_are_hidden_in_oauth_messages_only() -> None:

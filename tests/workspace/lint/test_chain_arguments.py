@@ -55,6 +55,18 @@ def test_what_an_open_schema_may_hold_is_not_missed(output: Any) -> None:
     assert reported("ownerKey", output) == []
 
 
+@pytest.mark.parametrize("value", [None, 7, "", "{", "http://[", [], [[]], {}, {"config": []}, {"properties": [7]}])
+def test_no_property_of_another_type_breaks_the_check(value: Any) -> None:
+    tool = {"auth": {"type": "bearer"}, "widget": {"config": {}}, "next": ["t1"]}
+    names = {resource.key: [*resource.raw] for resource in snapshot_of("https://up.example", tool)}
+    for (kind, id), properties in names.items():
+        for name in properties:
+            snapshot = snapshot_of("https://up.example", tool)
+            snapshot.parts[kind].resources[id].raw[name] = value
+            codes = {found.code for found in unfilled_arguments(snapshot, KnownRuns())}
+            assert codes <= {"unfilled_chain_argument"}, (kind, name)
+
+
 def test_what_a_result_gives_is_not_reported() -> None:
     assert reported("contactId") == []
     assert reported("name") == []
