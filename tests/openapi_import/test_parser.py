@@ -184,7 +184,7 @@ def responses_by_status(**by_status: Any) -> dict[str, Any]:
 def test_an_output_schema_must_match_every_declared_2xx_response(responses: Any, schema: Any) -> None:
     detail = parser_of({"/things": {"get": responses}}).detail("GET /things")
     assert detail.operation.get("outputSchema") == schema
-    notes = [note for note in detail.notes if "answers are of different shapes" in note]
+    notes = [note for note in detail.notes if "responses are of different shapes" in note]
     assert bool(notes) == (
         schema is None and len(responses["responses"]) > 1 and "default" not in responses["responses"]
     )
