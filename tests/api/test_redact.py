@@ -108,9 +108,9 @@ def test_secrets_in_strings_are_hidden() -> None:
 
 
 def test_the_longest_form_is_replaced_first_whichever_secret_it_is_of() -> None:
-    forms = forms_of({"key one": "‹1›", "key": "‹2›", "key one more": "‹3›"})
-    text = "key%20one%20more key+one+more key one key%20one key"
-    assert replaced(text, forms) == "‹3› ‹3› ‹1› ‹1› ‹2›"
+    forms = forms_of({"key one": "‹1›", "key": "‹2›", "key one more": "‹3›", "a&b": "‹4›", "26b%": "‹5›"})
+    text = "key%20one%20more key+one+more key one key%20one key a%26b 26b%"
+    assert replaced(text, forms) == "‹3› ‹3› ‹1› ‹1› ‹2› ‹4› ‹5›"
     assert [len(form) for form in forms] == sorted((len(form) for form in forms), reverse=True)
 
 

@@ -57,6 +57,15 @@ async def test_steps_run_after_those_they_need_with_ids_for_refs_and_one_undo(wo
     assert await tool_names(world, "find") == []
 
 
+async def test_errors_of_fields_are_in_the_state_of_a_step(world: World) -> None:
+    changes = changes_of({"name": ""})
+    create = create_tool("broken")
+    create.body["name"] = 7
+    executor = executor_of(world, [create, Step("r", "update", "tool", "Rename", world.ids["tool a"], changes=changes)])
+    await executor.run()
+    assert [[*executor.state(step).fields] for step in executor.steps] == [["name"], ["name"]]
+
+
 async def test_six_requests_run_at_a_time_and_a_collection_is_listed_once(world: World) -> None:
     network = world.editor.network.inner = Counting(world.editor.network.inner, together=6)
     executor = executor_of(world, tool_steps(30))
