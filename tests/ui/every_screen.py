@@ -456,7 +456,7 @@ async def visit_bulk(walk: Walk, app_screen: Any, resources: dict[str, list[Any]
     await pilot.press(*"replace", "enter")
     dialog = await walk.wait_for("BulkDialog", lambda screen: not screen.is_planning and screen.focused)
     await pilot.press("i", "tab", "y")
-    await until(pilot, lambda: not dialog.is_planning and dialog.query_one("PlanTree").items)
+    await until(pilot, lambda: not dialog.is_planning and dialog._values.get("text") == "y")
     await walk.visit("bulk-replace")
     await walk.close(dialog)
     app_screen.actions.marked.clear()
