@@ -40,7 +40,7 @@ def screen_of_edit(edit: UnsavedEdit) -> Screen[Any]:
             return make_screen("playground", edit.app, edit.resource, edit=edit)
         case keeps_edit.BULK:
             return make_screen("app", edit.app, edit=edit)
-        case keeps_edit.REQUEST:
+        case keeps_edit.REQUEST | keeps_edit.RAW_REQUEST:
             return make_screen("explorer", edit=edit)
         case _:
             return make_screen("edit", target_for(edit))

@@ -38,7 +38,7 @@ def target_for(edit: UnsavedEdit) -> EditTarget:
     )  # fmt: skip
 
 
-_WORDS = {"arguments": "arguments of", "bulk": "change:"}
+_WORDS = {"arguments": "arguments of", "bulk": "change:", "raw_request": "request by hand"}
 
 
 def what_of(edit: UnsavedEdit) -> str:

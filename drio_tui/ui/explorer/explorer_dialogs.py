@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from typing import ClassVar, Literal
@@ -11,11 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input, Static, TextArea
 
 from drio_tui.api import json_codec
+from drio_tui.api.redact import redacted_url
 from drio_tui.explorer.calls import content_of, target_of
 from drio_tui.explorer.history import ExplorerHistory, PastRequest
+from drio_tui.schema.jsontext import pretty
 from drio_tui.text import duration
 from drio_tui.tool_calls.requests import JSON, PreparedRequest, content_kind
 from drio_tui.ui.base import keymap
@@ -24,9 +27,11 @@ from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.explorer.operation_blocks import METHOD_STYLES, status_content
 from drio_tui.ui.forms.inputs import TextEditor
+from drio_tui.ui.forms.keeps_edit import RAW_REQUEST, KeepsEdit
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
+from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 
 class SendDialog(Dialog[bool]):
@@ -61,8 +66,11 @@ class SendDialog(Dialog[bool]):
         self.dismiss(agreed)
 
 
-class RawRequestDialog(Dialog[PreparedRequest | None]):
-    """Edits path, query and body of a request by hand; the result is the request to send, None to leave."""
+class RawRequestDialog(Dialog[PreparedRequest | None], KeepsEdit[PreparedRequest | None]):
+    """Edits path, query and body of a request by hand; the result is the request to send, None to leave.
+
+    `edit` is a kept edit of one, to go on with.
+    """
 
     CSS_PATH = stylesheet("explorer")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -72,23 +80,51 @@ class RawRequestDialog(Dialog[PreparedRequest | None]):
         Key("raw_request.leave", "escape", "leave", "Leave", "Send nothing"),
     )
 
-    def __init__(self, request: PreparedRequest) -> None:
+    REASON = "the program ended before it was sent"
+
+    def __init__(self, request: PreparedRequest, operation_id: str, edit: UnsavedEdit | None = None) -> None:
         super().__init__()
-        self._request = request
+        self._request, self._operation_id = request, operation_id
+        content = content_of(request)
+        self._unedited = target_of(request), content.data.decode("utf-8", "replace") if content else ""
+        self._begin_with = self._unedited
+        if edit is not None:
+            self.kept_edit_id = edit.id
+            body = edit.local.get("body")
+            self._begin_with = str(edit.local["target"]), edit.draft if body is None else pretty(body)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="explorer-box") as box:
             box.border_title = sanitize_line(f"{self._request.method} as it is written", 60)
             box.border_subtitle = "Ctrl+R sends it · Esc leaves"
             yield Static("Path and query", classes="-label")
-            yield Input(target_of(self._request), id="target")
+            yield Input(self._begin_with[0], id="target")
             yield Static("Body", classes="-label")
-            content = content_of(self._request)
-            yield TextEditor(content.data.decode("utf-8", "replace") if content else "")
+            yield TextEditor(self._begin_with[1])
             yield Static(id="message")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def _edited(self) -> None:
+        self.schedule_keep()
+
+    def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
+        """Return what is written, without secrets: those in the query, and in a body that is JSON."""
+        target, text = self.query_one(Input).value, self.query_one(TextEditor).text
+        if (target, text) == self._unedited:
+            return None
+        body, draft = None, text
+        with contextlib.suppress(json_codec.MalformedJson):
+            body, draft = json_codec.loads(text), ""
+        hidden = redacted_url(target) != target
+        local = {"target": target.partition("?")[0] if hidden else target, "body": body}
+        return self.new_edit(
+            RAW_REQUEST, f"{self._request.method} {target}" if not hidden else str(local["target"]), why,
+            resource=self._operation_id, local=local, draft=draft, lost=("the query",) if hidden else (),
+        )  # fmt: skip
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -41,6 +41,7 @@ from drio_tui.ui.explorer.operation_blocks import (
 )
 from drio_tui.ui.forms.form_and_results import FormAndResultsScreen
 from drio_tui.ui.forms.keeps_edit import (
+    RAW_REQUEST,
     REQUEST,
     KeepsEdit,
     assign_edit,
@@ -123,6 +124,7 @@ class OperationScreen(FormAndResultsScreen, KeepsEdit[None]):
     ) -> None:  # fmt: skip
         super().__init__()
         self._edit = edit
+        self._by_hand: PreparedRequest | None = None  # until there is a response to it
         self._answered: dict[str, Any] | None = None
         self.operation = operation
         self._past = past
@@ -153,7 +155,7 @@ class OperationScreen(FormAndResultsScreen, KeepsEdit[None]):
         """Return what was typed for the operation before, and go on with its file; None if there is nothing."""
         client = self.connection.client
         typed = history_of(client).typed.pop(self.operation.id, None) if client is not None else None
-        if self._edit is not None:
+        if self._edit is not None and self._edit.kind == REQUEST:
             typed = typed_input_of(self._edit)
         if self._past is not None or typed is None:
             return None
@@ -187,6 +189,8 @@ class OperationScreen(FormAndResultsScreen, KeepsEdit[None]):
         self.show_status(self.idle_status())
         if self.form is not None:
             self.call_after_refresh(self.form.focus_first)
+        if self._edit is not None and self._edit.kind == RAW_REQUEST:
+            self.call_after_refresh(self._go_on_by_hand, self._edit)
         if self._send_at_once:
             self.call_after_refresh(self._send_past)
 
@@ -197,6 +201,7 @@ class OperationScreen(FormAndResultsScreen, KeepsEdit[None]):
 
     @on(SchemaForm.Changed)
     def _values_edited(self) -> None:
+        self._by_hand = None
         self.schedule_keep()
 
     def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
@@ -331,6 +336,8 @@ class OperationScreen(FormAndResultsScreen, KeepsEdit[None]):
         self.query_one("#request", JsonView).show_text(calls.request_text(message.request))
         self.set_reactive(OperationScreen.response, None)
         self.response = message.response
+        if message.response is not None and message.request is self._by_hand:
+            self._by_hand = None
         if message.response is not None and message.values is not None:
             self._answered = message.values
             self.schedule_keep()
@@ -345,12 +352,18 @@ class OperationScreen(FormAndResultsScreen, KeepsEdit[None]):
 
     def action_raw(self) -> None:
         """Edit path, query and body by hand, beginning with the request of the form as far as it can be made."""
-        request = self._current_request() or self._template_request()
+        request = self._by_hand or self._current_request() or self._template_request()
         if request is not None and not self.busy:
-            self.drio.push_screen(RawRequestDialog(request), self._raw_written)
+            self.drio.push_screen(RawRequestDialog(request, self.operation.id), self._raw_written)
+
+    def _go_on_by_hand(self, edit: UnsavedEdit) -> None:
+        request = self._template_request()
+        if request is not None:
+            self.drio.push_screen(RawRequestDialog(request, self.operation.id, edit), self._raw_written)
 
     def _raw_written(self, request: PreparedRequest | None) -> None:
         if request is not None:
+            self._by_hand = request
             self._send(request, None)
 
     def _current_request(self) -> PreparedRequest | None:

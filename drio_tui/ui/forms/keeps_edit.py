@@ -23,6 +23,7 @@ S = TypeVar("S")
 
 ARGUMENTS = "arguments"
 BULK = "bulk"
+RAW_REQUEST = "raw_request"
 REQUEST = "request"
 TEST = "test"
 """The kinds of unsaved edits that are of no resource: see `UnsavedEdit.kind`."""
@@ -108,15 +109,18 @@ class KeepsEdit(Requests[S]):
 
     def edit_of_form(self, form: SchemaForm, kind: str, label: str, why: str, **fields: Any) -> UnsavedEdit:
         """Return what is typed into a form as an unsaved edit; `fields` are further ones of it."""
-        status = self.connection.status
         values: dict[str, Any] = {"local": form.model.value(secrets=False), "draft": form.typed_json}
         with contextlib.suppress(json_codec.MalformedJson):
             parsed = json_codec.loads(form.typed_json)
             if isinstance(parsed, dict):
                 values = {"local": parsed}
+        return self.new_edit(kind, label, why, **{"texts": form.model.invalid_texts, **values, **fields})
+
+    def new_edit(self, kind: str, label: str, why: str, **fields: Any) -> UnsavedEdit:
+        """Return an unsaved edit of this screen with these `fields`."""
         return UnsavedEdit(
-            profile=status.profile, server=self.connection.server, kind=kind, label=label, why=why,
-            id=self.edit_file.id, **{"app": "", "resource": "", "texts": form.model.invalid_texts, **values, **fields},
+            profile=self.connection.status.profile, server=self.connection.server, kind=kind, label=label, why=why,
+            id=self.edit_file.id, **{"app": "", "resource": "", **fields},
         )  # fmt: skip
 
     def typed_input(self, form: SchemaForm) -> TypedInput:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from drio_tui.ui.editing.bulk_dialog import BulkDialog
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
+from drio_tui.ui.explorer.explorer_dialogs import RawRequestDialog
 from drio_tui.ui.explorer.explorer_screen import ExplorerScreen
 from drio_tui.ui.explorer.operation_screen import OperationScreen
+from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.plan.plan_tree import PlanTree
 from drio_tui.ui.playground.playground_screen import PlaygroundScreen
@@ -26,14 +29,14 @@ from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import small_config
 
 
-async def offered_again(pilot: Any, what: str, screen_type: type) -> Any:
+async def offered_again(pilot: Any, what: str, screen_type: type, widget: str = "FieldRow") -> Any:
     """Change to the same sign-in as if it were another one, and go on with the edit that is offered then."""
     app = pilot.app
     app.restart(base_url=app.options.base_url)
     await until(pilot, lambda: isinstance(app.screen, RecoveryDialog) and app.screen.focused)
     assert what in text_of(app)
     await pilot.press("enter")
-    await until(pilot, lambda: isinstance(app.screen, screen_type) and app.screen.query("FieldRow"))
+    await until(pilot, lambda: isinstance(app.screen, screen_type) and app.screen.query(widget))
     return app.screen
 
 
@@ -100,5 +103,17 @@ async def test_what_is_typed_into_any_form_is_kept_and_offered_after_a_sign_in_c
         unsaved_edits.discard(next(edit.id for edit in kept_edits() if edit.kind == "arguments"))
         screen = await offered_again(pilot, "request POST /api/v3/apps", OperationScreen)
         assert screen.form.model.value() == {"name": "A long name"}
-        await pilot.press("ctrl+q")  # what is typed here may be forgotten
+        await pilot.press("f6")
+        await until(pilot, lambda: isinstance(app.screen, RawRequestDialog) and app.screen.focused)
+        app.screen.query_one(TextEditor).text = '{"name": "By hand", "api_token": "s3cr3t"}'
+        await until(pilot, lambda: "raw_request" in [edit.kind for edit in kept_edits()])
+        assert "s3cr3t" not in "".join(path.read_text() for path in unsaved_edits.folder().glob("*.json"))
+        dialog = await offered_again(pilot, "request by hand POST /api/v3/apps", RawRequestDialog, "TextEditor")
+        assert json.loads(dialog.query_one(TextEditor).text) == {"name": "By hand"}
+        await pilot.press("escape")
+        await until(pilot, lambda: [edit.kind for edit in kept_edits()] == ["request"])  # that of the form
+        unsaved_edits.discard(kept_edits()[0].id)
+        await pilot.press(*"key")
+        await until(pilot, kept_edits)
+        await pilot.press("ctrl+q")  # what is typed here is forgotten when the user quits
         await until(pilot, lambda: not kept_edits())
