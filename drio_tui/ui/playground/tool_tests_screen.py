@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 _POLL_FACTOR = 0.1
 """A look at the document's files costs less than a request."""
+_HOW_TO_RUN = "Ctrl+R runs all tests, t the selected one."
+_READ_ONLY = "--read-only runs no tests of this tool."
 _NO_TESTS = "There are no tests yet: a adds one, and A in the playground saves a run as one."
 
 _results: WeakKeyDictionary[DrioClient, dict[tuple[str, str, str], TestResult]] = WeakKeyDictionary()
@@ -339,9 +341,18 @@ class ToolTestsScreen(DrioScreen[None]):
             return self._status
         results = [result for test in self._tests().values() if (result := self._result(test))]
         if not results:
-            text = "Ctrl+R runs all tests, t the selected one." if self._tests() else ""
-            return Content.styled(text, "$foreground-muted")
+            text = (
+                "Ctrl+R runs all tests, t the selected one."
+                if self._can_run
+                else "--read-only runs no tests of this tool."
+            )
+            return Content.styled(text if self._tests() else "", "$foreground-muted")
         return _summary(results)
+
+    @property
+    def _can_run(self) -> bool:
+        """Whether --read-only allows to run the tool."""
+        return not self.drio.options.read_only or self.bound is None or self.bound.only_reads
 
     def _show_status(self, text: Content) -> None:
         self.query_one("#status", Static).update(text)
@@ -349,8 +360,7 @@ class ToolTestsScreen(DrioScreen[None]):
     # -- actions ----------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        unsafe = self.bound is not None and not self.bound.only_reads
-        if action in ("run_all", "run_one") and self.drio.options.read_only and unsafe:
+        if action in ("run_all", "run_one") and not self._can_run:
             return False
         return super().check_action(action, parameters)
 
@@ -400,7 +410,7 @@ class ToolTestsScreen(DrioScreen[None]):
 
     def _run(self, chosen: tuple[Place, str] | None) -> None:
         bound, kept, key, target = self.bound, self.kept, self._key, self.target
-        if bound is None or (self.drio.options.read_only and not bound.only_reads):
+        if bound is None or not self._can_run:
             return
         if chosen is not None:
             place, name = chosen

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from drio_tui.evaluation.local_tests import local_section
+from drio_tui.evaluation.local_tests import keep_local, local_section
 from drio_tui.manifest.known_documents import KnownDocument, remember
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.playground.tool_test_screen import ToolTestScreen
@@ -109,3 +109,7 @@ async def test_read_only_runs_no_test_of_a_tool_that_changes_something(
         await until(pilot, lambda: isinstance(program.screen, ToolTestsScreen) and program.screen.bound is not None)
         assert program.screen.check_action("run_all", ()) is False
         assert "There are no tests yet" in text_of(program)
+        assert "--read-only" not in text_of(program)
+        keep_local(RunHistory(program.connection.server, desk["app"]), "open-ticket", [{"name": "opens one"}])
+        await pilot.press("r")
+        await until(pilot, lambda: "--read-only runs no tests of this tool." in text_of(program))
