@@ -39,6 +39,11 @@ def is_replay() -> bool:
     return _recorded is not None
 
 
+def is_recording() -> bool:
+    """Return whether the exchanges are recorded, so that a replay can do without the caches of this machine."""
+    return _factory is not httpx.AsyncClient and _recorded is None
+
+
 def can_answer(method: str, url: str) -> bool:
     """Return whether a request without a body can be answered: False for one that a replayed cassette does not have."""
     return _recorded is None or _recorded(method, url)

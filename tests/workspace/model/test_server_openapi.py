@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from drio_tui.api.transport import Limits, Transport
+from drio_tui.cassette import active
+from drio_tui.cassette.cassette import read_cassette
 from drio_tui.schema.openapi import request_body_reader
 from drio_tui.workspace.model import server_openapi
 from drio_tui.workspace.model.server_openapi import ServerOpenApi
@@ -95,6 +98,18 @@ async def test_cached_document_is_returned_on_timeout_and_refreshed_later(
     server.release()
     assert await refresh
     assert again.refresh() is refresh, "confirmed a moment ago"
+
+
+async def test_a_recording_has_the_document_although_it_is_cached(server: Drio, tmp_path: Path) -> None:
+    await server.start().now(60)
+    active.start_recording(tmp_path / "cassette", lambda: "test")
+    try:
+        await server.start().now(60)
+    finally:
+        active.stop()
+    (recorded,) = read_cassette(tmp_path / "cassette").exchanges
+    assert recorded.status == 200
+    assert server.unchanged == 0
 
 
 @pytest.mark.parametrize("answer", [500, b"<html>", 403])
