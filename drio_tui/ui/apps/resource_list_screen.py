@@ -18,7 +18,7 @@ from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
-from drio_tui.ui.widgets.row_list import Row, RowList
+from drio_tui.ui.widgets.row_list import RowList
 from drio_tui.ui.widgets.values import stale_mark
 
 if TYPE_CHECKING:
@@ -121,12 +121,7 @@ class ResourceListScreen(DrioScreen[None]):
     def start_loading(self) -> None:
         """Show placeholder rows and load the list."""
         self.query_one(EmptyState).display = False
-        self.rows.show(
-            [
-                Row(f"waiting{n}", tuple(Content.styled("▒" * width, "$foreground-muted") for width in widths))
-                for n, widths in enumerate(self.PLACEHOLDER_WIDTHS)
-            ]
-        )
+        self.rows.show_placeholders(self.PLACEHOLDER_WIDTHS)
         self.rows.focus()
         self.action_refresh()
 

@@ -151,11 +151,12 @@ class RowList(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._columns = columns
         self._rows: Sequence[Row] = ()
-        self._wanted = [0 if column.may_hide else Content(column.title).cell_length for column in columns]
+        self._forget_widths()
         self._widths_for: tuple[int, Sequence[Column], list[int]] | None = None
         self._cached_widths: list[int] = []
         self._key: str | None = None
         self._drawn_columns: Sequence[Column] = ()
+        self._has_placeholders = False
 
     @property
     def key(self) -> str | None:
@@ -166,7 +167,17 @@ class RowList(ScrollView, can_focus=True):
         """Have other columns from the next `show` on, which has to follow."""
         self._columns = columns
         self._rows = ()
-        self._wanted = [0 if column.may_hide else Content(column.title).cell_length for column in columns]
+        self._forget_widths()
+
+    def _forget_widths(self) -> None:
+        """Have columns as wide as their titles, until rows are measured."""
+        self._wanted = [0 if column.may_hide else Content(column.title).cell_length for column in self._columns]
+
+    def show_placeholders(self, widths: Sequence[Sequence[int]]) -> None:
+        """Show rows with bars of these widths until the next `show`, whose columns do not depend on them."""
+        bars = [tuple(Content.styled("▒" * width, "$foreground-muted") for width in row) for row in widths]
+        self.show([Row(f"placeholder{number}", cells) for number, cells in enumerate(bars)])
+        self._has_placeholders = True
 
     def show(self, rows: Sequence[Row], *, follow_top: bool = False) -> None:
         """Show other rows. The cursor stays on its row or, with `follow_top`, at the top if it was there."""
@@ -174,6 +185,9 @@ class RowList(ScrollView, can_focus=True):
         above = self.cursor - self.scroll_offset.y
         before, wanted, cursor = self._rows, list(self._wanted), self.cursor
         self._rows = rows
+        if self._has_placeholders:
+            self._has_placeholders = False
+            self._forget_widths()
         self._measure_columns(rows)
         self._update_virtual_size()
         index = next((i for i, row in enumerate(rows) if row.key == self._key), None)

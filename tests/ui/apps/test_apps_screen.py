@@ -214,7 +214,7 @@ async def test_the_app_opened_last_comes_first_and_the_sort_order_is_kept(monkey
             await until(pilot, lambda: screen.resources)
             assert row_keys(screen) == ["app_1", "app_2", "app_3"]
             assert "by name downwards" in text_of(pilot.app)
-            await pilot.resize_terminal(64, 24)
+            await pilot.resize_terminal(50, 24)
             await until(pilot, lambda: "Name ▼" in text_of(pilot.app) and "Enabled" not in text_of(pilot.app))
             screen.order = Order("templateId")
             await until(pilot, lambda: "Template ▲" in text_of(pilot.app) and "Name" in text_of(pilot.app))

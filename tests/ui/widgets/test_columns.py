@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from textual.content import Content
 
-from drio_tui.ui.widgets.row_list import Column, column_widths
+from drio_tui.ui.widgets.row_list import Column, Row, RowList, column_widths
 from drio_tui.ui.widgets.sanitize import cut_middle
 
 REQUESTS = (
@@ -45,6 +45,16 @@ def test_no_column_is_truncated_if_there_is_room() -> None:
 def test_wide_columns_share_the_remaining_width() -> None:
     columns = (Column("A"), Column("B"), Column("C"))
     assert column_widths(columns, (4, 100, 100), 49) == [4, 20, 20]
+
+
+def test_placeholders_do_not_make_columns_wide_but_rows_before_do() -> None:
+    rows = RowList(Column("Name"), Column("Id"))
+    wanted = []
+    rows.show_placeholders([(20, 9)])
+    for name in ("", "a long name", "short"):
+        rows.show([Row(name, (Content(name), Content("1")))])
+        wanted.append(rows._wanted[:])
+    assert wanted == [[4, 2], [11, 2], [11, 2]]
 
 
 _COLUMNS = st.lists(
