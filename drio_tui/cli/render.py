@@ -69,10 +69,22 @@ def iso_time(seconds: float | None) -> str | None:
         return None
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Line]:
-    """Yield the lines of a table; each cell has to be a single line."""
+def column_widths(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], at_least: Sequence[int] | None = None
+) -> list[int]:
+    """Return how many cells each column of a table takes, none less than `at_least`."""
+    cells = zip(headers, *rows, strict=True)
+    minimums = at_least if at_least is not None else [0] * len(headers)
+    return [max(least, *map(cell_width, column)) for least, column in zip(minimums, cells, strict=True)]
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[int] | None = None) -> Iterator[Line]:
+    """Yield the lines of a table; each cell has to be a single line.
+
+    `widths` are those of the columns, which fit their content; without them they are as wide as that.
+    """
     body = [list(row) for row in rows]
-    widths = [max(cell_width(row[i]) for row in [list(headers), *body]) for i in range(len(headers))]
+    widths = widths if widths is not None else column_widths(headers, body)
 
     def line(row: Sequence[str]) -> str:
         padded = [text + " " * (width - cell_width(text)) for text, width in zip(row, widths, strict=True)]

@@ -12,7 +12,7 @@ import click
 
 from drio_tui.cli.common import completer, handle_errors, run
 from drio_tui.cli.output import echo, echo_json, info
-from drio_tui.cli.render import format_value, table
+from drio_tui.cli.render import column_widths, format_value, table
 from drio_tui.cli.sandbox_options import data_folder, sandbox_hint, sandbox_options
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _INTERVAL_SECONDS = 0.5
 _HEADERS = ("time", "client", "method", "tool", "result", "ms", "bytes", "tokens")
+_FOLLOW_WIDTHS = (24, 18, 10, 20, 6, 6, 7, 6)
+"""Cells of the columns with --follow, where later rows are not known yet; they get wider with what comes."""
 
 
 @click.command(epilog="Exit codes: 0 done, 1 failed or no sandbox is running, 2 usage, 130 Ctrl+C.")
@@ -60,28 +62,41 @@ async def _show(folder: Path, app: str | None, follow: bool, limit: int, as_json
     try:
         client: DrioClient = session.client
         feed = CallFeed(client, await find_app(client, app) if app else None)
+        printer = _Printer(as_json, _FOLLOW_WIDTHS if follow else None)
         new_calls = await feed.fetch(limit)
-        _print(new_calls, as_json=as_json, headers=True)
+        printer.show(new_calls)
         if not new_calls and not as_json:
             info("No client has called yet.")
         while follow:
             await asyncio.sleep(_INTERVAL_SECONDS)
-            _print(await feed.fetch(), as_json=as_json, headers=False)
+            printer.show(await feed.fetch())
     finally:
         await session.aclose()
 
 
-def _print(new_calls: Sequence[EndpointCall], *, as_json: bool, headers: bool) -> None:
-    if not new_calls:
-        return
-    if as_json:
-        for call in new_calls:
-            echo_json(call.wire, compact=True)
-    else:
-        lines = [*table(_HEADERS, [_row(call) for call in new_calls])]
-        for line in lines if headers else lines[1:]:
-            echo(*line)
-    sys.stdout.flush()
+class _Printer:
+    """Prints calls as they come, as one table or as lines of JSON. `widths` are the least ones of the columns."""
+
+    def __init__(self, as_json: bool, widths: Sequence[int] | None) -> None:
+        self._as_json = as_json
+        self._widths = widths
+        self._has_header = False
+
+    def show(self, new_calls: Sequence[EndpointCall]) -> None:
+        """Print calls, below those before."""
+        if not new_calls:
+            return
+        if self._as_json:
+            for call in new_calls:
+                echo_json(call.wire, compact=True)
+        else:
+            rows = [_row(call) for call in new_calls]
+            self._widths = column_widths(_HEADERS, rows, self._widths)
+            lines = [*table(_HEADERS, rows, self._widths)]
+            for line in lines[1:] if self._has_header else lines:
+                echo(*line)
+            self._has_header = True
+        sys.stdout.flush()
 
 
 def _row(call: EndpointCall) -> list[str]:

@@ -6,12 +6,15 @@ import json
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from drio_tui.cli.sandbox_calls import _FOLLOW_WIDTHS, _Printer
+from drio_tui.workspace.deploy.endpoint_calls import EndpointCall
 from tests import preloaded
 from tests.cli.conftest import AppOnSandbox, CommandResult, Runner
 from tests.sandbox_fixtures import SandboxProcess
@@ -94,6 +97,20 @@ def test_follow_prints_calls_as_they_come_and_ends_with_ctrl_c(
         command.send_signal(signal.SIGINT)
         rest, errors = command.communicate(timeout=30)
     assert (command.returncode, rest, errors) == (130, "", "Interrupted.\n")
+
+
+def test_batches_of_calls_are_rows_of_one_table(capsys: pytest.CaptureFixture[str]) -> None:
+    call = EndpointCall(
+        1, "app_1", "2026-11-30T01:55:35.216Z", "Claude", "1", "", "tools/call", "", None, None, (), 200, False, "",
+        0.01, 5, 2, {}
+    )  # fmt: skip
+    printer = _Printer(as_json=False, widths=_FOLLOW_WIDTHS)
+    for tool in ("a", "a-tool-with-a-name-longer-than-its-column", "b", "c"):
+        printer.show([replace(call, tool=tool)])
+    header, first, *others = capsys.readouterr().out.splitlines()
+    assert header.split()[:2] == ["TIME", "CLIENT"]
+    assert first.index("ok") == header.index("RESULT")
+    assert len({line.index("ok") for line in others}) == 1
 
 
 def test_an_unknown_app_or_no_sandbox_is_an_error(calls: Runner, drio: Runner, tmp_path: Path) -> None:
