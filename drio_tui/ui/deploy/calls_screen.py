@@ -101,7 +101,7 @@ class CallsScreen(FilteredListScreen):
                 yield Input(placeholder="Filter: client, method, tool, error", id="filter")
                 yield RowList(
                     Column("When", 8, min_width=8, rank=1),
-                    Column("Request", min_width=18),
+                    Column("Request", min_width=14),
                     Column("Result", 8, min_width=8),
                     Column("Time", 8, "right", rank=2),
                     Column("Tokens", 7, "right", rank=3),
@@ -320,7 +320,8 @@ def _row(call: EndpointCall) -> Row:
         (
             Content.styled(_clock(call), muted),
             sanitize_line(call.tool or call.method or "no request", 200, "" if call.tool else muted),
-            Content.styled("✗ failed", "$text-error") if call.failed else Content.styled("✓ ok", "$text-success"),
+            # As wide as the other: the first failed call must not take the room of the last column.
+            Content.styled("✗ failed", "$text-error") if call.failed else Content.styled("✓ ok    ", "$text-success"),
             Content.styled(duration(call.seconds, short=True), muted),
             Content.styled(f"{call.tokens:,}", muted),
             sanitize_line(call.client, 80, muted),
