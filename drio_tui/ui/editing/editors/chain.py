@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -19,6 +19,7 @@ from drio_tui.ui.base.keymap import Key, movement
 from drio_tui.ui.dialogs.select_dialog import new_name
 from drio_tui.ui.editing.editors.base import Editor, Notes, notify_at_end, status_text
 from drio_tui.ui.editing.editors.search_list import NEW, SearchList, SearchRow, new_resource_row
+from drio_tui.ui.widgets.rich_text import Document, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.lint.tool_chain import Chains, Line, ids
 from drio_tui.workspace.model.search import rank
@@ -26,6 +27,8 @@ from drio_tui.workspace.model.search import rank
 THIS = "(this tool)"
 """The id of a tool that does not exist yet."""
 NEW_TOOL = "new tool…"
+_WIDEST_BRANCH = 24
+"""Cells before the name of a tool in the drawing of the chains; a deep one begins with …, so that its name fits."""
 
 
 class NextToolsList(OptionList):
@@ -102,8 +105,9 @@ class ChainEditor(Editor):
             yield NextToolsList(markup=False, compact=True, id="next")
             yield Notes(id="why")
             yield SearchList(self._rows, "type a tool's name to add it", id="tools")
-        with VerticalScroll(classes="-aside"):
-            yield Notes(id="notes")
+        notes = Document(id="notes")
+        notes.add_class("-aside")
+        yield notes
 
     def focus_first(self) -> None:
         self.query_one(SearchList).focus_input()
@@ -122,7 +126,8 @@ class ChainEditor(Editor):
         if self.next_tools:
             options.highlighted = min(at or 0, len(self.next_tools) - 1)
         self.query_one(SearchList).refresh_rows()
-        self.query_one("#notes", Notes).show_lines(self._chain_lines(chains))
+        lines = [Paragraph(line) for line in self._chain_lines(chains)]
+        self.query_one("#notes", Document).show(lines, keep_place=True)  # an app may have hundreds of them
 
     def _next_tool_lines(self, chains: Chains) -> Iterator[Content]:
         for number, tool in enumerate(self.next_tools):
@@ -176,7 +181,7 @@ class ChainEditor(Editor):
             style, tail = "$text-error", ("  not there", "$text-error")
         elif line.mark == "again":
             tail = ("  ↑ goes on as above", "$foreground-muted")
-        branch = line.branch if len(line.branch) <= 80 else "… " + line.branch[-78:]
+        branch = line.branch if len(line.branch) <= _WIDEST_BRANCH else "… " + line.branch[2 - _WIDEST_BRANCH :]
         marker = ("▶ ", "$text-success") if line.start else ""
         return Content.assemble(
             marker, (branch, "$foreground-muted"), sanitize_line(chains.name(line.tool), 40, style), tail

@@ -52,7 +52,7 @@ async def test_next_tools_are_reordered_and_removed_by_keyboard() -> None:
 
 async def test_all_chains_of_the_app_are_shown() -> None:
     async with staged("tool", "nextToolIds", tool("t_get"), app_snapshot()) as driver:
-        notes = driver.editor.query_one("#notes").shown.plain
+        notes = driver.editor.query_one("#notes").text
         assert notes == "All chains\n▶ Find\n└─▶ Show\n    └─▶ Pay\n\nOn their own\nLonely"
 
 
