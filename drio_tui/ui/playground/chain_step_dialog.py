@@ -172,7 +172,14 @@ class ChainStepDialog(Dialog[bool]):
             is_local = step is not None and step.is_local
             text = "There is nothing to take." if not rows else _LOCAL if is_local else ""
             text = text if step is not None else _END
-            self.query_one("#message", Static).update(Content.styled(text, "$foreground-muted"))
+            self._show_message(Content.styled(text, "$foreground-muted"))
+
+    def _show_message(self, content: Content) -> None:
+        """Show a line below the arguments; the dialog is not laid out again if it is the same as before."""
+        message = self.query_one("#message", Static)
+        before = message.content
+        if not isinstance(before, Content) or (before.plain, before.spans) != (content.plain, content.spans):
+            message.update(content)
 
     # -- choosing ---------------------------------------------------------------------------------
 
@@ -231,7 +238,6 @@ class ChainStepDialog(Dialog[bool]):
     @on(TextArea.Changed)
     def _edited(self, event: TextArea.Changed) -> None:
         event.stop()
-        message = self.query_one("#message", Static)
         text = event.text_area.text
         try:
             if len(text) > MAX_LENGTH:
@@ -241,7 +247,7 @@ class ChainStepDialog(Dialog[bool]):
                 raise json_codec.MalformedJson("the result has to be an object in { }")
         except json_codec.MalformedJson as error:
             self._is_valid = False
-            message.update(sanitize_line(f"✗ not taken over: {error}", 200, "$text-error"))
+            self._show_message(sanitize_line(f"✗ not taken over: {error}", 200, "$text-error"))
             return
         self._is_valid = True
         self._chain.edit(value)
