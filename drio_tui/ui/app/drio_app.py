@@ -57,6 +57,7 @@ from drio_tui.ui.base.textual_internals import (
     guard_selections,
     guard_timers,
     hold_senders_weakly,
+    keep_screens_when_focus_moves,
     limit_split_segments,
     share_background_styles,
     share_tinted_styles,
@@ -160,6 +161,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         super().__init__()
         share_background_styles()
         share_tinted_styles()
+        keep_screens_when_focus_moves()
         limit_split_segments()
         hold_senders_weakly()
         guard_timers()

@@ -516,6 +516,23 @@ def share_tinted_styles() -> None:
     BackgroundScreen.process_segments = classmethod(process_segments)  # type: ignore[method-assign,assignment]
 
 
+def keep_screens_when_focus_moves() -> None:
+    """Do not paint the whole screen when the focus moves.
+
+    Textual does (8.2), with all that is behind a dialog. The two widgets paint themselves, and so does every widget
+    whose style changes. The frame in which the screen was painted is still waited for: what is called after a refresh
+    has to come after the events of widgets that are hidden, which take the focus away.
+    """
+
+    def watch_focused(screen: Screen[Any]) -> None:
+        screen.refresh_bindings()
+        screen._dirty_widgets.add(screen)  # nothing of it is painted, since it has no region to paint
+        screen.check_idle()
+
+    vars(Screen)["focused"]._repaint = False
+    Screen._watch_focused = watch_focused  # type: ignore[method-assign] # for every screen
+
+
 def limit_split_segments() -> None:
     """Cache only a few splits of long segments, such as those of a long value in an input field.
 

@@ -430,6 +430,33 @@ def test_the_background_of_dialogs_is_tinted_as_textual_does_it() -> None:
             assert [one.style.meta for one in tinted if one.style is not None] == [{}] * 4
 
 
+async def test_the_focus_moves_without_painting_the_screen() -> None:
+    class Form(Screen[None]):
+        painted = 0
+
+        def compose(self) -> ComposeResult:
+            yield Input("first")
+            yield Input("second")
+
+        def render(self) -> Any:
+            self.painted += 1
+            return super().render()
+
+    internals.keep_screens_when_focus_moves()
+    app = App[None]()
+    async with app.run_test() as pilot:
+        screen = Form()
+        await app.push_screen(screen)
+        await idle()
+        first, second = screen.query(Input)
+        assert first.has_focus
+        painted = screen.painted
+        await pilot.press("tab")
+        await idle()
+        assert second.has_focus
+        assert screen.painted == painted
+
+
 async def test_typing_in_a_long_field_keeps_few_copies_of_its_value() -> None:
     DrioApp()
     app = App[None]()
