@@ -10,7 +10,7 @@ from textual.message import Message
 
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.screen import DrioScreen
-from drio_tui.ui.widgets.footer import KeyFooter
+from drio_tui.ui.widgets.footer import KeyFooter, KeyLine
 from tests.ui.driving import running, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
 
@@ -31,7 +31,7 @@ class ConditionScreen(DrioScreen[None]):
     """Has two actions, of which one can be done at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Key("footer_test.begin", "a", "begin", "Begin").binding,
+        Key("footer_test.begin", "a", "begin", "Begin", "Begin the work").binding,
         Key("footer_test.end", "b", "end", "End").binding,
     ]
     begun = False
@@ -54,8 +54,14 @@ async def test_the_footer_follows_what_an_action_or_a_message_enables(monkeypatc
         screen = ConditionScreen()
         pilot.app.push_screen(screen)
         await until(pilot, lambda: disabled_keys(screen) == {"b"})
-        await pilot.press("a")
+        line = screen.query(KeyLine).first()
+        number = next(number for number, key in enumerate(line.keys) if key.key == "a")
+        place = sum(key.width for key in line.keys[:number]) + 1, 0
+        await pilot.hover(KeyLine, place)
+        assert (line.hover, line.tooltip) == (number, "Begin the work")
+        await pilot.click(KeyLine, place)
         await until(pilot, lambda: disabled_keys(screen) == {"a"})
+        assert line.hover == -1
         await pilot.press("b")
         await until(pilot, lambda: disabled_keys(screen) == {"b"})
         await pilot.press("a")
