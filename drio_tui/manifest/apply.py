@@ -313,9 +313,10 @@ class Applier:
             except NotApplicable as error:
                 hint = "The app was created, and nothing else was written. Correct the document, and apply it again."
                 raise NotApplicable(error.message, hint=hint) from None
+        comparison = plan.comparison
+        begun = base_before(plan.changes, comparison.ids, plan.form, app, self.plan.base, plan.desired)
         if self._save_base is not None and plan.changes:
-            before = base_before(plan.changes, plan.comparison.ids, plan.form, app, self.plan.base)
-            await self._save_base(replace(before, unfinished=self._unfinished))
+            await self._save_base(replace(begun, unfinished=self._unfinished))
         results += await self._carry_out(app, [*plan.changes], plan)
         done = {result.step.id for result in results if result.ok}
         sent += [change for change in plan.changes if _is_done(change, done)]
@@ -324,9 +325,9 @@ class Applier:
         except DrioError:
             return Applied(app, tuple(results), self.group)
         if any(not result.ok and _is_rename(result.step) for result in results):  # keys may be in between
-            base = base_before(plan.changes, plan.comparison.ids, plan.form, app, self.plan.base)
+            base = begun
         else:
-            base = await asyncio.to_thread(base_after, plan.desired, form, self.plan.base, sent)
+            base = await asyncio.to_thread(base_after, plan.desired, form, begun, sent)
         if not all(result.ok for result in results):
             base = replace(base, unfinished=self._unfinished)
         options = replace(plan.options, write_secrets=())

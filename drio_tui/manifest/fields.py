@@ -114,6 +114,17 @@ def is_declared(kind: str, entry: Object, path: Path) -> bool:
     return not merged or len(path) == 1 or path[1] in value
 
 
+def declared_paths(kind: str, entry: Object) -> Iterator[Path]:
+    """Yield the paths of the properties that an entry declares, as `is_declared` tells them apart."""
+    for name, value in entry.items():
+        if name in CREATE_ONLY or _is_no_property(kind, name):
+            continue
+        if isinstance(value, dict) and name not in WHOLE and (kind, name) != ("tool", "binding"):
+            yield from ((name, inner) for inner in value)
+        else:
+            yield (name,)
+
+
 def same_value(left: Any, right: Any) -> bool:
     """Return whether two values, JSON or `MISSING`, are equal."""
     return left is right if MISSING in (left, right) else same_json(left, right)

@@ -245,13 +245,14 @@ class Matching:
     def _with_begun(self, kind: str, id: str, entry: Object | None, begun: Iterable[BegunChange]) -> Object | None:
         """Return what was applied to a resource with what drio has of changes that may have been made.
 
-        A property that others have changed since is as it was before, or as it would have been without them.
+        A property that others have changed since is as it was before, that of a new resource as it would have been.
         """
         ids = {**(self.base.ids if self.base else {}), **(self.base.begun_ids if self.base else {})}
         found = self.form.entry(kind, self._key_of_id.get((kind, id), ""))
         current = {} if found is None else self.translated(kind, found)
         result = entry or {}
         by_path: dict[Path, list[tuple[Any, Any]]] = {}
+        is_new = any(not change.id for change in begun)
         for change in begun:
             for field in change.fields:
                 if field.path != ("order",):
@@ -261,9 +262,14 @@ class Matching:
         for path, changes in by_path.items():
             now = value_at(normalized(kind, current), path)
             if any(same_value(now, after) for _, after in changes):
-                result = with_value(result, path, now)
-            elif not (is_declared(kind, result, path) or any(same_value(now, before) for before, _ in changes)):
-                result = with_value(result, path, changes[-1][1])
+                result = _with_known(result, path, now)
+            elif is_declared(kind, result, path):
+                continue
+            elif any(same_value(now, before) for before, _ in changes):
+                result = _with_known(result, path, now)
+            else:
+                before, after = changes[-1]
+                result = _with_known(result, path, after if is_new and before is MISSING else before)
         return result or entry
 
     def _value_today(self, kind: str, path: Path, value: Any, ids: Mapping[ResourceName, str]) -> Any:
@@ -303,6 +309,11 @@ class Matching:
         for kind, key in self.unmatched:
             if (kind, key) not in deleted:
                 yield kind, key, self.translated(kind, self.form.entry(kind, key) or {})
+
+
+def _with_known(entry: Object, path: Path, value: Any) -> Object:
+    """Return an entry with a value that is known; one that is known to be absent is null there."""
+    return with_value(entry, path, None if value is MISSING and len(path) <= 2 else value)
 
 
 def own_key(key: str) -> str:

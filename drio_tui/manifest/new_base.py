@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from drio_tui.document_layout import OPERATIONS, SECTIONS, WAS, ResourceName, entries, place
+from drio_tui.document_layout import OPERATIONS, SECTIONS, WAS, ResourceName, entries, normalized, place
 from drio_tui.manifest.compare import Change
-from drio_tui.manifest.fields import changed_fields, split_secrets
+from drio_tui.manifest.fields import changed_fields, declared, declared_paths, is_declared, split_secrets
 from drio_tui.manifest.form import DocumentForm
 from drio_tui.manifest.lock import Base, BegunChange, hash_of
 from drio_tui.manifest.matching import Matching
 from drio_tui.manifest.secret import Secret, secrets_in
+from drio_tui.manifest.tool_order import changed_in_drio, sets_order
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving.merge import FieldChange, Object, Path, value_at, with_value
 
 
 def base_before(
-    plan_changes: Collection[Change], ids: Mapping[ResourceName, str], form: DocumentForm, app: str, old: Base | None
-) -> Base:
+    plan_changes: Collection[Change], ids: Mapping[ResourceName, str], form: DocumentForm, app: str, old: Base | None,
+    desired: Object,
+) -> Base:  # fmt: skip
     """Return the base for a comparison after an apply of these changes that does not end: `old` with the changes.
 
-    `ids` are those of the existing resources by the document's key, `app` that of the app, `form` is how it was.
+    `ids` are those of the existing resources by the document's key, `app` that of the app, `form` is how it was when
+    the document `desired` was compared with it: what others change from then on is a conflict.
     """
-    old = old if old is not None and old.app == app else Base(app)
+    old = old if old is not None and old.app == app else None
+    matching = Matching(desired, form, old)
     begun = tuple(
         BegunChange(
             change.kind, "" if change.kind == "app" else change.key, change.id, tuple(_public_fields(change, form)),
@@ -31,13 +35,63 @@ def base_before(
         )
         for change in plan_changes
     )  # fmt: skip
+    left = _left_conflicts(matching, old, {change.name for change in plan_changes})
+    seen = _seen_values(matching, desired, app, left, [change for change in plan_changes if change.action == "delete"])
+    old = old or Base(app)
     renamed = {(change.kind, change.was): change.id for change in plan_changes if change.action == "rename"}
     earlier = tuple(  # what they have created may have another key soon
         replace(change, id=change.id or renamed.get((change.kind, change.key), "")) for change in old.begun
     )
-    known = {**old.begun_ids, **{name: id for name, id in ids.items() if name[0] != "app"}}
+    known = {**old.begun_ids, **{name: id for name, id in ids.items() if name[0] != "app" and name not in left}}
     new_ids = {name: id for name, id in known.items() if old.ids.get(name) != id}
-    return replace(old, begun=(*earlier, *begun), begun_ids=new_ids)
+    order = old.order or tuple(matching.document_key("tool", key) for key in form.data.get("tools", {}))
+    return replace(old, order=order, begun=(*earlier, *seen, *begun), begun_ids=new_ids)
+
+
+def _left_conflicts(matching: Matching, old: Base | None, changed: Collection[ResourceName]) -> set[ResourceName]:
+    """Return the entries that others added too, with other values, and that are not `changed`: a conflict stays one."""
+    if old is None:
+        return set()
+    return {
+        name
+        for name in matching.current
+        if name not in changed
+        and matching.is_new_in_drio(name[0], matching.id_of(*name) or "")
+        and _differs(name[0], matching.desired[name], matching.entry(name))
+    }
+
+
+def _differs(kind: str, entry: Object, current: Object) -> bool:
+    public, secrets = split_secrets(declared(entry))
+    return any(True for _ in changed_fields(kind, public, current, secrets))
+
+
+def _seen_values(
+    matching: Matching, desired: Object, app: str, left: Collection[ResourceName], deletes: Iterable[Change]
+) -> Iterator[BegunChange]:
+    """Yield what drio had of what the document declares or deletes, where no last apply tells: changes of nothing."""
+    for kind, key, entry in entries(desired):
+        name = (kind, key)
+        if kind == "app":
+            current, id = matching.form.entry("app", ""), app
+        elif name in matching.current and name not in left:
+            current, id = matching.entry(name), matching.id_of(kind, key) or ""
+        else:
+            continue
+        fields = _seen_fields(kind, entry, normalized(kind, current or {}), matching.applied(kind, id) or {})
+        if fields:
+            yield BegunChange(kind, "" if kind == "app" else key, id, fields)
+    for change in deletes:
+        applied = matching.applied(change.kind, change.id) or {}
+        current = matching.translated(change.kind, matching.form.entry(change.kind, change.key) or {})
+        if fields := _seen_fields(change.kind, current, normalized(change.kind, current), applied):
+            yield BegunChange(change.kind, change.key, change.id, fields)
+
+
+def _seen_fields(kind: str, entry: Object, current: Object, applied: Object) -> tuple[FieldChange, ...]:
+    public, _ = split_secrets(declared(entry))
+    values = ((path, value_at(current, path)) for path in declared_paths(kind, public))
+    return tuple(FieldChange(path, value, value) for path, value in values if not is_declared(kind, applied, path))
 
 
 def _public_fields(change: Change, form: DocumentForm) -> Iterator[FieldChange]:
@@ -72,12 +126,14 @@ def _secret_paths(change: Change, form: DocumentForm) -> tuple[Path, ...]:
 def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iterable[Change] = ()) -> Base:
     """Return the base of the next comparison: what of the document is in the app now.
 
-    Where the app has something else, what was applied before stays, so that it is a conflict then too. `sent` are the
-    changes that were made: the secrets in them have new hashes. Takes 50 ms for each of those.
+    Where the app has something else, what was applied before stays, so that it is a conflict then too: `old` is that of
+    `base_before` if an apply was begun. `sent` are the changes that were made: the secrets in them have new hashes.
+    Takes 50 ms for each of those.
     """
     app_id = next((id for (kind, _), id in form.ids.items() if kind == "app"), "")
     old = old if old is not None and old.app == app_id else None
     matching = Matching(desired, form, old)
+    left = _left_conflicts(matching, old, ())
     applied: Object = {}
     ids: dict[ResourceName, str] = {}
     for kind, key, entry in entries(desired):
@@ -86,7 +142,7 @@ def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iter
         before = matching.applied(kind, id) or {}
         if kind == "app":
             put_entry(applied, name, _applied_entry(kind, entry, form.entry("app", "") or {}, before))
-        elif name in matching.current:
+        elif name in matching.current and name not in left:
             put_entry(applied, name, _applied_entry(kind, entry, matching.entry(name), before))
             ids[name] = id
     for name, entry, id in _kept(old, matching):
@@ -99,7 +155,7 @@ def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iter
     }
     for where, secret in _sent_secrets(sent):
         secrets[where] = hash_of(secret.value)
-    order = tuple(matching.document_key("tool", key) for key in form.data.get("tools", {}))
+    order = _order_after(desired, matching, old, ids)
     renamed = {
         (kind, key): was
         for kind, key, entry in entries(desired)
@@ -109,6 +165,19 @@ def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iter
     }
     keys = {name: key for name, key in (old.keys if old else {}).items() if old and ids.get(name) == old.ids.get(name)}
     return Base(app_id, ids, order, applied, secrets, renamed=renamed, keys=keys)
+
+
+def _order_after(
+    desired: Object, matching: Matching, old: Base | None, ids: Mapping[ResourceName, str]
+) -> tuple[str, ...]:
+    """Return the order of the tools for the next comparison; where others changed it, that of the last apply."""
+    current = tuple(matching.document_key("tool", key) for key in matching.form.data.get("tools", {}))
+    if old is None or not sets_order(desired, current) or not changed_in_drio(matching, old):
+        return current
+    if [*current] == [key for key in desired["tools"] if key in current]:
+        return current
+    keys = {id: key for (kind, key), id in ids.items() if kind == "tool"}
+    return tuple(keys.get(old.ids.get(("tool", key), ""), key) for key in old.order)
 
 
 def _applied_entry(kind: str, entry: Object, current: Object, before: Object) -> Object:

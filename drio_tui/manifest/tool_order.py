@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from drio_tui.manifest.lock import Base
@@ -25,19 +25,24 @@ def new_orders(
     There are none if the document does not list every tool of the app but the `deleted` ones, or sets `order` itself.
     `absent` are tools of the document that are not in the app and are not created.
     """
-    tools = desired.get("tools")
-    if not isinstance(tools, dict) or any(isinstance(tool, dict) and "order" in tool for tool in tools.values()):
-        return {}
     current = _current(matching, deleted)
-    wanted = [key for key in tools if key not in absent]
     existing = set(current)
-    if not existing <= set(wanted):
+    if not sets_order(desired, existing):
         return {}
+    wanted = [key for key in desired["tools"] if key not in absent]
     orders = {matching.document_key("tool", key): order for key, order in matching.form.orders.items()}
     orders = {key: orders[key] for key in current if key in orders}
     in_order = [key for key in wanted if key in existing] == current
     kept = existing if in_order else _longest_increasing([key for key in wanted if key in orders], orders)
     return _fill(wanted, kept, orders)
+
+
+def sets_order(desired: Object, existing: Iterable[str]) -> bool:
+    """Return whether the order of the tools in a document counts: it lists all that exist, and no `order`."""
+    tools = desired.get("tools")
+    if not isinstance(tools, dict) or any(isinstance(tool, dict) and "order" in tool for tool in tools.values()):
+        return False
+    return tools.keys() >= {*existing}
 
 
 def changed_in_drio(matching: Matching, base: Base) -> bool:

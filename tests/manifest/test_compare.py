@@ -514,7 +514,7 @@ def test_the_lock_file_says_nothing_of_write_only_values_in_what_was_begun():
         Change("create", "auth", "new", entry=new),
         Change("update", "auth", "key", form.ids["auth", "key"], fields=(change,)),
     ]
-    base = base_before(changes, {}, form, "app_1", None)
+    base = base_before(changes, {}, form, "app_1", None, {})
     fields = {(change.key, *field.path): field.after for change in base.begun for field in change.fields}
     assert fields == {("new", "name"): "New", ("new", "provider"): "api-key", ("new", "config"): {"in": "header"}}
 

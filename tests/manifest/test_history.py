@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from drio_tui.kinds import TOOL, WIDGET
-from drio_tui.manifest.apply import Applied, Applier, NotApplicable
+from drio_tui.manifest.apply import Applied, Applier, DocumentPlan, NotApplicable
+from drio_tui.manifest.drift import find_drift
 from drio_tui.manifest.form import DocumentForm
 from drio_tui.plan.undo import undo_last
 from tests.manifest.test_apply import Author, new_app
@@ -191,8 +193,12 @@ class World:
                         assert after.data["tools"][key].get(name) == value
 
     async def _apply(self, on_conflict: str, prune: bool, fault: str, at: int) -> Applied | None:
-        inner = self.network.inner
         plan = await self.author.plan(self.document, prune=prune, on_conflict=on_conflict)
+        return await self.carry_out(plan, fault, at)
+
+    async def carry_out(self, plan: DocumentPlan, fault: str, at: int) -> Applied | None:
+        """Apply a plan with a fault, and keep the lock file; return None if the program was killed."""
+        inner = self.network.inner
         if fault.startswith("kill"):
             self.network.inner = KillingTransport(inner, at, fault.rpartition(" ")[2])
         elif fault.startswith("lose"):
@@ -200,7 +206,15 @@ class World:
         elif fault == "refuse":
             self.network.refuse = [400]
         try:
-            applied = await Applier(self.author.editor.saver, plan, save_base=self.author.keep, pause=0).run()
+            applier = Applier(
+                self.author.editor.saver,
+                plan,
+                save_base=self.author.keep,
+                pause=0,
+                parallel=1 if fault == "stop" else 6,
+                on_result=lambda _: applier.stop() if fault == "stop" else None,
+            )
+            applied = await applier.run()
         except Killed:
             return None
         finally:
@@ -252,5 +266,88 @@ def test_no_edit_is_lost_without_a_conflict(tmp_path: Path) -> None:
                     if not goes_on:  # else the undo takes back what an earlier apply did, too
                         assert (await world.form()).data == before
             await world.author.editor.client.aclose()
+
+    check()
+
+
+_own_edits = st.lists(
+    st.one_of(
+        st.tuples(st.just("edit"), _keys, _properties, _texts),
+        st.tuples(st.just("clear"), _keys, st.just("description"), _texts),
+        st.tuples(st.just("add"), _keys, _texts),
+        st.tuples(st.just("remove"), _keys),
+        st.tuples(st.just("move"), _keys),
+    ),
+    min_size=1, max_size=4,
+)  # fmt: skip
+_edits_of_others = st.dictionaries(
+    st.tuples(st.sampled_from(["search-contacts", "show-contact"]), _properties), st.just("by hand"),
+    min_size=1, max_size=3,
+)  # fmt: skip
+_excluded = st.sets(st.sampled_from(["search-contacts", "show-contact"]))
+
+
+def test_what_others_change_between_plan_and_apply_stays_a_conflict(tmp_path: Path) -> None:
+    """With and without a lock file, whatever becomes of the apply, and of what the user did not include."""
+    numbers = iter(range(100_000))
+    look = [("edit", "search-contacts", "name", "Look"), ("edit", "show-contact", "name", "one")]
+    cleared = [("clear", "search-contacts", "description", "")]
+    removed = [("remove", "show-contact"), look[0]]
+
+    @settings(max_examples=EXAMPLES)
+    @example((False, look, {("search-contacts", "name"): "by hand"}, set(), False, "", 1))
+    @example((False, look[1:], {("search-contacts", "name"): "by hand"}, set(), False, "kill before", 1))
+    @example((True, cleared, {("search-contacts", "description"): "by hand"}, set(), False, "", 1))
+    @example((False, removed, {("show-contact", "name"): "by hand"}, set(), True, "", 1))
+    @given(
+        st.tuples(
+            st.booleans(), _own_edits, _edits_of_others, _excluded, st.booleans(), st.one_of(_faults, st.just("stop")),
+            st.integers(1, 3),
+        )
+    )  # fmt: skip
+    def check(arguments: tuple[Any, ...]) -> None:
+        run_in_new_loop(live(tmp_path / str(next(numbers)), *arguments))
+
+    async def live(
+        folder: Path, has_lock: bool, own: list[Any], others: dict[Any, str], excluded: set[str], prune: bool,
+        fault: str, at: int,
+    ) -> None:  # fmt: skip
+        async with in_process(folder, example_app=False) as sandbox:
+            world = World(Author(sandbox))
+            author = world.author
+            await author.apply(world.document)
+            if not has_lock:
+                author.base = None
+                (author.folder / "drio.lock.json").unlink()
+            for step in own:
+                await world.take(step)
+            plan = await author.plan(world.document, prune=prune)
+            chosen = tuple(change for change in plan.changes if change.key not in excluded)
+            plan = replace(plan, comparison=replace(plan.comparison, changes=chosen))
+            if chosen and not plan.comparison.problems:
+                for (key, name), value in others.items():
+                    await world.by_hand(key, name, value)
+                ids = {key: id for (kind, key), id in plan.comparison.ids.items() if kind == "tool"}
+                deleted = {change.key for change in chosen if change.action == "delete"}
+                with contextlib.suppress(NotApplicable):
+                    await world.carry_out(plan, fault, at)
+                    await check_conflicts(world, ids, others, deleted, prune)
+            await author.editor.client.aclose()
+
+    async def check_conflicts(world: World, ids: Any, others: Any, deleted: set[str], prune: bool) -> None:
+        form = await world.form()
+        names = {id: name for name, id in form.ids.items()}
+        plan = await world.author.plan(world.document, prune=prune)
+        drift = {change.name for change in find_drift(world.document, form, world.author.base).changes}
+        for (key, name), value in others.items():
+            declared = world.document["tools"].get(key, {})
+            if name not in declared and not (key in deleted and name == "name"):
+                continue
+            assert ids[key] in names, f"{key} was deleted"
+            assert form.data["tools"][names[ids[key]][1]].get(name) == value
+            (change,) = [change for change in plan.changes if change.id == ids[key]]
+            assert change.action == "conflict"
+            assert (name,) not in [field.path for field in change.fields]
+            assert key in drift
 
     check()
