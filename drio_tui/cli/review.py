@@ -43,6 +43,24 @@ class NotAllDone(DrioError):
     title = "Not everything was done"
 
 
+def _require_no_circle(snapshot: Snapshot, steps: Iterable[Step]) -> None:
+    """Raise `DrioError` if a tool would hand its result, through others, to itself: drio refuses that."""
+    from drio_tui.workspace.lint.tool_chain import Chains, ids
+
+    chains = Chains.of(snapshot)
+    after = {
+        step.ref: ids(change.after)
+        for step in steps
+        for change in step.changes
+        if step.kind == "tool" and change.path == ("nextToolIds",)
+    }
+    for tool, targets in after.items():
+        chains = chains.with_next(tool, targets)
+    if circle := next(filter(None, map(chains.cycle, after)), None):
+        names = " → ".join(one_line(chains.name(tool), 60) for tool in circle)
+        raise DrioError(f"the chain would run in a circle: {names}", title="Nothing was changed")
+
+
 async def carry_out(
     opened: OpenedApp,
     steps: Sequence[Step],
@@ -64,10 +82,12 @@ async def carry_out(
     sanitized. With `ids_only` what is printed of a success on stdout is the id of the resource. `shown` are changes to
     show for some steps (by id), `more` are further values of the JSON. `repeatable` returns whether the same command
     changes nothing again that is done already. `title` says what the steps do together: the program offers them under
-    it when the command was killed. Raises `NotAllDone` if a step is not done.
+    it when the command was killed. Raises `NotAllDone` if a step is not done, and `DrioError`, with `dry_run` too, if
+    a chain would run in a circle.
     """
     from drio_tui.plan.executor import Executor
 
+    _require_no_circle(opened.snapshot, steps)
     changes = changes_by_step(steps, opened.snapshot, shown)
     more = dict(more or {})
     view = PlanView(tuple(changes.values()), notes=tuple(notes))

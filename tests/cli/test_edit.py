@@ -368,6 +368,11 @@ def test_a_tool_is_bound_and_chained_by_names(on_sandbox: Runner, app: AppOnSand
     assert on_sandbox("chain", app.slug, "show-contact", "open-ticket", "add-note", "--yes").code == 0
     tools = app.list("tools")
     assert tools["show-contact"]["nextToolIds"] == [tools["open-ticket"]["id"], tools["add-note"]["id"]]
+    for option in ("--dry-run", "--yes"):  # both make the same checks
+        refused = on_sandbox("chain", app.slug, "add-note", "show-contact", option)
+        assert (refused.code, "the chain would run in a circle: " in refused.err) == (1, True), refused
+        text = f'nextToolIds:=["{tools["show-contact"]["id"]}"]'
+        assert on_sandbox("set", app.slug, "tool", "open-ticket", text, option).code == 1
     assert on_sandbox("chain", app.slug, "show-contact", "--yes").code == 2
     assert on_sandbox("chain", app.slug, "show-contact", "--clear", "--yes").code == 0
     assert app.list("tools")["show-contact"]["nextToolIds"] == []
