@@ -164,7 +164,7 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
     import asyncio
 
     from drio_tui.cli.find import connection_of
-    from drio_tui.manifest.apply import read_document_app, slug_of
+    from drio_tui.manifest.apply import conflict_hint, read_document_app, slug_of
     from drio_tui.manifest.document import read_document
     from drio_tui.manifest.form import to_document
     from drio_tui.manifest.lock import find_base, target_of, write_base
@@ -196,6 +196,9 @@ async def _pull(path: Path, options: dict[str, Any]) -> None:
                 target = target_of(session.server_id, slug_of(after))
                 await asyncio.to_thread(write_base, document.root, target, base_after(after, form, base))
         _print_pull(result, document.root, f"{slug} on {session.host}", options)
+        if result.conflicts:
+            arguments = [] if path == Path() else [str(path)]
+            info(conflict_hint(command_hint("pull", *arguments), command_hint("apply", *arguments)))
     if result.conflicts:
         raise SystemExit(1)
 

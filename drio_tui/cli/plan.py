@@ -85,7 +85,6 @@ def plan(
     With --from APP --to APP the plan makes the second app like the first: PROFILE is a profile, `sandbox`, or
     `sandbox:DIR` for a sandbox with its data in DIR.
     """
-    from drio_tui.manifest.apply import conflict_hint
     from drio_tui.plan.changes import as_dict
     from drio_tui.plan.render import as_markdown
 
@@ -105,7 +104,7 @@ def plan(
 
     async def finish(session: Session, result: DocumentPlan, notes: tuple[str, ...]) -> DocumentPlan:
         view = result.comparison.view(_target_text(session, result))
-        view = view.with_notes((*notes, *([conflict_hint(_hint("pull", path))] if result.comparison.conflicts else ())))
+        view = view.with_notes((*notes, *([_conflict_hint(path)] if result.comparison.conflicts else ())))
         if as_json:
             echo_json(as_dict(view))
         elif markdown:
@@ -383,6 +382,12 @@ def _hint(command: str, path: Path) -> str:
     return command_hint(command, *([] if path == Path() else [str(path)]))
 
 
+def _conflict_hint(path: Path) -> str:
+    from drio_tui.manifest.apply import conflict_hint
+
+    return conflict_hint(_hint("pull", path), _hint("apply", path))
+
+
 class _Application:
     """The plan of one `apply`, shown, confirmed, carried out and reported."""
 
@@ -404,7 +409,7 @@ class _Application:
         applicable = not (planned.comparison.problems or planned.comparison.conflicts)
         if not (applicable and (self.as_json or (yes and is_quiet()))):
             print_plan(view, err=True)
-        planned.require_applicable(_hint("pull", self.path))
+        planned.require_applicable(_conflict_hint(self.path))
         planned = self.planned = planned.with_secrets(self._ask_secrets())
         if planned.changes:
             ask_before(f"Make these changes in {one_line(view.target, 120)}?", yes=yes)

@@ -29,7 +29,7 @@ from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.merge import Object
 from drio_tui.workspace.saving.saver import Saver
 
-PULL = "drio-tui pull"
+PULL, APPLY = "drio-tui pull", "drio-tui apply"
 
 
 class NotApplicable(DrioError):
@@ -79,19 +79,22 @@ class DocumentPlan:
         problems = tuple(with_position(document, problem) for problem in self.comparison.problems)
         return replace(self, comparison=replace(self.comparison, problems=problems))
 
-    def require_applicable(self, pull: str = PULL) -> None:
-        """Raise `NotApplicable` if there are problems or conflicts; `pull` is that command for the document."""
+    def require_applicable(self, hint: str = "") -> None:
+        """Raise `NotApplicable` if there are problems or conflicts; `hint` is what to do about conflicts."""
         if self.comparison.problems:
             text = "\n  ".join(self.comparison.problems)
             raise NotApplicable(text, hint="Nothing was written. Correct the document.")
         if self.comparison.conflicts:
             names = ", ".join(place(*change.name) for change in self.comparison.conflicts)
-            raise NotApplicable(f"drio was changed since the last apply: {names}", hint=conflict_hint(pull))
+            raise NotApplicable(f"drio was changed since the last apply: {names}", hint=hint or conflict_hint())
 
 
-def conflict_hint(pull: str) -> str:
-    """Return what to do about conflicts; `pull` is that command for the document."""
-    return f"Bring the changes into the document ({pull}), or choose: --on-conflict document|drio"
+def conflict_hint(pull: str = PULL, apply: str = APPLY) -> str:
+    """Return what to do about conflicts; `pull` and `apply` are those commands for the document."""
+    return (
+        f"`{pull} --on-conflict drio` brings drio's values into the document; "
+        f"`{apply} --on-conflict document` overwrites them in drio."
+    )
 
 
 def slug_of(desired: Object) -> str:

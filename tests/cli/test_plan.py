@@ -90,13 +90,21 @@ def test_what_was_changed_in_drio_is_drift_and_a_conflict(project: Project, app:
     planned = project.run("plan")
     assert planned.code == 1
     assert "! tool search-tickets\n    name: changed in drio since the last apply" in planned.out
-    pull = f" pull {project.folder}), or choose: --on-conflict document|drio\n"
-    assert f"{pull}1 changed in drio.\n" in planned.out
+    pull = f" pull {project.folder} --on-conflict drio` brings drio's values into the document; `drio-tui --base-url "
+    assert pull in planned.out
+    assert f" apply {project.folder} --on-conflict document` overwrites them in drio.\n" in planned.out
     refused = project.run("apply", "--yes")
     assert refused.code == 1
     assert "drio was changed since the last apply: tools/search-tickets" in refused.err
     assert pull in refused.err
     assert app.list("tools")["search-tickets"]["name"] == "By hand"
+    before = project.document
+    project.edit("tools", "search-tickets", name="Mine")
+    pulled = project.run("pull")
+    assert (pulled.code, pull in pulled.err) == (1, True), pulled
+    assert project.run("pull", "--on-conflict", "drio").code == 0
+    assert project.document["tools"]["search-tickets"]["name"] == "By hand"
+    project.write(before)
     assert project.run("apply", "--yes", "--on-conflict", "document").code == 0
     assert app.list("tools")["search-tickets"]["name"] == "Search Tickets"
 

@@ -80,7 +80,7 @@ class PullDialog(Dialog[set[ResourceName] | None]):
             yield Static(
                 Content.styled(
                     "Old is what the document has, new is what drio has. Only values that differ are changed in the "
-                    "files. Of a conflict that you include with Space, drio's value is taken.",
+                    "files. Conflicts are not included at first: Space includes one, and drio's value is taken.",
                     "$foreground-muted",
                 ),
                 classes="-text",
@@ -106,6 +106,13 @@ class PullDialog(Dialog[set[ResourceName] | None]):
             self.dismiss({(item.change.kind, item.change.name) for item in self.query_one(PlanPanel).included})
         else:
             self.dismiss(None)
+
+    def action_confirm(self) -> None:
+        """Pull, or say that nothing is included."""
+        if self.query_one(PlanPanel).included:
+            super().action_confirm()
+        else:
+            self.notify("Nothing is included: Space includes a resource, * all.", markup=False)
 
     def action_leave(self) -> None:
         """Clear the filter, else close the dialog."""

@@ -38,7 +38,10 @@ def compared_text(opened: OpenedDocument) -> tuple[str, str]:
         return "✓ drio is as the document says.", "$text-success"
     if comparison.conflicts:
         count = count_of(len(comparison.conflicts), "conflict")
-        text = f"! {count}: drio was changed since the last apply. p takes drio's values, Space the document's."
+        text = (
+            f"! {count}: drio was changed since the last apply. p pulls drio's values, of a conflict only if Space "
+            "includes it there. Space here takes the document's values, a applies them."
+        )
         return text, "$text-warning"
     drifted = len(opened.drift.changes)
     if not drifted or opened.plan.base is None:

@@ -434,6 +434,7 @@ async def test_of_a_conflict_that_is_pulled_drio_is_taken(
         assert dialog.query_one(PlanPanel).included == []
         await hand.pilot.press("ctrl+s")
         assert hand.app.screen is dialog, "nothing is included"
+        assert any("Nothing is included" in note.message for note in hand.app._notifications)
         await hand.pilot.press("space", "ctrl+s")
         await until(hand.pilot, lambda: "A contact" in hand.file.read_text())
         await until(hand.pilot, lambda: hand.screen.phase == "compared" and not hand.changes())
