@@ -202,9 +202,18 @@ class Document:
                     self._details[value["id"]] = detail_from_json(value)
 
     async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        if self._worker is None:
+        worker = self._worker
+        if worker is None:
             raise ImportFailed("The document is closed.")
-        return await self._worker.ask(request)
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                return await worker.ask(request)
+        except TimeoutError:
+            self._worker = None  # a late response would be taken for that to the next request
+            await worker.close()
+            raise ImportFailed(
+                f"It takes longer than {duration(READ_SECONDS)} to describe its operations.", hint="Open it again."
+            ) from None
 
     def _request_done(self, request: asyncio.Task[None]) -> None:
         self._requests.discard(request)

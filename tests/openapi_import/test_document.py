@@ -168,6 +168,15 @@ async def test_reading_a_document_has_a_time_limit(pets: str, monkeypatch: pytes
     assert "takes longer than 0 seconds to read" in (await import_error(pets)).message
 
 
+async def test_a_worker_that_does_not_respond_is_ended(pets: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with await open_document(pets) as opened:
+        monkeypatch.setattr(documents, "READ_SECONDS", 0.0)
+        with pytest.raises(ImportFailed, match="takes longer than 0 seconds to describe its operations"):
+            await opened.details(["GET /pets"])
+        with pytest.raises(ImportFailed, match="is closed"):
+            await opened.details(["GET /pets"])
+
+
 # --- validation ----------------------------------------------------------------------------------
 
 
