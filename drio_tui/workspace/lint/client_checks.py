@@ -102,11 +102,11 @@ def _annotations(tool: Expected) -> Iterator[Diagnostic]:
         yield about(tool.resource, "read_only_not_said", text, path)
     missing = [name for name in _REVIEWED if not isinstance(tool.annotations.get(name), bool)]
     if missing:
-        labels = ", ".join(f"“{HINT_LABELS[name]}” ({name})" for name in missing)
-        text = f"The review of ChatGPT apps wants {labels} to be said."
+        labels = ", ".join(f"“{HINT_LABELS[name]}”" for name in missing)
+        text = f"The review of ChatGPT apps wants a yes or no to {labels}."
         yield about(tool.resource, "chatgpt_review", text, f"annotations.{missing[0]}")
     if read_only is not True and not isinstance(tool.annotations.get(DESTRUCTIVE), bool):
-        text = "The review of Claude's connectors wants “Only reads” or “Can destroy” to be said."
+        text = "The review of Claude's connectors wants a yes to “Only reads”, or a yes or no to “Can destroy”."
         yield about(tool.resource, "claude_review", text, path)
 
 

@@ -243,7 +243,7 @@ CLIENT_RULES: dict[str, ClientRule] = {
         worse_in=_ALL, basis="documented", source=_APPS_SDK,
     ),
     "chatgpt_review": ClientRule(
-        "warning", "the review of ChatGPT apps wants an annotation", "Say yes or no to each of them.",
+        "warning", "the review of ChatGPT apps wants an annotation", "Say yes or no.",
         worse_in=(CHATGPT,), review=True, in_preflight=False, basis="documented", source=_APPS_REVIEW,
     ),
     "claude_review": ClientRule(
