@@ -22,7 +22,7 @@ from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.saving.merge import FieldConflict, Path
 
-_SIDES = {"remote": "theirs", "local": "mine", "combined": "both together"}
+_SIDES = {"remote": "theirs", "local": "yours", "combined": "both together"}
 """The word for each value that can be taken, by the attribute of `FieldConflict`."""
 
 
@@ -36,7 +36,7 @@ def why_not_combined(conflict: FieldConflict) -> str:
     names = {str: "a text", bool: "a yes or no", int: "a number", float: "a number", list: "a list", dict: "an object"}
     remote, local = (names.get(type(side), "a value") for side in sides)
     if remote != local:
-        return f"theirs is {remote}, mine is {local}"
+        return f"theirs is {remote}, yours is {local}"
     return f"{remote} is a single value, and only a list can hold what both added"
 
 
@@ -52,7 +52,7 @@ class ConflictDialog(Dialog[dict[Path, Any] | None]):
         "conflict",
         "Conflict",
         Key("conflict.theirs", "t,left", "take('remote')", "Theirs", "Keep their value"),
-        Key("conflict.mine", "m,right", "take('local')", "Mine", "Overwrite it with your value"),
+        Key("conflict.mine", "y,m,right", "take('local')", "Yours", "Overwrite it with your value"),
         Key("conflict.both", "b", "take('combined')", "Both", "Combine both, where that is possible"),
         Key("conflict.save", "ctrl+s", "save", "Save", "Save with these choices"),
         Key("conflict.back", "escape", "back", "Back", "Back to editing; nothing is written"),
@@ -73,7 +73,7 @@ class ConflictDialog(Dialog[dict[Path, Any] | None]):
             yield ButtonRow(
                 Button("Back", id="back"),
                 Button("Theirs (t)", id="remote"),
-                Button("Mine (m)", id="local"),
+                Button("Yours (y)", id="local"),
                 Button("Both (b)", id="combined"),
                 Button("Save", id="save", variant="primary", disabled=True),
             )
@@ -116,7 +116,7 @@ class ConflictDialog(Dialog[dict[Path, Any] | None]):
             for label, value, style in (
                 ("base", conflict.base, "$foreground-muted"),
                 ("theirs", conflict.remote, "$text-warning"),
-                ("mine", conflict.local, "$text-success"),
+                ("yours", conflict.local, "$text-success"),
             )
         ]
         if conflict.combined is MISSING:
@@ -132,14 +132,14 @@ class ConflictDialog(Dialog[dict[Path, Any] | None]):
             return
         if side == "combined" and self._conflicts[number].combined is MISSING:
             reason = why_not_combined(self._conflicts[number])
-            self.notify(f"Not possible: {reason}. Take theirs or mine.", severity="warning", markup=False)
+            self.notify(f"Not possible: {reason}. Take theirs or yours.", severity="warning", markup=False)
             return
         self.choices[number] = side
         self._fill()
 
     def action_save(self) -> None:
         if len(self.choices) < len(self._conflicts):
-            self.notify("Choose theirs or mine for every field first.", severity="warning", markup=False)
+            self.notify("Choose theirs or yours for every field first.", severity="warning", markup=False)
             return
         self.dismiss(
             {conflict.path: getattr(conflict, self.choices[number]) for number, conflict in enumerate(self._conflicts)}

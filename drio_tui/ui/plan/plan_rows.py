@@ -41,7 +41,7 @@ _SIDE_BY_SIDE = 66
 _LONGEST_LINE = 2_000
 """The most characters of one line that are shown."""
 _PROPERTY = "$text-secondary"
-_SIDES = (("last applied", "base", MUTED), ("document", "local", "$text-success"), ("drio", "remote", "$text-warning"))
+_SIDES = (("base", "base", MUTED), ("document", "local", "$text-success"), ("drio", "remote", "$text-warning"))
 """The versions of a conflict: title, attribute of `FieldConflict`, style."""
 
 Line = tuple[Part, ...]

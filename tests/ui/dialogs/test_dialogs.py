@@ -164,7 +164,7 @@ async def test_reviews_and_conflicts_show_names_beside_ids(monkeypatch: pytest.M
         ("a", "b", "a text is a single value, and only a list can hold what both added"),
         ("a", MISSING, "one side removed it"),
         ({"a": 1}, None, "one side removed it"),
-        ([1], {"a": 1}, "theirs is a list, mine is an object"),
+        ([1], {"a": 1}, "theirs is a list, yours is an object"),
         (["a"], ["b"], "both changed the same entries of the list"),
     ],
 )
@@ -178,7 +178,7 @@ async def test_a_conflict_shows_why_both_sides_cannot_be_merged(
         assert f"not possible: {why}" in text_of(pilot.app)
         await pilot.press("b")
         await until(pilot, lambda: [note.message for note in pilot.app._notifications])
-        assert f"Not possible: {why}. Take theirs or mine." in [note.message for note in pilot.app._notifications]
+        assert f"Not possible: {why}. Take theirs or yours." in [note.message for note in pilot.app._notifications]
         assert dialog.choices == {}
 
 

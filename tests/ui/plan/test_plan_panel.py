@@ -144,7 +144,7 @@ async def test_the_versions_of_a_conflict_are_side_by_side_where_there_is_room(w
         in_one_line = [line for line in lines if "Finds." in line and "Finds some." in line and "Finds all." in line]
         assert bool(in_one_line) == (width == 80)
         assert all(any(version in line for line in lines) for version in ("Finds.", "Finds some.", "Finds all."))
-        assert any("last applied" in line for line in lines)
+        assert any("base" in line for line in lines)
 
 
 async def test_the_filter_finds_names_kinds_and_properties() -> None:
