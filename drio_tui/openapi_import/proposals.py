@@ -72,7 +72,8 @@ class ChainProposal:
 class Proposal:
     """What is proposed for one operation. Texts are not sanitized.
 
-    `detail` is what the import makes of it without. `edited` says that the user wrote name, key and description.
+    `detail` is what the import makes of it without. `edited` says that the user wrote name, key and description;
+    `no_widget` why no widget is proposed.
     """
 
     detail: OperationDetail
@@ -82,6 +83,7 @@ class Proposal:
     annotations: Mapping[str, Any]
     widget: WidgetProposal | None = None
     chain: ChainProposal | None = None
+    no_widget: str = ""
     refused: frozenset[Part] = frozenset()
     edited: bool = False
 
@@ -265,8 +267,14 @@ def propose(
         key = unused(key_for(name, detail.key[:most].strip("-"), most), keys, most=most)
         keys.add(key)
         widget = _widget_of(text, name)
+        reason = widget if isinstance(widget, str) else ""
         annotations = annotations_of(text, name)
-        proposals.append(Proposal(detail, name, key, description_of(text, name), annotations, widget))
+        proposals.append(
+            Proposal(
+                detail, name, key, description_of(text, name), annotations,
+                None if isinstance(widget, str) else widget, no_widget=reason,
+            )
+        )  # fmt: skip
     by_id = {proposal.id: proposal for proposal in proposals}
     texts_by_id = dict(zip(by_id, texts, strict=True))
     for source, target in _pairs(texts_by_id, {id: proposal.name for id, proposal in by_id.items()}):
@@ -330,11 +338,13 @@ def _fits_anything(_: Any, __: Any) -> bool:
     return True
 
 
-def _widget_of(operation: OperationText, name: str) -> WidgetProposal | None:
-    """Return a widget for the result: a table or a list for several things, a card or details for one."""
+def _widget_of(operation: OperationText, name: str) -> WidgetProposal | str:
+    """Return a widget for the result (a table or list for several things, a card or details for one), or why not."""
     schema = operation.output_schema
-    if schema is None or operation.method == "DELETE":
-        return None
+    if operation.method == "DELETE":
+        return "a delete returns nothing to show"
+    if schema is None:
+        return "the document does not describe the result"
     rows = operation.rows(name)
     primitive = suggest_primitive(schema)
     if rows is None and primitive in _OF_LISTS:
@@ -344,8 +354,11 @@ def _widget_of(operation: OperationText, name: str) -> WidgetProposal | None:
         is_small = rows.items is None or not rows.items.properties or len(mappings) < _FEWEST_OF_LIST
     else:
         is_small = primitive in ("card", "detail") and len(mappings) < _FEWEST_OF_ONE
-    if is_small or not mappings:
-        return None
+    if not mappings:
+        return "the result has no values that a widget shows"
+    if is_small:
+        fewest = _FEWEST_OF_LIST if rows is not None else _FEWEST_OF_ONE
+        return f"fewer than {fewest} values to show, ids aside; a text shows them as well"
     label = _LABELS.get(primitive, primitive)
     subject = shortened(object_of(name), NAME_MAX - 20)
     title = subject if subject.casefold().endswith(f" {label}") else f"{subject} {label}"

@@ -23,6 +23,7 @@ from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
 _MARK_CELLS = 4
+_CHANGE = {True: "changes", False: "change"}
 _METHODS = {"GET": "$text-success", "HEAD": "$text-success", "OPTIONS": "$text-success", "DELETE": "$text-error"}
 
 
@@ -190,7 +191,7 @@ class OperationPicker(Vertical):
         if selection.gone:
             parts.append(Content.styled(f"- {len(selection.gone)} gone", "$text-error"))
         if len(selection):
-            unsafe = f", {selection.unsafe} unsafe" if selection.unsafe else ""
+            unsafe = f", {selection.unsafe} that {_CHANGE[selection.unsafe == 1]} something" if selection.unsafe else ""
             parts.append(Content.styled(f"● {len(selection)} chosen{unsafe}", "$text-accent"))
             parts.append(Content(f"about {selection.tokens:,} tokens as documented"))
         else:

@@ -212,7 +212,7 @@ class ProposalsScreen(DrioScreen[bool]):
             places = ", ".join(f"{name} from {path}" for name, path in proposal.chain.arguments.items())
             texts["chain"] = f"{self._short(proposal, 'chain')}: {places}"
         for part in PARTS:
-            text = texts.get(part, "nothing to propose")
+            text = texts.get(part) or f"none ({_reason(proposal, part)})"
             mark = "▸" if part == self.part else " "
             sign = " " if part not in texts else "✓" if proposal.takes(part) else "✗"
             longest = 600 if part == "description" else 240
@@ -248,7 +248,7 @@ class ProposalsScreen(DrioScreen[bool]):
         if proposal is None:
             return
         if not self.proposals.toggle(proposal.id, self.part):
-            text = f"There is no {_LABELS[self.part].lower()} to propose for it."
+            text = f"No {_LABELS[self.part].lower()} is proposed: {_reason(proposal, self.part)}."
             self.notify(text, severity="warning", markup=False)
             return
         self._changed(proposal.id)
@@ -368,3 +368,8 @@ class ToolTextsDialog(Dialog[ToolTexts | None]):
 
     def action_close(self) -> None:
         self.dismiss(None)
+
+
+def _reason(proposal: Proposal, part: Part) -> str:
+    """Return why a widget or a chain is not proposed, as the end of a sentence."""
+    return proposal.no_widget if part == "widget" else "no other operation gets one item of this result"

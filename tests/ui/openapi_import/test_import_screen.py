@@ -90,7 +90,7 @@ async def test_chosen_operations_become_an_integration_operations_and_tools(
         assert "5 operations" in text_of(pilot.app)
         await pilot.press("space", "down", "space")
         assert screen.picker.selection.chosen == ("GET /pets", "POST /pets")
-        assert "2 chosen, 1 unsafe" in text_of(pilot.app)
+        assert "2 chosen, 1 that changes something" in text_of(pilot.app)
         assert "none: Enter adds what the document wants, API key X-Api-Key" in text_of(pilot.app)
         await pilot.press("enter")  # shows the tool as a model sees it
         await until(pilot, lambda: '"create-pet"' in text_of(pilot.app))
@@ -385,7 +385,10 @@ async def test_proposals_are_refused_and_edited_in_one_list_and_then_created(
         assert "✓ Chain: → Get customer: customerId from $.results[*].id" in text_of(program)
         await pilot.press("right", "right", "right", "space", "right", "down", "space")
         assert "✗ Widget: Customers table" not in text_of(program)
-        await until(pilot, lambda: any("no chain to propose" in note.message for note in program._notifications))
+        await until(
+            pilot,
+            lambda: any("No chain is proposed: no other operation" in note.message for note in program._notifications),
+        )
         await pilot.press("left", "left", "a", "enter")
         await until(pilot, lambda: isinstance(program.screen, ToolTextsDialog))
         await pilot.press("end", *" now", "tab", *"-", "ctrl+s")
