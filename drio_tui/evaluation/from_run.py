@@ -66,7 +66,16 @@ def _values(result: Any, asked: Collection[str]) -> list[Document]:
             equal.append({"path": path, "equals": value})
         elif value is not None and name:
             existing.append({"path": path, "exists": True})
-    return [*equal, *existing][:_MOST_VALUES]
+    checks = [*equal, *existing][:_MOST_VALUES]
+    parents = {path for check in checks for path in _parents(check["path"])}
+    return [check for check in checks if check["path"] not in parents or "equals" in check]
+
+
+def _parents(path: str) -> Iterator[str]:
+    """Yield the paths that a path leads through, which have a value where it has one."""
+    for number, character in enumerate(path):
+        if character in ".[":
+            yield path[:number]
 
 
 def _parts(result: Any) -> Iterator[tuple[str, str, Any]]:
