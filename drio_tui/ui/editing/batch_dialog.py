@@ -265,8 +265,11 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         )
         self.query_one("#stop").focus()
 
-    def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        return "Nothing has failed." if action == "decide" and self._pending_answer is None else None
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The answers to the question after a failure are no keys until it is asked: they are letters."""
+        if action == "decide" and self._pending_answer is None:
+            return False
+        return super().check_action(action, parameters)
 
     def action_decide(self, choice: Choice) -> None:
         """Answer the question after a failure."""

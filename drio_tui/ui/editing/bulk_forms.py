@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.json_values import same_json
 from drio_tui.kinds import KINDS
+from drio_tui.naming import title_of
 from drio_tui.plan.bulk import BulkPlan, can_be_changed, edit_all
 from drio_tui.plan.moving import move_operations
 from drio_tui.plan.renaming import rename_by_pattern
@@ -17,6 +18,7 @@ from drio_tui.schema.fields import Reference, SchemaReader
 from drio_tui.schema.form import FormModel
 from drio_tui.text import count_of
 from drio_tui.ui.base.services import body_schema, reference_options
+from drio_tui.workspace.lint.annotations import ANNOTATION_HELP
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
 if TYPE_CHECKING:
@@ -24,6 +26,16 @@ if TYPE_CHECKING:
 
 _UNIQUE = frozenset({"key", "slug", "widgetId", "toolId"})
 """Properties of which no two resources have the same value."""
+_WHERE = {
+    "all": "All of them",
+    "name": "Name",
+    "description": "Description",
+    "serverInstructions": "Server instructions",
+    "annotations": "Title in the annotations",
+    "actions": "Actions of widgets",
+    "config": "Texts of widgets",
+}
+"""Where text is replaced: each of `PROPERTIES`, or all, with its label."""
 _REPLACE = {
     "find": {"type": "string", "title": "Find"},
     "text": {"type": "string", "title": "Replace with"},
@@ -36,10 +48,10 @@ _REPLACE = {
     "ignoreCase": {"type": "boolean", "default": False, "title": "Ignore case"},
     "wholeWord": {"type": "boolean", "default": False, "title": "Whole words"},
     "property": {
-        "enum": ["all", *PROPERTIES],
+        "oneOf": [{"const": name, "title": title} for name, title in _WHERE.items()],
         "default": "all",
         "title": "In",
-        "description": "The property in which text is replaced.",
+        "description": "Where text is replaced.",
     },
 }
 _RENAME = {
@@ -47,7 +59,10 @@ _RENAME = {
         "type": "string", "title": "Pattern", "examples": ["s/^get /Fetch /"],
         "description": "s/FIND/REPLACEMENT/ (g: all, i: ignore case), or text with {name}, {key} and {n}.",
     },
-    "property": {"enum": ["name", "key"], "default": "name", "title": "What"},
+    "property": {
+        "oneOf": [{"const": "name", "title": "Name"}, {"const": "key", "title": "Key"}],
+        "default": "name", "title": "What",
+    },
 }  # fmt: skip
 
 
@@ -137,6 +152,8 @@ def edit_form(
         if (name in only if only else name not in left_out | _UNIQUE)
     }
     common, differing = common_values([resource.raw for resource in resources])
+    if "annotations" in properties:
+        properties["annotations"] = _with_labels(reader.schemas.flat(properties["annotations"])[0])
     for name in properties.keys() & {*differing}:
         properties[name] = _several(reader.schemas.flat(properties[name])[0])
     model = FormModel(
@@ -149,11 +166,32 @@ def edit_form(
         return BulkPlan(edit_all(_current(resources, snapshot), changes))
 
     inside = [name for name in differing if "." in name and name.partition(".")[0] in properties]
-    about = f"Several values, which stay unless you fill it in: {', '.join(inside)}." if inside else ""
+    labels = ", ".join(map(_label_of, inside))
+    about = f"Several values, which stay unless you fill them in: {labels}." if inside else ""
     what = kind.plural.lower() if len(resources) > 1 else kind.title.lower()
     references = {path: replace(one, new="") for path, one in reference_options(kind, snapshot).items()}
     title, origin = f"Edit {len(resources)} {what}", _origin("edit", resources, only)
     return BulkForm(title, "Change", plan, model, about, references, origin)
+
+
+def _label_of(path: str) -> str:
+    """Return the label of a property inside another one, as the editors have it: `annotations.readOnlyHint`."""
+    name = path.rpartition(".")[2]
+    return f"“{ANNOTATION_HELP[name][0] if name in ANNOTATION_HELP else title_of(name)}”"
+
+
+def _with_labels(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of annotations with the labels and the help of their editor."""
+    properties = described.get("properties") or {}
+    return {
+        **described,
+        "properties": {
+            name: {**inner, "title": ANNOTATION_HELP[name][0], "description": ANNOTATION_HELP[name][1]}
+            if name in ANNOTATION_HELP
+            else inner
+            for name, inner in properties.items()
+        },
+    }
 
 
 def _several(described: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,5 +219,7 @@ def common_values(raws: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], li
 
 
 def _model(properties: Mapping[str, Any]) -> FormModel:
-    schema = {"type": "object", "properties": dict(properties)}
+    """Return the form of a change. What has a default always has a value, so it is not offered to leave it out."""
+    required = [name for name, described in properties.items() if "default" in described]
+    schema = {"type": "object", "properties": dict(properties), "required": required}
     return FormModel(SchemaReader(schema).field(schema))

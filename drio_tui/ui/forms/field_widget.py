@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+from drio_tui.schema.fields import MISSING
 from drio_tui.schema.lists import ArrayNode, EntriesNode
 from drio_tui.schema.nodes import Node
 from drio_tui.ui.widgets.sanitize import sanitize_line
@@ -83,7 +84,7 @@ class FieldWidget(Widget):
         return self.node.field.title
 
     def title(self, room: int = 40) -> Content:
-        """Return the label in at most `room` cells: a mark if changed, the name, a star if required."""
+        """Return the label in at most `room` cells: a mark if changed, the name, a star if it has to be filled in."""
         field = self.node.field
         parent = self.node.parent
         text = self.called
@@ -91,7 +92,7 @@ class FieldWidget(Widget):
             index = parent.step_to(self.node)
             text = str(index + 1) if isinstance(index, int) else ""
         mark = ("• ", "$text-accent") if self.node.is_changed else ""
-        star = ("*", "$text-warning") if field.required and not self.is_item else ""
+        star = ("*", "$text-warning") if field.required and field.default is MISSING and not self.is_item else ""
         name = sanitize_line(text or field.name or "Value", max(2, room - 2 * bool(mark) - bool(star)))
         return Content.assemble(mark, name, star)
 
