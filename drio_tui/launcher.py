@@ -205,8 +205,6 @@ async def ensure_sandbox(
         running = await _wait_for_process(process, folder)
     if running.started_by_us:
         report(f"The sandbox is ready; `{paths.sandbox_command('stop', folder)}` ends it")
-    else:
-        report("Found a running sandbox")
     return running
 
 

@@ -249,7 +249,7 @@ class NotFound(ApiError):
     """404: it does not exist, or no longer."""
 
     title = "Not there"
-    hint = "It may have been deleted elsewhere; refresh."
+    hint = "It may have been deleted elsewhere."
 
 
 class ApiRetired(ApiError):

@@ -171,7 +171,7 @@ class Branding(ApiModel):
 
 
 class BrandingInput(ApiModel):
-    """Branding in a request; colours are those of `contrast.is_colour`."""
+    """Colours, font and corners of an app; colours in hexadecimal notation, such as `#0f172a`."""
 
     primary_color: HexColor | None = Field(None, description="Main colour.", examples=["#0f172a"])
     accent_color: HexColor | None = Field(None, description="Highlights and buttons.", examples=["#22c55e"])
@@ -231,7 +231,7 @@ class AppPatch(ApiModel, described_by=AppCreate):
 class AuthProvider(ApiModel):
     """A way of authenticating to an upstream API (documented).
 
-    `config_schema` describes the `config` of its connections; the documented example has `scopes`,
+    `configSchema` describes the `config` of its connections; it may have `scopes`,
     `requiresAuthorizationEndpoint`, `requiresTokenEndpoint`, and may also be a JSON Schema.
     """
 
@@ -379,7 +379,7 @@ class OperationPatch(ApiModel, described_by=OperationCreate):
 class Binding(ApiModel):
     """What a tool calls (documented).
 
-    `schema_hash_at_bind_time` is the operation's schema hash when it was bound; when the operation's hash changes,
+    `schemaHashAtBindTime` is the operation's schema hash when it was bound; when the operation's hash changes,
     `status` is no longer `ready` (inferred).
     """
 
@@ -589,7 +589,7 @@ class DeployResult(ApiModel):
 
 
 class ErrorBody(ApiModel):
-    """The object in the error envelope (documented). `request_id` is a UUID."""
+    """The object in the error envelope (documented). `requestId` is a UUID."""
 
     code: str
     message: str

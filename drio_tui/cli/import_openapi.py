@@ -386,7 +386,8 @@ class _Import:
             tool = proposal.tool
             info(f"{one_line(proposal.id, 100)}: {one_line(str(tool['name']), 120)}")
             info(f"  {one_line(str(tool['description']), 300)}")
-        info(plan.summary)
+        if plan.resources:
+            info(plan.summary)
         _print_problems((*plan.problems, *checked))
 
     async def _apply_plan(self, session: Session, app: str, plan: Plan, checked: tuple[DocumentProblem, ...]) -> None:

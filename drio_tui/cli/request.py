@@ -13,7 +13,7 @@ import click
 
 from drio_tui.api import json_codec
 from drio_tui.api.content import Content, redacted_content
-from drio_tui.api.errors import ApiError, SignInRequired, UsageError
+from drio_tui.api.errors import ApiError, NotFound, SignInRequired, UsageError
 from drio_tui.api.redact import is_secret, redact, redact_headers, redacted_url
 from drio_tui.cli.common import (
     ask_before,
@@ -143,6 +143,11 @@ def api(
             except ApiError as error:
                 if include:
                     _print_status(error.status)
+                if isinstance(error, NotFound) and "/apps/" in url.path:
+                    error.hint = (
+                        f"A path needs ids, not slugs or keys: `{command_hint('apps', '--json')}` prints those of "
+                        f"apps, `{command_hint('inspect', 'APP', '--json')}` those of what is in one."
+                    )
                 raise
             _print_reply(reply, include=include, compact=paginate)
             if paginate:

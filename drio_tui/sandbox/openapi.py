@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import re
 from functools import lru_cache
 
 from fastapi import FastAPI, Request
@@ -35,6 +36,8 @@ _DISCOVERY = {
     "/api/v1/openapi.json": ("getOpenApiV1", "This document."),
 }
 _PUBLIC = frozenset({"listTemplates", "getTemplate"})
+_SOURCE_NOTE = re.compile(r" ?\([^()]*\b(?:documented|inferred)\b[^()]*\)")
+"""What the docstrings of models say about where a shape is known from, which is for those who maintain them."""
 _SCOPES = ("openid", "profile", "email")
 _TAGS = {
     "Apps": "App creation, updates, config, and deploy.",
@@ -112,6 +115,9 @@ def openapi_document(app: FastAPI, settings: Settings) -> Document:
         error = schemas[name]
         error["properties"]["requestId"] = {"type": "string", "format": "uuid", "title": "Request id"}
         error["required"] = ["code", "message", "details", "requestId"]
+    for schema in schemas.values():
+        if text := schema.get("description"):
+            schema["description"] = _SOURCE_NOTE.sub("", text)
     for path, (name, text) in _DISCOVERY.items():
         document["paths"][path] = {"get": _discovery(name, text)}
     document["components"]["headers"] = {

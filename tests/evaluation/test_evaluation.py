@@ -184,7 +184,8 @@ def test_a_run_becomes_a_test_that_it_passes() -> None:
     assert test["expect"] == {
         "status": "ok",
         "values": [
-            {"path": "$.total", "exists": True}, {"path": "$.results[0].id", "exists": True}, {"path": "$.results[0].name", "exists": True},
+            {"path": "$.total", "exists": True},
+            {"path": "$.results[0].id", "exists": True}, {"path": "$.results[0].name", "exists": True},
         ],
         "slots": ["rows"],
     }  # fmt: skip

@@ -195,7 +195,7 @@ def test_command_with_sandbox_option_starts_it_and_keeps_it_running(background: 
     assert json.loads(first.stdout)["apps"][0]["name"] == "Acme Support"
     assert "drio-tui sandbox stop" in first.stderr
     ready = (background / "sandbox.json").read_text()
-    assert "Found a running sandbox" in drio("me").stderr
+    assert "sandbox" not in drio("me").stderr
     assert (background / "sandbox.json").read_text() == ready
 
 

@@ -32,7 +32,7 @@ PRESETS = {
         _preset("token-expired", "The next token has expired, once (401)", "*=invalid-token*1"),
         _preset("conflict", "Every change meets a conflict (409)", "WRITE:*=status:409"),
         _preset("offline", "Every connection is reset", "**=reset"),
-        _preset("captive-portal", "Every response is the sign-in page of Wi-Fi", _PORTAL),
+        _preset("captive-portal", "Every response is the sign-in page of a Wi-Fi", _PORTAL),
         _preset("api-retired", "The API v1 no longer exists (410)", f"*=status:410:{_RETIRED}"),
         _preset("answer-lost", "Changes are made, their responses are lost", "WRITE:*=lost"),
     )

@@ -65,7 +65,7 @@ class HelpDialog(Dialog[None]):
         with Vertical(id="help") as box:
             box.border_title = "Keys"
             box.border_subtitle = "/ filters · Esc closes"
-            yield FilterInput(placeholder="/ to filter: words, a key, an id of config.toml")
+            yield FilterInput(placeholder="/ to filter: words, a key, or a key id as in config.toml")
             with VerticalScroll(id="keys"):
                 for part, _ in self._parts:
                     yield Static(id=f"section-{part.name}")

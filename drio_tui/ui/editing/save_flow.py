@@ -317,9 +317,9 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
                 self._show_banner("")
             case Saved() as saved:
                 self.outcome = None if self.is_new else saved
-                self._finish_save(saved.raw, ", ".join(change.dotted for change in saved.diff), saved.request_id)
+                self._finish_save(saved.raw, ", ".join(change.dotted for change in saved.diff))
             case Unknown(raw=raw) as unknown if succeeded(unknown) and raw is not None:
-                self._finish_save(raw, "the response was lost, but it was saved", None)
+                self._finish_save(raw, "the response was lost, but it was saved")
             case DeletedElsewhere():
                 self._deleted_elsewhere()
             case Refused(error=NotFound() as error) if not error.field_errors and (self.is_new or self.deleted):
@@ -335,11 +335,9 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
             case Failed(error=error):
                 self._show_banner(f"{sentence(str(error))} {_hint(error)}{_NOTHING_LOST}")
 
-    def _finish_save(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
+    def _finish_save(self, raw: Mapping[str, Any], what: str) -> None:
         self.edit_file.forget()
         text = what or "nothing was left to write"
-        if request_id:
-            text += f"\nrequest {request_id}"
         title = f"Saved {self.kind.title.lower()} {self.kind.label(raw)}"
         self.notify(sanitize(text, multiline=True).plain, title=sanitize_line(title, 100).plain, markup=False)
         self.saved = dict(raw)

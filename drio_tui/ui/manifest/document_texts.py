@@ -13,6 +13,7 @@ from drio_tui.plan.changes import PlanView
 from drio_tui.text import count_of
 from drio_tui.ui.base.messages import Status, undo_promise
 
+_NO_LOCK_FILE = "compared with drio only: without a lock file nobody knows who changed what"
 _MOST_LISTED = 6
 """The most resources that a confirmation lists."""
 _MOST_WARNINGS = 20
@@ -23,9 +24,9 @@ def about_lines(opened: OpenedDocument, host: str) -> list[str]:
     """Return what was compared with what."""
     plan = opened.plan
     files = count_of(len(opened.document.files), "file")
-    base = "three-way, with drio.lock.json" if plan.base is not None else "two-way, no drio.lock.json"
+    base = "base: drio.lock.json, as last applied" if plan.base is not None else _NO_LOCK_FILE
     deletes = "with deletes" if plan.options.prune else "no deletes"
-    return [f"{plan.slug} on {host}  {files}  {deletes}  {base}", plan.comparison.scope]
+    return [f"{plan.slug} on {host}  {files}  {deletes}", base, plan.comparison.scope]
 
 
 def compared_text(opened: OpenedDocument) -> tuple[str, str]:

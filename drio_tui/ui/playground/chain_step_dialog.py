@@ -34,7 +34,8 @@ MAX_LENGTH = 2_000_000
 MOST_ROWS = 500
 _MOST_COLUMNS = 6
 _END = "No tool is left to run. Esc leaves, and takes tools that were left out in again."
-_LOCAL = "Kept on this machine: drio has no place for it."
+_CHOSEN = "Your choice is kept on this machine: drio has no place for it."
+_LOCAL = "A deployed chain passes values of the same name only; here the arguments come from more places."
 
 
 class ChainStepDialog(Dialog[bool]):
@@ -169,9 +170,12 @@ class ChainStepDialog(Dialog[bool]):
         rows.sort(key=lambda row: (row.key not in taken, row.key not in required))
         show_rows(self.query_one("#arguments", RowList), rows, 7)
         if self._is_valid:
-            is_local = step is not None and step.is_local
-            text = "There is nothing to take." if not rows else _LOCAL if is_local else ""
-            text = text if step is not None else _END
+            if step is None:
+                text = _END
+            elif not rows:
+                text = "There is nothing to take."
+            else:
+                text = _CHOSEN if self._chain.picked else _LOCAL if step.is_local else ""
             self._show_message(Content.styled(text, "$foreground-muted"))
 
     def _show_message(self, content: Content) -> None:

@@ -135,7 +135,7 @@ class WizardResourceScreen(EditScreen):
         self.result = self._current_result(local)
         return Saved(self.result.full)
 
-    def _finish_save(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
+    def _finish_save(self, raw: Mapping[str, Any], what: str) -> None:
         self.dismiss("")
 
 

@@ -47,7 +47,7 @@ class ReviewPage(Page):
     def update_content(self) -> None:
         providers = self.wizard.providers if self.wizard.app_snapshot is not None else ()
         snapshot = planned_snapshot(self.draft, self.wizard.app_snapshot, providers)
-        tree = TreeModel(snapshot)
+        tree = TreeModel(snapshot, links_known=self.draft.brought is not None)
         self.query_one(ConfigTree).show(tree)
         self._diagnostics = [
             *diagnostics(self.draft, self.wizard.taken),
@@ -82,7 +82,7 @@ class ReviewPage(Page):
         if not contents_known(self.draft):
             notes.append("What the template brings is known once the app is there.")
         elif self.draft.brought is None and parts(self.draft, "tool", "widget"):
-            notes.append("What shows and calls what in the template is known once the app is there.")
+            notes.append("The template links widgets and tools itself: they are shown linked once the app is created.")
         if any(step.verb == "delete" for step in remaining):
             notes.append("References to what is left out are removed, too.")
         self.query_one(PlanPanel).show(items_of_steps(remaining), notes=notes)

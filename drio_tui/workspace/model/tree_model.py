@@ -79,10 +79,14 @@ class TreeNode:
 
 
 class TreeModel:
-    """The tree of a snapshot at the time of construction, with its links and problems."""
+    """The tree of a snapshot at the time of construction, with its links and problems.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    Without `links_known`, as of a template before the app exists, that a widget has no tool says nothing.
+    """
+
+    def __init__(self, snapshot: Snapshot, *, links_known: bool = True) -> None:
         self.snapshot = snapshot
+        self._links_known = links_known
         self.links = Links(snapshot)
         self.problems = check_resources(snapshot, self.links)
         self.by_key: dict[ResourceKey, TreeNode] = {}
@@ -315,7 +319,8 @@ class TreeModel:
                 group, TreeNode(("failed", "widget"), "failed", str(widgets.error), tone="bad", value=widgets.error)
             )
         if orphans and part.state != "waiting":
-            orphan_group = TreeNode(("group", "orphaned widgets"), "group", "Widgets without a tool", str(len(orphans)))
+            title = "Widgets without a tool" if self._links_known else "Widgets"
+            orphan_group = TreeNode(("group", "orphaned widgets"), "group", title, str(len(orphans)))
             orphan_group = self._add(group, orphan_group)
             for widget in orphans:
                 self._add_widget(orphan_group, widget)
