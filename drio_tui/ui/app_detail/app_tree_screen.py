@@ -202,10 +202,14 @@ class AppTreeScreen(DrioScreen[None]):
 
     def on_app_tree_screen_loaded(self, message: Loaded) -> None:
         if message.load_number == self._load_number:
-            self._loaded_at = datetime.now()
             self.loading_app = False
             self._needs_redraw = True
             self.live.read_finished()
+            if self.snapshot.stale is not None:
+                self._redraw()
+                self.drio.show_error(self.snapshot.stale)
+                return
+            self._loaded_at = datetime.now()
             self._redraw()
             self._remember_schemas()
             self._count_calls()
@@ -310,7 +314,7 @@ class AppTreeScreen(DrioScreen[None]):
         errors, warnings = root.errors + root.errors_below, root.warnings + root.warnings_below
         if self.loading_app:
             parts.append(("◌ reading…", "$text-warning"))
-        elif status.phase in UNREACHABLE or any(part.failures for part in self.snapshot.parts.values()):
+        elif status.phase in UNREACHABLE or self.snapshot.is_stale:
             text = stale_mark(self._loaded_at) if len(self.snapshot) else "▲ not read"
             parts.append((text, "$text-warning"))
         if errors:

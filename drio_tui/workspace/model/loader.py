@@ -21,6 +21,7 @@ from drio_tui.api.resource_type import Listing, validation_error
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
 from drio_tui.workspace.model.snapshot import (
     KIND_ORDER,
+    AppFailed,
     PartFailed,
     PartLoaded,
     Resource,
@@ -50,7 +51,8 @@ _CHUNK = 250
 async def load_app(client: DrioClient, app_id: str, deliver: Deliver, *, validate: bool = True) -> None:
     """Read the app and pass each part to `deliver` as it arrives.
 
-    A part that cannot be read is delivered as `Failed` and does not delay the others. Without `validate` a resource is
+    A part that cannot be read is delivered as `PartFailed` and does not delay the others; `AppFailed` comes last if
+    nothing can be read. Without `validate` a resource is
     degraded only if it is no object or has no id. Raises nothing but `asyncio.CancelledError`.
     """
     resources = _validated_resources if validate else _unvalidated_resources
@@ -58,7 +60,7 @@ async def load_app(client: DrioClient, app_id: str, deliver: Deliver, *, validat
         config = tasks.create_task(_result_or_error(partial(client.config, app_id)))
         auth = tasks.create_task(_result_or_error(partial(client.list, AUTH, app=app_id)))
         integrations = tasks.create_task(_result_or_error(partial(client.list, INTEGRATION, app=app_id)))
-        tasks.create_task(_deliver_providers(auth, deliver))
+        providers = tasks.create_task(_deliver_providers(auth, deliver))
         config_result = await config
         delivered = (
             await _deliver_config(config_result, deliver, resources) if isinstance(config_result, dict) else set()
@@ -69,8 +71,8 @@ async def load_app(client: DrioClient, app_id: str, deliver: Deliver, *, validat
             and isinstance(await auth, DrioError)
             and isinstance(await integrations, DrioError)
         ):
-            for kind in missing:
-                deliver(PartFailed(kind.name, config_result))
+            await providers
+            deliver(AppFailed(config_result))
             return
         for kind in missing:
             match kind.name:

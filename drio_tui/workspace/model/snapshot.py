@@ -86,13 +86,20 @@ class PartFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class AppFailed:
+    """Nothing of the app could be read."""
+
+    error: DrioError
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownProperties:
     """Properties of the config that are no known kind, as plain JSON by name."""
 
     values: dict[str, Any]
 
 
-Update = PartLoaded | PartFailed | UnknownProperties
+Update = PartLoaded | PartFailed | AppFailed | UnknownProperties
 
 
 @dataclass(slots=True)
@@ -126,7 +133,8 @@ class ToolCalls:
 class Snapshot:
     """One app, filled by `apply`. Resources are in the order of the API, tools sorted by `order`.
 
-    `calls` are those that a sandbox has kept of the deployed app.
+    `calls` are those that a sandbox has kept of the deployed app. `stale` is why nothing could be read the last time,
+    None if anything could: then all parts are as they were read before.
     """
 
     def __init__(self, app_id: str) -> None:
@@ -135,18 +143,24 @@ class Snapshot:
         self.extra: dict[str, Any] = {}
         self.calls: Sequence[ToolCalls] = ()
         self.added = False
+        self.stale: DrioError | None = None
+        self._read_before: dict[str, SnapshotPart] = {}
 
     def copy(self) -> Snapshot:
         """Return a copy that later updates do not change, for a thread to read."""
         copied = Snapshot(self.app_id)
-        copied.extra, copied.added = self.extra, self.added
+        copied.extra, copied.added, copied.stale = self.extra, self.added, self.stale
         for kind, part in self.parts.items():
             copied.parts[kind] = SnapshotPart(part.state, dict(part.resources), dict(part.failures))
         return copied
 
     def begin(self) -> None:
         """Mark all parts as waiting before they are read again; resources stay until their replacements arrive."""
-        self.added = False
+        self.added, self.stale = False, None
+        if self.complete:
+            self._read_before = {
+                kind: SnapshotPart(part.state, failures=dict(part.failures)) for kind, part in self.parts.items()
+            }
         for part in self.parts.values():
             part.state = "waiting"
             part.failures.clear()
@@ -168,8 +182,20 @@ class Snapshot:
                 part.failures[parent] = error
                 if not parent:
                     part.state = "failed"
+            case AppFailed(error=error):
+                self._fail(error)
             case UnknownProperties(values=values):
                 self.extra = dict(values)
+
+    def _fail(self, error: DrioError) -> None:
+        """Leave the parts as they were before this read; if there was none, each has failed."""
+        has_been_read = any(part.state == "ready" for part in self._read_before.values())
+        self.stale = error if has_been_read else None
+        for kind, part in self.parts.items():
+            if has_been_read:
+                part.state, part.failures = self._read_before[kind].state, dict(self._read_before[kind].failures)
+            else:
+                part.state, part.failures = "failed", {"": error}
 
     def add(self, resource: Resource) -> None:
         """Add a resource that was just created, before it is read; `added` is true until the next `begin`."""
@@ -193,6 +219,11 @@ class Snapshot:
         if resource.kind == "tool":
             part.resources = dict(sorted(part.resources.items(), key=_by_order))
         return True
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the last read failed, in whole or in part."""
+        return self.stale is not None or any(part.failures for part in self.parts.values())
 
     @property
     def complete(self) -> bool:

@@ -251,6 +251,13 @@ async def test_a_failed_part_is_marked_and_the_others_are_complete(monkeypatch: 
         await pilot.press("r")
         await until(pilot, lambda: ("widget", "widget_1") in screen.outline.by_key)
         assert "▲ stale" not in text_of(pilot.app)
+        before = [node.key for node in screen.outline.walk()]
+        server.answers = dict.fromkeys(server.answers, b"<html>")
+        await pilot.press("r")
+        await until(pilot, lambda: "▲ stale" in text_of(pilot.app) and not screen.loading_app)
+        assert [node.key for node in screen.outline.walk()] == before
+        assert "✗" not in text_of(pilot.app).splitlines()[-2]
+        assert [note.title for note in pilot.app._notifications] == ["This is not the drio API"]
 
 
 async def test_unknown_properties_of_the_config_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:

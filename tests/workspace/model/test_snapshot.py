@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from drio_tui.api.errors import ServerError
-from drio_tui.workspace.model.snapshot import PartFailed, PartLoaded, Resource, Snapshot, resources_of
+from drio_tui.workspace.model.snapshot import AppFailed, PartFailed, PartLoaded, Resource, Snapshot, resources_of
 from drio_tui.workspace.model.tree_model import TreeModel
 from tests.workspace.small_app import (
     APP,
@@ -56,6 +56,26 @@ def test_part_that_fails_on_refresh_keeps_its_resources() -> None:
     snapshot.apply(PartFailed("tool", ServerError("down")))
     assert snapshot.parts["tool"].state == "failed"
     assert snapshot.resource("tool", "tool_1") is not None
+
+
+def test_app_that_cannot_be_read_again_stays_as_it_was() -> None:
+    snapshot = snapshot_of(small_config())
+    before = [node.key for node in TreeModel(snapshot).walk()]
+    for _ in range(2):
+        snapshot.begin()
+        snapshot.apply(PartFailed("provider", ServerError("down")))
+        snapshot.apply(AppFailed(ServerError("down")))
+        assert snapshot.is_stale
+        assert [node.key for node in TreeModel(snapshot).walk()] == before
+    snapshot.begin()
+    assert not snapshot.is_stale
+
+
+def test_app_that_was_never_read_has_failed() -> None:
+    snapshot = Snapshot("app_1")
+    snapshot.begin()
+    snapshot.apply(AppFailed(ServerError("down")))
+    assert {part.state for part in snapshot.parts.values()} == {"failed"}
 
 
 def test_invalid_orders_are_sorted_last() -> None:
