@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -72,8 +72,13 @@ class HelpDialog(Dialog[None]):
             yield Static("No key matches.", id="none")
 
     def on_mount(self) -> None:
-        self._show("")
         self.set_focus(self.query_one("#keys"))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._show_filtered)  # the width of the list is known then
+
+    def _show_filtered(self) -> None:
+        self._show(self.query_one(FilterInput).value)
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
@@ -97,8 +102,8 @@ class HelpDialog(Dialog[None]):
         lines = [Content.styled(part.title, "bold $text-primary")]
         for key in keys:
             mark = Content.styled("  changes something", "$text-warning") if key.dangerous else Content()
-            text = key.tooltip or key.description
-            lines.append(Content.assemble("  ", (f"{self._keys_shown(key):<18}", "$text-accent"), (text, ""), mark))
+            text = Content.assemble(key.tooltip or key.description, mark)
+            lines += _hanging(self._keys_shown(key), text, self.query_one("#keys").scrollable_content_region.width)
         lines.append(Content())
         return Content("\n").join(lines)
 
@@ -111,3 +116,17 @@ class HelpDialog(Dialog[None]):
     @on(FilterInput.Leave)
     def _to_keys(self) -> None:
         self.query_one("#keys").focus()
+
+
+_KEYS_WIDTH = 18
+"""Cells of the keys, with the space behind them; more keys than that have a line of their own."""
+
+
+def _hanging(keys: str, text: Content, width: int) -> list[Content]:
+    """Return the lines of an entry in `width` cells: the keys, and beside them what they do."""
+    shown = Content.styled(keys, "$text-accent")
+    wrapped = text.wrap(max(10, width - _KEYS_WIDTH - 2))
+    lines = [Content.assemble(" " * (_KEYS_WIDTH + 2), line) for line in wrapped]
+    if shown.cell_length >= _KEYS_WIDTH:
+        return [Content.assemble("  ", shown), *lines]
+    return [Content.assemble("  ", shown, " " * (_KEYS_WIDTH - shown.cell_length), wrapped[0]), *lines[1:]]

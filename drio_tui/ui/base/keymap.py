@@ -238,6 +238,12 @@ _NAMES = {
     "down": "↓",
     "left": "←",
     "right": "→",
+    "pageup": "PageUp",
+    "pagedown": "PageDown",
+    "home": "Home",
+    "end": "End",
+    "insert": "Insert",
+    "delete": "Delete",
 }
 
 

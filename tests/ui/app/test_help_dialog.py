@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual.content import Content
 from textual.widgets import Button, Input
 
-from drio_tui.ui.app.help_dialog import HelpDialog
+from drio_tui.ui.app.help_dialog import HelpDialog, _hanging
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from tests.ui.driving import running, show, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -33,6 +34,18 @@ async def test_help_lists_the_current_bindings_of_the_screen_only(
         assert "Create an app from the template" not in text
         await pilot.press("question_mark")
         await until(pilot, lambda: not isinstance(app.screen, HelpDialog))
+
+
+@pytest.mark.parametrize(
+    ("keys", "lines"),
+    [
+        ("j", ["  j                 Press the", "                    button"]),
+        ("PageDown Ctrl+F Space", ["  PageDown Ctrl+F Space", " " * 20 + "Press the", " " * 20 + "button"]),
+    ],
+)
+def test_descriptions_are_in_one_column_beside_the_keys(keys: str, lines: list[str]) -> None:
+    shown = [line.plain.rstrip() for line in _hanging(keys, Content("Press the button"), 32)]
+    assert shown == [line.rstrip() for line in lines]
 
 
 async def test_help_starts_with_the_screens_keys_and_can_be_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
