@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Notice = Callable[[str], None]
 _NOTICED_SECONDS = 1.0
 """Shorter waits are not reported."""
+_STARTED_SECONDS = 2.0
+"""Seconds between two looks whether another process has started the sandbox; each opens its lock file."""
 
 
 @dataclass(slots=True)
@@ -114,6 +116,14 @@ class SandboxLink:
     async def wait_until_gone(self) -> None:
         """Wait until the sandbox ends, by holding a connection to it."""
         await wait_until_ended(self.running)
+
+    async def wait_until_started(self) -> None:
+        """Wait until another sandbox uses the data folder, whoever started it."""
+        while True:
+            found = await asyncio.to_thread(find_running, self.running.data_dir)
+            if found is not None and found.pid != self.running.pid:  # not the one that is just ending
+                return
+            await asyncio.sleep(_STARTED_SECONDS)
 
     def was_stopped(self) -> bool:
         """Return whether it was stopped by `drio-tui sandbox stop`."""

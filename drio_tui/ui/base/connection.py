@@ -356,18 +356,21 @@ class Connection:
                 if await asyncio.to_thread(link.was_stopped):
                     self._set_status(phase="stopped", cause="")
                     self._post_notice("The local sandbox was stopped. What you do next starts it again.")
-                    await self._wait_until_running(running)
+                    await self._wait_until_running(running, link)
                 if not running.is_set():  # it ended by itself, or another process started it again
                     await link.revive()
             except DrioError as error:
                 self._post_notice(f"The local sandbox ended and does not start: {error.message or error.title}")
-                await self._wait_until_running(running)
+                await self._wait_until_running(running, link)
             self._post_notice("The local sandbox had ended and was started again. Unsaved edits are kept.")
             await asyncio.sleep(_PROBE_SECONDS[0])  # a sandbox that keeps ending is not started without a pause
 
-    async def _wait_until_running(self, running: asyncio.Event) -> None:
-        """Wait until this process has started the sandbox again, or a response shows that another process has."""
-        waits = [asyncio.ensure_future(event.wait()) for event in (running, self._response_seen)]
+    async def _wait_until_running(self, running: asyncio.Event, link: SandboxLink) -> None:
+        """Wait until this process has started the sandbox again, or another process has."""
+        waits = [
+            asyncio.ensure_future(wait)
+            for wait in (running.wait(), self._response_seen.wait(), link.wait_until_started())
+        ]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -79,7 +79,8 @@ async def test_a_stopped_sandbox_stays_stopped_until_the_next_request(background
         if started_by == "another one":
             command = [sys.executable, "-m", "drio_tui", "sandbox", "start", "--data", str(background)]
             await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
-        await pilot.press("r")
+        else:
+            await pilot.press("r")
         await until(pilot, lambda: app.status.phase == "online" and "sandbox stopped" not in text_of(app))
         await until(pilot, lambda: screen.failure is None and screen.resources)
         assert is_locked(background)
