@@ -119,7 +119,7 @@ class HelpDialog(Dialog[None]):
 
 
 _KEYS_WIDTH = 18
-"""Cells of the keys, with the space behind them; more keys than that have a line of their own."""
+"""Cells of the keys, with the space behind them; wider ones are on a separate line."""
 
 
 def _hanging(keys: str, text: Content, width: int) -> list[Content]:
