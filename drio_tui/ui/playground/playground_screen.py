@@ -130,6 +130,9 @@ class PlaygroundScreen(FormAndResultsScreen, KeepsEdit[None]):
             self.snapshot = snapshot
             self.choices = choices
 
+    class Started(Message):
+        """The request of a run is about to be sent: what had to be confirmed is confirmed."""
+
     class Done(Message):
         """A run finished; `run` is None if the tool was not run, with the reason in `message`."""
 
@@ -434,9 +437,10 @@ class PlaygroundScreen(FormAndResultsScreen, KeepsEdit[None]):
         arguments = dict(form.model.value())
         target = self.target
         self.busy, self.may_have_effect = True, False
-        self.show_status(Content.styled("◌ running… Esc stops it", "$text-warning"))
+        self.show_status(Content())
 
         def sending() -> None:
+            self.post_message(self.Started())
             self.may_have_effect = not bound.only_reads
 
         async def call(client: DrioClient) -> PlaygroundScreen.Done:
@@ -456,6 +460,10 @@ class PlaygroundScreen(FormAndResultsScreen, KeepsEdit[None]):
         """The app as the server returned it."""
         app = self.snapshot.app if self.snapshot is not None else None
         return app.raw if app is not None and isinstance(app.raw, dict) else {}
+
+    def on_playground_screen_started(self) -> None:
+        if self.busy:
+            self.show_status(Content.styled("◌ running… Esc stops it", "$text-warning"))
 
     def on_playground_screen_done(self, message: Done) -> None:
         self.busy = False
