@@ -390,6 +390,8 @@ class AppsScreen(ResourceListScreen):
     def summary(self) -> str:
         """Return the number of apps and drafts, and the sort order."""
         text = count_of(len(self.resources or ()), "app")
+        if self.resources and self.filter_text and not self.table.display:
+            return f"{text}, none shown"
         if self.drafts:
             text += f", {count_of(len(self.drafts), 'draft')}"
         if self.order.name:
