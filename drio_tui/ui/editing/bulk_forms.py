@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.json_values import same_json
 from drio_tui.kinds import KINDS
-from drio_tui.naming import title_of
 from drio_tui.plan.bulk import BulkPlan, can_be_changed, edit_all
 from drio_tui.plan.moving import move_operations
 from drio_tui.plan.renaming import rename_by_pattern
@@ -18,6 +17,7 @@ from drio_tui.schema.fields import Reference, SchemaReader
 from drio_tui.schema.form import FormModel
 from drio_tui.text import count_of
 from drio_tui.ui.base.services import body_schema, reference_options
+from drio_tui.ui.widgets.values import label_of
 from drio_tui.workspace.lint.annotations import ANNOTATION_HELP
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
@@ -176,8 +176,7 @@ def edit_form(
 
 def _label_of(path: str) -> str:
     """Return the label of a property inside another one, as the editors have it: `annotations.readOnlyHint`."""
-    name = path.rpartition(".")[2]
-    return f"“{ANNOTATION_HELP[name][0] if name in ANNOTATION_HELP else title_of(name)}”"
+    return f"“{label_of(path.rpartition('.')[2])}”"
 
 
 def _with_labels(described: Mapping[str, Any]) -> dict[str, Any]:
