@@ -45,8 +45,9 @@ def label_of(name: str) -> str:
 
     The annotations of tools have the labels of the editor.
     """
-    if name in HINT_LABELS:
-        return HINT_LABELS[name]
+    first, *others = name.split("_")  # v3 of the API writes `read_only_hint`
+    if (hint := first + "".join(map(str.capitalize, others))) in HINT_LABELS:
+        return HINT_LABELS[hint]
     if not name.isascii() or not name.replace("_", "").isalnum() or len(name) > 60:
         return name
     words = [_SPELLED.get(word.lower(), word.lower()) for word in _WORD.findall(name)]
