@@ -123,7 +123,7 @@ class RequestsScreen(FilteredListScreen):
     def _matching(self) -> Iterable[Exchange]:
         for exchange in self.connection.log:
             outcome = exchange.status or exchange.error or ""
-            text = f"{exchange.method} {exchange.path} {outcome} {exchange.request_id or ''}"
+            text = f"{exchange.method} {_path(exchange)} {outcome} {exchange.request_id or ''}"
             if self.matches_filter(text):
                 yield exchange
 
@@ -133,7 +133,7 @@ class RequestsScreen(FilteredListScreen):
             str(exchange.number),
             (
                 Content.styled(exchange.method, _METHODS.get(exchange.method, "")),
-                sanitize_line(exchange.path, 400),
+                sanitize_line(_path(exchange), 400),
                 Content.assemble(status_of(exchange), attempt),
                 Content.styled(_elapsed(exchange), "$foreground-muted"),
                 Content.styled(time.strftime("%H:%M:%S", time.localtime(exchange.started_at)), "$foreground-muted"),
@@ -229,3 +229,9 @@ class RequestsScreen(FilteredListScreen):
         self.connection.log.clear()
         self._shown = None
         self.refresh_rows()
+
+
+def _path(exchange: Exchange) -> str:
+    """Return the path below the host, with its query."""
+    _, slash, path = exchange.url.partition("://")[2].partition("/")
+    return f"{slash}{path}" or exchange.path

@@ -37,9 +37,9 @@ async def test_requests_are_listed_live_newest_first(monkeypatch: pytest.MonkeyP
         app: Any = pilot.app
         await show(pilot, "apps")
         screen = await show(pilot, "requests")
-        await until(pilot, lambda: "GET /apps" in listed(screen))
+        await until(pilot, lambda: "GET /api/v1/apps" in listed(screen))
         await app.connection.client.templates()
-        await until(pilot, lambda: listed(screen)[:1] == ["GET /templates"])
+        await until(pilot, lambda: listed(screen)[:1] == ["GET /api/v1/templates"])
         assert "✓ 200" in text_of(app)
 
 
@@ -66,7 +66,7 @@ async def test_the_filter_shows_requests_that_match_every_word(monkeypatch: pyte
             app.connection.log.add(exchange(number))
         app.log_count += 1
         await pilot.press("slash", *"get 907")
-        await until(pilot, lambda: listed(screen) == ["GET /things/907"])
+        await until(pilot, lambda: listed(screen) == ["GET /api/v1/things/907"])
         await pilot.press("escape")
         await until(pilot, lambda: len(listed(screen)) > 10)
         assert screen.query_one("#filter", Input).value == ""
@@ -76,7 +76,7 @@ async def test_the_log_does_not_contain_the_token(monkeypatch: pytest.MonkeyPatc
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "requests")
-        await until(pilot, lambda: "GET /apps" in listed(screen))
+        await until(pilot, lambda: "GET /api/v1/apps" in listed(screen))
         chosen = screen.chosen
         assert chosen
         headers = dict(chosen.request_headers)
@@ -94,7 +94,7 @@ async def test_c_copies_a_curl_command_with_the_token_as_a_variable(
         copied: list[str] = []
         monkeypatch.setattr(type(app), "copy", lambda self, text, what="": copied.append(text))
         screen = await show(pilot, "requests")
-        await until(pilot, lambda: "GET /apps" in listed(screen))
+        await until(pilot, lambda: "GET /api/v1/apps" in listed(screen))
         await pilot.press("c")
         assert f"{server.base_url}/api/v1/" in copied[0]
         assert '--header "Authorization: Bearer $DRIO_TOKEN"' in copied[0]
