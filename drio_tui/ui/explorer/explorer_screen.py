@@ -117,7 +117,8 @@ class ExplorerScreen(DrioScreen[None]):
             with Vertical(id="operations"):
                 yield FilterInput(placeholder="Filter: method, path, summary, tag", id="filter")
                 yield RowList(
-                    Column("Method", 7), Column("Path", min_width=20, cut="middle"), Column("Summary", rank=1),
+                    Column("Method", 7), Column("Path", min_width=20, cut="middle", goes_first=True),
+                    Column("Summary", min_width=12, rank=1),
                 )  # fmt: skip
                 yield Static(id="note")
             yield Document(id="details")

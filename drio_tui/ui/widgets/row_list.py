@@ -33,7 +33,8 @@ class Column:
 
     It is shown with at least `min_width` cells or not at all: if not all columns fit, the one with the highest `rank`
     is dropped first. Longer content is truncated at its end, or in the `middle`, which suits paths. A column that
-    `may_hide` is shown only while it is not empty.
+    `may_hide` is shown only while it is not empty. One that `goes_first` gets the width of its content before others
+    are shown with more than their least one, and columns of a higher rank are dropped for it.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Column:
     rank: int = 0
     cut: Literal["end", "middle"] = "end"
     may_hide: bool = False
+    goes_first: bool = False
 
 
 def column_widths(columns: Sequence[Column], wanted: Sequence[int], width: int) -> list[int]:
@@ -62,8 +64,20 @@ def column_widths(columns: Sequence[Column], wanted: Sequence[int], width: int) 
     visible = [index for index, wanted_width in enumerate(maximums) if wanted_width]
     while len(visible) > 1 and 1 + sum(minimums[index] + 2 for index in visible) > width + 2:
         visible.remove(max(visible, key=lambda index: (columns[index].rank, index)))
+    for first in [index for index in visible if columns[index].goes_first]:
+        lower = [index for index in visible if columns[index].rank > columns[first].rank]
+        while (
+            lower and 1 + sum(minimums[index] + 2 for index in visible) + maximums[first] - minimums[first] > width + 2
+        ):
+            visible.remove(dropped := max(lower, key=lambda index: (columns[index].rank, index)))
+            lower.remove(dropped)
     widths = [minimums[index] if index in visible else 0 for index in range(len(columns))]
     remaining = width + 1 - sum(widths[index] + 2 for index in visible)
+    for index in visible:
+        if columns[index].goes_first:
+            extra = max(0, min(maximums[index] - widths[index], remaining))
+            widths[index] += extra
+            remaining -= extra
     growing = [index for index in visible if widths[index] < maximums[index]]
     while remaining > 0 and growing:
         share = max(1, remaining // len(growing))

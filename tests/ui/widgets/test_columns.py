@@ -57,6 +57,12 @@ def test_placeholders_do_not_make_columns_wide_but_rows_before_do() -> None:
     assert wanted == [[4, 2], [11, 2], [11, 2]]
 
 
+@pytest.mark.parametrize(("width", "expected"), [(60, [6, 50, 0]), (74, [6, 50, 13]), (50, [6, 41, 0])])
+def test_a_column_that_goes_first_is_cut_only_once_lower_ones_are_dropped(width: int, expected: list[int]) -> None:
+    columns = (Column("Method"), Column("Path", min_width=20, goes_first=True), Column("Summary", min_width=12, rank=1))
+    assert column_widths(columns, (6, 50, 30), width) == expected
+
+
 _COLUMNS = st.lists(
     st.tuples(
         st.builds(
