@@ -294,6 +294,8 @@ def wrap(text: str, width: int, first: int | None = None) -> list[str]:
         if blank > 0:
             end = blank + 1
             pieces.append(text[:blank])
+            if end == len(text):
+                return pieces  # nothing but the blank is left
         elif first is not None and not pieces and room < width:
             end = 0  # it begins on the next line
             pieces.append("")

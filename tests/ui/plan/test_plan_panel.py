@@ -282,6 +282,11 @@ async def test_the_steps_of_a_plan_are_shown_with_names_and_without_secrets() ->
         assert "2 to create, 2 to change, 1 to delete." in lines[-1]
 
 
+def test_a_blank_at_the_end_is_on_no_line_by_itself() -> None:
+    assert wrap("one two ", 7) == ["one two"]
+    assert wrap("one two three ", 8) == ["one two", "three "]
+
+
 @given(st.text(), st.integers(8, 40), st.integers(0, 40))
 def test_wrapped_lines_fit_and_lose_no_character(text: str, width: int, first: int) -> None:
     shown_text = visible(text)
