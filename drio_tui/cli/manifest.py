@@ -274,7 +274,7 @@ def _print_problems(document: Document, folder: Path, problems: list[DocumentPro
             echo(f"  {one_line(problem.advice, 300)}")
     errors, warnings = counts
     totals = f"{count_of(errors, 'error')}, {count_of(warnings, 'warning')}."
-    resources = count_of(len(document.resources()), "resource")
+    resources = count_of(sum(kind != "app" for kind, _ in document.resources()), "resource")  # as in the app's tree
     echo(f"{totals if problems else 'No problems.'} {resources} in {count_of(len(document.sources), 'file')}.")
 
 

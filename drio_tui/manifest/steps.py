@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from drio_tui.api import json_codec
@@ -23,7 +24,6 @@ from drio_tui.plan.key_order import KeyChange, order_by_keys
 from drio_tui.plan.steps import Step
 from drio_tui.plan.tool_order import in_order, next_order
 from drio_tui.schema.fields import MISSING
-from drio_tui.text import first_names
 from drio_tui.workspace.lint.tool_chain import Chains
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
@@ -223,7 +223,7 @@ class _Planner:
             previous = step.id
 
     def _report_circle(self, chains: Mapping[str, Step], edges: Mapping[str, set[str]]) -> None:
-        """Report a circle that there would be once all is applied, and which chains in it would stay as they are.
+        """Report a circle that there would be once all is applied, and how to take a chain that is in drio out of it.
 
         `chains` are the steps that would close it by their tools, `edges` the next tools of all of them.
         """
@@ -234,10 +234,13 @@ class _Planner:
         tools = Chains(keys, {ref: sorted(targets) for ref, targets in edges.items()})
         ref, circle = next((ref, circle) for ref in chains if (circle := tools.cycle(ref)))
         sent = {step.ref for step in self.steps if step.id.startswith("chain:")}
-        staying = [tools.name(id) for id in dict.fromkeys(circle) if id not in sent]
         text = f"the chain would run in a circle: {' → '.join(map(tools.name, circle))}"
-        if staying:
-            text += f"; next of {first_names(staying, 3)} stays as it is in drio: declare it without the next tool"
+        for tool, following in pairwise(circle):
+            if tool not in sent:
+                others = ", ".join(tools.name(id) for id in tools.next[tool] if id != following)
+                text += f"; {tools.name(tool)} → {tools.name(following)} is in drio already: "
+                text += f"`next: [{others}]` at {place('tool', tools.name(tool))} in the document takes it out"
+                break
         self.problems.append(f"{place('tool', tools.name(ref), ('next',))}: {text}")
 
     def _delete(self, change: Change) -> None:

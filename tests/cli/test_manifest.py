@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_validate_says_that_there_are_no_problems(drio: Runner, folder: Path) -> None:
     result = drio("validate", str(folder))
-    assert (result.code, result.out) == (0, "No problems. 8 resources in 1 file.\n")
+    assert (result.code, result.out) == (0, "No problems. 7 resources in 1 file.\n")
 
 
 def test_validate_prints_problems_as_compilers_do(drio: Runner, folder: Path) -> None:
@@ -36,7 +36,7 @@ def test_validate_prints_problems_as_compilers_do(drio: Runner, folder: Path) ->
     assert result.code == 1
     assert lines[0].startswith(f"{path}:5:3: warning: app.serverInstuctions: There is no property of this name")
     assert f"{path}:14:5: error: integrations.helpdesk.name: It must be text. [schema]" in lines
-    assert lines[-1] == "1 error, 2 warnings. 8 resources in 1 file."
+    assert lines[-1] == "1 error, 2 warnings. 7 resources in 1 file."
     assert "\x1b" not in result.out
 
 
