@@ -165,8 +165,8 @@ async def deploy_app(
     Raises `NotReady` if the preflight finds errors (unless `force`), and the `DrioError` that refused the deploy.
     """
     snapshot = await _read_app(session, app_id)
-    last = _unchanged_deploy(session, snapshot) if if_changed else None
-    if last is not None:
+    last = _last_deploy(session, snapshot)
+    if if_changed and last is not None and _is_unchanged(last, snapshot):
         if not quiet:
             _print_unchanged(last)
         unchanged = {"version": last.version, "endpoint": last.endpoint or None, "revision": last.revision}
@@ -180,26 +180,33 @@ async def deploy_app(
     result = await _deploy(session, app_id)
     model_view = await _read_model_view(result) if verify and result.endpoint else {}
     if not quiet:
-        _print_deploy(result, model_view)
+        _print_deploy(result, model_view, last.version if last is not None else "")
     preflight = report.as_dict()
     return {"app": app_id, "deployed": True, **result.as_dict(), "preflight": preflight, "seen": model_view or None}
 
 
-def _unchanged_deploy(session: Session, snapshot: Snapshot) -> Record | None:
-    """Return the last deploy made from this machine if the app still equals it; None if a deploy would change anything.
-
-    A newer version of the app means that another client deployed or restored something else since.
-    """
-    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, changes_since, resources_of
+def _last_deploy(session: Session, snapshot: Snapshot) -> Record | None:
+    """Return the last deploy made from this machine, None if there is none."""
+    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
 
     records = DeployRecordStore(session.server_id, snapshot.app_id)
     last = records.read()
     for notice in records.notices:
         info(notice)
-    if last is None or snapshot.app is None or snapshot.app.text("version") != last.version:
-        return None
+    return last
+
+
+def _is_unchanged(last: Record, snapshot: Snapshot) -> bool:
+    """Return whether the last deploy made from this machine is live, and a deploy would change nothing.
+
+    Another version of the app means that another client deployed or restored something else since.
+    """
+    from drio_tui.workspace.deploy.deploy_record import changes_since, resources_of
+
+    if snapshot.app is None or snapshot.app.text("version") != last.version:
+        return False
     is_whole = not any(part.failures for part in snapshot.parts.values())
-    return last if is_whole and not changes_since(last, resources_of(snapshot)) else None
+    return is_whole and not changes_since(last, resources_of(snapshot))
 
 
 def _print_unchanged(last: Record) -> None:
@@ -255,7 +262,8 @@ async def _read_model_view(result: Deployed) -> dict[str, Any]:
     }
 
 
-def _print_deploy(result: Deployed, model_view: dict[str, Any]) -> None:
+def _print_deploy(result: Deployed, model_view: dict[str, Any], last: str) -> None:
+    """Print a deploy, and how it differs from the `last` version deployed from here, empty if there is none."""
     echo(one_line(result.endpoint) or "(the endpoint is not known: no response named it)")
     before = f"{format_value(result.before)} {'->' if ascii_only() else '→'} " if result.before else ""
     info(f"Deployed: version {before}{format_value(result.version)}, config {result.revision}.")
@@ -264,7 +272,7 @@ def _print_deploy(result: Deployed, model_view: dict[str, Any]) -> None:
         warn(f"The response {answer}; reading the app again shows that it is live.")
     if result.changed_meanwhile:
         warn("Someone else changed the app meanwhile: what went live may be either of the two.")
-    for line in _change_lines(result.changes):
+    for line in _change_lines(result.changes, last, result.before):
         info(line)
     if "error" in model_view:
         warn(f"It could not be looked at: {model_view['error']['title']}: {model_view['error']['message']}")
@@ -278,9 +286,16 @@ def _print_deploy(result: Deployed, model_view: dict[str, Any]) -> None:
             print_line(f"  {one_line(difference['tool'] or 'server', 64)}: {one_line(difference['message'], 200)}")
 
 
-def _change_lines(changes: Sequence[Change] | None) -> Iterable[str]:
+def _change_lines(changes: Sequence[Change] | None, last: str, before: str) -> Iterable[str]:
+    """Yield what a deploy changed since the version `last`, that from here; `before` was live before it."""
+    is_other = bool(last and before and last != before)
+    if is_other:
+        was = f"version {one_line(before, 40)} was live, deployed or restored elsewhere"
+        yield f"Before it, {was}; the last deploy from here was version {one_line(last, 40)}."
     if changes is None:
         yield "It is the first deploy of it from here."
+    elif not changes and is_other:
+        yield "The app is as it was at the last deploy from here, which is live again."
     elif not changes:
         yield "Nothing changed since the last deploy from here; --if-changed deploys only when something did."
     else:

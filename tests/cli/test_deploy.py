@@ -70,9 +70,13 @@ def test_if_changed_deploys_only_an_app_that_changed_since_the_last_deploy(
     assert (changed["deployed"], changed["version"]) == (True, "1.3.0")
     with sandbox_process.client() as client:  # another client deploys: the deploy recorded here is not the live one
         client.post(f"{API}/apps/{app['id']}/deploy").raise_for_status()
+    again = on_sandbox("deploy", app["slug"], "--yes", "--if-changed", "--no-verify")
+    assert "version 1.4.0 → 1.5.0" in again.err
     assert (
-        on_sandbox("deploy", app["slug"], "--yes", "--if-changed", "--no-verify", "--json").json["version"] == "1.5.0"
+        "version 1.4.0 was live, deployed or restored elsewhere; the last deploy from here was version 1.3.0"
+        in again.err
     )
+    assert "Nothing changed" not in again.err
 
 
 def test_deploy_prints_preflight_warnings_even_with_quiet(

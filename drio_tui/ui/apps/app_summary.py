@@ -34,8 +34,9 @@ _PROPERTIES = ("slug", "version", "templateId", "companyUrl")
 class AppFacts:
     """What the list of apps does not contain: the number of resources by kind, and the last deploy from this machine.
 
-    `error` is the reason why the resources are not counted. `errors` and `warnings` are the numbers of problems in the
-    config; `endpoint` is empty if the app is not deployed, or it is not known where.
+    `version` is the one that is live as far as the app tells. `error` is the reason why the resources are not counted.
+    `errors` and `warnings` are the numbers of problems in the config; `endpoint` is empty if the app is not deployed,
+    or it is not known where.
     """
 
     counts: Mapping[str, int]
@@ -44,6 +45,7 @@ class AppFacts:
     errors: int = 0
     warnings: int = 0
     endpoint: str = ""
+    version: str = ""
 
 
 async def fetch_facts(client: DrioClient, app: str, server: str) -> AppFacts:
@@ -71,7 +73,8 @@ async def fetch_facts(client: DrioClient, app: str, server: str) -> AppFacts:
     }
     problems = await asyncio.to_thread(lambda: check_resources(snapshot, Links(snapshot)))
     errors, warnings = count_severities(problems)
-    return AppFacts(counts, deployed, errors=errors, warnings=warnings, endpoint=endpoint)
+    version = snapshot.app.text("version") if snapshot.app is not None else ""
+    return AppFacts(counts, deployed, errors=errors, warnings=warnings, endpoint=endpoint, version=version)
 
 
 def app_blocks(app: Resource, facts: AppFacts | None, mark: DriftMark | None = None) -> list[Block]:
@@ -127,4 +130,8 @@ def _deploy(facts: AppFacts | None) -> Content:
     last = facts.deployed
     if last is None:
         return Content.styled("none from this machine", _MUTED)
-    return Content.assemble(sanitize_line(last.version, 40), (f"  {age(time.time() - last.at)}", _MUTED))
+    own = Content.assemble(sanitize_line(last.version, 40), (f"  {age(time.time() - last.at)}", _MUTED))
+    if not facts.version or facts.version == last.version:
+        return own
+    live = Content.assemble(sanitize_line(facts.version, 40), " is live, deployed or restored elsewhere")
+    return Content.assemble(live, (". The draft may differ. From this machine: ", _MUTED), own)

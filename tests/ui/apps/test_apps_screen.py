@@ -182,6 +182,9 @@ async def test_resource_counts_and_last_deploy_are_shown_for_the_app_under_the_c
         await pilot.press("r")
         await until(pilot, lambda: "3.2.1 just now" in details_text(screen))
         assert "https://x.test/mcp" in details_text(screen)
+        assert f"{app['version']} is live, deployed or restored elsewhere. The draft may differ." in details_text(
+            screen
+        )
 
 
 async def test_the_reason_is_shown_when_an_apps_config_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
