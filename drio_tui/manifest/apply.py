@@ -317,7 +317,9 @@ class Applier:
                 hint = "The app was created, and nothing else was written. Correct the document, and apply it again."
                 raise NotApplicable(error.message, hint=hint) from None
         comparison = plan.comparison
-        begun = base_before(plan.changes, comparison.ids, plan.form, app, self.plan.base, plan.desired)
+        begun = await asyncio.to_thread(
+            base_before, plan.changes, comparison.ids, plan.form, app, self.plan.base, plan.desired
+        )
         if self._save_base is not None and plan.changes:
             await self._save_base(replace(begun, unfinished=self._unfinished))
         results += await self._carry_out(app, [*plan.changes], plan)
