@@ -8,7 +8,7 @@ JSON as received, and a typed view on demand.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar
@@ -144,13 +144,13 @@ class DrioClient:
         return (await self.transport.request("DELETE", _item(resource_type, app, id))).request_id
 
     @asynccontextmanager
-    async def _explain_missing(self, path: str) -> AsyncIterator[None]:
+    async def _explain_missing(self, path: str, statuses: Collection[int] = (404, 410)) -> AsyncIterator[None]:
         """Replace a 404 or 410 by `NewerApi` or `ApiRetired` if the server does not serve v1."""
         try:
             yield
             self._v1_confirmed = True
         except ApiError as error:
-            if error.status not in (404, 410):
+            if error.status not in statuses:
                 raise
             if path in _ALWAYS_SERVED:
                 error.hint = "Check the base URL: every drio has this address below /api/v1."
@@ -213,7 +213,7 @@ class DrioClient:
     async def config(self, app: str) -> dict[str, Any]:
         """GET …/config: the authoring config, with or without an envelope (contract: inferred)."""
         path = path_of("/apps/{app}/config", app=app)
-        async with self._explain_missing(path):
+        async with self._explain_missing(path, (410,)):  # 404: a drio may not have it, since it is only inferred
             reply = await self.transport.request("GET", path)
             envelope = _json_object(reply, path)
         self._note_v1(path, reply)
