@@ -30,7 +30,8 @@ def hostile_app(sandbox_process: SandboxProcess) -> dict[str, str]:
         body = {"templateId": "support", "name": HOSTILE, "slug": slug, "description": HOSTILE}
         app = client.post("/api/v1/apps", json=body).raise_for_status().json()["app"]
         for tool in client.get(f"/api/v1/apps/{app['id']}/tools").json()["tools"]:
-            client.patch(f"/api/v1/apps/{app['id']}/tools/{tool['id']}", json={"name": HOSTILE}).raise_for_status()
+            changes = {"name": HOSTILE, "annotations": {"destructiveHint": None}}  # which `lint` then asks for
+            client.patch(f"/api/v1/apps/{app['id']}/tools/{tool['id']}", json=changes).raise_for_status()
     result: dict[str, str] = app
     return result
 

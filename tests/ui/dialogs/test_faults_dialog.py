@@ -224,7 +224,8 @@ async def test_flaky_reads_are_repeated_until_they_succeed(drio: Any, http: http
         http.post("/api/v1/apps", json={"templateId": "blank", "name": "Read at last"}).raise_for_status()
         http.post(CONTROL, json={"on": ["GET:/v1/apps=status:503*1", "GET:/v1/apps=reset*2"]}).raise_for_status()
         await pilot.press("r")
-        await until(pilot, lambda: "Read at last" in text_of(pilot.app))
+        screen: Any = pilot.app.screen
+        await until(pilot, lambda: "Read at last" in [app.name for app in screen.resources])
         assert names_on(http) == []
         await until(pilot, lambda: "online" in status_line(pilot) and "stale" not in text_of(pilot.app))
 

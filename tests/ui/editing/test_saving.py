@@ -85,7 +85,7 @@ async def test_a_field_is_changed_by_typing_and_the_tree_shows_it(
         await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
         assert (await client.get(TOOL, id, app=screen.app_id)).raw["name"] == f"{name}!"
         await until(pilot, lambda: screen.selected_node.about == ("tool", id) and f"{name}!" in text_of(pilot.app))
-        assert any("request " in note.message for note in pilot.app._notifications)
+        assert [note.title for note in pilot.app._notifications] == [f"Saved tool {name}!"]
 
 
 async def test_several_changes_are_reviewed_before_they_are_written(
