@@ -149,7 +149,8 @@ async def test_a_form_that_is_closed_leaves_nothing_behind() -> None:
                 await pilot.pause()
                 schema_form.show_tab(0)
             widgets = list(screen.walk_children(Widget))
-            assert len(widgets) > 20
+            one_form = len(widgets)
+            assert one_form > 20
             for widget in widgets:
                 live.add(widget)
             await app.pop_screen()
@@ -158,5 +159,5 @@ async def test_a_form_that_is_closed_leaves_nothing_behind() -> None:
             if number % 3 == 2:
                 gc.collect()
                 counts.append((len(live), len(models)))
-        assert counts[0] == counts[1], "six rounds leave as much as three"
-        assert counts[1][1] <= 1, "only the last screen may still be held by its teardown"
+        assert max(models for _, models in counts) <= 1, "only the last screen may still be held by its teardown"
+        assert max(widgets for widgets, _ in counts) < one_form, "and not all of its widgets"
