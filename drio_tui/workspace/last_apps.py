@@ -16,7 +16,6 @@ from pathlib import Path
 
 from drio_tui.api import json_codec
 from drio_tui.api.resource_type import validation_error
-from drio_tui.auth.profiles import Profiles, token_variable
 from drio_tui.kinds import APP
 from drio_tui.launcher import resolve_data_dir
 from drio_tui.storage import paths
@@ -56,6 +55,8 @@ def expected_owner(*, profile: str | None, base_url: str | None, sandbox: bool, 
     """
     if sandbox:
         return sandbox_owner(resolve_data_dir(data_dir))
+    from drio_tui.auth.profiles import Profiles, token_variable  # a sandbox starts without it
+
     profiles = Profiles.load()
     if profile is None and base_url is None and profiles.current is None:
         return ""

@@ -59,6 +59,9 @@ from drio_tui.ui.base.textual_internals import (
     hold_senders_weakly,
     keep_screens_when_focus_moves,
     limit_split_segments,
+    loop_is_idle,
+    needs_paint,
+    paint_now,
     share_background_styles,
     share_tinted_styles,
 )
@@ -78,8 +81,11 @@ if TYPE_CHECKING:
 GC_DELAY_SECONDS = 3.0
 """Seconds after the start at which garbage collection is enabled (see `launch.run_tui`)."""
 
-NEXT_SCREENS_SECONDS = 0.1
+NEXT_SCREENS_SECONDS = 0.05
 """Seconds between the connection and the first look whether the first list is filled, so that other work may begin."""
+
+_PAINT_SECONDS, _PAINT_CHECKS = 0.002, 100
+"""How often, and how many times, it is checked whether the list of the last start is painted."""
 
 PRELOAD_DELAY_SECONDS = 1.5
 """Seconds between the connection and the import of the other screens; by then the first list is on the screen."""
@@ -210,9 +216,9 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.check_terminal_size()
         self.set_timer(GC_DELAY_SECONDS, gc.enable, name="enable garbage collection")
-        self.call_after_refresh(self._start)
 
-    def _start(self) -> None:
+    def on_ready(self) -> None:
+        """The first frame is on the screen."""
         guard_option_lists()
         guard_buttons()
         guard_selections()
@@ -257,9 +263,13 @@ class DrioApp(TerminalApp, inherit_bindings=False):
             return
         await import_in_thread(f"drio_tui.ui.{SCREENS['apps'][0]}")
         await self.switch_mode("apps")
-        painted = asyncio.Event()
-        self.call_after_refresh(painted.set)
-        await painted.wait()
+        loop = asyncio.get_running_loop()
+        for _ in range(_PAINT_CHECKS):
+            await asyncio.sleep(_PAINT_SECONDS)
+            if loop_is_idle(loop):
+                if not needs_paint(self.screen):
+                    return
+                paint_now(self.screen)
 
     def _use_sign_in(self, signed_in: SignInResult) -> None:
         """Use a new sign-in: the same profile goes on with it, and its screens stay open; another one is opened."""

@@ -645,6 +645,11 @@ def needs_paint(screen: Screen[Any]) -> bool:
     )
 
 
+def paint_now(screen: Screen[Any]) -> None:
+    """Lay `screen` out and paint what has changed, instead of at the next tick of its timer, some 16 ms later."""
+    screen._on_timer_update()
+
+
 def make_command_palette() -> Screen[Any]:
     """Return Textual's command palette, made safe to remove while it searches, as when the program ends.
 

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from drio_tui.tool_calls.requests import SAFE
-
 READ_ONLY, DESTRUCTIVE = "readOnlyHint", "destructiveHint"
 IDEMPOTENT, OPEN_WORLD = "idempotentHint", "openWorldHint"
 
@@ -70,6 +68,8 @@ def annotation_notes(annotations: Any, method: str = "") -> list[AnnotationNote]
 
 
 def _mismatches(values: Mapping[str, Any], method: str, read_only: bool, idempotent: bool) -> list[AnnotationNote]:
+    from drio_tui.tool_calls.requests import SAFE  # the first list needs the labels only
+
     if not method:
         return []
     if read_only and method not in SAFE:
