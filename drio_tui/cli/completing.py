@@ -24,6 +24,7 @@ from click.shell_completion import BashComplete, CompletionItem, add_completion_
 
 from drio_tui.cli.output import echo_code
 from drio_tui.storage import files, paths
+from drio_tui.storage.cache import CacheFolder
 from drio_tui.text import one_line
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ FRESH_SECONDS = 30.0
 MAX_AGE_SECONDS = 86_400.0
 """Age beyond which cached names are not offered."""
 
+_FILES = CacheFolder("completion")
 _WAIT_SECONDS = 0.6
 _RETRY_SECONDS = 10.0
 _FETCH_SECONDS = 10.0
@@ -67,7 +69,7 @@ class Target:
 
     @property
     def path(self) -> Path:
-        return paths.cache_dir() / "completion" / f"{hashlib.sha256(self.name.encode()).hexdigest()[:32]}.json"
+        return _FILES.path(self.name)
 
 
 class Bash(BashComplete):
@@ -188,9 +190,7 @@ def _assignable(kind: Kind[Any]) -> list[list[str]]:
 
 def clear_cache() -> None:
     """Delete all files of the cache."""
-    with contextlib.suppress(OSError):
-        for path in (paths.cache_dir() / "completion").iterdir():
-            path.unlink(missing_ok=True)
+    _FILES.clear()
 
 
 # --- the cache -----------------------------------------------------------------------------------

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drio_tui.storage import paths
-from drio_tui.storage.files import private_dir, read_private, write_private
+from drio_tui.storage.cache import CacheFolder
+from drio_tui.storage.files import read_private
 
 if TYPE_CHECKING:
     from drio_tui.explorer.server_api import ServerApi
 
+_FILES = CacheFolder("explorer")
 _MOST = 5_000
 _LIMIT = 4 << 20
 
@@ -26,9 +26,7 @@ def remember(base_url: str, server_api: ServerApi) -> None:
     ]
     with contextlib.suppress(OSError, ValueError):
         path = _path(base_url)
-        private_dir(path.parent.parent)
-        private_dir(path.parent)
-        write_private(path, json.dumps(listed).encode("ascii"))
+        _FILES.write(path, json.dumps(listed).encode("ascii"))
 
 
 def known_operations(base_url: str) -> list[tuple[str, str, str]]:
@@ -41,5 +39,4 @@ def known_operations(base_url: str) -> list[tuple[str, str, str]]:
 
 
 def _path(base_url: str) -> Path:
-    name = hashlib.sha256(base_url.rstrip("/").encode()).hexdigest()[:32]
-    return paths.cache_dir() / "explorer" / f"{name}.json"
+    return _FILES.path(base_url.rstrip("/"))

@@ -7,7 +7,6 @@ functions block.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,12 +17,13 @@ from drio_tui.api import json_codec
 from drio_tui.api.resource_type import validation_error
 from drio_tui.kinds import APP
 from drio_tui.launcher import resolve_data_dir
-from drio_tui.storage import paths
-from drio_tui.storage.files import private_dir, read_private, write_private
+from drio_tui.storage.cache import CacheFolder
+from drio_tui.storage.files import read_private
 from drio_tui.workspace import recent_apps
 from drio_tui.workspace.model.snapshot import Resource, resources_of
 from drio_tui.workspace.recent_apps import AppsState
 
+_FILES = CacheFolder("apps")
 _MOST_APPS = 300
 _MOST_BYTES = 512 << 10
 
@@ -69,7 +69,7 @@ def expected_owner(*, profile: str | None, base_url: str | None, sandbox: bool, 
 def load(owner: str) -> LastApps | None:
     """Return the list that was kept for an owner; None if there is none, or it cannot be read."""
     try:
-        kept = json_codec.loads(read_private(_path(owner), limit=_MOST_BYTES))
+        kept = json_codec.loads(read_private(_FILES.path(owner), limit=_MOST_BYTES))
         if kept["owner"] != owner:
             return None
         apps = resources_of("app", kept["apps"], partial(validation_error, APP))
@@ -85,26 +85,14 @@ def save(owner: str, server: str, apps: Iterable[Resource]) -> None:
     raws = [redact(app.raw) for app in apps]
     content = {"owner": owner, "server": server, "readAt": time.time(), "apps": raws}
     with contextlib.suppress(OSError, ValueError):
-        path = _path(owner)
+        path = _FILES.path(owner)
         data = json_codec.dumps(content).encode("ascii")
         if len(raws) > _MOST_APPS or len(data) > _MOST_BYTES:
             path.unlink(missing_ok=True)
             return
-        private_dir(path.parent.parent)
-        private_dir(path.parent)
-        write_private(path, data)
+        _FILES.write(path, data)
 
 
 def forget_all() -> None:
     """Delete every list that is kept."""
-    with contextlib.suppress(OSError):
-        for path in _folder().iterdir():
-            path.unlink(missing_ok=True)
-
-
-def _folder() -> Path:
-    return paths.cache_dir() / "apps"
-
-
-def _path(owner: str) -> Path:
-    return _folder() / f"{hashlib.sha256(owner.encode()).hexdigest()[:32]}.json"
+    _FILES.clear()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import time
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -18,9 +17,10 @@ from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError, NotFound
 from drio_tui.api.transport import Transport
 from drio_tui.schema.resolve import Json
-from drio_tui.storage import paths
-from drio_tui.storage.files import private_dir, read_private, write_private
+from drio_tui.storage.cache import CacheFolder
+from drio_tui.storage.files import read_private
 
+_FILES = CacheFolder("openapi")
 VERSION = 1
 PATHS = {"/openapi.json": False, "/api/openapi.json": True}
 """The paths that are tried. True: relative to the origin, not the base URL; contract section 1.1 names both."""
@@ -49,8 +49,7 @@ class ServerOpenApi:
         self._cached: CacheEntry | None = None
         self._refresh_task: asyncio.Task[bool] | None = None
         self._refreshed_at = -FRESH_SECONDS
-        name = hashlib.sha256(transport.base_url.encode()).hexdigest()[:32]
-        self.path: Path = paths.cache_dir() / "openapi" / f"{name}.json"
+        self.path: Path = _FILES.path(transport.base_url)
 
     def refresh(self) -> asyncio.Task[bool]:
         """Start downloading or revalidating the document, and return the task.
@@ -114,6 +113,4 @@ class ServerOpenApi:
         with contextlib.suppress(OSError, ValueError, RecursionError):
             data = json_codec.dumps(content).encode("ascii")
             if len(data) <= KEEP_BYTES:
-                private_dir(self.path.parent.parent)
-                private_dir(self.path.parent)
-                write_private(self.path, data)
+                _FILES.write(self.path, data)
