@@ -18,7 +18,7 @@ from textual.keys import _character_to_key
 
 from benchmarks.common import Row
 from drio_tui.ui.app.idle_work import QUIET_SECONDS
-from drio_tui.ui.base.textual_internals import loop_is_idle, needs_paint
+from drio_tui.ui.base.textual_internals.painting import loop_is_idle, needs_paint
 
 R = TypeVar("R")
 

@@ -19,7 +19,9 @@ from drio_tui.text import with_options
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import UNREACHABLE, RequestFailed, Status
-from drio_tui.ui.base.textual_internals import IgnoresStaleSizes, PrefixBindings, forget_watchers, is_first_of_its_area
+from drio_tui.ui.base.textual_internals.bindings import PrefixBindings
+from drio_tui.ui.base.textual_internals.memory import forget_watchers
+from drio_tui.ui.base.textual_internals.screens import IgnoresStaleSizes, is_first_of_its_area
 from drio_tui.ui.base.type_ahead import LoadsContent
 from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.widgets.footer import KeyFooter

@@ -21,7 +21,7 @@ from drio_tui.api.http import httpx
 from drio_tui.asyncio_wait import IMPORT_THREAD
 from drio_tui.openapi_import import framing
 from drio_tui.ui.base import polling
-from drio_tui.ui.base.textual_internals import loop_is_idle
+from drio_tui.ui.base.textual_internals.painting import loop_is_idle
 from tests.ui import drawing
 
 FRAME = 1 / 50

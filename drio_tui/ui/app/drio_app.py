@@ -49,22 +49,7 @@ from drio_tui.ui.base.messages import (
     Step,
 )
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.base.textual_internals import (
-    forget_removed_nodes,
-    guard_buttons,
-    guard_mouse_selection,
-    guard_option_lists,
-    guard_selections,
-    guard_timers,
-    hold_senders_weakly,
-    keep_screens_when_focus_moves,
-    limit_split_segments,
-    loop_is_idle,
-    needs_paint,
-    paint_now,
-    share_background_styles,
-    share_tinted_styles,
-)
+from drio_tui.ui.base.textual_internals import guards, memory, painting
 from drio_tui.ui.base.themes import DEFAULT_THEME, THEMES
 from drio_tui.ui.base.type_ahead import LoadsContent, TypeAhead
 from drio_tui.ui.base.workers import start_worker
@@ -165,13 +150,13 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def __init__(self, options: LaunchOptions | None = None) -> None:
         super().__init__()
-        share_background_styles()
-        share_tinted_styles()
-        keep_screens_when_focus_moves()
-        limit_split_segments()
-        hold_senders_weakly()
-        guard_timers()
-        forget_removed_nodes()
+        memory.share_background_styles()
+        painting.share_tinted_styles()
+        painting.keep_screens_when_focus_moves()
+        memory.limit_split_segments()
+        memory.hold_senders_weakly()
+        guards.guard_timers()
+        memory.forget_removed_nodes()
         self.settings = stored.Settings.load()
         self.settings = replace(self.settings, keys=keymap.with_current_ids(self.settings.keys))
         options = options or LaunchOptions()
@@ -219,10 +204,10 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def on_ready(self) -> None:
         """The first frame is on the screen."""
-        guard_option_lists()
-        guard_buttons()
-        guard_selections()
-        guard_mouse_selection()
+        guards.guard_option_lists()
+        guards.guard_buttons()
+        guards.guard_selections()
+        guards.guard_mouse_selection()
         self._run_first_connect()
 
     def restart(self, *, sandbox: bool = False, profile: str | None = None, base_url: str | None = None) -> None:
@@ -266,10 +251,10 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         loop = asyncio.get_running_loop()
         for _ in range(_PAINT_CHECKS):
             await asyncio.sleep(_PAINT_SECONDS)
-            if loop_is_idle(loop):
-                if not needs_paint(self.screen):
+            if painting.loop_is_idle(loop):
+                if not painting.needs_paint(self.screen):
                     return
-                paint_now(self.screen)
+                painting.paint_now(self.screen)
 
     def _use_sign_in(self, signed_in: SignInResult) -> None:
         """Use a new sign-in: the same profile goes on with it, and its screens stay open; another one is opened."""

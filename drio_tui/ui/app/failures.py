@@ -16,13 +16,8 @@ from textual.worker import WorkerFailed
 
 from drio_tui.ui.app.navigation import make_screen
 from drio_tui.ui.app.recovery import Recovery, screen_of_edit
-from drio_tui.ui.base.textual_internals import (
-    all_screens,
-    has_started,
-    mode_of,
-    replace_screens,
-    screen_of_active_pump,
-)
+from drio_tui.ui.base.textual_internals.app import has_started
+from drio_tui.ui.base.textual_internals.screens import all_screens, mode_of, replace_screens, screen_of_active_pump
 from drio_tui.ui.widgets.sanitize import sanitize
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from textual.screen import Screen
 from drio_tui.ui.base.connection import Connection
 from drio_tui.ui.base.context import ConfirmOptions
 from drio_tui.ui.base.messages import SignInWanted
-from drio_tui.ui.base.textual_internals import all_screens, make_command_palette, mode_of
+from drio_tui.ui.base.textual_internals.screens import all_screens, make_command_palette, mode_of
 from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.screen import DrioScreen, Requests
 from drio_tui.ui.widgets.sanitize import sanitize

@@ -27,7 +27,7 @@ from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.apps.apps_screen import AppsScreen
 from drio_tui.ui.apps.templates_screen import TemplatesScreen, fetch_templates
 from drio_tui.ui.base import keymap
-from drio_tui.ui.base.textual_internals import all_screens
+from drio_tui.ui.base.textual_internals.screens import all_screens
 from drio_tui.workspace import recent_apps
 from drio_tui.workspace.model.loader import snapshot_of_config
 from drio_tui.workspace.model.search import rank

@@ -15,7 +15,7 @@ from drio_tui.server_id import is_earlier_sandbox_url, may_belong_to
 from drio_tui.ui.app.idle_work import InputPause
 from drio_tui.ui.app.navigation import make_screen
 from drio_tui.ui.base.connection import Connection
-from drio_tui.ui.base.textual_internals import all_screens
+from drio_tui.ui.base.textual_internals.screens import all_screens
 from drio_tui.ui.base.type_ahead import LoadsContent
 from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.screen import Requests

@@ -17,10 +17,10 @@ from textual.driver import Driver
 from textual.geometry import Size
 
 from drio_tui.ui.app.signals import SignalThread
-from drio_tui.ui.base.textual_internals import LeanApp, end_after_crash, is_ending
+from drio_tui.ui.base.textual_internals.app import LeanApp, end_after_crash, is_ending
 
 if TYPE_CHECKING:
-    from drio_tui.ui.base.textual_internals import TerminalDriver
+    from drio_tui.ui.base.textual_internals.driver import TerminalDriver
 
 PASTE_MAX = 200_000
 """Characters of a paste. A longer paste is rejected: a field would take seconds to draw it, and half is of no use."""
@@ -86,7 +86,7 @@ class TerminalApp(LeanApp, inherit_bindings=False):
         driver_class = super().get_driver_class()
         if sys.platform == "win32" or driver_class.__name__ != "LinuxDriver":
             return driver_class
-        from drio_tui.ui.base.textual_internals import TerminalDriver
+        from drio_tui.ui.base.textual_internals.driver import TerminalDriver
 
         return TerminalDriver
 

@@ -19,7 +19,8 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
-from drio_tui.ui.base.textual_internals import is_searching, loop_is_idle, waits_for_refresh
+from drio_tui.ui.base.textual_internals.painting import loop_is_idle, waits_for_refresh
+from drio_tui.ui.base.textual_internals.screens import is_searching
 
 _LIMITS = {"work": 3.0, "refresh": 0.25, "search": 1.0, "fill": 3.0}
 """Seconds to wait at most: for the event loop, a repaint, the command palette, and a new screen's first request."""

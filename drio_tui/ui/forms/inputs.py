@@ -21,7 +21,7 @@ from textual.widgets import TextArea
 from drio_tui.text import visible
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.base.textual_internals import forget_watchers
+from drio_tui.ui.base.textual_internals.memory import forget_watchers
 from drio_tui.ui.widgets.line_editor import sanitized_same_length
 from drio_tui.ui.widgets.sanitize import sanitize_line
 

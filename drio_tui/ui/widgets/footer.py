@@ -15,7 +15,7 @@ from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Footer
 
-from drio_tui.ui.base.textual_internals import forget_fields
+from drio_tui.ui.base.textual_internals.memory import forget_fields
 
 _ALWAYS_SHOWN = "help"
 """The action that shows all keys, also those there is no room for."""

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.socket
 FAILING = """
 import sys, threading
 from drio_tui.ui.app.drio_app import DrioApp
-from drio_tui.ui.base.textual_internals import TerminalDriver
+from drio_tui.ui.base.textual_internals.driver import TerminalDriver
 from drio_tui.ui.app.launch import LaunchOptions, run_tui
 from drio_tui.ui.app.terminal import TerminalApp
 

@@ -1,0 +1,7 @@
+"""All uses and patches of undocumented parts of Textual, Rich and asyncio, a module for each part of Textual.
+
+No other package may use their private names. Each function and class says why it is needed, and in which version of
+Textual the fault was seen. `tests/ui/base/textual_internals/` tests them in modules of the same names, except
+`bindings` (`tests/ui/app_detail/test_app_screen.py`), stale sizes (`tests/ui/app/test_shell.py`) and the driver in a
+terminal (`tests/ui/app/test_terminal.py`).
+"""

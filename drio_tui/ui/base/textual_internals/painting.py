@@ -1,0 +1,79 @@
+"""What is painted when: what still waits for it, and painting less."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sized
+from functools import lru_cache, partial
+from typing import Any, cast
+
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual.color import Color
+from textual.renderables.background_screen import BackgroundScreen
+from textual.screen import Screen
+
+
+def share_tinted_styles() -> None:
+    """Cache the tinted styles of what is behind a dialog by style and tint.
+
+    Textual mixes the colours of each segment again whenever it draws the background of a dialog (8.2), which is half of
+    the time that a dialog takes to open.
+    """
+    method = vars(BackgroundScreen)["process_segments"]
+    if hasattr(method.__func__, "original"):
+        return
+    original = partial(method.__func__, BackgroundScreen)
+
+    @lru_cache(2048)
+    def tinted(style: RichStyle | None, color: Color) -> RichStyle | None:
+        (segment,) = original([Segment(" ", style)], color)
+        result: RichStyle | None = segment.style
+        return result
+
+    def process_segments(_: type[BackgroundScreen], segments: Iterable[Segment], color: Color) -> Iterator[Segment]:
+        for segment in segments:
+            text, style, control = segment
+            yield segment if control else Segment(text, tinted(style, color), control)
+
+    process_segments.original = original  # type: ignore[attr-defined] # says that it is patched
+    BackgroundScreen.process_segments = classmethod(process_segments)  # type: ignore[method-assign,assignment]
+
+
+def keep_screens_when_focus_moves() -> None:
+    """Do not paint the whole screen when the focus moves.
+
+    Textual does (8.2), with all that is behind a dialog. The two widgets paint themselves, and so does every widget
+    whose style changes. The frame in which the screen was painted is still waited for: what is called after a refresh
+    has to come after the events of widgets that are hidden, which take the focus away.
+    """
+
+    def watch_focused(screen: Screen[Any]) -> None:
+        screen.refresh_bindings()
+        screen._dirty_widgets.add(screen)  # nothing of it is painted, since it has no region to paint
+        screen.check_idle()
+
+    vars(Screen)["focused"]._repaint = False
+    Screen._watch_focused = watch_focused  # type: ignore[method-assign] # for every screen
+
+
+def loop_is_idle(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether nothing but the running callback is ready: every task waits for I/O, a timer or a thread."""
+    return not cast(Sized, cast(Any, loop)._ready)
+
+
+def waits_for_refresh(screen: Screen[Any]) -> bool:
+    """Return whether a layout or a `call_after_refresh` callback waits for the next repaint of `screen`."""
+    return bool(screen._callbacks or screen._layout_required or screen._recompose_required)
+
+
+def needs_paint(screen: Screen[Any]) -> bool:
+    """Return whether a change of `screen` or of a widget on it is not painted yet."""
+    return bool(
+        waits_for_refresh(screen) or screen._scroll_required or screen._repaint_required or screen._dirty_widgets
+    )
+
+
+def paint_now(screen: Screen[Any]) -> None:
+    """Lay `screen` out and paint what has changed, instead of at the next tick of its timer, some 16 ms later."""
+    screen._on_timer_update()

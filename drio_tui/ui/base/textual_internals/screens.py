@@ -1,0 +1,97 @@
+"""The stacks of screens, their sizes, and Textual's command palette."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual._context import active_message_pump
+from textual.app import App
+from textual.screen import Screen
+
+if TYPE_CHECKING:
+    _ScreenBase = Screen[Any]
+else:
+    _ScreenBase = object
+_PALETTE_SEARCH = "--textual-command-palette-gather-commands"
+"""The worker group in which Textual's command palette searches."""
+
+
+class IgnoresStaleSizes(_ScreenBase):
+    """Mixed into screens, before Textual's class: ignores sizes that the terminal no longer has.
+
+    Textual's layout posts its size to the screen itself, which lays out the screens behind it again (8.2): two sizes
+    in the queue at once would trigger each other for ever.
+    """
+
+    def on_resize(self, event: events.Resize) -> None:
+        if event.size != self.app.size:
+            event.stop()
+            event.prevent_default()
+
+
+def all_screens(app: App[Any]) -> list[Screen[Any]]:
+    """Return the screens of every mode, not only of the current one."""
+    return [screen for stack in app._screen_stacks.values() for screen in stack]
+
+
+def mode_of(app: App[Any], screen: Screen[Any]) -> str:
+    """Return the mode in whose stack `screen` is."""
+    return next(mode for mode, stack in app._screen_stacks.items() if screen in stack)
+
+
+def is_first_of_its_area(screen: Screen[Any]) -> bool:
+    """Return whether `screen` is the first of its mode's stack, which Textual does not remove."""
+    return any(stack[:1] == [screen] for stack in screen.app._screen_stacks.values())
+
+
+def make_command_palette() -> Screen[Any]:
+    """Return Textual's command palette, made safe to remove while it searches, as when the program ends.
+
+    Textual's own would show the results in widgets that are removed by then, and its worker would fail (8.2).
+    """
+    from textual.command import CommandList, CommandPalette  # opened long after the first frame
+    from textual.widgets import LoadingIndicator
+
+    class Palette(CommandPalette):
+        def _watch__list_visible(self) -> None:
+            if self.query(CommandList):
+                super()._watch__list_visible()
+
+        async def _watch__show_busy(self) -> None:
+            if self.query(LoadingIndicator):
+                await super()._watch__show_busy()
+
+    return Palette(placeholder="Search apps and what is in them, templates, settings, commands…")
+
+
+def is_searching(screen: Screen[Any]) -> bool:
+    """Return whether `screen` is Textual's command palette and still searches."""
+    return any(worker.group == _PALETTE_SEARCH and worker.is_running for worker in screen.workers)
+
+
+def screen_of_active_pump() -> Screen[Any] | None:
+    """Return the screen of the widget that is handling a message; None for the app's own messages."""
+    pump: Any = active_message_pump.get(None)
+    while pump is not None and not isinstance(pump, Screen):
+        pump = pump._parent
+    return pump
+
+
+async def replace_screens(app: App[Any], mode: str, index: int, screen: Screen[Any]) -> None:
+    """Replace the screen at `index` of a mode's stack, and those above it, by `screen`.
+
+    Their result callbacks get None. Their message loops may have ended, so they cannot be dismissed.
+    """
+    stack = app._screen_stacks[mode]
+    removed = stack[index:]
+    mounted = app.push_screen(screen, mode=mode)
+    for old in reversed(removed):
+        stack.remove(old)
+        for callback in old._result_callbacks:
+            if callback.future is not None and callback.future.done():
+                callback.future = None
+            callback(None)
+    await mounted
+    for old in reversed(removed):
+        await app._replace_screen(old)

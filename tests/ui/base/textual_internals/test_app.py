@@ -1,0 +1,101 @@
+"""Styles parsed once, widgets mounted without holding others, and the end of an app."""
+
+from __future__ import annotations
+
+import gc
+from contextvars import Token
+from typing import Any
+
+import pytest
+from textual.app import ComposeResult
+from textual.color import Color
+from textual.containers import VerticalScroll
+from textual.css import stylesheet
+from textual.css.parse import parse
+from textual.screen import Screen
+from textual.widgets import Static
+
+from drio_tui.ui.base.textual_internals.app import CachingStylesheet, LeanApp, end_after_crash, is_ending
+from tests.ui.base.textual_internals.small_apps import Lean, TwoModes
+
+
+async def test_is_ending_after_exit() -> None:
+    app = TwoModes()
+    async with app.run_test():
+        assert not is_ending(app)
+        app.exit(3)
+        assert is_ending(app)
+
+
+async def test_end_after_crash_sets_the_return_code_and_prints_no_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app = TwoModes()
+    with pytest.raises(RuntimeError, match="broken"):
+        async with app.run_test():
+            end_after_crash(app, RuntimeError("broken"))
+    assert app.return_code == 1
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
+async def test_styles_are_parsed_once_for_a_theme(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    def counted(scope: str, css: str, *arguments: Any, **options: Any) -> Any:
+        parsed.append(css)
+        return parse(scope, css, *arguments, **options)
+
+    monkeypatch.setattr(stylesheet, "parse", counted)
+    sheet = CachingStylesheet(variables={"accent": "red"})
+    sheet.add_source("Input { color: $accent; }", ("input.tcss", ""))
+    sheet.reparse()
+    sheet.add_source("Static { color: $accent; }", ("static.tcss", ""))
+    sheet.set_variables({"accent": "red"})
+    sheet.reparse()
+    assert len(parsed) == len(sheet.rules) == 2
+    sheet.set_variables({"accent": "blue"})
+    sheet.reparse()
+    assert len(parsed) == 4
+    assert all(rule.styles.color == Color.parse("blue") for rule in sheet.rules)
+
+
+async def test_a_new_screen_has_its_styles_without_a_refresh_of_all_styles(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Styled(Screen[None]):
+        CSS = "Static { color: red; }"
+
+        def compose(self) -> ComposeResult:
+            yield Static("text")
+
+    class TwoModes(LeanApp):
+        MODES = {"first": Screen, "styled": Styled}
+        DEFAULT_MODE = "first"
+
+    app = TwoModes()
+    async with app.run_test():
+        refreshed: list[bool] = []
+        monkeypatch.setattr(app, "refresh_css", lambda **_options: refreshed.append(True))
+        await app.switch_mode("styled")
+        assert app.screen.query_one(Static).styles.color == Color.parse("red")
+        assert not refreshed
+
+
+async def test_a_scrollbar_created_in_a_removed_widget_runs_no_message_loop() -> None:
+    app = Lean()
+    async with app.run_test():
+        container = app.query_one(VerticalScroll)
+        assert container.vertical_scrollbar._task is not None
+        await container.remove()
+        assert container.horizontal_scrollbar._task is None
+
+
+async def test_a_widget_does_not_keep_the_widget_whose_message_mounted_it() -> None:
+    app = Lean()
+    async with app.run_test() as pilot:
+        first, second = Static(), Static()
+        await app.screen.mount(first)
+        first.call_later(app.screen.mount, second)
+        await pilot.pause()
+        await first.remove()
+        gc.collect()
+        assert not [holder for holder in gc.get_referrers(first) if isinstance(holder, Token)]
+        assert second.is_running

@@ -1,0 +1,114 @@
+"""What waits to be painted, and what is not painted or mixed again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual.app import App, ComposeResult
+from textual.color import Color
+from textual.renderables.background_screen import BackgroundScreen
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from drio_tui.ui.base.textual_internals import painting
+from tests.ui.base.textual_internals.small_apps import Lists
+from tests.ui.idle import idle
+
+
+async def test_the_loop_is_idle_only_when_nothing_else_is_ready() -> None:
+    loop = asyncio.get_running_loop()
+    seen: list[bool] = []
+    done = asyncio.Event()
+
+    def record() -> None:
+        seen.append(painting.loop_is_idle(loop))
+
+    def record_last() -> None:
+        record()
+        done.set()
+
+    loop.call_soon(record)  # the next one is ready
+    loop.call_soon(record_last)
+    await done.wait()
+    assert seen == [False, True]
+
+
+async def test_a_pending_layout_or_callback_waits_for_refresh() -> None:
+    app = Lists()
+    async with app.run_test() as pilot:
+        async with asyncio.timeout(30):
+            while painting.waits_for_refresh(app.screen):
+                await pilot.pause()
+        app.query_one(Static).refresh(layout=True)
+        async with asyncio.timeout(30):
+            while not app.screen._layout_required:
+                await asyncio.sleep(0)
+            assert painting.waits_for_refresh(app.screen)
+            while painting.waits_for_refresh(app.screen):
+                await pilot.pause()
+            ran: list[int] = []
+            app.query_one(Static).refresh()
+            app.screen.call_after_refresh(lambda: ran.append(len(app.screen._callbacks)))
+            while not app.screen._callbacks:
+                await asyncio.sleep(0)
+            assert painting.waits_for_refresh(app.screen)
+            while not ran:
+                await pilot.pause()
+        assert ran == [0]
+
+
+async def test_a_change_needs_paint_until_it_is_drawn() -> None:
+    app = Lists()
+    async with app.run_test() as pilot, asyncio.timeout(30):
+        while painting.needs_paint(app.screen):
+            await pilot.pause()
+        app.query_one(Static).update("changed", layout=False)
+        while not painting.needs_paint(app.screen):
+            await asyncio.sleep(0)
+        assert not painting.waits_for_refresh(app.screen)
+        while painting.needs_paint(app.screen):
+            await pilot.pause()
+
+
+def test_the_background_of_dialogs_is_tinted_as_textual_does_it() -> None:
+    painting.share_tinted_styles()
+    painting.share_tinted_styles()  # patching twice changes nothing
+    method: Any = vars(BackgroundScreen)["process_segments"]
+    original = method.__func__.original
+    styles = [None, RichStyle(), RichStyle.parse("bold red on #102030"), RichStyle(color="blue", meta={"@click": "a"})]
+    segments = [*(Segment("text", style) for style in styles), Segment("\x1b[?25l", None, [(2,)])]  # type: ignore[list-item]
+    for color in (Color(0, 0, 0, 0.6), Color(20, 30, 40, 0.3), Color(0, 0, 0, 0)):
+        for _ in range(2):
+            tinted = list(BackgroundScreen.process_segments(segments, color))
+            assert tinted == list(original(segments, color))
+            assert [one.style.meta for one in tinted if one.style is not None] == [{}] * 4
+
+
+async def test_the_focus_moves_without_painting_the_screen() -> None:
+    class Form(Screen[None]):
+        painted = 0
+
+        def compose(self) -> ComposeResult:
+            yield Input("first")
+            yield Input("second")
+
+        def render(self) -> Any:
+            self.painted += 1
+            return super().render()
+
+    painting.keep_screens_when_focus_moves()
+    app = App[None]()
+    async with app.run_test() as pilot:
+        screen = Form()
+        await app.push_screen(screen)
+        await idle()
+        first, second = screen.query(Input)
+        assert first.has_focus
+        painted = screen.painted
+        await pilot.press("tab")
+        await idle()
+        assert second.has_focus
+        assert screen.painted == painted
