@@ -118,7 +118,7 @@ class ExplorerScreen(DrioScreen[None]):
                 yield FilterInput(placeholder="Filter: method, path, summary, tag", id="filter")
                 yield RowList(
                     Column("Method", 7), Column("Path", min_width=20, cut="middle", goes_first=True),
-                    Column("Summary", min_width=12, rank=1),
+                    Column("Summary", min_width=12, rank=1, follows=True),
                 )  # fmt: skip
                 yield Static(id="note")
             yield Document(id="details")
@@ -222,9 +222,10 @@ class ExplorerScreen(DrioScreen[None]):
             if operation.obstacle:
                 text = sanitize_line(f"✗ {operation.obstacle}", 200, "$text-error")
             elif operation.deprecated:
-                text = Content.assemble(("deprecated ", "$text-warning"), sanitize_line(operation.summary, 200))
+                summary = sanitize_line(operation.summary, 200, "$foreground-muted")
+                text = Content.assemble(("deprecated ", "$text-warning"), summary)
             else:
-                text = sanitize_line(operation.summary, 200)
+                text = sanitize_line(operation.summary, 200, "$foreground-muted")
             method = sanitize_line(operation.method, 20, METHOD_STYLES.get(operation.method, ""))
             path = sanitize_line(server_api.path_of(operation), 400)
             row = self._rows[operation.id] = Row(operation.id, (method, path, text))

@@ -26,6 +26,9 @@ from drio_tui.ui.widgets.sanitize import cut_middle
 _MAX_MEASURED = 300
 """How many rows are measured to find the width of a column."""
 
+_LEAST_FOLLOWING = 8
+"""The cells below which a column that follows the one before it is left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -34,7 +37,8 @@ class Column:
     It is shown with at least `min_width` cells or not at all: if not all columns fit, the one with the highest `rank`
     is dropped first. Longer content is truncated at its end, or in the `middle`, which suits paths. A column that
     `may_hide` is shown only while it is not empty. One that `goes_first` gets the width of its content before others
-    are shown with more than their least one, and columns of a higher rank are dropped for it.
+    are shown with more than their least one, and columns of a higher rank are dropped for it. Where one that `follows`
+    is dropped, its content is shown behind that of the column before it, in the rows that have room for it.
     """
 
     title: str
@@ -45,6 +49,7 @@ class Column:
     cut: Literal["end", "middle"] = "end"
     may_hide: bool = False
     goes_first: bool = False
+    follows: bool = False
 
 
 def column_widths(columns: Sequence[Column], wanted: Sequence[int], width: int) -> list[int]:
@@ -319,6 +324,11 @@ class RowList(ScrollView, can_focus=True):
         space = 1
         for column, cell, cell_width in zip(self._columns, cells, self._widths(width), strict=False):
             if not cell_width:
+                room = space - 4
+                if column.follows and cell and room >= _LEAST_FOLLOWING:
+                    cell = cell.truncate(room, ellipsis=True)
+                    segments += [Segment("  ", rich_style), *cell.render_segments(style)]
+                    space -= 2 + cell.cell_length
                 continue
             if cell.cell_length > cell_width:
                 middle = column.cut == "middle"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from textual.content import Content
+from textual.style import Style
 
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, column_widths
 from drio_tui.ui.widgets.sanitize import cut_middle
@@ -61,6 +62,29 @@ def test_placeholders_do_not_make_columns_wide_but_rows_before_do() -> None:
 def test_a_column_that_goes_first_is_cut_only_once_lower_ones_are_dropped(width: int, expected: list[int]) -> None:
     columns = (Column("Method"), Column("Path", min_width=20, goes_first=True), Column("Summary", min_width=12, rank=1))
     assert column_widths(columns, (6, 50, 30), width) == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (40, ["GET     /apps/{id}  List your apps", "GET     /apps/{id}/integrations/{other}"]),
+        (30, ["GET     /apps/{id}  List you…", "GET     /apps/{…tions/{other}"]),
+        (27, ["GET     /apps/{id}", "GET     /apps/…ons/{other}"]),
+        (60, [f"GET     /apps/{{id}}{' ' * 23}List your apps", "GET     /apps/{id}/integrations/{other}  Others"]),
+    ],
+)
+def test_a_dropped_column_follows_the_content_before_it_where_there_is_room(width: int, shown: list[str]) -> None:
+    columns = (
+        Column("Method"),
+        Column("Path", min_width=18, cut="middle", goes_first=True),
+        Column("Summary", min_width=12, rank=1, follows=True),
+    )
+    rows = RowList(*columns)
+    texts = (("GET", "/apps/{id}", "List your apps"), ("GET", "/apps/{id}/integrations/{other}", "Others"))
+    rows.show([Row(path, [*map(Content, (method, path, summary))]) for method, path, summary in texts])
+    lines = [rows._line(rows.cells_of(index), width, Style()).text for index in range(2)]
+    assert all(len(line) == width for line in lines)
+    assert [line.strip() for line in lines] == shown
 
 
 _COLUMNS = st.lists(
