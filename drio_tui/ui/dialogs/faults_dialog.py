@@ -18,6 +18,7 @@ from drio_tui.fault_lab import FaultState, fetch, switch, switch_off
 from drio_tui.text import one_line
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.messages import RequestFailed
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.screen import Requests
@@ -69,6 +70,11 @@ class FaultsDialog(Dialog[None], Requests[None]):
 
     def _ask(self, call: Callable[[DrioClient], Awaitable[FaultState]]) -> None:
         self.run_request(call, self.Loaded, group="faults", once=True)
+
+    def on_request_failed(self, message: RequestFailed) -> None:
+        if self.state is None:
+            self.query_one("#done", Static).update("The faults could not be read.")
+        super().on_request_failed(message)
 
     def on_faults_dialog_loaded(self, message: Loaded) -> None:
         self.state = state = message.state

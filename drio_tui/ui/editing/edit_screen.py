@@ -112,7 +112,7 @@ class EditScreen(SaveScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
-            yield Static(self._heading("reading…"), id="heading")
+            yield Static(self._heading(), id="heading")
             yield Static(id="banner")
             yield Static(id="remote")
             with Horizontal(id="content"):
@@ -129,12 +129,17 @@ class EditScreen(SaveScreen):
 
     def on_request_failed(self, message: RequestFailed) -> None:
         message.stop()
-        self._show_banner(f"{sentence(str(message.error))} F5 reads it again.")
+        self.show_not_read(sentence(str(message.error)))
+
+    def show_not_read(self, reason: str) -> None:
+        self.query_one("#heading", Static).update(self._heading())
+        self._show_banner(f"{reason} F5 reads it again.")
 
     def _read(self) -> None:
         if self.form is not None:
             return  # its form is being mounted
         self._show_banner("")
+        self.query_one("#heading", Static).update(self._heading("reading…"))
         target, snapshot = self.target, self.snapshot
 
         async def read(client: DrioClient) -> EditScreen.Ready:

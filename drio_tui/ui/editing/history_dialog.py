@@ -18,6 +18,7 @@ from drio_tui.plan.undo import UndoStep, undo, undo_notes, why_not_undoable
 from drio_tui.text import first_names
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.messages import RequestFailed
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
@@ -115,6 +116,11 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
             return self.Read(await asyncio.to_thread(journal.read) if journal else History())
 
         self.run_request(read, lambda message: message, group="read")
+
+    def on_request_failed(self, message: RequestFailed) -> None:
+        if message.group == "read":
+            self.query_one("#about", Static).update("The history could not be read.")
+        super().on_request_failed(message)
 
     def on_history_dialog_read(self, message: Read) -> None:
         self._history = message.history

@@ -134,6 +134,10 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
         """Show the page with the resource as JSON."""
 
     @abstractmethod
+    def show_not_read(self, reason: str) -> None:
+        """Show that there is no form, for this reason."""
+
+    @abstractmethod
     def _take_json(self) -> bool:
         """Distribute what was typed as JSON to the other pages; return False if it does not parse."""
 
@@ -177,7 +181,7 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action == "write" and not self.is_filled:
-            return "It is still being read."
+            return "It is still being read." if self.has_request("read") else "It is not read: F5 reads it again."
         return (self._save_forbidden or None) if action == "write" else None
 
     def action_back(self) -> None:
@@ -192,7 +196,7 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
                 self.post_message(self.Done(Failed(RequestCancelled(outcome_unknown=False))))
         elif self.cancel_requests():
             if not self.is_filled:
-                self._show_banner("You stopped the reading. F5 reads it again.")
+                self.show_not_read("You stopped the reading.")
         else:
             self.drio.navigator.back()
 

@@ -17,6 +17,7 @@ from drio_tui.plan.steps import Step
 from drio_tui.storage import paths
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.dialogs.faults_dialog import FaultsDialog
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictDialog
@@ -253,6 +254,10 @@ async def test_an_edit_survives_the_server_being_offline(monkeypatch: pytest.Mon
         # A form that is opened meanwhile says that it is empty, and is filled later.
         await pilot.app.push_screen(EditScreen(EditTarget("app_1", "tool", "tool_2"), screen.snapshot))
         await until(pilot, lambda: "F5 reads it again" in banner(pilot.app))
+        assert "reading…" not in text_of(pilot.app)
+        await pilot.app.push_screen(FaultsDialog())
+        await until(pilot, lambda: "The faults could not be read." in text_of(pilot.app))
+        await pilot.press("escape")
         server.answers["GET /apps/app_1/tools/tool_2"] = {"tool": {"id": "tool_2", "name": "Summarize"}}
         async with serving(server, port):
             await pilot.press("f5")
