@@ -1,9 +1,11 @@
-"""The tests of a tool: a list with their last results, running them, and what differed from what was expected."""
+"""The tests of a tool: a list with their last results, running them, and what differed from what was expected.
+
+`tool_test_actions.py` changes them.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,26 +24,22 @@ from drio_tui.api.errors import DrioError
 from drio_tui.evaluation.from_run import unused_name
 from drio_tui.evaluation.runner import TestResult, count_outcomes, evaluate
 from drio_tui.evaluation.tool_test import ToolTest
-from drio_tui.manifest.known_documents import shown_path
 from drio_tui.manifest.tool_tests import KeptTests, Place, TestFiles
 from drio_tui.text import duration, sentence
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.polling import Poller
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.playground.tool_runner import runner_for
+from drio_tui.ui.playground.tool_test_actions import TestsSaved, ToolTestActions, place_of, place_text, rows_of
 from drio_tui.ui.playground.tool_test_blocks import outcome_content, test_blocks
-from drio_tui.ui.playground.tool_test_screen import ToolTestScreen
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.rich_text import Document, Paragraph
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.run.bound_tool import BoundTool, bound_of
-from drio_tui.workspace.run.run_history import NotKept
 from drio_tui.workspace.run.tool_run import TARGETS, Target
-from drio_tui.workspace.saving import unsaved_edits
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -127,15 +125,6 @@ class ToolTestsScreen(DrioScreen[None]):
             self.results = results
             self.problem = problem
 
-    class Saved(Message):
-        """The tests were written, or not for the reason in `problem`."""
-
-        def __init__(self, kept: KeptTests, text: str, problem: str = "") -> None:
-            super().__init__()
-            self.kept = kept
-            self.text = text
-            self.problem = problem
-
     def __init__(
         self, app_id: str, tool_id: str, new: dict[str, Any] | None = None, *, edit: UnsavedEdit | None = None
     ) -> None:
@@ -145,9 +134,10 @@ class ToolTestsScreen(DrioScreen[None]):
         self.bound: BoundTool | None = None
         self._new = new
         self._edit = edit
-        self._saved_edit: UnsavedEdit | None = None
-        self._key = ""
-        self._title = ""
+        self.tool_key = ""
+        """The key of the tool, and below its title; empty until they are read."""
+        self.tool_title = ""
+        self._actions = ToolTestActions(self)
         self._app: dict[str, Any] = {}
         self._loaded = False
         self._status: Content | None = None
@@ -201,7 +191,7 @@ class ToolTestsScreen(DrioScreen[None]):
 
     def on_tool_tests_screen_loaded(self, message: Loaded) -> None:
         tool = message.snapshot.resource("tool", self.tool_id)
-        self._key, self._title = (tool.text("key"), tool.name) if tool is not None else ("", "")
+        self.tool_key, self.tool_title = (tool.text("key"), tool.name) if tool is not None else ("", "")
         app = message.snapshot.app
         self._app = app.raw if app is not None and isinstance(app.raw, dict) else {}
         self.bound = message.bound
@@ -215,24 +205,15 @@ class ToolTestsScreen(DrioScreen[None]):
         self._poller.read()
         if self._new is not None:
             new, self._new = self._new, None
-            names = {str(test.get("name")) for test in self._tests().values()}
-            self._open_form({**new, "name": unused_name(str(new.get("name") or ""), names)}, None)
-        elif self._edit is not None and self._key:
+            names = {str(test.get("name")) for test in rows_of(self.kept).values()}
+            self._actions.open_form({**new, "name": unused_name(str(new.get("name") or ""), names)}, None)
+        elif self._edit is not None and self.tool_key:
             edit, self._edit = self._edit, None
-            self._go_on(edit)
-
-    def _go_on(self, edit: UnsavedEdit) -> None:
-        """Open the form of the test with a kept edit; of a new one, if the edited test is gone."""
-        name = edit.base.get("name") if edit.base is not None else None
-        rows = (
-            key for key, test in self._tests().items() if key.startswith(f"{edit.parent}:") and test.get("name") == name
-        )
-        key = next(rows, None) if edit.base is not None else None
-        self._open_form(self._tests()[key] if key is not None else None, key, edit)
+            self._actions.go_on(edit)
 
     async def _check(self, client: DrioClient) -> KeptTests | None:
         files = TestFiles(client.transport.server_id, self.app_id)
-        return await asyncio.to_thread(files.read_if_changed, self._key, self.kept)
+        return await asyncio.to_thread(files.read_if_changed, self.tool_key, self.kept)
 
     def on_tool_tests_screen_checked(self, message: Checked) -> None:
         if self._poller.is_outdated(message):
@@ -244,10 +225,10 @@ class ToolTestsScreen(DrioScreen[None]):
 
     def _show_kept(self, kept: KeptTests) -> None:
         """Show tests as they were read; those that have changed have no result, since it was that of others."""
-        client, before = self.connection.client, [*self._tests().values()]
+        client, before = self.connection.client, [*rows_of(self.kept).values()]
         for test in (*kept.document, *kept.local):
             if client is not None and self._loaded and test not in before:
-                results_of(client).pop((self.app_id, self._key, str(test.get("name"))), None)
+                results_of(client).pop((self.app_id, self.tool_key, str(test.get("name"))), None)
         self._status = sanitize(f"▲ {kept.problem}", "$text-warning") if kept.problem else None
         self.kept = kept
 
@@ -267,19 +248,14 @@ class ToolTestsScreen(DrioScreen[None]):
     def watch_target(self) -> None:
         self._update_heading()
 
-    def _tests(self) -> dict[str, dict[str, Any]]:
-        """Return the tests by the keys of their rows, those of the document first."""
-        places = {"document": self.kept.document, "local": self.kept.local}
-        return {f"{place}:{number}": test for place, tests in places.items() for number, test in enumerate(tests)}
-
     def _result(self, test: dict[str, Any]) -> TestResult | None:
         client = self.connection.client
         name = str(test.get("name") or "")
-        return results_of(client).get((self.app_id, self._key, name)) if client is not None else None
+        return results_of(client).get((self.app_id, self.tool_key, name)) if client is not None else None
 
     def _show_rows(self) -> None:
         rows = []
-        for key, test in self._tests().items():
+        for key, test in rows_of(self.kept).items():
             result = self._result(test)
             name = str(test.get("name") or "")
             seconds = duration(result.seconds, short=True) if result is not None and result.seconds else ""
@@ -305,20 +281,15 @@ class ToolTestsScreen(DrioScreen[None]):
             text = _NO_TESTS if self._loaded else ""
             document.show([Paragraph(Content.styled(text, "$foreground-muted"))])
             return
-        document.show(test_blocks(test, self._result(test), self._place_text(self._place)))
+        document.show(test_blocks(test, self._result(test), place_text(self.kept, self._place)))
 
     @property
     def _selected(self) -> dict[str, Any] | None:
-        return self._tests().get(self.query_one(RowList).key or "")
+        return rows_of(self.kept).get(self.query_one(RowList).key or "")
 
     @property
     def _place(self) -> Place:
-        return "document" if (self.query_one(RowList).key or "").startswith("document") else "local"
-
-    def _place_text(self, place: Place) -> str:
-        if place == "document" and self.kept.path is not None:
-            return f"in {shown_path(self.kept.path)}"
-        return "kept on this machine"
+        return place_of(self.query_one(RowList).key or "")
 
     # -- heading and status -----------------------------------------------------------------------
 
@@ -330,7 +301,7 @@ class ToolTestsScreen(DrioScreen[None]):
         self.query_one("#heading", Static).update(
             Content.assemble(
                 Content.styled(f" {TARGETS[self.target]} ", "$text-accent reverse"), " ",
-                ("Tests of ", "$foreground-muted"), sanitize_line(self._title, 60, "bold"), effect,
+                ("Tests of ", "$foreground-muted"), sanitize_line(self.tool_title, 60, "bold"), effect,
             )
         )  # fmt: skip
 
@@ -339,14 +310,10 @@ class ToolTestsScreen(DrioScreen[None]):
             return Content.styled("◌ running… Esc stops it", "$text-warning")
         if self._status is not None:
             return self._status
-        results = [result for test in self._tests().values() if (result := self._result(test))]
+        results = [result for test in rows_of(self.kept).values() if (result := self._result(test))]
         if not results:
-            text = (
-                "Ctrl+R runs all tests, t the selected one."
-                if self._can_run
-                else "--read-only runs no tests of this tool."
-            )
-            return Content.styled(text if self._tests() else "", "$foreground-muted")
+            text = _HOW_TO_RUN if self._can_run else _READ_ONLY
+            return Content.styled(text if rows_of(self.kept) else "", "$foreground-muted")
         return _summary(results)
 
     @property
@@ -368,9 +335,9 @@ class ToolTestsScreen(DrioScreen[None]):
         match action:
             case "run_all" | "run_one" if self.bound is None:
                 return "There is no tool that can be run."
-            case "run_all" | "run_one" | "edit" | "delete" | "move" if not self._tests():
+            case "run_all" | "run_one" | "edit" | "delete" | "move" if not rows_of(self.kept):
                 return "There are no tests yet."
-            case "add" if not self._key:
+            case "add" if not self.tool_key:
                 return "The tool is not read yet."
             case "move" if self.kept.path is None:
                 return "No document of the app is known: M on the app opens or exports one."
@@ -409,7 +376,7 @@ class ToolTestsScreen(DrioScreen[None]):
             self._run((self._place, str(test.get("name") or "")))
 
     def _run(self, chosen: tuple[Place, str] | None) -> None:
-        bound, kept, key, target = self.bound, self.kept, self._key, self.target
+        bound, kept, key, target = self.bound, self.kept, self.tool_key, self.target
         if bound is None or not self._can_run:
             return
         if chosen is not None:
@@ -451,7 +418,7 @@ class ToolTestsScreen(DrioScreen[None]):
             if self.has_request("run"):
                 self.running_names |= {name}
         elif client is not None:
-            results_of(client)[self.app_id, self._key, name] = message.result
+            results_of(client)[self.app_id, self.tool_key, name] = message.result
             self.running_names -= {name}
             self._show_rows()
 
@@ -470,101 +437,26 @@ class ToolTestsScreen(DrioScreen[None]):
         self.action_edit()
 
     def action_add(self) -> None:
-        self._open_form(None, None)
+        self._actions.open_form(None, None)
 
     def action_edit(self) -> None:
         if self._selected is not None:
-            self._open_form(self._selected, self.query_one(RowList).key)
-
-    def _open_form(self, test: dict[str, Any] | None, key: str | None, edit: UnsavedEdit | None = None) -> None:
-        """Open the form of a test: of the row with this key, or of a new one that begins with `test`."""
-        taken = {str(other.get("name")) for row, other in self._tests().items() if row != key}
-        form = ToolTestScreen(
-            self.app_id, self.tool_id, self._title, test, taken, is_new=key is None,
-            place=(key or "").partition(":")[0], edit=edit,
-        )  # fmt: skip
-
-        def saved(value: dict[str, Any] | None) -> None:
-            if value is None:
-                return
-            self._saved_edit = form.saved_edit
-            if key is not None and test is not None:
-                place: Place = "document" if key.startswith("document") else "local"
-                self._replace(place, self._index(place, test), [value], "Saved")
-            elif self.kept.path is None or self.kept.problem:
-                self._replace("local", len(self.kept.local), [value], "Saved")
-            else:
-                start_worker(self, self._ask_where, value, group="ask", exclusive=True)
-
-        self.drio.push_screen(form, saved)
-
-    async def _ask_where(self, value: dict[str, Any]) -> None:
-        body = f"{shown_path(self.kept.path or '')}\n“No” keeps the test on this machine."
-        title = "Write the test into the document?"
-        if await self.drio.navigator.confirm(title, body, agree="Write it", danger=False):
-            self._replace("document", len(self.kept.document), [value], "Saved")
-        else:
-            self._replace("local", len(self.kept.local), [value], "Saved")
+            self._actions.open_form(self._selected, self.query_one(RowList).key)
 
     def action_delete(self) -> None:
-        if self._selected is not None:
-            start_worker(self, self._confirm_delete, self._selected, group="ask", exclusive=True)
-
-    async def _confirm_delete(self, test: dict[str, Any]) -> None:
-        place = self._place
-        body = f"{test.get('name')}\nIt is {self._place_text(place)}, and cannot be brought back."
-        if await self.drio.navigator.confirm("Delete the test?", body, agree="Delete", danger=True):
-            self._replace(place, self._index(place, test), [], "Deleted")
+        if (key := self.query_one(RowList).key) in rows_of(self.kept):
+            self._actions.delete(key)
 
     def action_move(self) -> None:
-        test, kept = self._selected, self.kept
-        if test is None or kept.path is None:
-            return
-        number = int((self.query_one(RowList).key or ":0").partition(":")[2])
-        local = (*kept.local[:number], *kept.local[number + 1 :])
-        changed = replace(kept, document=(*kept.document, test), local=local)
-        self._save(changed, ["document", "local"], "Moved")
+        if (key := self.query_one(RowList).key) in rows_of(self.kept):
+            self._actions.move(key)
 
-    def _index(self, place: Place, test: dict[str, Any]) -> int:
-        """Return the index of a test in its place, also if the tests were read again; the end if it is gone."""
-        names = [other.get("name") for other in getattr(self.kept, place)]
-        return names.index(test.get("name")) if test.get("name") in names else len(names)
-
-    def _replace(self, place: Place, number: int, tests: list[dict[str, Any]], done: str) -> None:
-        """Put `tests` in place of the one with this number, and write all of that place."""
-        kept = self.kept
-        before = kept.document if place == "document" else kept.local
-        after = (*before[:number], *tests, *before[number + 1 :])
-        changed = replace(kept, document=after) if place == "document" else replace(kept, local=after)
-        self._save(changed, [place], done)
-
-    def _save(self, kept: KeptTests, places: list[Place], done: str) -> None:
-        files, key, before = TestFiles(self.connection.server, self.app_id), self._key, self.kept
-        text = f"{done}: {self._place_text(places[0])}."
-
-        async def save() -> None:
-            try:
-                now = await asyncio.to_thread(files.save, key, before, kept, places)
-            except DrioError as error:
-                self.post_message(self.Saved(before, text, f"{sentence(str(error))} {error.hint}".strip()))
-            except NotKept as error:
-                self.post_message(self.Saved(before, text, str(error)))
-            else:
-                self.post_message(self.Saved(now, text))
-
-        start_worker(self.drio, save, group="save-tests")  # not a request, which Esc would stop
-
-    def on_tool_tests_screen_saved(self, message: Saved) -> None:
+    @on(TestsSaved)
+    def _saved(self, message: TestsSaved) -> None:
+        self._actions.saved(message)
         if message.problem:
             self.notify(sanitize(message.problem, multiline=True).plain, severity="error", markup=False)
-            edit, self._saved_edit = self._saved_edit, None
-            if edit is not None:
-                self._go_on(edit)
             return
-        if self._saved_edit is not None:
-            with contextlib.suppress(OSError):
-                unsaved_edits.discard(self._saved_edit.id)
-            self._saved_edit = None
         self._poller.read()
         self._show_kept(message.kept)
         self._status = sanitize_line(f"✓ {message.text}", 300, "$text-success")

@@ -52,7 +52,7 @@ async def test_what_is_typed_into_any_form_is_kept_and_offered_after_a_sign_in_c
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         app.navigator.open_tests("app_1", "tool_1")
-        await until(pilot, lambda: isinstance(app.screen, ToolTestsScreen) and app.screen._key)
+        await until(pilot, lambda: isinstance(app.screen, ToolTestsScreen) and app.screen.tool_key)
         await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, ToolTestScreen))
         await pilot.press(*"finds", "tab", "left_curly_bracket", *'"q": 1')
