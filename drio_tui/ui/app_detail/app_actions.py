@@ -15,9 +15,8 @@ from drio_tui.plan.duplicate import CopyResult, copy_body, duplicate, why_not_co
 from drio_tui.plan.executor import Executor
 from drio_tui.plan.undo import UndoStep, undo_last
 from drio_tui.text import count_of
-from drio_tui.ui.app_detail.bulk_actions import BulkActions, why_not_edited_together
+from drio_tui.ui.app_detail.bulk_actions import BulkActions, SnapshotView, why_not_edited_together
 from drio_tui.ui.base import keymap
-from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import forbidden_reason, get_saver
 from drio_tui.ui.base.workers import start_worker
@@ -36,7 +35,7 @@ from drio_tui.workspace.saving.save_result import Outcome, Refused, Saved, probl
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.kinds import Kind
-    from drio_tui.workspace.model.snapshot import ResourceKey, Snapshot
+    from drio_tui.workspace.model.snapshot import ResourceKey
     from drio_tui.workspace.model.tree_model import TreeNode
 
 BINDINGS: list[BindingType] = keymap.section(
@@ -128,11 +127,10 @@ class UndoFinished(Message):
         self.steps = steps
 
 
-class AppView(ScreenContext, Protocol):
+class AppView(SnapshotView, Protocol):
     """What the actions need of the app screen, which documents the attributes and methods."""
 
     app_id: str
-    snapshot: Snapshot
     reveal_when_loaded: ResourceKey | None
 
     @property

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.message import Message
 
 from drio_tui.kinds import APP, KINDS, OPERATION, TOOL
 from drio_tui.plan.bulk import can_be_changed
 from drio_tui.plan.moving import integration_of
+from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.services import DOCUMENT_SECONDS, get_openapi_document
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.bulk_dialog import BulkDialog
@@ -20,9 +21,8 @@ from drio_tui.workspace.model.snapshot import Resource
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-    from drio_tui.ui.app_detail.app_actions import AppView
+    from drio_tui.workspace.model.snapshot import Snapshot
     from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
-
 
 _WHOLE_APP = "the whole app"
 
@@ -43,10 +43,16 @@ class EditFormReady(Message):
         self.document = document
 
 
+class SnapshotView(ScreenContext, Protocol):
+    """A screen that shows an app: what the changes of several resources need of it."""
+
+    snapshot: Snapshot
+
+
 class BulkActions:
     """Offers and carries out the changes of several resources. `ended` is called once a dialog was closed."""
 
-    def __init__(self, screen: AppView, ended: Callable[[bool | None], None]) -> None:
+    def __init__(self, screen: SnapshotView, ended: Callable[[bool | None], None]) -> None:
         self._screen, self._ended = screen, ended
 
     def open_menu(self, marked: Sequence[Resource], selected: Resource | None) -> None:
