@@ -23,7 +23,8 @@ import httpx
 from benchmarks.apply_rate import slow_proxy
 from benchmarks.common import RUNS, Row, private_home, sandbox
 from drio_tui.api.client import DrioClient
-from drio_tui.api.transport import Exchange, Transport
+from drio_tui.api.exchange import Exchange
+from drio_tui.api.transport import Transport
 from drio_tui.manifest.apply import Applier, plan_document, plan_for, read_document_app
 from drio_tui.manifest.document import read_document
 from drio_tui.manifest.lock import read_base, write_base

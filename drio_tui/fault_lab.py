@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
+    from drio_tui.api.exchange import Exchange, Limits
     from drio_tui.api.http import httpx
-    from drio_tui.api.transport import Exchange, Limits
 
 PATH = "/sandbox/faults"
 """Below the origin of a sandbox; no faults are injected there."""

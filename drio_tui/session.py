@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 from drio_tui import fault_lab
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, SignInRequired, UsageError
+from drio_tui.api.exchange import Exchange, Limits
 from drio_tui.api.http import is_replay
-from drio_tui.api.transport import BACKOFF_STATUSES, Exchange, Limits, Transport
+from drio_tui.api.transport import BACKOFF_STATUSES, Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
 from drio_tui.auth.profiles import DEFAULT_BASE_URL, Profile, Profiles, normalize_base_url
 from drio_tui.auth.token_store import TokenStore

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar
 
 from drio_tui.api import shape_check
 from drio_tui.api.errors import ApiError, ApiRetired, DrioError, NewerApi, NotDrio, OutcomeUnknown, UsageError
+from drio_tui.api.exchange import ApiResponse
 from drio_tui.api.resource_type import Item, Listing, ResourceType, path_of
-from drio_tui.api.transport import ApiResponse, Transport
+from drio_tui.api.transport import Transport
 from drio_tui.api.versions import VersionProbe, version_of_envelope
 
 if TYPE_CHECKING:

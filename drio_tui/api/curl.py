@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from drio_tui.api.redact import HIDDEN
 
 if TYPE_CHECKING:
-    from drio_tui.api.transport import Exchange
+    from drio_tui.api.exchange import Exchange
 
 # curl sets these itself, or they only concern this program's connection.
 _LEFT_OUT = frozenset(

@@ -25,7 +25,7 @@ from drio_tui.api.http import httpx
 from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
-    from drio_tui.api.transport import Limits
+    from drio_tui.api.exchange import Limits
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

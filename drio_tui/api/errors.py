@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from drio_tui.text import duration
 
 if TYPE_CHECKING:
-    from drio_tui.api.transport import ApiResponse
+    from drio_tui.api.exchange import ApiResponse
 
 
 class DrioError(Exception):

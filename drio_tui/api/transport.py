@@ -13,9 +13,9 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Literal
+from typing import Any
 
 from drio_tui import __version__
 from drio_tui.api import json_codec
@@ -42,9 +42,11 @@ from drio_tui.api.errors import (
     UsageError,
     api_error,
 )
+from drio_tui.api.exchange import ApiResponse, Exchange, Limits, Reading, exchange_number
 from drio_tui.api.http import httpx, is_recording, new_client
 from drio_tui.api.json_codec import SANDBOX_SERVER
 from drio_tui.api.redact import redact, redact_headers, redacted_url
+from drio_tui.api.request_urls import REDIRECTS, check_location, host_of, origin, parse_base_url, redirect_target
 from drio_tui.api.response_body import ACCEPT_ENCODING, read_body
 from drio_tui.api.secret_values import SECRET_VALUES
 from drio_tui.server_id import server_id
@@ -58,83 +60,9 @@ moment would have an unknown outcome."""
 RETRY_STATUSES = frozenset({408, 429, *range(500, 600)})
 BACKOFF_STATUSES = frozenset({429, 503})
 """The statuses with which a server asks for fewer requests."""
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _INLINE_PARSE_BYTES = 256 << 10  # parsing this much JSON blocks the event loop for a few milliseconds at most
 _SANDBOX_ID = re.compile(r"\(id=([0-9a-f]{24})\)")
 _UNSET: Any = object()
-_numbers = itertools.count(1)
-
-
-def exchange_number() -> int:
-    """Return a unique number for an exchange."""
-    return next(_numbers)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of one request, in seconds and bytes."""
-
-    connect: float = 10.0
-    read: float = 30.0
-    total: float = 60.0  # of all attempts of one call, without the waits between them and for a token
-    response_bytes: int = 64 << 20  # after decompression
-    retries: int = 3
-    retry_after: float = 60.0  # for a longer `Retry-After` the error is raised instead
-    redirects: int = 5
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One attempt of one request, as the request log shows it. It contains no secrets.
-
-    `elapsed` is in seconds, `started_at` in seconds since the epoch; `status` and `elapsed` are None while it is
-    running. `error` says why there is no response. `retry_in` is the delay of the next attempt in seconds; `waiting`
-    is true during that delay. One that `is_probe` asks what the server serves: its failure says nothing else.
-    `nothing_sent` is true if it failed before it left this machine.
-    """
-
-    number: int
-    method: str
-    url: str
-    path: str
-    attempt: int
-    started_at: float
-    request_headers: list[tuple[str, str]] = field(default_factory=list)
-    request_body: Any = None
-    status: int | None = None
-    elapsed: float | None = None
-    request_id: str | None = None
-    response_headers: list[tuple[str, str]] = field(default_factory=list)
-    response_body: Any = field(default=None, repr=False)
-    response_size: int = 0
-    error: str | None = None
-    retry_in: float | None = None
-    waiting: bool = False
-    is_probe: bool = False
-    nothing_sent: bool = False
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the attempt has ended, with a response or not."""
-        return self.elapsed is not None
-
-
-Reading = Literal["json", "any", "unread"]
-"""How a response is read: it has to be JSON; it may be anything; it is not parsed at all, as a large document."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApiResponse:
-    """A successful response: parsed JSON (None for an empty body), status, headers (lower-case names).
-
-    `body` is the body as received, after decompression; empty where it has to be JSON.
-    """
-
-    data: Any
-    status: int
-    headers: dict[str, str]
-    request_id: str | None
-    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True)
@@ -207,7 +135,7 @@ class Transport:
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 # The local sandbox is never reached through a proxy.
                 mounts=None if http else dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")),
-                event_hooks={"response": [_check_location]},
+                event_hooks={"response": [check_location]},
                 verify=True if self._origin[0] == "https" else _empty_ssl_context(),
                 # Nor may an invalid setting (e.g. SOCKS, which needs another package) prevent requests to it.
                 trust_env=self._origin[0] == "https" or self._origin[1] not in LOOPBACK,
@@ -218,8 +146,8 @@ class Transport:
     def move_to(self, base_url: str) -> None:
         """Send all further requests to `base_url`, another URL of the same server."""
         self.base_url = base_url.rstrip("/")
-        self._origin = origin(_parse_base_url(self.base_url))
-        self._root = str(_parse_base_url(self.base_url).copy_with(raw_path=b"/")).rstrip("/")
+        self._origin = origin(parse_base_url(self.base_url))
+        self._root = str(parse_base_url(self.base_url).copy_with(raw_path=b"/")).rstrip("/")
 
     @property
     def is_sandbox(self) -> bool:
@@ -393,10 +321,10 @@ class Transport:
                     target = response.headers.get("location") if response.status_code in REDIRECTS else None
                     if target is None:
                         return await self._read(exchange, response, sent.reading)
-                url = _redirect_target(method, url, response.status_code, target)
+                url = redirect_target(method, url, response.status_code, target)
             raise RedirectRefused(f"more than {self.limits.redirects} redirects from {exchange.path}")
         except (httpx.TransportError, httpx.InvalidURL, ssl.SSLError, UnicodeError) as error:
-            raise map_http_error(error, _host(url), self.limits) from error
+            raise map_http_error(error, host_of(url), self.limits) from error
 
     async def _send_with_auth(
         self, request: httpx.Request, auth: httpx.Auth | None, budget: _TimeBudget
@@ -532,32 +460,6 @@ class _NoAuth(httpx.Auth):
 _NO_AUTH = _NoAuth()
 
 
-def origin(url: httpx.URL) -> tuple[str, str, int]:
-    """Return scheme, host (as sent in the request) and port, by default the scheme's (RFC 6454 section 4)."""
-    return url.scheme, _host(url).lower(), url.port or {"https": 443, "http": 80}.get(url.scheme, 0)
-
-
-def _host(url: httpx.URL) -> str:
-    return url.raw_host.decode("ascii", "replace")  # `url.host` raises for an invalid `xn--` name
-
-
-def _is_http_url(url: httpx.URL) -> bool:
-    return url.scheme in ("http", "https") and bool(url.raw_host) and (url.port or 0) < 65536
-
-
-def _parse_base_url(text: str) -> httpx.URL:
-    """Parse a base URL: http or https, a host, no credentials, query or fragment. Raises `UsageError`."""
-    try:
-        url = httpx.URL(text)
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise UsageError(one_line(str(error), 200), title="The address does not work") from error
-    if not _is_http_url(url):
-        raise UsageError("the base URL is not an http or https address", title="The address does not work")
-    if url.userinfo or url.query or url.fragment:
-        raise UsageError("the base URL must hold no user, password, `?` or `#`", title="The address does not work")
-    return url
-
-
 def _redacted_body(json: Any, content: Content | None) -> Any:
     """Return the body of a request as the request log shows it."""
     if json is not _UNSET:
@@ -570,34 +472,6 @@ def _encode_json(json: Any) -> bytes:
         return json_codec.dumps(json).encode()
     except (TypeError, ValueError) as error:
         raise UsageError(one_line(str(error), 200), title="That cannot be sent as JSON") from error
-
-
-async def _check_location(response: httpx.Response) -> None:
-    """Raise `RedirectRefused` for a target that is no http(s) URL; httpx would raise RemoteProtocolError, or fail."""
-    if response.status_code in REDIRECTS and "location" in response.headers:
-        try:
-            target = httpx.URL(response.headers["location"])
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise RedirectRefused("the redirect's address is not a URL") from error
-        if target.scheme and not _is_http_url(target):
-            raise RedirectRefused(f"to {one_line(str(target), 80)}, which is no web address")
-
-
-def _redirect_target(method: str, url: httpx.URL, status: int, target: str) -> httpx.URL:
-    """Return the target URL of a redirect. Raises `RedirectRefused`; the method never changes."""
-    target_url = url.join(target)
-    if not _is_http_url(target_url):
-        raise RedirectRefused(f"to {one_line(str(target_url), 80)}, which is no web address")
-    if url.scheme == "https" and target_url.scheme != "https":
-        raise RedirectRefused(f"from {url.scheme} to {target_url.scheme}: that would give up encryption")
-    if method not in ("GET", "HEAD"):
-        if status in (301, 302, 303):
-            error = RedirectRefused(f"the server redirects a {method} with {status}, which would turn it into a GET")
-            error.outcome_unknown = status == 303  # the target has the result of the request: RFC 9110 section 15.4.4
-            raise error
-        if origin(target_url) != origin(url):
-            raise RedirectRefused(f"the server redirects a {method} to {one_line(_host(target_url), 80)}")
-    return target_url
 
 
 def _first_line(body: bytes) -> str:

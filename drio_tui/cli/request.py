@@ -35,8 +35,8 @@ from drio_tui.tool_calls.requests import JSON, OWN_HEADERS, content_kind
 from drio_tui.urls import is_from_root
 
 if TYPE_CHECKING:
+    from drio_tui.api.exchange import ApiResponse
     from drio_tui.api.http import httpx
-    from drio_tui.api.transport import ApiResponse
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -218,7 +218,7 @@ def _with_query(path: str, values: list[Assignment]) -> str:
 def _url(session: Session, path: str) -> httpx.URL:
     """Return the URL of a path or URL. Raises `UsageError` for a URL of another host, and for one that is none."""
     from drio_tui.api.http import httpx
-    from drio_tui.api.transport import origin
+    from drio_tui.api.request_urls import origin
 
     base = session.client.transport.base_url
     is_url = "://" in path.partition("?")[0]

@@ -22,10 +22,11 @@ import httpx2
 from drio_tui.api import json_codec
 from drio_tui.api.error_mapping import LOOPBACK, map_http_error, network_settings_error
 from drio_tui.api.errors import DrioError, NotDrio, RedirectRefused, ResponseTooLarge, UsageError
+from drio_tui.api.exchange import Exchange, Limits, exchange_number
 from drio_tui.api.http import is_replay
 from drio_tui.api.redact import redact, redact_headers
 from drio_tui.api.response_body import ACCEPT_ENCODING, read_body
-from drio_tui.api.transport import USER_AGENT, Exchange, Limits, exchange_number
+from drio_tui.api.transport import USER_AGENT
 from drio_tui.endpoint.errors import EndpointFailed, EndpointWantsSignIn, NotAnEndpoint, with_endpoint_text
 from drio_tui.text import one_line
 from drio_tui.urls import url_error_with_address

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.errors import ConnectionLost, DrioError, NotDrio, RequestTimeout, ResponseTooLarge
-from drio_tui.api.transport import Exchange, Limits
+from drio_tui.api.exchange import Exchange, Limits
 from drio_tui.endpoint.errors import EndpointFailed, NoMcpClient, NotAnEndpoint
 from drio_tui.endpoint.models import CallResult, Contents, SeenTool, Server, contents_from, result_from, tool_from
 

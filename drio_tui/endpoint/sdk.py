@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from drio_tui import __version__
 from drio_tui.api.errors import DrioError, RequestTimeout
-from drio_tui.api.transport import Exchange, Limits
+from drio_tui.api.exchange import Exchange, Limits
 from drio_tui.endpoint.errors import EndpointRefused, NotAnEndpoint, with_endpoint_text
 from drio_tui.endpoint.http_client import REQUEST_STATE, BoundedClient, RequestState
 from drio_tui.endpoint.models import Server

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from drio_tui.api.errors import UsageError
 from drio_tui.api.http import httpx
-from drio_tui.api.transport import origin
+from drio_tui.api.request_urls import origin
 from drio_tui.text import one_line
 from drio_tui.tool_calls.requests import PreparedRequest
 

@@ -13,8 +13,10 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from drio_tui.api.errors import ApiError, DrioError, NotFound, UsageError
+from drio_tui.api.exchange import ApiResponse
 from drio_tui.api.http import httpx
-from drio_tui.api.transport import ApiResponse, Transport, origin
+from drio_tui.api.request_urls import origin
+from drio_tui.api.transport import Transport
 from drio_tui.openapi_import.document import Document, read_document
 from drio_tui.openapi_import.errors import DocumentProblem, ImportFailed
 from drio_tui.openapi_import.fetch_document import Source

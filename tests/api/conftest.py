@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from drio_tui.api.client import DrioClient
+from drio_tui.api.exchange import Exchange, Limits
 from drio_tui.api.http import httpx
-from drio_tui.api.transport import Exchange, Limits, Transport
+from drio_tui.api.transport import Transport
 from tests.api.fault_server import Behaviour, FaultServer
 
 TOKEN = "tok-1234567890-abcdefghij"

@@ -21,8 +21,9 @@ from drio_tui.api.errors import (
     Unauthorized,
     Unprocessable,
 )
+from drio_tui.api.exchange import Exchange
 from drio_tui.api.http import httpx
-from drio_tui.api.transport import Exchange, Transport
+from drio_tui.api.transport import Transport
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")

@@ -9,8 +9,8 @@ import pytest
 
 from drio_tui.api import errors, json_codec
 from drio_tui.api.errors import ApiError, NotDrio, OutcomeUnknown, UsageError
+from drio_tui.api.exchange import Limits
 from drio_tui.api.secret_values import HIDDEN, SECRET_VALUES
-from drio_tui.api.transport import Limits
 from drio_tui.kinds import APP, AUTH, TOOL
 from drio_tui.text import visible
 from tests.api.conftest import Bench

@@ -18,7 +18,7 @@ from drio_tui.api.errors import (
     RequestTimeout,
     ResponseTooLarge,
 )
-from drio_tui.api.transport import Limits
+from drio_tui.api.exchange import Limits
 from drio_tui.kinds import APP
 from tests.api.conftest import Bench
 from tests.api.fault_server import answer, drip, flood, gzip_bomb, hang, message, raw, reset

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from drio_tui.api.errors import RequestTimeout
+from drio_tui.api.exchange import Limits
 from drio_tui.api.http import httpx
-from drio_tui.api.transport import Limits, Transport
+from drio_tui.api.transport import Transport
 from tests.api.conftest import Bench
 from tests.api.fault_server import answer, hang, status
 

@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from drio_tui.api.errors import NotDrio, RedirectRefused
-from drio_tui.api.transport import Limits
+from drio_tui.api.exchange import Limits
 from drio_tui.kinds import APP
 from tests.api.conftest import TOKEN, Bench
 from tests.api.fault_server import answer, redirect

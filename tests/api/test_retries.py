@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from drio_tui.api.client import DrioClient
 from drio_tui.api.error_mapping import retry_after
 from drio_tui.api.errors import ApiError, DrioError, NotFound, OutcomeUnknown, RateLimited, ServerError
-from drio_tui.api.transport import Exchange, Limits, Transport
+from drio_tui.api.exchange import Exchange, Limits
+from drio_tui.api.transport import Transport
 from drio_tui.kinds import APP, TOOL
 from tests.api.conftest import Bench
 from tests.api.fault_server import answer, reset, status

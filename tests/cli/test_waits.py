@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drio_tui.api.transport import Exchange
+from drio_tui.api.exchange import Exchange
 from drio_tui.session import _CommandExchanges
 from tests.cli.conftest import Faults, Runner
 

@@ -21,7 +21,7 @@ from drio_tui.api.errors import (
     ResponseTooLarge,
     UsageError,
 )
-from drio_tui.api.transport import Exchange
+from drio_tui.api.exchange import Exchange
 from drio_tui.endpoint import LIMITS, connect
 from drio_tui.endpoint.errors import EndpointFailed, EndpointRefused, EndpointWantsSignIn, NotAnEndpoint
 from tests.api import fault_server as fault

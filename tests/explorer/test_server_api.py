@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from drio_tui.api.errors import NotFound, UsageError
+from drio_tui.api.exchange import Exchange
 from drio_tui.api.http import httpx
 from drio_tui.api.redact import HIDDEN
-from drio_tui.api.transport import Exchange, Transport
+from drio_tui.api.transport import Transport
 from drio_tui.explorer import calls, commands, paging
 from drio_tui.explorer.known import known_operations, remember
 from drio_tui.explorer.server_api import NoDescription, ServerApi, open_server_api, type_text

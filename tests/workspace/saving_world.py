@@ -7,8 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.client import DrioClient
+from drio_tui.api.exchange import Exchange, Limits
 from drio_tui.api.http import httpx
-from drio_tui.api.transport import Exchange, Limits, Transport
+from drio_tui.api.transport import Transport
 from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET, Kind
 from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.save_result import Edit

@@ -8,8 +8,9 @@ import json
 from typing import Any
 
 from drio_tui.api.client import DrioClient
+from drio_tui.api.exchange import Limits
 from drio_tui.api.http import httpx
-from drio_tui.api.transport import Limits, Transport
+from drio_tui.api.transport import Transport
 from drio_tui.workspace.model.snapshot import KIND_ORDER, PartLoaded, Snapshot, UnknownProperties, resources_of
 
 APP: dict[str, Any] = {

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from drio_tui.api.client import DrioClient
-    from drio_tui.api.transport import Exchange, Limits
+    from drio_tui.api.exchange import Exchange, Limits
     from drio_tui.api.versions import ApiVersions
     from drio_tui.auth.errors import SignedOut
     from drio_tui.auth.flow import SignInResult
@@ -462,7 +462,8 @@ class Connection:
         `first` is the number of seconds before the first request.
         """
         from drio_tui.api.errors import DrioError
-        from drio_tui.api.transport import Limits, Transport
+        from drio_tui.api.exchange import Limits
+        from drio_tui.api.transport import Transport
 
         limits = Limits(connect=5.0, read=5.0, total=8.0, retries=0)
         await self._fetch_faults(limits)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from drio_tui.api.transport import Exchange
+    from drio_tui.api.exchange import Exchange
 
 MAX_EXCHANGES = 500
 MAX_BODY_BYTES = 32 << 20

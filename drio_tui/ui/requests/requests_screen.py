@@ -23,7 +23,7 @@ from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 
 if TYPE_CHECKING:
-    from drio_tui.api.transport import Exchange
+    from drio_tui.api.exchange import Exchange
 
 _METHODS = {
     "GET": "$text-secondary",

@@ -20,7 +20,7 @@ from drio_tui.workspace.run.tool_run import Request, Run, inner_value, redacted_
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-    from drio_tui.api.transport import Exchange
+    from drio_tui.api.exchange import Exchange
     from drio_tui.endpoint import CallResult
 
 VIEW_META = "drio/view"

@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from drio_tui.api import json_codec
 from drio_tui.api.curl import as_curl
-from drio_tui.api.transport import Exchange
+from drio_tui.api.exchange import Exchange
 from drio_tui.ui.base.request_log import RequestLog
 from drio_tui.ui.requests.requests_screen import RequestsScreen
 from drio_tui.ui.widgets.json_view import JsonView

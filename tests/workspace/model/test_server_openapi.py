@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from drio_tui.api.transport import Limits, Transport
+from drio_tui.api.exchange import Limits
+from drio_tui.api.transport import Transport
 from drio_tui.cassette import active
 from drio_tui.cassette.cassette import read_cassette
 from drio_tui.schema.openapi import request_body_reader

@@ -11,7 +11,8 @@ import pytest
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import OutcomeUnknown
-from drio_tui.api.transport import Limits, Transport
+from drio_tui.api.exchange import Limits
+from drio_tui.api.transport import Transport
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL, WIDGET
 from drio_tui.plan.undo import undo_last
 from drio_tui.workspace.saving.cancellation import RequestCancelled
