@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from sqlalchemy import Integer, MetaData, event, inspect, select, text
+from sqlalchemy import Integer, MetaData, event, insert, inspect, select, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -169,8 +169,12 @@ class Database:
                     raise _other_version(self.name, version)
             elif tables & set(Base.metadata.tables):
                 raise StorageError(f"{self.name} is not a database of the sandbox")
-            await connection.run_sync(Base.metadata.create_all)
-            await session.merge(SchemaVersion(id=1, version=SCHEMA_VERSION))
+            missing = [table for name, table in Base.metadata.tables.items() if name not in tables]
+            if missing:
+                # `checkfirst` would take two statements per table
+                await connection.run_sync(Base.metadata.create_all, tables=missing, checkfirst=False)
+            if SchemaVersion.__tablename__ not in tables:
+                await session.execute(insert(SchemaVersion).values(id=1, version=SCHEMA_VERSION))
 
     async def drop_all(self) -> None:
         """Drop every table of the sandbox: the reset of a PostgreSQL database."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sqlite3
@@ -62,6 +63,14 @@ async def test_database_uses_wal_full_sync_and_foreign_keys(db: Database) -> Non
     async with db.session() as session:
         settings = [(await session.execute(text(f"PRAGMA {name}"))).scalar() for name in names]
     assert settings == ["wal", 2, 1]
+
+
+async def test_table_that_is_missing_is_created(tmp_path: Path) -> None:
+    path = await fill(tmp_path / "data", 1)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE test_counters")
+    async with Database(path.parent) as database:
+        assert await values(database) == []
 
 
 async def test_read_transaction_cannot_write(db: Database) -> None:
