@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import TypedDict
 
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +18,7 @@ from drio_tui.sandbox.naming import could_be_id
 from drio_tui.sandbox.problems import not_found, unknown_reference
 from drio_tui.sandbox.serialization import SHOWN_AS_STORED, related_ids, view
 from drio_tui.sandbox.settings import Settings
-from drio_tui.sandbox.tables import AppRow, ResourceRow
+from drio_tui.sandbox.tables import AppRow, ResourceRow, SecretRow
 
 LABELS = {
     "auth": "auth connection",
@@ -172,17 +173,7 @@ class Store:
         return 0 if last is None else int(last) + 1
 
     async def add(self, kind: str, document: Document, *, rank: int = 0, parent: str | None = None) -> None:
-        await self.session.execute(
-            insert(ResourceRow).values(
-                id=document["id"],
-                app_id=document["appId"],
-                kind=kind,
-                key=document["key"],
-                rank=rank,
-                parent=parent,
-                document=dumps(document),
-            )
-        )
+        await self.session.execute(insert(ResourceRow).values(_row(kind, document, rank, parent)))
 
     async def save(self, document: Document, *, rank: int = 0) -> None:
         await self.session.execute(
@@ -194,6 +185,12 @@ class Store:
     async def remove(self, resource_id: str) -> None:
         await self.session.execute(delete(ResourceRow).where(ResourceRow.id == resource_id))
 
+    async def save_secrets(self, auth_id: str, secret_id: str, members: str) -> None:
+        """Replace the secrets of an auth connection, `members` sealed as `secret_id`; "" for none."""
+        await self.session.execute(delete(SecretRow).where(SecretRow.auth_id == auth_id))
+        if members:
+            await self.session.execute(insert(SecretRow).values(id=secret_id, auth_id=auth_id, members=members))
+
     # --- views --------------------------------------------------------------------------------------
 
     async def views(self, kind: str, documents: list[Document]) -> list[Document]:
@@ -201,9 +198,13 @@ class Store:
         ids = {related_id for document in documents for related_id in related_ids(kind, document)}
         related: dict[str, Document] = {}
         if ids:
-            rows = await self.session.scalars(select(ResourceRow.document).where(ResourceRow.id.in_(ids)))
-            related = by_id(map(json.loads, rows))  # only their texts are used: the fast, lossy parser will do
+            # only their texts are used: the fast, lossy parser will do
+            related = by_id(map(json.loads, await self._documents(ids)))
         return [view(kind, document, related) for document in documents]
+
+    async def _documents(self, ids: set[str]) -> Iterable[str]:
+        """Return the stored JSON of the resources with these ids."""
+        return await self.session.scalars(select(ResourceRow.document).where(ResourceRow.id.in_(ids)))
 
     async def views_json(self, kind: str, texts: list[str]) -> list[str]:
         """Return the JSON of the views of stored documents; it is not parsed if the view is the document."""
@@ -221,6 +222,91 @@ class Store:
     async def view(self, kind: str, document: Document) -> Document:
         """Return the view of one document."""
         return (await self.views(kind, [document]))[0]
+
+
+class NewAppStore(Store):
+    """The store of an app that is being created: its resources are in memory until `insert_all`.
+
+    It has what the services need to create resources. Reading and writing those of a template one by one would take a
+    hundred statements.
+    """
+
+    def __init__(self, store: Store, app: Document) -> None:
+        super().__init__(store.session, store.user_id, store.settings)
+        self._app = app
+        self._new_rows: dict[str, _Row] = {}
+        self._secrets: list[dict[str, str]] = []
+
+    async def insert_all(self) -> None:
+        """Insert the app and its resources."""
+        await self.add_app(self._app)
+        if self._new_rows:
+            await self.session.execute(insert(ResourceRow), list(self._new_rows.values()))
+        if self._secrets:
+            await self.session.execute(insert(SecretRow), self._secrets)
+
+    async def app_json(self, app_id: str) -> str:
+        if app_id != self._app["id"]:
+            raise not_found("app")
+        return dumps(self._app)
+
+    async def find(self, app_id: str, kind: str, resource_id: str) -> Document | None:
+        row = self._new_rows.get(resource_id)
+        return None if row is None or (row["app_id"], row["kind"]) != (app_id, kind) else _parse(row["document"])
+
+    async def list_json(self, app_id: str, kind: str, *, parent: str | None = None) -> list[str]:
+        rows = [row for row in self._of_kind(app_id, kind) if parent is None or row["parent"] == parent]
+        return [row["document"] for row in sorted(rows, key=lambda row: row["rank"])]
+
+    async def keys(self, app_id: str, kind: str) -> set[str]:
+        return {row["key"] for row in self._of_kind(app_id, kind)}
+
+    async def next_rank(self, app_id: str) -> int:
+        return max((row["rank"] + 1 for row in self._of_kind(app_id, "tool")), default=0)
+
+    async def add(self, kind: str, document: Document, *, rank: int = 0, parent: str | None = None) -> None:
+        self._new_rows[document["id"]] = _row(kind, document, rank, parent)
+
+    async def save(self, document: Document, *, rank: int = 0) -> None:
+        row = self._new_rows[document["id"]]
+        self._new_rows[document["id"]] = _row(row["kind"], document, rank, row["parent"])
+
+    async def save_secrets(self, auth_id: str, secret_id: str, members: str) -> None:
+        if members:
+            self._secrets.append({"id": secret_id, "auth_id": auth_id, "members": members})
+
+    def _of_kind(self, app_id: str, kind: str) -> list[_Row]:
+        return [row for row in self._new_rows.values() if (row["app_id"], row["kind"]) == (app_id, kind)]
+
+    def _select(self, app_id: str) -> Select[str, str]:
+        raise NotImplementedError("the resources are not in the database yet")
+
+    async def _documents(self, ids: set[str]) -> Iterable[str]:
+        return [self._new_rows[resource_id]["document"] for resource_id in ids if resource_id in self._new_rows]
+
+
+class _Row(TypedDict):
+    """The columns of a `ResourceRow`."""
+
+    id: str
+    app_id: str
+    kind: str
+    key: str
+    rank: int
+    parent: str | None
+    document: str
+
+
+def _row(kind: str, document: Document, rank: int, parent: str | None) -> _Row:
+    return _Row(
+        id=document["id"],
+        app_id=document["appId"],
+        kind=kind,
+        key=document["key"],
+        rank=rank,
+        parent=parent,
+        document=dumps(document),
+    )
 
 
 def by_id(documents: Iterable[Document]) -> dict[str, Document]:

@@ -361,7 +361,22 @@ def test_missing_extra_is_reported_with_install_command(data: Path) -> None:
     assert "pip install 'drio-tui[sandbox]'" in completed.stderr
 
 
-def test_starting_imports_neither_textual_nor_mcp(data: Path) -> None:
-    code = "import sys, drio_tui.sandbox.serve; print([n for n in ('textual', 'mcp', 'keyring') if n in sys.modules])"
+def test_starting_with_new_data_imports_only_what_it_needs(data: Path) -> None:
+    code = f"""
+import asyncio, sys
+from pathlib import Path
+import drio_tui.sandbox.serve
+from drio_tui.sandbox.app import create_app
+from drio_tui.sandbox.settings import Settings
+
+print([name for name in ("textual", "mcp", "keyring") if name in sys.modules])
+
+async def start():
+    app = create_app(Settings(Path({str(data)!r}), "http://127.0.0.1:1"))
+    async with app.router.lifespan_context(app):
+        print([name for name in ("textual", "mcp", "jsonschema") if name in sys.modules])
+
+asyncio.run(start())
+"""
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert completed.stdout.strip() == "[]"
+    assert completed.stdout.split() == ["[]", "[]"], completed.stderr

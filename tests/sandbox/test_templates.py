@@ -9,6 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from drio_tui.sandbox.catalogue import catalogue
+from drio_tui.sandbox.providers import connection_status, providers
+from drio_tui.tool_calls.requests import mapping_errors
 from tests.sandbox.conftest import Caller
 from tests.sandbox_fixtures import InProcessSandbox
 
@@ -50,10 +52,24 @@ def test_template_schemas_are_valid_and_describe_path_parameters(template: str) 
         for operation in integration["operations"]:
             for schema in (operation["inputSchema"], operation["outputSchema"]):
                 Draft202012Validator.check_schema(schema)
+            assert list(mapping_errors(operation)) == []
             input_schema = operation["inputSchema"]
             parameters = set(re.findall(r"\{(\w+)\}", operation["path"]))
             assert parameters <= set(input_schema["properties"])
             assert parameters <= set(input_schema.get("required", ()))
+
+
+def test_connections_to_the_helpdesk_have_what_their_provider_needs() -> None:
+    connections = [
+        connection
+        for template in catalogue().values()
+        for connection in template.document.get("auth", {}).values()
+        if {"$secret": "SANDBOX_HELPDESK_KEY"} in connection["config"].values()
+    ]
+    assert len(connections) == 3
+    for connection in connections:
+        config = connection["config"] | {"apiKey": "key"}
+        assert connection_status(providers()[connection["provider"]], config, {}) == ("valid", [])
 
 
 async def test_body_takes_precedence_over_the_template(api: Caller) -> None:

@@ -18,7 +18,7 @@ from drio_tui.sandbox.patching import Rules
 from drio_tui.sandbox.problems import Problem, conflict, invalid, unknown_reference
 from drio_tui.sandbox.readiness import deploy_problems
 from drio_tui.sandbox.services import auth, integrations, operations, tools, widgets
-from drio_tui.sandbox.store import Store
+from drio_tui.sandbox.store import NewAppStore, Store
 from drio_tui.sandbox.tables import DeploymentRow
 
 FIRST_VERSION = "1.0.0"
@@ -52,8 +52,9 @@ async def create(store: Store, body: Document, *, upstream_key: str) -> Document
     )
     document["branding"] = template.branding | (body.get("branding") or {})
     await _assign_slug(store, document)
-    await store.add_app(document)
-    await _create_resources(store, document["id"], template, upstream_key)
+    new_store = NewAppStore(store, document)
+    await _create_resources(new_store, document["id"], template, upstream_key)
+    await new_store.insert_all()
     return document
 
 
@@ -131,8 +132,12 @@ def _next_minor(version: str) -> str:
     return f"{major}.{int(minor) + 1}.0"
 
 
-async def _create_resources(store: Store, app_id: str, template: Template, upstream_key: str) -> None:
-    """Create the resources of the template, by the same rules as the routes; its keys become ids."""
+async def _create_resources(store: NewAppStore, app_id: str, template: Template, upstream_key: str) -> None:
+    """Create the resources of the template, by the same rules as the routes; its keys become ids.
+
+    The operations of a built-in template, and its connection to the helpdesk, are valid (the tests check that);
+    validating them would take longer than all the rest.
+    """
     ids: dict[tuple[str, str], str] = {}
     values: dict[str, str] = {}
     if not template.is_custom:
@@ -155,7 +160,10 @@ async def _create_resources(store: Store, app_id: str, template: Template, upstr
         body = _resolved(create_body(kind, key, entry, id_of), values)
         if kind == "operation":
             integration_id = id_of("integration", key.partition("/")[0])
-            resource = await operations.create(store, app_id, integration_id, body)
+            resource = await operations.create(store, app_id, integration_id, body, is_valid=not template.is_custom)
+        elif kind == "auth":
+            is_helpdesk = not template.is_custom and upstream_key in body["config"].values()
+            resource = await auth.create(store, app_id, body, is_valid=is_helpdesk)
         else:
             resource = await _CREATE[kind](store, app_id, body)
         ids[kind, key] = resource["id"]
@@ -165,7 +173,7 @@ async def _create_resources(store: Store, app_id: str, template: Template, upstr
             await tools.set_chain(store, tool, [id_of("tool", next_key) for next_key in next_keys])
 
 
-_CREATE = {"auth": auth.create, "integration": integrations.create, "tool": tools.create, "widget": widgets.create}
+_CREATE = {"integration": integrations.create, "tool": tools.create, "widget": widgets.create}
 
 
 def _without(spec: Document, *names: str) -> Document:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
 from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.mcp.deployment_store import seal_secrets, unseal_secrets
 from drio_tui.sandbox.misplaced import misplaced_secrets
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
-from drio_tui.sandbox.problems import invalid, unknown_reference
+from drio_tui.sandbox.problems import FieldError, invalid, unknown_reference
 from drio_tui.sandbox.providers import connection_status, providers, secret_properties, split_config
 from drio_tui.sandbox.references import refuse_if_referenced
 from drio_tui.sandbox.services.common import assign_key
@@ -30,8 +30,11 @@ RULES = Rules(
 )  # fmt: skip
 
 
-async def create(store: Store, app_id: str, body: Document) -> Document:
-    """Create a connection. Raises `Problem` 400 for the provider and misplaced secrets, 409 for the key."""
+async def create(store: Store, app_id: str, body: Document, *, is_valid: bool = False) -> Document:
+    """Create a connection. Raises `Problem` 400 for the provider and misplaced secrets, 409 for the key.
+
+    `is_valid`: its config is known to have everything that the provider needs.
+    """
     provider = providers().get(body["providerKey"])
     if provider is None:
         raise invalid([("providerKey", "there is no such provider")])
@@ -48,7 +51,7 @@ async def create(store: Store, app_id: str, body: Document) -> Document:
     document["config"] = config
     secrets = {name: value for name, value in secrets.items() if value is not None}
     reference = _external_reference(document["secretRef"], None)
-    _update_status(provider, document, secrets)
+    _set_status(document, *(("valid", []) if is_valid else _status(provider, document, secrets)))
     document["secretRef"] = new_id("secret") if secrets else reference
     await store.add("auth", document)
     await _save_secrets(store, document, secrets)
@@ -84,7 +87,7 @@ async def change(store: Store, document: Document, patch: Document) -> Document:
         result["secretRef"] = reference or new_id("secret")
     elif _is_internal(result["secretRef"]):
         result["secretRef"] = None
-    _update_status(provider, result, secrets)
+    _set_status(result, *_status(provider, result, secrets))
     await store.save(result)
     await _save_secrets(store, result, secrets)
     return result
@@ -109,13 +112,17 @@ def _refuse_misplaced(provider: Document, body: Document, before: Document) -> N
         raise invalid(errors)
 
 
-def _update_status(provider: Document, document: Document, secrets: Document) -> None:
-    """Set `status`, `lastValidatedAt` and `lastError`. A secret that is kept elsewhere counts as present."""
+def _status(provider: Document, document: Document, secrets: Document) -> tuple[str, list[FieldError]]:
+    """Return the status, and why it is not `valid`. A secret that is kept elsewhere counts as present."""
     external: Document = {}
     if document["secretRef"] and not _is_internal(document["secretRef"]):
         names = provider["configSchema"]["properties"]
         external = split_config(provider, dict.fromkeys(names, "kept elsewhere"))[1]
-    status, reasons = connection_status(provider, document["config"], external | secrets)
+    return connection_status(provider, document["config"], external | secrets)
+
+
+def _set_status(document: Document, status: str, reasons: list[FieldError]) -> None:
+    """Set `status`, `lastValidatedAt` and `lastError`."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     document["status"] = status
     document["lastValidatedAt"] = now if status == "valid" else document["lastValidatedAt"]
@@ -154,9 +161,6 @@ async def _load_secrets(store: Store, document: Document) -> Document:
 
 
 async def _save_secrets(store: Store, document: Document, secrets: Document) -> None:
-    await store.session.execute(delete(SecretRow).where(SecretRow.auth_id == document["id"]))
-    if secrets:
-        sealed = await seal_secrets(store, document["secretRef"], secrets)
-        await store.session.execute(
-            insert(SecretRow).values(id=document["secretRef"], auth_id=document["id"], members=sealed)
-        )
+    secret_id = document["secretRef"]
+    sealed = await seal_secrets(store, secret_id, secrets) if secrets else ""
+    await store.save_secrets(document["id"], secret_id, sealed)

@@ -28,11 +28,16 @@ RULES = Rules(
 )  # fmt: skip
 
 
-async def create(store: Store, app_id: str, integration_id: str, body: Document) -> Document:
-    """Create an operation. Raises `Problem` 404 for the integration, 409 for the key, 400 for schemas and mappings."""
+async def create(store: Store, app_id: str, integration_id: str, body: Document, *, is_valid: bool = False) -> Document:
+    """Create an operation. Raises `Problem` 404 for the integration, 409 for the key, 400 for schemas and mappings.
+
+    `is_valid`: its schemas and mappings are known to be valid.
+    """
     await store.get(app_id, "integration", integration_id)
     document = RULES.new(body, id=new_id("operation"), appId=app_id, integrationId=integration_id)
-    _validate(document)
+    if not is_valid:
+        _validate(document)
+    document["schemaHash"] = schema_hash(document)
     await assign_key(store, "operation", document)
     await store.add("operation", document, parent=integration_id)
     return document
@@ -42,6 +47,7 @@ async def change(store: Store, document: Document, patch: Document) -> Document:
     """Apply `patch` to the operation; a changed schema, method or path changes its hash. Raises `Problem` 400, 409."""
     result = RULES.patched(document, patch)
     _validate(result)
+    result["schemaHash"] = schema_hash(result)
     await assign_key(store, "operation", result, document["key"])
     await store.save(result)
     return result
@@ -54,7 +60,7 @@ async def remove(store: Store, document: Document) -> None:
 
 
 def _validate(document: Document) -> None:
-    """Validate the schemas and the path, and set `schemaHash`. Raises `Problem` 400."""
+    """Raise `Problem` 400 for the schemas and the path."""
     errors = [
         error
         for name in ("inputSchema", "outputSchema")
@@ -64,7 +70,6 @@ def _validate(document: Document) -> None:
     errors += mapping_errors(document)
     if errors:
         raise invalid(errors)
-    document["schemaHash"] = schema_hash(document)
 
 
 def schema_errors(schema: Document, path: str) -> list[FieldError]:
