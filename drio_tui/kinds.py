@@ -14,7 +14,8 @@ from drio_tui.api import shape_check
 from drio_tui.api.resource_type import ResourceType
 
 if TYPE_CHECKING:
-    from drio_tui.api.models import ApiModel, App, AuthConnection, Integration, Operation, Tool, Widget
+    from drio_tui.api.model_types import ApiModel
+    from drio_tui.api.models import App, AuthConnection, Integration, Operation, Tool, Widget
 
 T = TypeVar("T", bound="ApiModel")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drio_tui.api.models import ApiModel
+from drio_tui.api.model_types import ApiModel
 from drio_tui.kinds import APP, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind, Reference, kind_named
 from tests.api.strategies import json_values, wire_objects
 

@@ -21,7 +21,8 @@ from drio_tui.api.transport import Transport
 from drio_tui.api.versions import VersionProbe, version_of_envelope
 
 if TYPE_CHECKING:
-    from drio_tui.api.models import ApiModel, DeployResult, Template, Tool, User, Widget
+    from drio_tui.api.model_types import ApiModel
+    from drio_tui.api.models import DeployResult, Template, Tool, User, Widget
 
 T = TypeVar("T", bound="ApiModel")
 

@@ -14,7 +14,7 @@ from drio_tui.api.shape_check import Shape, matches_shape
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-    from drio_tui.api.models import ApiModel
+    from drio_tui.api.model_types import ApiModel
 
 T = TypeVar("T", bound="ApiModel")
 

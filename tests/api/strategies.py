@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from drio_tui.api.models import ApiModel
+from drio_tui.api.model_types import ApiModel
 
 texts = st.text(st.characters(exclude_categories=()), max_size=12)
 """Any text, lone surrogates included."""

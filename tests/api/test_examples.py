@@ -9,7 +9,7 @@ import pytest
 
 from drio_tui.api import json_codec, models
 from drio_tui.api.errors import api_error
-from drio_tui.api.models import ApiModel
+from drio_tui.api.model_types import ApiModel
 from drio_tui.kinds import APP, AUTH, TOOL, WIDGET
 from tests.api.conftest import Bench
 from tests.api.fault_server import answer

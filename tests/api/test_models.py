@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from drio_tui.api import json_codec, models
 from drio_tui.api.json_values import changes, same_json
-from drio_tui.api.models import ApiModel
+from drio_tui.api.model_types import ApiModel
 from drio_tui.kinds import KINDS, Kind
 from tests.api.strategies import json_values, texts, wire_objects
 

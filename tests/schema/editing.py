@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drio_tui.api import models
+from drio_tui.api.model_types import ApiModel
 from drio_tui.schema.fields import SchemaOverlay, SchemaReader
 from drio_tui.schema.form import FormModel
 from drio_tui.schema.lists import EntriesNode
@@ -20,7 +21,7 @@ def form(schema: Any, base: dict[str, Any] | None = None, *, hints: SchemaOverla
 
 def form_of(model_name: str, base: dict[str, Any] | None = None) -> FormModel:
     """Return the form of the schema of an API model."""
-    model: type[models.ApiModel] = getattr(models, model_name)
+    model: type[ApiModel] = getattr(models, model_name)
     return form(model.model_json_schema(by_alias=True), base)
 
 

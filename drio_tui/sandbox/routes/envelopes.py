@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from drio_tui.api.model_types import ApiModel
 from drio_tui.api.models import (
-    ApiModel,
     App,
     AuthConnection,
     AuthProvider,

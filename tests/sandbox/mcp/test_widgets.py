@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from drio_tui.api.models import PRIMITIVES
+from drio_tui.api.model_types import PRIMITIVES
 from drio_tui.sandbox.mcp.snapshot import Deployment, read
 from drio_tui.sandbox.mcp.widgets import document_of, widgets_of
 from drio_tui.sandbox.mcp.widgets.css_variables import variables
