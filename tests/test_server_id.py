@@ -20,6 +20,7 @@ from drio_tui.plan.undo import undo_last
 from drio_tui.server_id import migrate_old_files, server_id
 from drio_tui.session import Session, open_session
 from drio_tui.storage import paths
+from drio_tui.storage.file_names import digest
 from drio_tui.storage.files import private_dir
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.wizard import draft_store
@@ -28,8 +29,8 @@ from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, record_of
 from drio_tui.workspace.model.schema_history import SchemaHistory
 from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.run.tool_run import Run
-from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving import unsaved_edits
+from drio_tui.workspace.saving.history import new_entry
 from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.save_result import Edit, Saved
 from drio_tui.workspace.saving.saver import Saver
@@ -44,7 +45,7 @@ OTHER = "https://getdrio.com/api/v1"
 
 def add_entry(journal: Journal, name: str, at: float) -> None:
     """Add a completed change to a journal."""
-    entry = replace(journals.new_entry("update", "app_1", "tool", "tool_1", name, before={"a": 1}, after={}), at=at)
+    entry = replace(new_entry("update", "app_1", "tool", "tool_1", name, before={"a": 1}, after={}), at=at)
     journal.begin(entry)
     journal.end(replace(entry, state="done"))
 
@@ -52,7 +53,7 @@ def add_entry(journal: Journal, name: str, at: float) -> None:
 def test_journals_of_all_ports_are_merged_by_time() -> None:
     for name, url, at in (("one", FIRST, 1.0), ("two", SECOND, 2.0), ("three", FIRST, 3.0), ("other", OTHER, 2.5)):
         add_entry(Journal("sandbox", url, "app_1"), name, at)
-    old = journals.digest(f"sandbox\0{FIRST}\0app_1")[:16]  # the name in version 0.1
+    old = digest(f"sandbox\0{FIRST}\0app_1")[:16]  # the name in version 0.1
     assert (paths.state_dir() / "journal" / f"sandbox-app_1-{old}.jsonl").exists()
     history = Journal("sandbox", HERE, "app_1").read()
     assert [entry.name for entry in history.entries] == ["one", "two", "three"]
@@ -128,7 +129,7 @@ def test_drafts_of_another_port_are_offered_and_saved_under_the_server_id() -> N
 def test_unreadable_and_unrelated_files_are_ignored(isolated: Path) -> None:
     folder = private_dir(private_dir(paths.state_dir()) / "journal")
     (folder / "sandbox-app_1-0123456789abcdef.jsonl").write_text("no journal\n")
-    name = f"sandbox-app_1-{journals.digest(f'sandbox{chr(0)}{FIRST}{chr(0)}app_1')[:16]}.jsonl"
+    name = f"sandbox-app_1-{digest(f'sandbox{chr(0)}{FIRST}{chr(0)}app_1')[:16]}.jsonl"
     (folder / name).write_bytes(b"\xff\n")
     (folder / name).chmod(0o600)
     journal = Journal("sandbox", HERE, "app_1")

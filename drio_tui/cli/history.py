@@ -25,7 +25,8 @@ from drio_tui.cli.read import find_app
 from drio_tui.cli.render import iso_time, table
 from drio_tui.session import command_session
 from drio_tui.text import count_of, one_line
-from drio_tui.workspace.saving.journal import Entry, History, Journal, entry_text
+from drio_tui.workspace.saving.history import Entry, History, entry_text
+from drio_tui.workspace.saving.journal import Journal
 
 if TYPE_CHECKING:
     from drio_tui.plan.undo import UndoStep

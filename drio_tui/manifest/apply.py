@@ -23,9 +23,10 @@ from drio_tui.manifest.validation import with_position
 from drio_tui.plan.executor import PARALLEL, Executor, Result
 from drio_tui.plan.state import PlanState
 from drio_tui.plan.steps import Step
+from drio_tui.storage.file_names import digest
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving import journal as journals
+from drio_tui.workspace.saving.history import new_id
 from drio_tui.workspace.saving.merge import Object
 from drio_tui.workspace.saving.saver import Saver
 
@@ -273,10 +274,10 @@ class Applier:
         pause: float = 1.5,
     ) -> None:
         self.saver, self.plan = saver, plan
-        document = journals.digest(json_codec.dumps(with_placeholders(plan.desired)))
+        document = digest(json_codec.dumps(with_placeholders(plan.desired)))
         stopped = plan.base.unfinished if plan.base is not None and plan.base.app == plan.app else None
         goes_on = stopped is not None and stopped.document == document
-        self.group = group or (stopped.group if stopped is not None and goes_on else journals.new_id())
+        self.group = group or (stopped.group if stopped is not None and goes_on else new_id())
         self._unfinished = Unfinished(self.group, document)
         self.state = state or PlanState()
         self.executor: Executor | None = None

@@ -9,8 +9,8 @@ from drio_tui.api.json_values import same_json
 from drio_tui.document_layout import CREATE_ONLY, DEFAULTS, OPERATIONS, WAS, WHOLE
 from drio_tui.manifest.secret import Secret, with_placeholders
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.saving.journal import without_secrets
 from drio_tui.workspace.saving.merge import FieldChange, Object, Path, diff, value_at
+from drio_tui.workspace.saving.without_secrets import without_secrets
 
 
 def split_secrets(entry: Object) -> tuple[Object, dict[Path, Any]]:

@@ -29,9 +29,9 @@ from drio_tui.naming import kebab, unused
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.model.references import broken_links
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
-from drio_tui.workspace.saving.journal import without_secrets
 from drio_tui.workspace.saving.merge import Object, Path, value_at, with_value
 from drio_tui.workspace.saving.save_requests import comparable
+from drio_tui.workspace.saving.without_secrets import without_secrets
 
 _WRITTEN_ELSEWHERE = frozenset({("tool", "order"), ("tool", "widgetId")})
 """The order of the tools is their position in the document; a tool's widget is written at the widget."""

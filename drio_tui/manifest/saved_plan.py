@@ -36,9 +36,10 @@ from drio_tui.plan.state import (
     state_to_json,
 )
 from drio_tui.schema.fields import MISSING
+from drio_tui.storage.file_names import digest
 from drio_tui.storage.files import append_public, os_error_text, write_public
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving import journal as journals
+from drio_tui.workspace.saving.history import new_id
 from drio_tui.workspace.saving.merge import FieldChange, Object
 
 VERSION = 1
@@ -75,7 +76,7 @@ class SavedPlan:
     ids: Mapping[ResourceName, str]
     fingerprints: Mapping[str, tuple[str, str]]
     folder: str = ""
-    group: str = field(default_factory=journals.new_id)
+    group: str = field(default_factory=new_id)
     state: PlanState = field(default_factory=PlanState)
     finished: bool = False
     view: Object = field(default_factory=dict, repr=False)
@@ -188,7 +189,7 @@ def fingerprints_of(form: DocumentForm, changes: Iterable[Change]) -> dict[str, 
 
 
 def _digest(value: Object) -> str:
-    return journals.digest(json_codec.dumps(dict(sorted(value.items()))))
+    return digest(json_codec.dumps(dict(sorted(value.items()))))
 
 
 def secret_names(plan: SavedPlan) -> list[str]:

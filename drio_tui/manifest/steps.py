@@ -24,10 +24,10 @@ from drio_tui.plan.key_order import KeyChange, order_by_keys
 from drio_tui.plan.steps import Step
 from drio_tui.plan.tool_order import in_order, next_order
 from drio_tui.schema.fields import MISSING
+from drio_tui.storage.file_names import digest
 from drio_tui.workspace.lint.tool_chain import Chains
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.journal import digest
 from drio_tui.workspace.saving.merge import FieldChange, Object, dotted
 
 _CHAIN = "nextToolIds"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from drio_tui.workspace.lint.tool_chain import ids
-from drio_tui.workspace.saving.journal import Entry
+from drio_tui.workspace.saving.history import Entry
 
 
 def chain_predecessors(entries: Iterable[Entry]) -> Iterator[tuple[str, ...]]:

@@ -17,7 +17,7 @@ from drio_tui.plan.shared_save import SharedSave
 from drio_tui.plan.state import PlanState, StepState
 from drio_tui.plan.step_sender import StepSender
 from drio_tui.plan.steps import Step
-from drio_tui.workspace.saving import journal as journals
+from drio_tui.workspace.saving.history import new_id
 from drio_tui.workspace.saving.merge import Object
 from drio_tui.workspace.saving.save_result import Outcome
 from drio_tui.workspace.saving.saver import Saver
@@ -75,7 +75,7 @@ class Executor:
     ) -> None:
         self.saver = saver
         self.plan_state = state or PlanState()
-        self.group = group or journals.new_id()
+        self.group = group or new_id()
         self._sender = StepSender(
             saver, app, self.plan_state, self.group, pause=pause, save=SharedSave(save), on_change=on_change,
             on_create=self._will_create, on_created=self._has_created,

@@ -10,7 +10,7 @@ from drio_tui.kinds import KINDS
 from drio_tui.naming import KEY_MAX
 from drio_tui.plan.steps import Step
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.saving.journal import digest
+from drio_tui.storage.file_names import digest
 from drio_tui.workspace.saving.merge import FieldChange
 
 

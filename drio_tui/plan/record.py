@@ -39,11 +39,11 @@ from drio_tui.storage.files import append_private, os_error_text, private_dir, r
 from drio_tui.storage.shared_files import FileInUse as FileInUse
 from drio_tui.storage.shared_files import is_locked, lock_file
 from drio_tui.storage.store import LIMIT, PrivateFileStore
-from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.journal import without_secrets
+from drio_tui.workspace.saving.history import new_id
 from drio_tui.workspace.saving.merge import FieldChange, Object, dotted, value_at, with_value
 from drio_tui.workspace.saving.saver import Saver
 from drio_tui.workspace.saving.unsaved_edits import SECRETIVE
+from drio_tui.workspace.saving.without_secrets import without_secrets
 
 VERSION = 1
 _RESUMABLE = frozenset({"create", "update", "detach", "delete"})
@@ -70,7 +70,7 @@ class PlanRecord:
     steps: tuple[Step, ...]
     state: PlanState = field(default_factory=PlanState)
     ids: dict[str, str] = field(default_factory=dict)
-    group: str = field(default_factory=journals.new_id)
+    group: str = field(default_factory=new_id)
     at: float = field(default_factory=time.time)
     id: str = field(default_factory=lambda: secrets.token_hex(12))
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from drio_tui.api import json_codec
-from drio_tui.workspace.saving.journal import fingerprints_of
 from drio_tui.workspace.saving.merge import Object
+from drio_tui.workspace.saving.without_secrets import fingerprints_of
 
 Progress = Literal["todo", "sent", "done", "failed", "skipped"]
 _PROGRESS = frozenset({"todo", "sent", "done", "failed", "skipped"})

@@ -20,7 +20,6 @@ from drio_tui.plan.shared_save import SharedSave
 from drio_tui.plan.state import PlanState, StepState, collection
 from drio_tui.plan.steps import Step, replace_refs, with_changes, without_references
 from drio_tui.workspace.saving.created_lookup import SentBody, find_created
-from drio_tui.workspace.saving.journal import fingerprints_of, without_paths
 from drio_tui.workspace.saving.merge import FieldChange, Object
 from drio_tui.workspace.saving.save_result import (
     Deleted,
@@ -34,6 +33,7 @@ from drio_tui.workspace.saving.save_result import (
     succeeded,
 )
 from drio_tui.workspace.saving.saver import Saver
+from drio_tui.workspace.saving.without_secrets import fingerprints_of, without_paths
 
 LATE = 30.0
 """Seconds for which drio may still carry out a request whose connection was lost."""

@@ -23,13 +23,14 @@ from drio_tui.plan.executor import Executor
 from drio_tui.plan.rejected_references import create_without_rejected_references, id_of_created
 from drio_tui.plan.steps import Step
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.created_lookup import SentBody, find_created
-from drio_tui.workspace.saving.journal import Entry, History, Journal, without_paths
+from drio_tui.workspace.saving.history import Entry, History, new_entry, new_id
+from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.merge import Object, dotted, equal_at_depth, value_at, with_value
 from drio_tui.workspace.saving.reconcile import ended_entry
 from drio_tui.workspace.saving.save_result import Deleted, Edit, Failed, Outcome, Saved, Unknown, problem, succeeded
 from drio_tui.workspace.saving.saver import Saver
+from drio_tui.workspace.saving.without_secrets import fingerprint_of, fingerprints_of, without_paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, for
     }
     rebinds = [entry for entry in order if _is_rebind(entry) and _referenced_ids(entry) & changed]
     order = [*(entry for entry in order if entry not in rebinds), *rebinds]
-    undoing = _Undoing(saver, journal, history, journals.new_id(), force, frozenset(entry.id for entry in rebinds))
+    undoing = _Undoing(saver, journal, history, new_id(), force, frozenset(entry.id for entry in rebinds))
     steps = [
         Step(entry.id, "run", entry.kind, f"Undo {entry.name}", follows=follows, run=partial(undoing.run, entry))
         for entry, follows in _with_predecessors(order, history)
@@ -353,9 +354,9 @@ async def _reconcile_create(saver: Saver, history: History, entry: Entry) -> Ent
     before = set(first.known or ()) if first else set()
 
     def is_known(id: str) -> bool:
-        return id in recorded_ids or journals.fingerprint_of(id) in before
+        return id in recorded_ids or fingerprint_of(id) in before
 
-    sent = journals.fingerprints_of({"name": entry.name}) if entry.sent is None else entry.sent
+    sent = fingerprints_of({"name": entry.name}) if entry.sent is None else entry.sent
     lookup = find_created(listed, SentBody.of_fingerprints(kind, sent), is_known)
     if not lookup.candidates:
         return replace(entry, state="failed")
@@ -458,7 +459,7 @@ async def _restore_link(
 
 async def _mark_undone(journal: Journal, entry: Entry, group: str) -> None:
     """Record that a change is undone if undoing it took no request."""
-    marker = journals.new_entry(
+    marker = new_entry(
         "update", entry.app, entry.kind, entry.resource, entry.name, group=group, undoes=entry.id, before={}, after={}
     )
     await asyncio.to_thread(journal.begin, marker)

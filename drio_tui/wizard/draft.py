@@ -17,9 +17,9 @@ from drio_tui.kinds import KINDS
 from drio_tui.naming import NAME_MAX
 from drio_tui.plan.state import StepState, known_from_json, state_from_json, state_to_json
 from drio_tui.text import visible
-from drio_tui.workspace.saving.journal import without_paths, without_secrets
 from drio_tui.workspace.saving.merge import dotted
 from drio_tui.workspace.saving.unsaved_edits import SECRETIVE
+from drio_tui.workspace.saving.without_secrets import without_paths, without_secrets
 
 VERSION = 1
 BASICS = ("name", "slug", "companyUrl", "description", "serverInstructions")

@@ -21,12 +21,12 @@ from drio_tui.kinds import KINDS
 from drio_tui.plan.deletion import plan_delete
 from drio_tui.plan.steps import Step, changes_of
 from drio_tui.plan.tool_order import in_order, next_order
+from drio_tui.storage.file_names import digest
 from drio_tui.wizard.draft import AddedResource, Draft, Object, refs_in
 from drio_tui.wizard.template_parts import Part, by_ref, parts
 from drio_tui.wizard.validation import PAGE_OF, app_body
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.journal import digest
 from drio_tui.workspace.saving.save_result import Outcome
 
 

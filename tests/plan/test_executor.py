@@ -17,8 +17,8 @@ from drio_tui.plan.schedule import Schedule
 from drio_tui.plan.state import PlanState, StepState
 from drio_tui.plan.steps import Step, changes_of
 from drio_tui.plan.undo import undo_last
-from drio_tui.workspace.saving.journal import fingerprints_of
 from drio_tui.workspace.saving.save_result import Conflicted
+from drio_tui.workspace.saving.without_secrets import fingerprints_of
 from tests.plan.conftest import (
     WHOLE_PLAN,
     Counting,

@@ -18,7 +18,8 @@ from drio_tui.ui.editing.history_dialog import undo_report
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.journal import History, Journal, new_entry
+from drio_tui.workspace.saving.history import History, new_entry
+from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.save_result import ChangedMeanwhile, Conflicted, Deleted, Edit, Saved
 from drio_tui.workspace.saving.saver import Saver
 from tests import THOROUGH

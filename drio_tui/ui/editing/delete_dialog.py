@@ -12,7 +12,7 @@ from drio_tui.ui.base.messages import Status, undo_promise
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot
-from drio_tui.workspace.saving.journal import without_secrets
+from drio_tui.workspace.saving.without_secrets import without_secrets
 
 
 def delete_dialog(

@@ -25,7 +25,7 @@ from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.screen import Requests
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-from drio_tui.workspace.saving.journal import History, entry_text
+from drio_tui.workspace.saving.history import History, entry_text
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient

@@ -37,8 +37,8 @@ from drio_tui.ui.forms.keeps_edit import KeepsEdit
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-from drio_tui.workspace.saving import journal
 from drio_tui.workspace.saving.cancellation import RequestCancelled
+from drio_tui.workspace.saving.history import new_id
 from drio_tui.workspace.saving.save_requests import comparable, needs_review
 from drio_tui.workspace.saving.save_result import (
     Conflicted,
@@ -92,7 +92,7 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
         self.saved: dict[str, Any] | None = None
         self.outcome: Saved | None = None
         """The outcome of the save that closed this screen; None if it was created, or read back."""
-        self._create_id = journal.new_id()
+        self._create_id = new_id()
         self.kept_edit_id = target.unsaved_edit_id
         self._keep_after_leaving = False
         self._parent_id = target.parent

@@ -21,11 +21,12 @@ from drio_tui.kinds import KINDS
 from drio_tui.schema.fields import MISSING
 from drio_tui.server_id import migrate_old_files
 from drio_tui.storage import paths
+from drio_tui.storage.file_names import FileNames, digest
 from drio_tui.storage.files import os_error_text, private_dir, read_private, write_private
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.journal import FileNames, digest, without_secrets
 from drio_tui.workspace.saving.merge import FieldChange, Object, diff
 from drio_tui.workspace.saving.save_requests import comparable
+from drio_tui.workspace.saving.without_secrets import without_secrets
 
 VERSION = 1
 LARGEST = 4 << 20

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drio_tui.kinds import Kind
-from drio_tui.workspace.saving.journal import fingerprints_of
 from drio_tui.workspace.saving.merge import Object, equal_at_depth
 from drio_tui.workspace.saving.save_requests import comparable
+from drio_tui.workspace.saving.without_secrets import fingerprints_of
 
 IDENTIFYING = ("slug", "key", "name")
 """The properties by which a created resource is found again, the most reliable first."""

@@ -9,9 +9,9 @@ from typing import Any
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import APP, Kind
-from drio_tui.workspace.saving import journal as journals
+from drio_tui.storage.file_names import digest
 from drio_tui.workspace.saving.created_lookup import SentBody, find_created
-from drio_tui.workspace.saving.journal import Entry, without_paths
+from drio_tui.workspace.saving.history import Entry, new_entry, new_id
 from drio_tui.workspace.saving.merge import Object, diff
 from drio_tui.workspace.saving.reconcile import ended_entry, pick
 from drio_tui.workspace.saving.recorded_requests import RecordedRequests, refused_or_failed
@@ -25,6 +25,7 @@ from drio_tui.workspace.saving.save_result import (
     SaveOutcome,
     Unknown,
 )
+from drio_tui.workspace.saving.without_secrets import fingerprint_of, fingerprints_of, without_paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,12 @@ class Creator:
             if isinstance(listed, DrioError):
                 return refused_or_failed(listed)
             known = {str(raw.get("id")) for raw in listed}
-        group = new.group or journals.new_id()
+        group = new.group or new_id()
         # The body may have write-only properties of any name: only what the response shows is recorded, at the end.
-        entry = journals.new_entry(
+        entry = new_entry(
             "create", app, kind.name, "", kind.label(body), group=group, parent=parent, undoes=new.undoes,
             known=self._known_fingerprints(known, group, kind.name, parent), lost=new.secret,
-            sent=journals.fingerprints_of(without_paths(body, new.secret)),
+            sent=fingerprints_of(without_paths(body, new.secret)),
         )  # fmt: skip
         await requests.note_begin(entry)
         self._fingerprinted.add((group, kind.name, parent))
@@ -131,7 +132,7 @@ class Creator:
         """Record a resource that a create made whose outcome was unknown, and that the caller has found."""
         app = str(raw.get("id")) if kind is APP else app
         label = kind.label(raw)
-        entry = journals.new_entry("create", app, kind.name, "", label, group=group, parent=parent, lost=secret)
+        entry = new_entry("create", app, kind.name, "", label, group=group, parent=parent, lost=secret)
         await self._requests.note_begin(entry)
         await self._requests.note_end(ended_entry(entry, kind, raw, "done"), "done")
 
@@ -139,7 +140,7 @@ class Creator:
         """Return the fingerprints of the existing ids for the journal; None if it has them for this `key` already."""
         if key in self._fingerprinted:
             return None
-        return tuple(journals.fingerprint_of(id) for id in known)
+        return tuple(fingerprint_of(id) for id in known)
 
     async def _find_created(
         self, kind: Kind[Any], app: str, parent: str, body: Object, known: Collection[str]
@@ -156,4 +157,4 @@ class Creator:
 
 def digest_of(*values: Any) -> str:
     """Return a hash of JSON values."""
-    return journals.digest(json_codec.dumps([*values]))
+    return digest(json_codec.dumps([*values]))

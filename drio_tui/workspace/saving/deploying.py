@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from drio_tui.api.errors import DrioError, NotFound
 from drio_tui.api.resource_type import Item
 from drio_tui.kinds import APP
-from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.cancellation import RequestCancelled
+from drio_tui.workspace.saving.history import new_entry
 from drio_tui.workspace.saving.merge import equal_at_depth
 from drio_tui.workspace.saving.recorded_requests import RecordedRequests, refused_or_failed
 from drio_tui.workspace.saving.save_result import Failed, ReadBack, Refused, Unknown
@@ -67,7 +67,7 @@ class Deploys:
         before = await requests.read(APP, app, app)
         if before is None or isinstance(before, DrioError):
             return refused_or_failed(before or NotFound("the app is not there any more", status=404))
-        entry = journals.new_entry("deploy", app, APP.name, app, APP.label(before))
+        entry = new_entry("deploy", app, APP.name, app, APP.label(before))
         await requests.note_begin(entry)
         try:
             item = await requests.running.run(app, requests.client.deploy(app), changes=True)

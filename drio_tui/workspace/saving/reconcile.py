@@ -9,7 +9,7 @@ from drio_tui.api.errors import DrioError
 from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.text import first_names
-from drio_tui.workspace.saving.journal import Entry, State, without_paths, without_secrets
+from drio_tui.workspace.saving.history import Entry, State
 from drio_tui.workspace.saving.merge import (
     FieldChange,
     Merge,
@@ -23,6 +23,7 @@ from drio_tui.workspace.saving.merge import (
 )
 from drio_tui.workspace.saving.save_requests import Write, comparable, identity_lists
 from drio_tui.workspace.saving.save_result import Edit, ReadBack
+from drio_tui.workspace.saving.without_secrets import without_paths, without_secrets
 
 
 def merge_edit(edit: Edit, remote: Object) -> Merge:

@@ -12,7 +12,8 @@ from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import ApiError, DrioError, NotFound
 from drio_tui.kinds import Kind
 from drio_tui.workspace.saving.cancellation import CancellableRequests, RequestCancelled
-from drio_tui.workspace.saving.journal import Entry, Journal, State
+from drio_tui.workspace.saving.history import Entry, State
+from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.merge import Object
 from drio_tui.workspace.saving.save_result import Failed, ReadBack, Refused
 

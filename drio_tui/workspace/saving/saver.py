@@ -17,10 +17,10 @@ from drio_tui.api.errors import ApiError, Conflict, DrioError, NotFound, Precond
 from drio_tui.api.resource_type import Item
 from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.creating import Creator, NewResource, digest_of
 from drio_tui.workspace.saving.deploying import Deploys
-from drio_tui.workspace.saving.journal import Entry, Journal, without_paths, without_secrets
+from drio_tui.workspace.saving.history import Entry, new_entry, new_id
+from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.merge import FieldChange, Merge, Object, diff, value_at
 from drio_tui.workspace.saving.reconcile import (
     dotted_paths,
@@ -48,6 +48,7 @@ from drio_tui.workspace.saving.save_result import (
     Unknown,
 )
 from drio_tui.workspace.saving.single_flight import SingleFlight
+from drio_tui.workspace.saving.without_secrets import without_paths, without_secrets
 
 if TYPE_CHECKING:
     from drio_tui.api.models import DeployResult
@@ -161,7 +162,7 @@ class Saver:
             deleted = Edit(kind, app, id, {}, {})
             return await self._save(deleted, lambda raw: Edit(kind, app, id, raw, to(raw), (), secret), None, group, "")
 
-        return await self._run_exclusively("change", kind, app, id, run, journals.new_id())
+        return await self._run_exclusively("change", kind, app, id, run, new_id())
 
     async def _run_exclusively(
         self, method: str, kind: Kind[Any], app: str, id: str, run: Callable[[], Coroutine[Any, Any, T]], *key: str
@@ -177,7 +178,7 @@ class Saver:
         """Save what `edit_for` returns for the current resource: `remote`, or what is read if that is None."""
         if (stopped := await self._deploys.wait(edit.app)) is not None:
             return stopped
-        group = group or journals.new_id()
+        group = group or new_id()
         for attempts_left in reversed(range(_MAX_ATTEMPTS)):
             current = await self._requests.read(edit.kind, edit.app, edit.id) if remote is None else remote
             remote = None
@@ -377,11 +378,11 @@ class Saver:
         name = kind.label(current)
         before, lost_paths = without_secrets(current)
         lost = dotted_paths(lost_paths)
-        group = group or journals.new_id()
+        group = group or new_id()
         parent = current.get(kind.parent[0]) if kind.parent else None
         if isinstance(current.get("secretRef"), str):
             lost = tuple(dict.fromkeys((*lost, "secretRef")))
-        entry = journals.new_entry(
+        entry = new_entry(
             "delete", app, kind.name, id, name, group=group, before=before, lost=lost, links=links,
             place=place, parent=parent if isinstance(parent, str) else "", undoes=undoes,
         )  # fmt: skip
@@ -430,7 +431,7 @@ def _update_entry(edit: Edit, write: Write, remote: Object, wanted: Object, grou
     sides = (pick(comparable(kind, remote), write.properties), pick(wanted, write.properties))
     (before, lost), (after, sent_lost) = (without_secrets(without_paths(side, edit.secret)) for side in sides)
     secret = (path for path in edit.secret if path.partition(".")[0] in write.properties)
-    return journals.new_entry(
+    return new_entry(
         "update", edit.app, kind.name, edit.id, kind.label(remote), group=group, part=write.part,
         before=before, after=loggable_before_response(before, after), undoes=undoes,
         lost=tuple(dict.fromkeys((*dotted_paths(lost, sent_lost), *secret))),

@@ -24,7 +24,7 @@ from drio_tui.api import json_codec
 from drio_tui.api.redact import is_secret
 from drio_tui.storage.shared_files import FileInUse, is_locked, lock_file
 from drio_tui.storage.store import PrivateFileStore
-from drio_tui.workspace.saving.journal import without_paths, without_secrets
+from drio_tui.workspace.saving.without_secrets import without_paths, without_secrets
 
 VERSION = 1
 SECRETIVE = frozenset({"auth", "integration"})

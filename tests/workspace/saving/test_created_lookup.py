@@ -6,8 +6,8 @@ import pytest
 
 from drio_tui.kinds import TOOL
 from drio_tui.workspace.saving.created_lookup import SentBody, find_created
-from drio_tui.workspace.saving.journal import fingerprints_of
 from drio_tui.workspace.saving.merge import Object
+from drio_tui.workspace.saving.without_secrets import fingerprints_of
 
 SENT: Object = {"key": "find", "name": "Find", "kind": "read", "config": {"a": 1}}
 AS_SENT: Object = {"id": "1", "order": 3, **SENT}

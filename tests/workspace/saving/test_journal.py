@@ -17,7 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.journal import Entry, Journal, without_secrets
+from drio_tui.workspace.saving.history import Entry, new_entry
+from drio_tui.workspace.saving.journal import Journal
+from drio_tui.workspace.saving.without_secrets import without_secrets
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -31,7 +33,7 @@ def journal() -> Journal:
 
 
 def change(name: str = "Search", **more: Any) -> Entry:
-    return journals.new_entry("update", "app_1", "tool", "tool_1", name, **more)
+    return new_entry("update", "app_1", "tool", "tool_1", name, **more)
 
 
 def recorded(journal: Journal, entry: Entry) -> Entry:
@@ -74,10 +76,11 @@ def test_change_without_end_line_is_unknown() -> None:
 WRITER = """
 import sys
 from dataclasses import replace
-from drio_tui.workspace.saving import journal as journals
-journal = journals.Journal("me", "http://127.0.0.1", "app_1")
+from drio_tui.workspace.saving.history import new_entry
+from drio_tui.workspace.saving.journal import Journal
+journal = Journal("me", "http://127.0.0.1", "app_1")
 for number in range(int(sys.argv[2])):
-    entry = journals.new_entry("update", "app_1", "tool", "tool_1", f"{sys.argv[1]} {number}")
+    entry = new_entry("update", "app_1", "tool", "tool_1", f"{sys.argv[1]} {number}")
     journal.begin(entry)
     journal.end(replace(entry, state="done"))
 assert not journal.notices, journal.notices

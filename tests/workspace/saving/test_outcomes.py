@@ -16,9 +16,11 @@ from drio_tui.api.transport import Transport
 from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET
 from drio_tui.plan.undo import undo_last
 from drio_tui.workspace.saving.cancellation import RequestCancelled
-from drio_tui.workspace.saving.journal import Entry, Journal, fingerprint_of, fingerprints_of
+from drio_tui.workspace.saving.history import Entry
+from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.save_result import Deleted, DeletedElsewhere, Edit, Failed, Refused, Saved, Unknown
 from drio_tui.workspace.saving.saver import Saver
+from drio_tui.workspace.saving.without_secrets import fingerprint_of, fingerprints_of
 from tests.ui.table_server import TableServer, serving
 from tests.workspace.saving_world import Editor, World
 
