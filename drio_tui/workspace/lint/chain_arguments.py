@@ -17,6 +17,7 @@ from drio_tui.workspace.lint.tool_chain import Chains, ids
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.argument_suggestions import (
     FIRST_ARGUMENTS,
+    MOST_VALUES,
     Source,
     nouns_of,
     source_of,
@@ -91,7 +92,7 @@ class _Sources:
         self._of_tool: dict[str, list[Source] | None] = {}
 
     def of_chain(self, chain: list[str]) -> list[Source] | None:
-        """Return the sources of these tools; None if one of them may have more, or if there are many."""
+        """Return the sources of these tools; None if one may have more, or if there are many tools or values."""
         if len(chain) > MOST_BEFORE:
             return None
         sources: list[Source] = []
@@ -102,7 +103,8 @@ class _Sources:
             if of_tool is None:
                 return None
             sources += of_tool
-        return sources
+        count = sum(1 for source in sources for _ in source.shape.walk())
+        return sources if count <= MOST_VALUES else None
 
     def _read(self, id: str) -> list[Source] | None:
         tool = self._bound.get(id)

@@ -30,6 +30,8 @@ CHOSEN_TO_WRITE = 100.0
 _TRIED = 5
 MOST = 40
 """The most suggestions for one argument."""
+MOST_VALUES = 2_000
+"""The most values of all results together that are suggested; of more, as many of each result."""
 MOST_ARGUMENTS = 100
 """The most arguments of a tool for which there are suggestions."""
 
@@ -113,10 +115,12 @@ def suggest_arguments(
     `sources` begin with the newest result. `fits` says whether a value is valid for an argument's schema. `nouns` say
     what the tool itself is about.
     """
+    values = [[*_values(source)] for source in sources]
+    share = MOST_VALUES // len(sources) if sum(map(len, values)) > MOST_VALUES else MOST_VALUES
     candidates = [
         _Candidate.of(number, source, shape, owners)
         for number, source in enumerate(sources)
-        for shape, owners in _values(source)
+        for shape, owners in values[number][:share]
     ]
     ids = Counter(candidate.number for candidate in candidates if candidate.shape.is_id)
     suggestions: dict[str, list[ArgumentSuggestion]] = {}
@@ -125,16 +129,19 @@ def suggest_arguments(
         types = frozenset(json_types(wanted.schema) or ()) - {"null"}
         ranked: list[tuple[float, str, _Candidate]] = []
         for candidate in candidates:
-            points, reason = _points(wanted, candidate, ids[candidate.number])
-            if _type_fits(wanted.schema, types, candidate.shape, fits if points else None):
+            if _type_fits(types, candidate.shape):
+                points, reason = _points(wanted, candidate, ids[candidate.number])
                 less = 2 * candidate.depth + 5 * candidate.number
                 ranked.append((points - less if points else 0, reason, candidate))
         ranked.sort(key=lambda ranking: -ranking[0])
+        fitting = (  # checked last and only as often as needed, since it takes longest
+            ranking for ranking in ranked if _value_fits(wanted.schema, ranking[2].shape, fits if ranking[1] else None)
+        )
         suggestions[name] = [
             ArgumentSuggestion(
                 ArgumentPath(candidate.source.tool, candidate.shape.path), candidate.source.title, points, reason
             )
-            for points, reason, candidate in ranked[:MOST]
+            for points, reason, candidate in islice(fitting, MOST)
         ]
     return suggestions
 
@@ -240,10 +247,13 @@ def _values(source: Source) -> Iterator[tuple[Shape, tuple[frozenset[str], ...]]
             queue.append((inner, owners if generic else (frozenset({noun}), *owners)))
 
 
-def _type_fits(schema: Mapping[str, Any], wanted: frozenset[str], shape: Shape, fits: Fits | None) -> bool:
-    """Return whether a value can be valid for an argument: by its types, and with `fits` by samples of it."""
-    if wanted and not (shape.types & wanted or ("number" in wanted and "integer" in shape.types)):
-        return False
+def _type_fits(wanted: frozenset[str], shape: Shape) -> bool:
+    """Return whether a value has one of the types of an argument, of which none means any."""
+    return not wanted or bool(shape.types & wanted) or ("number" in wanted and "integer" in shape.types)
+
+
+def _value_fits(schema: Mapping[str, Any], shape: Shape, fits: Fits | None) -> bool:
+    """Return whether a value can be valid for an argument: with `fits` by samples of it, else by its `enum`."""
     if shape.values:
         return fits is None or any(fits(schema, value) for value in shape.values[:_TRIED])
     enum = schema.get("enum")

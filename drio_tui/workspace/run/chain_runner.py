@@ -142,24 +142,33 @@ class Chain:
         self.picked[name] = place
 
     def next_step(self) -> tuple[Step | None, list[str]]:
-        """Return the next step (None at the end of the chain), and why tools before it cannot be run."""
+        """Return the next step (None at the end of the chain), and why tools before it cannot be run.
+
+        With large results it takes long: a program computes it in a thread, of a `position`.
+        """
+        bound, skip_reasons = self.next_tool()
+        return self._step(bound) if bound is not None else None, skip_reasons
+
+    def next_tool(self) -> tuple[BoundTool | None, list[str]]:
+        """Return the tool of the next step (None at the end), and why tools before it cannot be run."""
         skip_reasons: list[str] = []
         while self.waiting:
             id = self.waiting[0]
-            if id in self.seen:
-                self.waiting.popleft()
-                continue
-            try:
-                return self._step(bound_of(self.snapshot, id)), skip_reasons
-            except NotRunnable as error:
-                skip_reasons.append(error.message)
-                self.skip()
+            if id not in self.seen:
+                try:
+                    return bound_of(self.snapshot, id), skip_reasons
+                except NotRunnable as error:
+                    skip_reasons.append(error.message)
+                    self.picked = {}
+                    self.seen.add(id)
+            self.waiting.popleft()
         return None, skip_reasons
 
     def skip(self) -> None:
         """Leave out the next tool."""
+        bound, _ = self.next_tool()
         self.picked = {}
-        if self.waiting:
+        if bound is not None:
             self.seen.add(self.waiting.popleft())
 
     def keep(self, step: Step) -> bool:
@@ -187,6 +196,10 @@ class Chain:
         """Go back to an earlier position: its results and rows, the tools that wait, and what was picked."""
         self.results, self.waiting = position.results, position.waiting
         self.seen, self.picked = position.seen, position.picked
+
+    def reuse(self, computed: Chain) -> None:
+        """Take over the suggestions that were computed of a `position`: they hold while the results are the same."""
+        self._cached = computed._cached
 
     # -- the arguments of a step ------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from drio_tui.workspace.run import argument_suggestions
 from drio_tui.workspace.run.argument_suggestions import (
     FIRST_ARGUMENTS,
     MOST_ARGUMENTS,
@@ -127,3 +128,18 @@ def test_only_the_first_arguments_of_a_tool_with_very_many_have_suggestions() ->
         f"a{number}" for number in range(MOST_ARGUMENTS)
     ]
     assert len(suggestions) == MOST_ARGUMENTS  # of the others nothing is known, also not that nothing fills them
+
+
+def test_of_long_results_and_long_chains_only_so_many_values_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(argument_suggestions, "MOST_VALUES", 9)
+    sources = [source_of(f"t{number}", "T", value={f"text{key}": "a" for key in range(50)}) for number in (1, 2)]
+    sources.append(source_of(FIRST_ARGUMENTS, "arguments", value={"text": "a"}))
+    checked: list[Any] = []
+
+    def counted(schema: Any, value: Any) -> bool:
+        checked.append(value)
+        return fits(schema, value)
+
+    offers = suggest_arguments({"properties": {"text": TEXT, "other": TEXT}}, sources, counted)
+    assert [offer.place.tool for offer in offers["text"]] == [FIRST_ARGUMENTS, *["t1"] * 3, *["t2"] * 3]
+    assert len(checked) == 1  # only for what has a reason

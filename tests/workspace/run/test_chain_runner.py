@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from drio_tui.workspace.model.snapshot import Snapshot
+from drio_tui.workspace.run import chain_runner
 from drio_tui.workspace.run.bound_tool import bound_of
 from drio_tui.workspace.run.chain_runner import Chain, MappedArguments
 from tests.workspace.run.conftest import snapshot_of
@@ -76,3 +79,18 @@ def test_a_tool_can_be_skipped_and_one_that_cannot_run_is_skipped_with_a_reason(
     step, skip_reasons = chain.next_step()
     assert step is None
     assert skip_reasons == ["there is no such tool in this app"]
+
+
+def test_suggestions_computed_of_a_position_hold_until_a_result_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = three_tools()
+    chain = Chain.begin(snapshot, bound_of(snapshot, "t1"), {"limit": 5}, {"id": "a"})
+    position = chain.position()
+    before = position.next_step()
+    chain.reuse(position)
+    computed: list[Any] = []
+    monkeypatch.setattr(chain_runner, "suggest_arguments", lambda *_, **__: computed.append(1) or {})
+    assert chain.next_step() == before
+    assert not computed
+    chain.edit({"id": "b"})
+    chain.next_step()
+    assert computed
