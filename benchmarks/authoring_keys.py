@@ -48,6 +48,7 @@ from drio_tui.ui.editing.editors.key_value_list import KeyValueList
 from drio_tui.ui.explorer.explorer_screen import ExplorerScreen
 from drio_tui.ui.openapi_import.proposals_screen import ProposalsScreen
 from drio_tui.ui.playground.chain_step_dialog import ChainStepDialog
+from drio_tui.ui.playground.step_finder import StepFinder
 from drio_tui.ui.playground.tool_test_screen import ToolTestScreen
 from drio_tui.ui.playground.tool_tests_screen import ToolTestsScreen, results_of
 from drio_tui.workspace.run.bound_tool import bound_of
@@ -311,15 +312,17 @@ class Pages:
         screen = await self.app_screen()
         bound = bound_of(screen.snapshot, "tool_7")
         dialog = ChainStepDialog(
-            Chain.begin(screen.snapshot, bound, {"customerId": "c1", "status": "open"}, result(100))
+            Chain.begin(screen.snapshot, bound, {"customerId": "c1", "status": "open"}, result(100)), StepFinder()
         )
         await self.app.push_screen(dialog)
-        await self.keys.settle()
+        await self.keys.until(lambda: not dialog.holds_input)
         await self.keys.press(
             "chain: rows", *["down"] * 20, "pagedown", "end", "home", "tab", *["down"] * 5, "f6", "escape"
         )
         await self.keys.press("chain: skip", "f7")
-        await self.keys.press("chain: JSON", "f5", "end", *'"more": 12,', *["backspace"] * 11)
+        await self.keys.press("chain: JSON", "f5")
+        await self.keys.until(lambda: not dialog.holds_input)
+        await self.keys.press("chain: JSON", "end", *'"more": 12,', *["backspace"] * 11)
         await self.close(2)
 
     async def widget(self) -> None:

@@ -55,6 +55,11 @@ class LoadsContent:
         """Whether the screen shows what it had at the last start, while the program connects: all input waits then."""
         return False
 
+    @property
+    def holds_input(self) -> bool:
+        """Whether the screen computes what the next input is about: it waits then, but for Esc."""
+        return False
+
 
 class TypeAhead:
     """Decides when an input event of `app` is delivered; `dropped` is called when text was dropped.
@@ -154,6 +159,8 @@ class TypeAhead:
             return "search"
         if self._fill_given_up or not isinstance(screen, LoadsContent):
             return ""
+        if screen.holds_input and not (isinstance(event, events.Key) and event.key == "escape"):
+            return "fill"
         early = event.time < self._screen_since + REACTION_SECONDS
         return "fill" if screen.waits_for_connection or (early and screen.filling) else ""
 

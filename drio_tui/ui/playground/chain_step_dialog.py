@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from textual import on
@@ -9,6 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, TextArea
 
 from drio_tui.api import json_codec
@@ -18,9 +22,13 @@ from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.type_ahead import LoadsContent
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.dialogs.dialog import Dialog
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.forms.inputs import TextEditor
+from drio_tui.ui.playground.step_finder import StepFinder, StepFound
+from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.run.argument_suggestions import ArgumentPath, is_path, value_at
@@ -29,20 +37,23 @@ from drio_tui.workspace.run.mapping import one_line_preview
 from drio_tui.workspace.run.mapping_suggestions import columns_of
 from drio_tui.workspace.run.value_shape import Shape
 
-MAX_LENGTH = 2_000_000
-"""Maximum length of an intermediate result that can be edited, in characters."""
+MAX_LENGTH = 200_000
+"""Maximum length of an intermediate result that can be edited, in characters: Textual lays out all of a text area."""
 MOST_ROWS = 500
 _MOST_COLUMNS = 6
+LOOKING = "◌ looking where its arguments come from…"
+_SHOW_PROGRESS_AFTER = 0.2
+"""Seconds after which the dialog says that it looks."""
 _END = "No tool is left to run. Esc leaves, and takes tools that were left out in again."
 _CHOSEN = "Your choice is kept on this machine: drio has no place for it."
 _LOCAL = "A deployed chain passes values of the same name only; here the arguments come from more places."
 
 
-class ChainStepDialog(Dialog[bool]):
+class ChainStepDialog(Dialog[Step], LoadsContent):
     """Shows the next step of a chain: a row of the newest result is chosen, and a path for each argument.
 
-    The result can be edited as JSON. The result of the dialog is whether to go on with `chain`; if not, `chain` is as
-    it was before.
+    The result can be edited as JSON. The result of the dialog is the step to go on with; if it is None, `chain` is as
+    it was before. `finder` computes the step in a thread; what the user does before it is found is done with it.
     """
 
     CSS_PATH = stylesheet("playground")
@@ -62,10 +73,26 @@ class ChainStepDialog(Dialog[bool]):
         Key("chain_step.leave", "escape", "leave", "Leave", "Stay where you are, with the chain as it was"),
     )
 
-    def __init__(self, chain: Chain) -> None:
+    class Formatted(Message):
+        """The newest result was formatted; `text` is None if it is too long to be edited."""
+
+        def __init__(self, text: str | None) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, chain: Chain, finder: StepFinder) -> None:
         super().__init__()
         self._chain = chain
+        self._finder = finder
         self._before = chain.position()
+        self._step: Step | None = None
+        self._number = 0  # that of the step that is looked for
+        self._is_finding = True
+        self._is_edit = False  # whether it is looked for since the result was edited
+        self._then: Callable[[], None] | None = None  # what the user wants to do with it
+        self._is_formatting = False
+        self._text = ""  # the result as it was formatted, and then edited
+        self._progress: Timer | None = None
         self._is_valid = True
         self._rows_shown: object = None
 
@@ -75,9 +102,7 @@ class ChainStepDialog(Dialog[bool]):
             yield Static(id="result-of")
             with ContentSwitcher(initial="rows", id="newest"):
                 yield RowList(id="rows")
-                editor = TextEditor(pretty(self._chain.newest.value))
-                editor.id = "json"
-                yield editor
+                yield Vertical(id="json")
             yield Static("Arguments", classes="-label", markup=False)
             yield RowList(
                 Column("Argument", 28, min_width=8),
@@ -90,20 +115,57 @@ class ChainStepDialog(Dialog[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#rows", RowList).focus()
-        self._show_next()
+        self._find_step()
 
-    # -- what is shown ----------------------------------------------------------------------------
+    # -- the step ---------------------------------------------------------------------------------
 
-    def _show_next(self) -> None:
-        step, _passed = self._chain.next_step()
+    @property
+    def holds_input(self) -> bool:
+        return self._then is not None or self._is_formatting or (self._is_finding and not self._is_edit)
+
+    def _find_step(self, *, is_edit: bool = False) -> None:
+        """Look for the next step of the chain as it is now; one that is still being computed is not shown."""
+        self._is_finding, self._is_edit = True, is_edit
+        self._number = self._finder.find(self.app, self._chain, self)
+        self._show_title()
+        if self._progress is None:
+            self._progress = self.set_timer(_SHOW_PROGRESS_AFTER, self._show_progress)
+
+    def _show_title(self) -> None:
+        bound, _ = self._chain.next_tool()
         box = self.query_one(".playground-box")
-        if step is None:
+        if bound is None:
             box.border_title = "The chain ends here"
         else:
-            effect = "only reads" if step.bound.only_reads else "changes something"
-            box.border_title = sanitize_line(f"Next: {step.bound.title} · {effect}", 80)
-        self._show_rows(step)
-        self._show_arguments(step)
+            effect = "only reads" if bound.only_reads else "changes something"
+            box.border_title = sanitize_line(f"Next: {bound.title} · {effect}", 80)
+
+    def _show_progress(self) -> None:
+        if self._is_finding and self._is_valid:
+            self._show_message(Content.styled(f"{LOOKING} Esc leaves", "$text-warning"))
+
+    def on_step_found(self, message: StepFound) -> None:
+        message.stop()
+        if message.number != self._number:
+            return
+        self._is_finding = False
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+        self._step = message.step
+        self._show_rows(message.step)
+        self._show_arguments(message.step)
+        then, self._then = self._then, None
+        if then is not None:
+            then()
+
+    def _when_found(self, action: Callable[[], None]) -> bool:
+        """Return whether the step is found; if not, do `action` once it is."""
+        if self._is_finding:
+            self._then = action
+        return not self._is_finding
+
+    # -- what is shown ----------------------------------------------------------------------------
 
     def _show_rows(self, step: Step | None) -> None:
         """Show the rows of the newest result, or the result itself as the only row."""
@@ -152,8 +214,9 @@ class ChainStepDialog(Dialog[bool]):
         taken = {argument.name: argument for argument in step.taken} if step is not None else {}
         required = step.required if step is not None else []
         secret = step.bound.secret_names if step is not None else ()
+        names = step.places if step is not None else ()
         rows = []
-        for name in step.places if step is not None else ():
+        for name in sorted(names, key=lambda name: (name not in taken, name not in required))[:MOST_ROWS]:
             title = Content.assemble(sanitize_line(name, 40), ("*" if name in required else "", "$text-accent"))
             argument = taken.get(name)
             if argument is not None:
@@ -167,7 +230,6 @@ class ChainStepDialog(Dialog[bool]):
             else:
                 cells = [Content.styled("–", "$foreground-muted"), Content(), Content()]
             rows.append(Row(name, [title, *cells]))
-        rows.sort(key=lambda row: (row.key not in taken, row.key not in required))
         show_rows(self.query_one("#arguments", RowList), rows, 7)
         if self._is_valid:
             if step is None:
@@ -192,7 +254,7 @@ class ChainStepDialog(Dialog[bool]):
         event.stop()
         if event.key is not None:
             self._chain.choose_row(int(event.key))
-            self._show_arguments(self._chain.next_step()[0])
+            self._find_step()
 
     @on(RowList.Opened, "#rows")
     def _row_opened(self, event: RowList.Opened) -> None:
@@ -205,7 +267,9 @@ class ChainStepDialog(Dialog[bool]):
         self.action_path()
 
     def action_path(self) -> None:
-        step, name = self._chain.next_step()[0], self.query_one("#arguments", RowList).key
+        if not self._when_found(self.action_path):
+            return
+        step, name = self._step, self.query_one("#arguments", RowList).key
         if step is None or name is None:
             return
         offers = step.suggestions.get(name, [])
@@ -227,7 +291,7 @@ class ChainStepDialog(Dialog[bool]):
                     return
                 place = ArgumentPath(self._chain.newest.bound.id, place)
             self._chain.pick(name, place)
-            self._show_next()
+            self._find_step()
 
         near = self.query_one("#arguments", RowList).region
         self.app.push_screen(SelectDialog(name, choices, current=current, near=near, free=True), select)
@@ -236,8 +300,38 @@ class ChainStepDialog(Dialog[bool]):
 
     def action_json(self) -> None:
         switcher = self.query_one("#newest", ContentSwitcher)
-        switcher.current = "json" if switcher.current == "rows" else "rows"
-        self.call_after_refresh(self.query_one(f"#{switcher.current}").focus)
+        if switcher.current == "json":
+            switcher.current = "rows"
+            self.call_after_refresh(self.query_one("#rows").focus)
+        elif self.query_one("#json").children:
+            self._show_json()
+        elif not self._is_formatting:
+            self._is_formatting = True
+            start_worker(self, self._format, self._chain.newest.value, group="format")
+
+    async def _format(self, value: Any) -> None:
+        def formatted() -> str | None:
+            text = pretty(value)
+            return text if len(text) <= MAX_LENGTH else None
+
+        self.post_message(self.Formatted(await asyncio.to_thread(formatted)))
+
+    async def on_chain_step_dialog_formatted(self, message: Formatted) -> None:
+        message.stop()
+        holder = self.query_one("#json", Vertical)
+        if message.text is not None:
+            self._text = message.text
+            await holder.mount(TextEditor(message.text))
+        else:
+            await holder.mount(JsonView(self._chain.newest.value))
+            self.notify(f"It is longer than {MAX_LENGTH:,} characters: it is shown, not edited.", markup=False)
+        self._is_formatting = False
+        self._show_json()
+
+    def _show_json(self) -> None:
+        self.query_one("#newest", ContentSwitcher).current = "json"
+        shown = self.query_one("#json").query("TextEditor, JsonLines").first()
+        self.call_after_refresh(shown.focus)
 
     @on(TextArea.Changed)
     def _edited(self, event: TextArea.Changed) -> None:
@@ -254,24 +348,30 @@ class ChainStepDialog(Dialog[bool]):
             self._show_message(sanitize_line(f"✗ not taken over: {error}", 200, "$text-error"))
             return
         self._is_valid = True
-        self._chain.edit(value)
-        self._show_next()
+        if text != self._text:
+            self._text = text
+            self._chain.edit(value)
+            self._find_step(is_edit=True)
+        elif not self._is_finding:
+            self._show_arguments(self._step)
 
     def action_go(self) -> None:
         if not self._is_valid:
             self.notify("The result does not parse, so nothing can be taken from it.", severity="warning", markup=False)
-        elif self._chain.next_step()[0] is None:
-            self.notify(_END, markup=False)
-        else:
-            self.dismiss(True)
+        elif self._when_found(self.action_go):
+            if self._step is None:
+                self.notify(_END, markup=False)
+            else:
+                self.dismiss(self._step)
 
     def action_skip(self) -> None:
         self._chain.skip()
-        self._show_next()
+        self._find_step()
 
     def action_leave(self) -> None:
+        self._finder.cancel()
         self._chain.restore(self._before)
-        self.dismiss(False)
+        self.dismiss(None)
 
 
 def _cell(value: Any, path: str) -> str:

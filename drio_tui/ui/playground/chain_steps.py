@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.content import Content
 
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.workers import start_worker
-from drio_tui.ui.playground.chain_step_dialog import ChainStepDialog
+from drio_tui.ui.playground.chain_step_dialog import LOOKING, ChainStepDialog
 from drio_tui.ui.playground.run_actions import PlaygroundNotice
 from drio_tui.ui.playground.run_blocks import chain_blocks
+from drio_tui.ui.playground.step_finder import StepFinder, StepFound
+from drio_tui.ui.widgets.rich_text import Block, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.run.chain_runner import Chain, Step
 from drio_tui.workspace.run.run_history import NotKept
 
 if TYPE_CHECKING:
-    from drio_tui.ui.widgets.rich_text import Block
     from drio_tui.workspace.model.snapshot import Snapshot
     from drio_tui.workspace.run.bound_tool import BoundTool
     from drio_tui.workspace.run.chain_choices import ChainChoices
@@ -30,6 +33,8 @@ class ChainView(ScreenContext, Protocol):
     async def set_tool(self, bound: BoundTool, *, arguments: dict[str, Any] | None = ...) -> None: ...
 
     def show_chain(self) -> None: ...
+
+    def show_chain_blocks(self, blocks: Sequence[Block]) -> None: ...
 
     def show_form(self) -> None: ...
 
@@ -49,6 +54,8 @@ class ChainSteps:
         self._screen = screen
         self._chain: Chain | None = None
         self._choices: ChainChoices | None = None
+        self._finder = StepFinder()
+        self._found = 0  # the number of the step that the chain page shows or waits for
         self.trail: list[str] = []
 
     @property
@@ -58,6 +65,7 @@ class ChainSteps:
 
     def clear(self) -> None:
         """Forget the chain."""
+        self._finder.cancel()
         self._chain, self.trail = None, []
 
     def use_snapshot(self, snapshot: Snapshot, choices: ChainChoices | None) -> None:
@@ -71,7 +79,8 @@ class ChainSteps:
         if run.structured is None:
             return
         chain = self._chain
-        if chain is not None and chain.waiting and chain.next_step()[0] is not None and chain.waiting[0] == bound.id:
+        next_tool = chain.next_tool()[0] if chain is not None else None
+        if chain is not None and next_tool is not None and next_tool.id == bound.id:
             self.trail.append(chain.newest.title)
             chain.done(bound, run.structured)
         elif chain is not None and len(chain.results) > 1 and chain.newest.bound.id == bound.id:
@@ -82,23 +91,34 @@ class ChainSteps:
                 Chain.begin(snapshot, bound, run.arguments, run.structured, self._choices) if bound.next_ids else None
             )
 
-    def blocks(self, run: Run | None) -> list[Block]:
-        """Return what the chain page shows after `run`."""
-        return chain_blocks(self._chain, run, self._next_step())
+    def show(self, run: Run | None) -> None:
+        """Show the chain after `run`: its next step, once it is found."""
+        chain = self._chain
+        if chain is None:
+            self._finder.cancel()
+            self._screen.show_chain_blocks(chain_blocks(None, run, None))
+            return
+        self._screen.show_chain_blocks([Paragraph(Content.styled(LOOKING, "$text-warning"))])
+        draw = partial(_draw, run)
+        self._found = self._finder.find(
+            self._screen.drio, chain, self._screen, draw
+        )  # not a request: Esc would stop it
 
-    def _next_step(self) -> Step | None:
-        return self._chain.next_step()[0] if self._chain is not None else None
+    def step_found(self, message: StepFound) -> None:
+        """Show the chain that was drawn with its next step."""
+        if message.number == self._found:
+            self._screen.show_chain_blocks(message.blocks)
 
     def show_next(self) -> None:
         """Show the next step in a dialog, and go to its tool if the user agrees."""
         if self._chain is not None:
-            self._screen.drio.push_screen(ChainStepDialog(self._chain), self._dialog_closed)
+            self._screen.drio.push_screen(ChainStepDialog(self._chain, self._finder), self._dialog_closed)
 
-    async def _dialog_closed(self, go: bool | None) -> None:
-        screen, chain, step = self._screen, self._chain, self._next_step()
+    async def _dialog_closed(self, step: Step | None) -> None:
+        screen, chain = self._screen, self._chain
         if chain is not None:
             screen.show_chain()
-        if not go or chain is None or step is None:
+        if chain is None or step is None:
             return
 
         async def keep() -> None:
@@ -117,3 +137,7 @@ class ChainSteps:
             )
         else:
             screen.action_run_tool()
+
+
+def _draw(run: Run | None, chain: Chain, step: Step | None) -> list[Block]:
+    return chain_blocks(chain, run, step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,9 +47,10 @@ from drio_tui.ui.playground.run_blocks import (
     summary,
     timing_blocks,
 )
+from drio_tui.ui.playground.step_finder import StepFound
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.json_view import JsonView
-from drio_tui.ui.widgets.rich_text import Document, Paragraph
+from drio_tui.ui.widgets.rich_text import Block, Document, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.ui.widgets.widget_preview import WidgetPreview
 from drio_tui.workspace.model.loader import load_app
@@ -381,7 +383,14 @@ class PlaygroundScreen(FormAndResultsScreen, KeepsEdit[None]):
 
     def show_chain(self) -> None:
         """Show the chain as far as it was run, and its next step."""
-        self.query_one("#chain", Document).show(self.chain.blocks(self.run_shown))
+        self.chain.show(self.run_shown)
+
+    def show_chain_blocks(self, blocks: Sequence[Block]) -> None:
+        """Show these blocks on the chain page."""
+        self.query_one("#chain", Document).show(blocks)
+
+    def on_step_found(self, message: StepFound) -> None:
+        self.chain.step_found(message)
 
     # -- available actions ------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,13 +21,16 @@ from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
 from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.forms.inputs import TextEditor
+from drio_tui.ui.playground import step_finder
 from drio_tui.ui.playground.chain_step_dialog import ChainStepDialog
 from drio_tui.ui.playground.playground_dialogs import CredentialsDialog, RunHistoryDialog
 from drio_tui.ui.playground.playground_screen import PlaygroundScreen
 from drio_tui.ui.widgets.widget_preview import WidgetPreview
+from drio_tui.workspace.run.tool_run import Run
 from tests.sandbox.mcp.conftest import Upstream, http_response, upstream
 from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.driving import at_once, running, text_of, until
+from tests.ui.idle import parked
 from tests.ui.table_server import TableServer, drio_of, serving
 
 __all__ = ["upstream"]
@@ -128,6 +132,7 @@ async def test_a_tool_is_run_inspected_chained_kept_and_run_again(
         await pilot.press("escape", "f7")
         await until(pilot, lambda: "Next: Show Contact" in text_of(pilot.app))
         await pilot.press("f5")
+        await until(pilot, lambda: pilot.app.screen.query(TextEditor))
         editor = pilot.app.screen.query_one(TextEditor)
         editor.text = "{"
         await until(pilot, lambda: "not taken over" in text_of(pilot.app))
@@ -208,6 +213,59 @@ async def test_a_tool_that_is_not_read_only_asks_first_and_is_hidden_in_read_onl
         assert (await playground(pilot, desk["app"], desk["search-contacts"])).form.model.value()["q"] == "zed"
 
 
+async def test_the_next_step_of_a_chain_is_found_in_a_thread_and_input_waits_for_it_but_esc_does_not(
+    sandbox_process: SandboxProcess, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, compute = threading.Event(), step_finder._compute
+
+    def held(*arguments: Any) -> Any:
+        released.wait()
+        return compute(*arguments)
+
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
+        screen = await playground(pilot, desk["app"], desk["search-contacts"])
+        await pilot.press("ctrl+r")
+        await answered(pilot, screen)
+        monkeypatch.setattr(step_finder, "_compute", held)
+        with parked():
+            await pilot.press("f7")
+            await until(pilot, lambda: "Next: Show Contact" in text_of(pilot.app))
+            dialog: Any = pilot.app.screen
+            await until(pilot, lambda: "looking where its arguments come from" in text_of(pilot.app))
+            assert "$.results[*].id" not in text_of(pilot.app)
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is screen)
+            await pilot.press("f7")
+            at_once(pilot, "down", "down", "enter")
+            await until(pilot, lambda: pilot.app.screen is not screen)
+            assert pilot.app.screen is not dialog
+        released.set()
+        await answered(pilot, screen, "Show Contact")
+        assert screen.run_shown.arguments == {"contactId": "con_1003"}
+        assert "$.results[*].id of Search Contacts" not in text_of(pilot.app)
+        screen.show_page("chain")
+        await until(pilot, lambda: "Search Contacts" in text_of(pilot.app))
+
+
+async def test_a_long_result_in_a_chain_is_shown_as_json_and_not_edited(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = hostile_config(upstream.base_url)
+    server = TableServer(drio_of(config))
+    async with serving(server), running(server.base_url, monkeypatch) as pilot:
+        screen = await playground(pilot, "app_1", "tool_1")
+        result = {"rows": [{"q": "x" * 1000}] * 250}
+        screen.post_message(screen.Done(Run("tool_1", "T", "here", {}, value=result, structured=result), screen.bound))
+        await answered(pilot, screen)
+        await pilot.press("f7", "f5")
+        await until(pilot, lambda: pilot.app.screen.query("#json JsonView"))
+        await until(pilot, lambda: '"rows": [' in text_of(pilot.app))
+        await until(pilot, lambda: any("shown, not edited" in note.message for note in pilot.app._notifications))
+        assert not pilot.app.screen.query(TextEditor)
+        await pilot.press("f5")
+        assert pilot.app.screen.focused.id == "rows"
+
+
 def hostile_config(base_url: str) -> dict[str, Any]:
     """Return an app in which every text tries to act on the terminal, with a tool that calls `base_url`."""
     return {
@@ -265,7 +323,8 @@ async def test_a_local_run_asks_first_hides_the_secret_and_shows_hostile_respons
 
         async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
             connections.append(reader)
-            await reader.read()
+            with parked():
+                await reader.read()
 
         upstream.on_connection = hang
         await pilot.press(*["ctrl+r"] * 5)  # pressing it repeatedly starts one run
