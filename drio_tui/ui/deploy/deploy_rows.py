@@ -52,6 +52,17 @@ def change_rows(changes: Sequence[Change]) -> list[Row]:
     return rows
 
 
+def change_lines(changes: Sequence[Change]) -> list[Content]:
+    """Return a line for each resource that differs from the deployed one."""
+    rows = change_rows(changes[:_MAX_FIELDS])
+    lines = [
+        Content.assemble(name, "  ", fields.stylize("$foreground-muted"))
+        for name, fields in (row.cells for row in rows)
+    ]
+    more = len(changes) - len(rows)
+    return [*lines, Content(f"and {more:,} more: F5 shows all")] if more else lines
+
+
 def change_text(change: Change, name_of: NameOf = no_name_of) -> Content:
     """Return the changed properties of a resource with their values before and after."""
     lines = [*_change_lines(change, name_of)]

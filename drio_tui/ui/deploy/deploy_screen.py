@@ -29,6 +29,7 @@ from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.deploy import rollback
 from drio_tui.ui.deploy.connect_screen import ConnectScreen
 from drio_tui.ui.deploy.deploy_rows import (
+    change_lines,
     change_rows,
     change_text,
     diagnostic_rows,
@@ -427,7 +428,8 @@ class DeployScreen(DrioScreen[str | None]):
             if report is None:
                 return Content("")
             cost = f"{kilobytes(report.bytes)}, about {report.tokens:,} tokens of a model's context"
-            return sanitize_line(f"Nothing is in the way. {count_of(report.tools, 'tool')}, {cost}.", 200)
+            text = sanitize_line(f"Nothing is in the way. {count_of(report.tools, 'tool')}, {cost}.", 200)
+            return Content("\n").join([text, Content(), *change_lines(self.changes)]) if self.changes else text
         if self.page == 1:
             app = self.snapshot.app if self.snapshot else None
             return sanitize_line(no_changes_text(self.last_record, app.text("version") if app else ""), 300)
@@ -461,7 +463,7 @@ class DeployScreen(DrioScreen[str | None]):
         if self.report is None:
             return [sanitize_line("◌ Running the preflight…", 120, "$text-warning")]
         app = self.snapshot.app if self.snapshot else None
-        return preflight_lines(self.report, self.last_record, app.text("version") if app else "")
+        return preflight_lines(self.report, self.last_record, app.text("version") if app else "", self.changes)
 
     def _show_endpoint(self, endpoint: str) -> None:
         field = self.query_one("#deploy-endpoint", CopyField)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
@@ -9,7 +11,7 @@ from textual.content import Content
 from drio_tui.endpoint import SeenTool, Server
 from drio_tui.text import count_of
 from drio_tui.ui.widgets.sanitize import sanitize_line
-from drio_tui.workspace.deploy.deploy_record import Record
+from drio_tui.workspace.deploy.deploy_record import Change, Record
 from drio_tui.workspace.deploy.deployer import Deployed, refusal_lines
 from drio_tui.workspace.deploy.model_view import Difference
 from drio_tui.workspace.lint.preflight import Preflight
@@ -31,18 +33,30 @@ class EndpointView:
     differences: tuple[Difference, ...]
 
 
-def preflight_lines(report: Preflight, last: Record | None, version: str) -> list[Content]:
-    """Return the result of the preflight and how to deploy; `version` is the app's current version."""
+def preflight_lines(report: Preflight, last: Record | None, version: str, changes: Sequence[Change]) -> list[Content]:
+    """Return the result of the preflight, and what is deployed how; `version` is the app's current version."""
+    deploys = f"D deploys {_deployed_text(last, version, changes)}"
     if report.errors:
         lines = [sanitize_line(f"✗ {count_of(report.errors, 'error')} in the way. {ERROR_HINT}", _WIDTH, _ERROR)]
     elif report.warnings:
-        lines = [sanitize_line(f"▲ {count_of(report.warnings, 'warning')}. D deploys it.", _WIDTH, _WARNING)]
+        lines = [sanitize_line(f"▲ {count_of(report.warnings, 'warning')}. {deploys}", _WIDTH, _WARNING)]
     else:
-        lines = [sanitize_line("✓ D deploys it.", _WIDTH, _SUCCESS)]
+        lines = [sanitize_line(f"✓ {deploys}", _WIDTH, _SUCCESS)]
     if last is not None and last.version != version:
         text = f"Version {version} did not come from a deploy here: changes are shown since {last.version}."
         lines.append(sanitize_line(text, _WIDTH, _MUTED))
     return lines
+
+
+def _deployed_text(last: Record | None, version: str, changes: Sequence[Change]) -> str:
+    """Return what a deploy takes live, as the end of a sentence and perhaps another one."""
+    if changes and last is not None:
+        counts = Counter(change.what for change in changes)
+        parts = ", ".join(f"{counts[what]} {what}" for what in ("added", "changed", "removed") if counts[what])
+        return f"it. Since {last.version}: {parts} (page Changes)."
+    if last is not None and last.version == version:
+        return "it again. Nothing has changed since the last deploy."
+    return "it."
 
 
 def no_changes_text(last: Record | None, version: str) -> str:

@@ -81,6 +81,9 @@ async def test_an_app_is_fixed_deployed_once_inspected_and_connected(
         await client.update(TOOL, tools[0]["id"], {"description": "New"}, app=opened.app_id)
         await pilot.press("r", "tab")
         await until(pilot, lambda: screen.page == 0 and screen.changes)
+        # Before D is pressed, the first page shows what would be deployed.
+        assert f"~ Tool {tools[0]['name']}  description" in text_of(app)
+        assert "D deploys it. Since 1.1.0: 1 changed (page Changes)." in text_of(app)
         await pilot.press("tab")
         await until(pilot, lambda: "+ New" in text_of(app))
 
