@@ -49,10 +49,10 @@ class FillSlotsDialog(Dialog[list[SlotChange] | None]):
             WidgetPicture { width: 1fr; height: 1fr; background: $surface; border-top: solid $border-blurred; }
             #message { height: auto; }
         }
-        &.-wide {
+        &.-wide > #fill-slots {
             #sides { layout: horizontal; }
             RowList { height: 1fr; max-height: 100%; }
-            WidgetPicture { width: 45%; border-top: none; border-left: solid $border-blurred; }
+            WidgetPicture { width: 55%; border-top: none; border-left: solid $border-blurred; }
         }
     }
     """
