@@ -39,7 +39,36 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 
-class Requests(LoadsContent, Screen[S]):
+class Leavable(Screen[S]):
+    """A screen or dialog that is left, or quit, with a question if something would be lost: it overrides these."""
+
+    def unsaved_input(self) -> str:
+        """Return what would be lost by leaving now (`your edits of the tool`); empty if nothing would."""
+        return ""
+
+    def running_task(self) -> str:
+        """Return what is running whose result the user should see (`The deploy`); empty if nothing is."""
+        return ""
+
+    def keep_edit(self, reason: str) -> UnsavedEdit | None:
+        """Write the unsaved edit to a file now and return it; None if nothing was edited.
+
+        Called without asking the user, for `reason` (a sentence without a full stop): the program or the screen ends.
+        """
+        return None
+
+    def dismiss_kept(self, reason: str) -> None:
+        """Close without asking, and keep the unsaved edit for the next start, for `reason`."""
+        self.dismiss(None)
+
+    def keep_draft(self) -> None:
+        """Write the wizard's draft now, as `keep_edit` does an edit."""
+
+    def discard_kept_edit(self) -> None:
+        """Delete what was kept of the edit: the user leaves without saving, and agreed to lose it."""
+
+
+class Requests(LoadsContent, Leavable[S]):
     """A screen that makes requests, so that no worker touches a widget: a base of `DrioScreen` and of dialogs.
 
     It is the last base of a dialog: Textual takes the styles of the first one.
@@ -109,33 +138,6 @@ class Requests(LoadsContent, Screen[S]):
 
     def _running_workers(self) -> list[Worker[Any]]:
         return [worker for worker in self.workers if worker.node is self and not worker.is_finished]
-
-    # -- what would be lost: a screen with something to lose overrides these -------------------------
-
-    def unsaved_input(self) -> str:
-        """Return what would be lost by leaving now (`your edits of the tool`); empty if nothing would."""
-        return ""
-
-    def running_task(self) -> str:
-        """Return what is running whose result the user should see (`The deploy`); empty if nothing is."""
-        return ""
-
-    def keep_edit(self, reason: str) -> UnsavedEdit | None:
-        """Write the unsaved edit to a file now and return it; None if nothing was edited.
-
-        Called without asking the user, for `reason` (a sentence without a full stop): the program or the screen ends.
-        """
-        return None
-
-    def dismiss_kept(self, reason: str) -> None:
-        """Close without asking, and keep the unsaved edit for the next start, for `reason`."""
-        self.dismiss(None)
-
-    def keep_draft(self) -> None:
-        """Write the wizard's draft now, as `keep_edit` does an edit."""
-
-    def discard_kept_edit(self) -> None:
-        """Delete what was kept of the edit: the user leaves without saving, and agreed to lose it."""
 
     def on_request_failed(self, message: RequestFailed) -> None:
         """Show the error of a request, unless the screen asked for another message with `failed`."""

@@ -43,7 +43,12 @@ class HelpDialog(Dialog[None]):
         order = {id: index for index, id in enumerate(ids)}
         parts = []
         for part in keymap.sections():
-            keys = [key for key in part.keys if part.name == "app" or key.id in order]
+            # A dialog passes on only those keys of the program that come before its own.
+            keys = [
+                key
+                for key in part.keys
+                if key.id in order or (part.name == "app" and (key.priority or not below.is_modal))
+            ]
             if keys:
                 everywhere = part.name in ("app", "screen")
                 parts.append((everywhere, min(order.get(key.id, 0) for key in keys), part, keys))

@@ -17,10 +17,12 @@ from drio_tui.ui.base.context import ConfirmOptions
 from drio_tui.ui.base.messages import SignInWanted
 from drio_tui.ui.base.textual_internals.screens import all_screens, make_command_palette, mode_of
 from drio_tui.ui.base.workers import start_worker
-from drio_tui.ui.screen import DrioScreen, Requests
+from drio_tui.ui.screen import DrioScreen, Leavable
 from drio_tui.ui.widgets.sanitize import sanitize
 
 if TYPE_CHECKING:
+    from textual.worker import Worker
+
     from drio_tui.auth.flow import SignInResult
     from drio_tui.ui.signin.signin_screen import SignInScreen
     from drio_tui.workspace.model.snapshot import ResourceKey, Snapshot
@@ -85,7 +87,7 @@ def _screens_above(app: App[Any], screen: Screen[Any]) -> list[Screen[Any]]:
 def _leaving_reason(screen: Screen[Any]) -> str:
     """Return what would be lost by leaving a screen, as a sentence; empty if nothing would."""
     reason = ""
-    if isinstance(screen, Requests):
+    if isinstance(screen, Leavable):
         if lost := screen.unsaved_input():
             reason = f"You would lose {lost}."
         if task := screen.running_task():
@@ -108,6 +110,7 @@ class Navigator:
         self._app = app
         self._connection = connection
         self._use_sign_in = use_sign_in
+        self._quitting: Worker[None] | None = None
         self.recent: list[tuple[str, ...]] = []
         """The keys of the entries of the command palette that were chosen, the last one first."""
 
@@ -322,13 +325,16 @@ class Navigator:
 
     def quit(self) -> None:
         """Quit; ask first when something typed would be lost, or something is under way."""
-        screens = [screen for screen in all_screens(self._app) if isinstance(screen, Requests)]
+        if self._quitting is not None and not self._quitting.is_finished:
+            return  # it is asked already
+        screens = [screen for screen in all_screens(self._app) if isinstance(screen, Leavable)]
         lost = [text for screen in screens if (text := screen.unsaved_input())]
         tasks = [text for screen in screens if (text := screen.running_task())]
         reasons = [f"You would lose {' and '.join(lost)}."] if lost else []
         reasons += [f"{task} is under way and may be cut off in the middle." for task in tasks]
         if reasons:
-            self._ask(partial(self._confirm_quit, " ".join(reasons)))
+            # Not in the group "leave": a question of that which is open goes on if the user does not quit.
+            self._quitting = start_worker(self._app, self._confirm_quit, " ".join(reasons), group="quit")
         else:
             self._exit()
 
@@ -339,7 +345,7 @@ class Navigator:
     def _exit(self) -> None:
         """Exit; edits that the user agreed to lose are not offered at the next start."""
         for screen in all_screens(self._app):
-            if isinstance(screen, Requests):
+            if isinstance(screen, Leavable):
                 screen.discard_kept_edit()
         from drio_tui.workspace.saving.unsaved_edits import discard_left  # not needed for the first frame
 

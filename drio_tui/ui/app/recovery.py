@@ -18,7 +18,7 @@ from drio_tui.ui.base.connection import Connection
 from drio_tui.ui.base.textual_internals.screens import all_screens
 from drio_tui.ui.base.type_ahead import LoadsContent
 from drio_tui.ui.base.workers import start_worker
-from drio_tui.ui.screen import Requests
+from drio_tui.ui.screen import Leavable
 from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.urls import is_loopback
 
@@ -77,7 +77,7 @@ class Recovery:
         """Write the unsaved edits of these screens to files; return them."""
         edits: list[UnsavedEdit] = []
         for screen in screens:
-            if not isinstance(screen, Requests):
+            if not isinstance(screen, Leavable):
                 continue
             # A screen that fails, perhaps the one that ends the program, must not lose the edits of the others.
             with contextlib.suppress(Exception):
@@ -103,7 +103,7 @@ class Recovery:
         screen = self._app.screen
         if screen.is_modal or (isinstance(screen, LoadsContent) and screen.opens_fields):
             return False
-        return not isinstance(screen, Requests) or not (screen.unsaved_input() or screen.running_task())
+        return not isinstance(screen, Leavable) or not (screen.unsaved_input() or screen.running_task())
 
     def _offer_later(self) -> None:
         """Offer once another screen is shown."""

@@ -22,7 +22,7 @@ def fits(size: Size) -> bool:
     return size.width >= SMALLEST.width and size.height >= SMALLEST.height
 
 
-class TooSmallDialog(Dialog[None]):
+class TooSmallDialog(Dialog[None], inherit_bindings=False):
     """Asks for a larger terminal, and dismisses itself when there is room.
 
     It is modal, so that no key acts on a hidden screen.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
+from textual import events, on
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.screen import ModalScreen
-from textual.widgets import Button
+from textual.widgets import Button, Input, TextArea
 
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.screen import SafeDismiss
+from drio_tui.ui.screen import Leavable, SafeDismiss
 
 S = TypeVar("S")
 
@@ -58,12 +59,18 @@ class ButtonRow(Horizontal):
             buttons[max(0, min(index, len(buttons) - 1))].focus()
 
 
-class Dialog(SafeDismiss, ModalScreen[S]):
+class Dialog(SafeDismiss, ModalScreen[S], Leavable[S]):
     """The base class of dialogs.
 
     In every dialog the field or list to fill in has the focus first; without one it is `ButtonRow.default`.
-    Ctrl+S presses the action, wherever the focus is; Esc leaves.
+    Ctrl+S presses the action, wherever the focus is; Esc leaves. The keys of the program do not count in dialogs,
+    but for help and quitting.
     """
+
+    TYPED: ClassVar[str] = ""
+    """What is typed into the fields, for the question before quitting (`the pasted sample`); empty if none is asked."""
+
+    _initial_texts: list[str] | None = None
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "dialog",
@@ -77,7 +84,22 @@ class Dialog(SafeDismiss, ModalScreen[S]):
             show=False,
             palette=False,
         ),
+        Key(
+            "dialog.help", "question_mark,f1", "app.help", "Help", "Every key of this dialog", show=False, palette=False
+        ),
+        Key("dialog.quit", "ctrl+q", "app.quit", "Quit", "Leave the program", show=False, palette=False),
     )
+
+    @on(events.Mount)
+    def _note_initial_texts(self) -> None:
+        self._initial_texts = self._texts()
+
+    def _texts(self) -> list[str]:
+        return [*(field.value for field in self.query(Input)), *(area.text for area in self.query(TextArea))]
+
+    def unsaved_input(self) -> str:
+        is_typed = self._initial_texts is not None and self._texts() != self._initial_texts
+        return self.TYPED if is_typed else ""
 
     @property
     def buttons(self) -> ButtonRow | None:

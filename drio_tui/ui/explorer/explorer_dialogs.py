@@ -126,6 +126,9 @@ class RawRequestDialog(Dialog[PreparedRequest | None], KeepsEdit[PreparedRequest
             resource=self._operation_id, local=local, draft=draft, lost=("the query",) if hidden else (),
         )  # fmt: skip
 
+    def unsaved_input(self) -> str:
+        return "the request that you wrote" if self.unsaved_edit(self.REASON) is not None else ""
+
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()

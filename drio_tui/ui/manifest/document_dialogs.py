@@ -28,6 +28,7 @@ class SecretsDialog(Dialog[dict[str, str] | None]):
     """Asks for the values of secrets; the result is the typed values by name, None if it was cancelled."""
 
     CSS_PATH = stylesheet("manifest")
+    TYPED = "the secrets that you typed"
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "document_secrets",
         "Secrets of a document",

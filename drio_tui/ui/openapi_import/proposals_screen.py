@@ -308,6 +308,7 @@ class ToolTextsDialog(Dialog[ToolTexts | None]):
     """
 
     CSS_PATH = stylesheet("openapi_import")
+    TYPED = "the texts of the tool"
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "tool_texts",
         "Texts of a proposed tool",

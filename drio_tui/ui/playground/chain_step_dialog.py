@@ -57,6 +57,7 @@ class ChainStepDialog(Dialog[Step], LoadsContent):
     """
 
     CSS_PATH = stylesheet("playground")
+    TYPED = "your edit of the result"
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "chain_step",
         "Chain step",

@@ -31,6 +31,7 @@ class CredentialsDialog(Dialog[dict[str, str] | None]):
     """
 
     CSS_PATH = stylesheet("playground")
+    TYPED = "the credentials that you typed"
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "credentials",
         "Signing in to an upstream",

@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button
+from textual.widgets import Button, TextArea
 
 from drio_tui.kinds import TOOL
 from drio_tui.plan.executor import Executor
 from drio_tui.plan.steps import Step
 from drio_tui.schema.fields import MISSING
+from drio_tui.ui.app.help_dialog import HelpDialog
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictDialog
+from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.editing.review_dialog import ReviewDialog, value_text
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict
@@ -85,6 +87,39 @@ async def test_every_dialog_has_the_same_focus_and_button_order(monkeypatch: pyt
             assert dialog.focused is buttons[0], f"{name}: ← stops at the first button"
             await pilot.press("escape")
             await until(pilot, lambda closed=dialog: pilot.app.screen is not closed)
+
+
+async def test_help_and_quitting_work_in_dialogs_and_what_is_typed_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+
+        async def press(key: str, shown: type[Any]) -> None:
+            await pilot.press(key)
+            await until(pilot, lambda: isinstance(app.screen, shown))
+
+        await opened(pilot, "recovery")
+        await press("question_mark", HelpDialog)
+        text = text_of(app)
+        assert "Keep them for the next start" in text
+        assert "Every key of this dialog" in text
+        assert "Browse the templates" not in text  # 1 does nothing here
+        await press("escape", RecoveryDialog)
+        dialog = SampleDialog("{}")
+        app.push_screen(dialog)
+        await until(pilot, lambda: app.screen is dialog and dialog.focused is not None)
+        await pilot.press("question_mark")  # typed, since the focus is in a text
+        await press("f1", HelpDialog)
+        await press("f1", SampleDialog)
+        await press("ctrl+q", ConfirmDialog)
+        assert "You would lose the pasted sample." in text_of(app)
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        await press("escape", SampleDialog)
+        assert dialog.query_one(TextArea).text == "?{}"
+        await pilot.press("backspace", "ctrl+q")
+        await until(pilot, lambda: app._exit)
 
 
 @pytest.mark.parametrize(("name", "result"), [("confirm", True), ("confirm-danger", True), ("review", True)])

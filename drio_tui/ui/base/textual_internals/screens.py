@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual._context import active_message_pump
 from textual.app import App
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def make_command_palette() -> Screen[Any]:
     from textual.widgets import LoadingIndicator
 
     class Palette(CommandPalette):
+        BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "app.quit", show=False)]
+
         def _watch__list_visible(self) -> None:
             if self.query(CommandList):
                 super()._watch__list_visible()

@@ -40,6 +40,7 @@ class SampleDialog(Dialog[tuple[str, Any] | None]):
         }
     }
     """
+    TYPED = "the pasted sample"
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "sample",
         "Pasting a sample",
