@@ -489,7 +489,7 @@ class EditScreen(SaveScreen):
         if self.form is None or self.snapshot is None:
             return
         self.form.model.assign(self._form_properties(value))
-        self.form._rebuild()
+        self.form.rebuild()
         for editor in self.editors:
             given = {name: value[name] for name in editor.properties if name in value}
             if not same_json(editor.value(secrets=False), given):
@@ -502,10 +502,7 @@ class EditScreen(SaveScreen):
             self.show_page(len(self._pages) - 1)
 
     def action_outside(self) -> None:
-        from drio_tui.ui.forms.external_editor import (  # tempfile and subprocess, rarely needed
-            NoEditor,
-            edit_in_external_editor,
-        )
+        from drio_tui.ui.forms.external_editor import edited_outside  # tempfile and subprocess, rarely needed
 
         page = self._json_page
         if page is None or self._json_model is None:
@@ -513,13 +510,8 @@ class EditScreen(SaveScreen):
         self._take_json()
         if page.draft is None:
             self._json_model.assign(self._editable(self.edited_resource(secrets=False)))
-        text = page.text
-        try:
-            edited = edit_in_external_editor(self.app, text)
-        except NoEditor as error:
-            self.notify(sanitize_line(str(error), 300).plain, severity="warning", markup=False)
-            return
-        if edited is not None and edited != text:
+        edited = edited_outside(self, page.text)
+        if edited is not None:
             if page.take(edited):
                 self._distribute_json(self._json_model.value())
             else:

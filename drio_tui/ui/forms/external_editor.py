@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from textual.app import SuspendNotSupported
 
 from drio_tui.storage.files import os_error_text
+from drio_tui.ui.widgets.sanitize import sanitize_line
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.widget import Widget
 
 _MAX_BYTES = 16 << 20
 _DEFAULT_EDITORS = ("vi", "nano")
@@ -49,6 +51,16 @@ def edit_in_external_editor(app: App[Any], text: str) -> str | None:
             return data.decode("utf-8").rstrip("\n")
         except (OSError, UnicodeDecodeError):
             raise NoEditor("What came back is not text.") from None
+
+
+def edited_outside(widget: Widget, text: str) -> str | None:
+    """Return `text` as it was changed in an editor, None if it was not; a notice says why there is no editor."""
+    try:
+        edited = edit_in_external_editor(widget.app, text)
+    except NoEditor as error:
+        widget.notify(sanitize_line(str(error), 300).plain, severity="warning", markup=False)
+        return None
+    return None if edited == text else edited
 
 
 def edit_file(app: App[Any], path: Path, line: int = 0) -> bool:

@@ -2,25 +2,74 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from drio_tui.schema.fields import MISSING
 from drio_tui.schema.form import has_secret, to_fields, to_json
 from drio_tui.schema.lists import EntriesNode
 from drio_tui.schema.nodes import Node
 from drio_tui.schema.value_nodes import JsonNode, SecretNode
-from drio_tui.ui.dialogs.select_dialog import Choice
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.forms.field_widget import FieldWidget
 from drio_tui.ui.forms.group_widgets import ListBlock
 
 if TYPE_CHECKING:
-    from drio_tui.ui.forms.schema_form import SchemaForm
+    from textual.app import App
 
 _STEPS = {"up": -1, "down": 1, "remove": 0}
 
 
-def menu_items(field_widget: FieldWidget) -> list[Choice[str]]:
-    """Return the menu of a field, for `run_menu_item`: only items that would change something."""
+class MenuOwner(Protocol):
+    """The form, as its menus see it; `SchemaForm` documents the attributes and methods."""
+
+    @property
+    def app(self) -> App[Any]: ...
+
+    @property
+    def has_invalid_json(self) -> bool: ...
+
+    def move_item(self, field_widget: FieldWidget, step: int) -> None: ...
+
+    def redraw(self, field_widget: FieldWidget, node: Node) -> None: ...
+
+    def discard_json_text(self) -> None: ...
+
+    def action_outside(self) -> None: ...
+
+
+def open_menu(form: MenuOwner, field_widget: FieldWidget) -> None:
+    """Open the menu of a field, if it has any items."""
+    items = _menu_items(field_widget)
+    if not items:
+        return
+
+    def item_chosen(choice: Choice[str] | None) -> None:
+        if choice is not None:
+            _run_item(form, field_widget, choice.value)
+
+    title = field_widget.node.field.title or "Field"
+    form.app.push_screen(SelectDialog(title, items, near=field_widget.region), item_chosen)
+
+
+def open_json_menu(form: MenuOwner) -> None:
+    """Open the menu of the JSON view."""
+    items = [Choice("outside", "Edit in $EDITOR")]
+    if form.has_invalid_json:
+        items.insert(0, Choice("drop", "Forget this text", "back to what the fields hold"))
+
+    def item_chosen(choice: Choice[str] | None) -> None:
+        if choice is None:
+            return
+        if choice.value == "drop":
+            form.discard_json_text()
+        else:
+            form.action_outside()
+
+    form.app.push_screen(SelectDialog("JSON", items), item_chosen)
+
+
+def _menu_items(field_widget: FieldWidget) -> list[Choice[str]]:
+    """Return the menu of a field: only items that would change something."""
     node = field_widget.node
     items: list[Choice[str]] = []
     if isinstance(node, EntriesNode):
@@ -54,8 +103,8 @@ def menu_items(field_widget: FieldWidget) -> list[Choice[str]]:
     return items
 
 
-def run_menu_item(form: SchemaForm, field_widget: FieldWidget, item: str) -> None:
-    """Run an item of `menu_items`."""
+def _run_item(form: MenuOwner, field_widget: FieldWidget, item: str) -> None:
+    """Run an item of `_menu_items`."""
     node = field_widget.node
     if item in _STEPS:
         form.move_item(field_widget, _STEPS[item])
@@ -76,22 +125,6 @@ def run_menu_item(form: SchemaForm, field_widget: FieldWidget, item: str) -> Non
         case "fields" if isinstance(node, JsonNode):
             node = to_fields(node)
     form.redraw(field_widget, node)
-
-
-def json_menu_items(draft: bool) -> list[Choice[str]]:
-    """Return the menu of the JSON view."""
-    items = [Choice("outside", "Edit in $EDITOR")]
-    if draft:
-        items.insert(0, Choice("drop", "Forget this text", "back to what the fields hold"))
-    return items
-
-
-def run_json_menu_item(form: SchemaForm, item: str) -> None:
-    """Run an item of `json_menu_items`."""
-    if item == "drop":
-        form.discard_json_text()
-    else:
-        form.action_outside()
 
 
 def _enclosing_item(field_widget: FieldWidget) -> FieldWidget | None:

@@ -20,12 +20,11 @@ from drio_tui.schema.nodes import Node
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
-from drio_tui.ui.forms import menu
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.field_widget import FieldWidget, call_when_mounted
 from drio_tui.ui.forms.group_widgets import Block, ListBlock, make_field_widget
 from drio_tui.ui.forms.json_page import FormPage, JsonPage
+from drio_tui.ui.forms.menu import open_json_menu, open_menu
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
@@ -198,9 +197,9 @@ class SchemaForm(Widget):
         self.model.load(base)
         if self._json_page is not None:
             self._json_page.drop()
-        self._rebuild()
+        self.rebuild()
 
-    def _rebuild(self) -> None:
+    def rebuild(self) -> None:
         """Fill the tabs again from the model; their titles stay."""
         self._empty_pages()
         self._fill(self._current)
@@ -309,24 +308,16 @@ class SchemaForm(Widget):
 
     def action_outside(self) -> None:
         """Edit the whole object as JSON in the user's editor."""
-        from drio_tui.ui.forms.external_editor import (  # tempfile and subprocess, rarely needed
-            NoEditor,
-            edit_in_external_editor,
-        )
+        from drio_tui.ui.forms.external_editor import edited_outside  # tempfile and subprocess, rarely needed
 
         if self._json_page is None:
             return
         self._apply_json_edits()
-        text = self._json_page.text
-        try:
-            edited = edit_in_external_editor(self.app, text)
-        except NoEditor as error:
-            self.notify(sanitize_line(str(error), 300).plain, severity="warning", markup=False)
-            return
-        if edited is None or edited == text:
+        edited = edited_outside(self, self._json_page.text)
+        if edited is None:
             return
         if self._json_page.take(edited):
-            self._rebuild()
+            self.rebuild()
             self.post_message(self.Changed(self))
         elif self._is_json(self._current):
             self._fill(self._current)
@@ -496,34 +487,15 @@ class SchemaForm(Widget):
     @on(FieldWidget.MenuRequested)
     def _menu_requested(self, event: FieldWidget.MenuRequested) -> None:
         event.stop()
-        self.open_menu(event.field_widget)
+        open_menu(self, event.field_widget)
 
     def action_menu(self) -> None:
         if self._is_json(self._current):
-            self.app.push_screen(
-                SelectDialog("JSON", menu.json_menu_items(self.has_invalid_json)), self._json_item_chosen
-            )
+            open_json_menu(self)
             return
         field_widget = self._focused_place()
         if field_widget is not None:
-            self.open_menu(field_widget)
-
-    def _json_item_chosen(self, choice: Choice[str] | None) -> None:
-        if choice is not None:
-            menu.run_json_menu_item(self, choice.value)
-
-    def open_menu(self, field_widget: FieldWidget) -> None:
-        """Open the menu of a field."""
-        items = menu.menu_items(field_widget)
-        if not items:
-            return
-
-        def item_chosen(choice: Choice[str] | None) -> None:
-            if choice is not None:
-                menu.run_menu_item(self, field_widget, choice.value)
-
-        title = field_widget.node.field.title or "Field"
-        self.app.push_screen(SelectDialog(title, items, near=field_widget.region), item_chosen)
+            open_menu(self, field_widget)
 
     def redraw(self, field_widget: FieldWidget, node: Node) -> None:
         """Show a field again after its node was changed or replaced by `node`."""
