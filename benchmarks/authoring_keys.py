@@ -42,7 +42,8 @@ from drio_tui.ui.apps.apps_screen import AppsScreen
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.editing.bulk_dialog import BulkDialog
 from drio_tui.ui.editing.bulk_forms import replace_form
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.editors.fill_slots_dialog import FillSlotsDialog
 from drio_tui.ui.editing.editors.key_value_list import KeyValueList
 from drio_tui.ui.explorer.explorer_screen import ExplorerScreen

@@ -67,7 +67,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
     from drio_tui.ui.app.drio_app import DrioApp
     from drio_tui.ui.app.navigation import make_screen
     from drio_tui.ui.base.launch_options import LaunchOptions
-    from drio_tui.ui.editing.edit_screen import EditTarget
+    from drio_tui.ui.editing.edit_target import EditTarget
 
     files: list[Path] = []
     app = DrioApp(LaunchOptions(sandbox=True, theme=theme))

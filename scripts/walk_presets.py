@@ -40,7 +40,8 @@ from drio_tui.ui.app.drio_app import DrioApp  # noqa: E402
 from drio_tui.ui.base.launch_options import LaunchOptions  # noqa: E402
 from drio_tui.ui.deploy.deploy_screen import DeployScreen  # noqa: E402
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog  # noqa: E402
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget  # noqa: E402
+from drio_tui.ui.editing.edit_screen import EditScreen  # noqa: E402
+from drio_tui.ui.editing.edit_target import EditTarget  # noqa: E402
 from drio_tui.ui.editing.review_dialog import ReviewDialog  # noqa: E402
 from drio_tui.ui.openapi_import.import_dialog import ImportDialog  # noqa: E402
 from drio_tui.ui.openapi_import.import_screen import ImportScreen  # noqa: E402

@@ -186,7 +186,7 @@ class Walk:
         """Yield the openings of the screens over the app screen (`above`), which stays open."""
         from drio_tui.kinds import KINDS
         from drio_tui.ui.dialogs.select_dialog import SelectDialog
-        from drio_tui.ui.editing.edit_screen import EditTarget
+        from drio_tui.ui.editing.edit_target import EditTarget
 
         resources = self.above.snapshot.resources
         for kind in KINDS:

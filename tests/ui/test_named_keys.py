@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from drio_tui.kinds import KINDS
-from drio_tui.ui.editing.edit_screen import EditTarget
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.editors.base import Notes
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.footer import KeyFooter

@@ -24,7 +24,8 @@ from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.create import create_resource
 from drio_tui.ui.editing.delete_dialog import delete_dialog
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.history_dialog import HistoryDialog, undo_report
 from drio_tui.ui.editing.rebind import rebind, why_not_rebindable
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line

@@ -47,7 +47,8 @@ from drio_tui.ui.deploy.deploy_summary import (
     preflight_lines,
 )
 from drio_tui.ui.dialogs.allow_host import cannot_allow_reason, toggle_allowed
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.copy_field import CopyField

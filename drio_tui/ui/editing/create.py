@@ -25,7 +25,7 @@ async def create_resource(app: DrioContext, target: EditTarget, snapshot: Snapsh
     If its kind has a parent and `target` does not name one, the user chooses or creates the parent first. The new
     resource is added to `snapshot`. To be called in a worker.
     """
-    from drio_tui.ui.editing.edit_screen import EditScreen  # imported late: that module imports this one
+    from drio_tui.ui.editing.edit_screen import EditScreen
 
     kind = KINDS[target.kind]
     if kind.parent is not None and not target.parent:

@@ -24,20 +24,13 @@ from drio_tui.text import sentence
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import RequestFailed
-from drio_tui.ui.base.services import (
-    DOCUMENT_SECONDS,
-    body_schema,
-    get_openapi_document,
-    known_schemas,
-    reference_options,
-    without_properties,
-)
+from drio_tui.ui.base.services import DOCUMENT_SECONDS, get_openapi_document, known_schemas
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.editing.create import create_resource, initial_values
-from drio_tui.ui.editing.edit_target import EditTarget as EditTarget
-from drio_tui.ui.editing.editors import EDITORS, editor_properties
-from drio_tui.ui.editing.editors.base import Editor, EditorContext
+from drio_tui.ui.editing.edit_pages import editable, form_properties, make_pages
+from drio_tui.ui.editing.edit_target import EditTarget
+from drio_tui.ui.editing.editors.base import Editor
 from drio_tui.ui.editing.model_view import ModelPage
 from drio_tui.ui.editing.save_flow import SaveScreen
 from drio_tui.ui.forms.field_widget import call_when_mounted
@@ -190,62 +183,28 @@ class EditScreen(SaveScreen):
             self.base = message.raw
         if self.kind.parent and not self._parent_id:
             self._parent_id = str(self.base.get(self.kind.parent[0]) or "")
-        reader, schema, from_server = body_schema(self.kind, message.document, new=self.is_new)
-        special = editor_properties(self.kind.name)
-        begin = {name: value for name, value in self.target.initial.items() if name in special}
-        resource = self.base or begin if self.target.local is None else self.target.local
-        form_base = None if self.is_new else self._form_properties(self.base)
-        model = FormModel(without_properties(reader, schema, special), form_base)
-        if self.target.local is not None:
-            model.assign(self._form_properties(resource))
-            model.type_texts(self.target.texts)
-        elif self.target.initial.keys() - begin.keys():
-            model.assign({**model.value(), **self._form_properties(self.target.initial)})
-            self._start_value = model.value()
-        self.form = SchemaForm(
-            model, references=reference_options(self.kind, message.snapshot), json_view=False, id="page-form"
-        )
-        run_store = RunHistory(self.connection.server, self.target.app)
-        context = EditorContext(
-            body=(reader, schema) if from_server else None, schemas=message.schemas, run_store=run_store,
-            last_results=message.last_results,
+        made = make_pages(
+            self.target, self.base, message.snapshot, message.document, schemas=message.schemas,
+            last_results=message.last_results, run_store=RunHistory(self.connection.server, self.target.app),
+            edited=self._edited_for_model,
         )  # fmt: skip
-        titles = ["Form"]
-        pages: list[Widget] = [self.form]
-        for number, spec in enumerate(EDITORS.get(self.kind.name, ())):
-            if self.is_new and not spec.for_new:
-                continue
-            editor = spec.build()
-            editor.id = f"page-editor-{number}"
-            editor.load(None if self.is_new and not resource else resource, message.snapshot, context)
-            if self.target.local is not None:
-                editor.base = {name: self.base[name] for name in editor.properties if name in self.base}
-            self.editors.append(editor)
-            titles.append(spec.title)
-            pages.append(editor)
-        if self.kind.name == "tool":
-            self._model_page = ModelPage(self._edited_for_model, message.snapshot, id="page-model")
-            titles.append("Model")
-            pages.append(self._model_page)
-        self._json_model = FormModel(reader.field(schema), None if self.is_new else self._editable(self.base))
-        self._json_page = JsonPage(self._json_model, id="page-json")
-        if self.target.draft:
-            self._json_page.take(self.target.draft)
-        pages.append(self._json_page)
-        titles.append("JSON")
+        self.form, self._json_page, self._json_model = made.form, made.json, made.json_model
+        self.editors += made.editors
+        self._model_page, self._start_value = made.model, made.start_value
+        pages = made.widgets
         switcher = self.query_one("#pages", ContentSwitcher)
         switched = [page for page in pages if page is not self._model_page]
         for page in switched:
             page.display = False  # a ContentSwitcher hides only the children it was composed with
         self._pages = pages
-        await self.mount(TabStrip(titles), before="#content")
+        await self.mount(TabStrip(made.titles), before="#content")
         await switcher.mount(*switched)
         switcher.current = "page-form"
         if self._model_page is not None:
             await self.query_one("#content").mount(self._model_page)
         self.is_filled = True
         word = "describes" if message.fresh else "described"
-        note = f"fields as this server {word} them" if from_server else "fields as this version knows them"
+        note = f"fields as this server {word} them" if made.from_server else "fields as this version knows them"
         self.query_one("#heading", Static).update(self._heading(note))
         self.form.focus_first()
         if self.target.in_external_editor:
@@ -264,16 +223,6 @@ class EditScreen(SaveScreen):
         root = self.form.model.root if self.form is not None else None
         if self.form is not None and isinstance(root, ObjectNode) and name in root.properties:
             self.form.show_node(root.properties[name])
-
-    def _editable(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the properties that the user can change."""
-        set_once = editor_properties(self.kind.name) if self.is_new else frozenset()
-        return {name: value for name, value in raw.items() if name not in self.kind.fixed or name in set_once}
-
-    def _form_properties(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the editable properties that the generic form shows."""
-        special = editor_properties(self.kind.name)
-        return {name: value for name, value in self._editable(raw).items() if name not in special}
 
     # -- changes by others ------------------------------------------------------------------------
 
@@ -444,7 +393,7 @@ class EditScreen(SaveScreen):
 
     def _show_json_page(self, page: JsonPage) -> None:
         if page.draft is None and self._json_model is not None:
-            self._json_model.assign(self._editable(self.edited_resource(secrets=False)))
+            self._json_model.assign(editable(self.kind, self.edited_resource(secrets=False), new=self.is_new))
         self.set_focus(None)  # the focused widget may be removed, and a removed widget would swallow the keys
         if self.form is not None:
             call_when_mounted(self.form, page.show(), page.focus_text)
@@ -488,7 +437,7 @@ class EditScreen(SaveScreen):
     def _distribute_json(self, value: dict[str, Any]) -> None:
         if self.form is None or self.snapshot is None:
             return
-        self.form.model.assign(self._form_properties(value))
+        self.form.model.assign(form_properties(self.kind, value, new=self.is_new))
         self.form.rebuild()
         for editor in self.editors:
             given = {name: value[name] for name in editor.properties if name in value}
@@ -509,7 +458,7 @@ class EditScreen(SaveScreen):
             return
         self._take_json()
         if page.draft is None:
-            self._json_model.assign(self._editable(self.edited_resource(secrets=False)))
+            self._json_model.assign(editable(self.kind, self.edited_resource(secrets=False), new=self.is_new))
         edited = edited_outside(self, page.text)
         if edited is not None:
             if page.take(edited):

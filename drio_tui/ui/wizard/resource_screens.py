@@ -19,7 +19,8 @@ from drio_tui.kinds import AUTH, KINDS
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.editors import editor_properties
 from drio_tui.ui.editing.editors.auth import AuthEditor
 from drio_tui.ui.editing.editors.base import Editor

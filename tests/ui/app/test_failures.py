@@ -15,7 +15,8 @@ from drio_tui.ui.app.failed_screen import FailedScreen
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.apps.apps_screen import AppsScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.signin.signin_screen import SignInScreen
 from drio_tui.workspace.saving import unsaved_edits
 from tests.ui import drawing

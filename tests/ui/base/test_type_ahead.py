@@ -19,7 +19,8 @@ from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.base import type_ahead
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.select_dialog import SelectDialog
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.playground.playground_screen import PlaygroundScreen
 from drio_tui.ui.widgets.filter_input import FilterInput

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from drio_tui.ui.base import connection
 from drio_tui.ui.dialogs.faults_dialog import FaultsDialog
-from drio_tui.ui.editing.edit_screen import EditTarget
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.widgets.row_list import RowList
 from drio_tui.ui.widgets.status_line import StatusLine
 from tests.sandbox_fixtures import SandboxProcess

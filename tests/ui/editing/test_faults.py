@@ -21,7 +21,8 @@ from drio_tui.ui.dialogs.faults_dialog import FaultsDialog
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictDialog
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.history_dialog import HistoryDialog
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.editing.review_dialog import ReviewDialog

@@ -10,7 +10,8 @@ from textual.widgets import Button
 from drio_tui.ui.app.help_dialog import HelpDialog
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.review_dialog import ReviewDialog
 from drio_tui.workspace.saving import unsaved_edits
 from tests.ui.driving import at_once, running, until

@@ -8,7 +8,8 @@ import pytest
 
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.wizard.resource_screens import WizardResourceScreen

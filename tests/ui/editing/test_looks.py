@@ -11,7 +11,7 @@ from drio_tui.kinds import TOOL
 from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictDialog
-from drio_tui.ui.editing.edit_screen import EditTarget
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.history_dialog import HistoryDialog
 from drio_tui.ui.widgets.footer import KeyFooter
 from tests import THOROUGH

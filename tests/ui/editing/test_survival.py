@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from drio_tui.api.json_values import same_json
 from drio_tui.kinds import KINDS, Kind
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.review_dialog import ReviewDialog
 from drio_tui.ui.forms.json_page import JsonPage
 from tests.ui.driving import running, text_of, until

@@ -18,7 +18,8 @@ from textual.pilot import Pilot
 from drio_tui.api.curl import command
 from drio_tui.api.redact import HIDDEN
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
-from drio_tui.ui.editing.edit_screen import EditScreen, EditTarget
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.playground import step_finder
