@@ -54,6 +54,7 @@ class Kind(ResourceType[T]):
 
     `parent` is the property that holds the id of the parent in the tree, and the parent's kind; `columns` are the
     properties shown as table columns; `fixed` those that only the server sets; `multiline` those that get a text area.
+    `switchable` ones can be enabled and disabled, `copyable` ones made from the properties of another one.
     """
 
     title: str = ""
@@ -64,6 +65,8 @@ class Kind(ResourceType[T]):
     columns: tuple[str, ...] = ("name",)
     fixed: tuple[str, ...] = ("id", "appId")
     multiline: tuple[str, ...] = ("description",)
+    switchable: bool = False
+    copyable: bool = True
 
     def label(self, raw: Mapping[str, Any]) -> str:
         """Return the first of name, key, slug and id that is not blank, else `(no name)`; not yet sanitized."""
@@ -91,6 +94,8 @@ APP: Kind[App] = Kind(
     columns=("name", "slug", "status", "version", "isEnabled", "templateId"),
     fixed=("id", "publicMcpId", "templateId", "version", "status"),
     multiline=("description", "serverInstructions"),
+    switchable=True,
+    copyable=False,
 )
 
 AUTH: Kind[AuthConnection] = Kind(
@@ -166,6 +171,7 @@ TOOL: Kind[Tool] = Kind(
     ),
     columns=("name", "key", "kind", "isEnabled", "order"),
     fixed=("id", "appId"),
+    switchable=True,
 )
 
 WIDGET: Kind[Widget] = Kind(

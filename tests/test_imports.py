@@ -12,6 +12,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+OPENED_LATER = {
+    "pydantic",
+    "drio_tui.openapi_import",
+    "drio_tui.ui.editing.edit_screen",
+    "drio_tui.ui.editing.model_view",
+    "drio_tui.workspace.run.tool_run",
+    "drio_tui.workspace.saving.saver",
+}
+"""What keys open from the first screens: importing it with them would delay them."""
 HEAVY = {"textual", "httpx", "pydantic", "keyring", "drio_tui.sandbox", "drio_tui.ui"}
 
 
@@ -51,6 +60,9 @@ def loaded_by(module: str) -> set[str]:
         ("drio_tui.openapi_import.document", HEAVY | {"yaml", "openapi_spec_validator"}),
         ("drio_tui.openapi_import.worker", HEAVY | {"yaml", "openapi_spec_validator", "asyncio"}),
         ("drio_tui.ui.app.drio_app", {"drio_tui.sandbox", "httpx", "pydantic", "keyring"}),
+        ("drio_tui.ui.app_detail.app_screen", OPENED_LATER | {"drio_tui.ui.app_detail.app_actions"}),
+        ("drio_tui.ui.wizard.wizard_screen", OPENED_LATER | {"drio_tui.plan.executor"}),
+        ("drio_tui.ui.wizard.template_page", OPENED_LATER),
     ],
 )
 def test_importing_a_module_does_not_load_unneeded_packages(module: str, unwanted: set[str]) -> None:

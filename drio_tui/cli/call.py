@@ -117,8 +117,9 @@ def call(
     async def work() -> tuple[Run, BoundTool, list[Document], list[MappedArguments]]:
         from drio_tui.workspace.model.loader import load_app
         from drio_tui.workspace.model.snapshot import Snapshot
+        from drio_tui.workspace.model.tools import find_tool
         from drio_tui.workspace.run import local_runner as local
-        from drio_tui.workspace.run.bound_tool import bound_of, find_tool
+        from drio_tui.workspace.run.bound_tool import bound_of
 
         async with command_session(**options, notice=info) as session:
             snapshot = Snapshot(await find_app(session.client, app))

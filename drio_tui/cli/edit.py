@@ -177,11 +177,10 @@ def disable(app: str, kind_name: str, names: tuple[str, ...], **options: Any) ->
 def _switch(app: str, kind_name: str, names: Sequence[str], enabled: bool, options: dict[str, Any]) -> None:
     from drio_tui.cli.resource_values import Values
     from drio_tui.cli.review import carry_out
-    from drio_tui.plan.bulk import can_be_switched
 
     refuse_changes(dry_run=options["dry_run"])
     kind = find_kind(kind_name)
-    if not can_be_switched(kind):
+    if not kind.switchable:
         raise UsageError(f"drio has no way to disable {kind.plural.lower()}", hint="Tools and the app can be disabled.")
     values = Values({}, [Assignment(("isEnabled",), enabled)])
 

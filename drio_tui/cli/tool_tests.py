@@ -242,7 +242,7 @@ def _document_path(text: str) -> Path | None:
 
 
 def _key(snapshot: Snapshot, name: str) -> str:
-    from drio_tui.workspace.run.bound_tool import find_tool
+    from drio_tui.workspace.model.tools import find_tool
 
     resource = snapshot.resource("tool", find_tool(snapshot, name) or "") or find_resource(snapshot, TOOL, name)
     return resource.text("key")

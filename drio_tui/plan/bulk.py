@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from drio_tui.kinds import KINDS, Kind
+from drio_tui.kinds import KINDS
 from drio_tui.naming import NAME_MAX
 from drio_tui.plan.changes import ResourceChange
 from drio_tui.plan.step_changes import changes_by_step
@@ -50,12 +50,6 @@ def is_repeatable(plan: BulkPlan, resources: Sequence[Resource], make: Callable[
         if (key := (step.kind, step.ref)) in raws:
             raws[key] = with_changes(raws[key], step.changes)
     return not make([replace(resource, raw=raws[resource.key]) for resource in resources]).steps
-
-
-def can_be_switched(kind: Kind[Any]) -> bool:
-    """Return whether resources of this kind can be enabled and disabled."""
-    model = kind.patch_model
-    return model is not None and "is_enabled" in model.model_fields
 
 
 def can_be_changed(resource: Resource) -> bool:

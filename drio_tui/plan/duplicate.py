@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drio_tui.api.errors import DrioError
-from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, Kind
+from drio_tui.kinds import AUTH, INTEGRATION, OPERATION, TOOL, Kind
 from drio_tui.naming import NAME_MAX, slug_of
 from drio_tui.plan.executor import Executor, Result
 from drio_tui.plan.steps import Step
@@ -78,13 +78,6 @@ def copy_body(kind: Kind[Any], raw: Mapping[str, Any], siblings: Iterable[Mappin
     else:
         body.pop("key", None)
     return body
-
-
-def why_not_copied(kind: Kind[Any]) -> str | None:
-    """Return why resources of this kind cannot be copied, None if they can."""
-    if kind.name == APP.name:
-        return "drio makes apps from templates only; create one from the same template instead"
-    return None
 
 
 async def duplicate(

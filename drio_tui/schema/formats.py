@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from drio_tui.contrast import is_colour
-from drio_tui.widget_data import jsonpath
 
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -47,6 +46,12 @@ def _email(text: str) -> str:
     if not _EMAIL.fullmatch(text) or ".." in text or text.startswith("."):
         return "must be an e-mail address"
     return ""
+
+
+def _json_path(text: str) -> str:
+    from drio_tui.widget_data import jsonpath  # few schemas have the format
+
+    return jsonpath.problem(text)
 
 
 def _colour(text: str) -> str:
@@ -142,7 +147,7 @@ _CHECKS: dict[str, Callable[[Any], str]] = {
     "colour": _string_check(_colour),
     "hex-color": _string_check(_colour),
     "date-time": _string_check(_date_time),
-    "jsonpath": _string_check(jsonpath.problem),
-    "json-path": _string_check(jsonpath.problem),
+    "jsonpath": _string_check(_json_path),
+    "json-path": _string_check(_json_path),
     "json-schema": json_schema,
 }

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
-from drio_tui.api.models import AppCreate
-
 FIELDS = (
     "name",
     "slug",
@@ -47,6 +43,10 @@ def create_body(template_id: str, values: Mapping[str, str]) -> dict[str, Any]:
 
 def validate(template_id: str, values: Mapping[str, str], taken: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return error messages for the user by path. `taken` maps slugs that are in use to their apps' names."""
+    from pydantic import ValidationError  # takes long to import, and the first step of the wizard needs none
+
+    from drio_tui.api.models import AppCreate
+
     errors: dict[str, str] = {}
     try:
         AppCreate.from_wire(create_body(template_id, values))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,19 +51,19 @@ def app_body(draft: Draft) -> Object:
     return body
 
 
-def diagnostics(draft: Draft, taken: Mapping[str, str] | None = None) -> list[DraftDiagnostic]:
-    """Return all errors and warnings in the order of the steps. `taken` maps slugs in use to their apps' names."""
-    unsorted = [*_template(draft), *_app(draft, taken or {}), *_parts(draft), *_rejected(draft)]
-    return sorted(unsorted, key=lambda diagnostic: PAGES.index(diagnostic.page))
+def diagnostics(
+    draft: Draft, taken: Mapping[str, str] | None = None, pages: Sequence[str] = PAGES
+) -> list[DraftDiagnostic]:
+    """Return the errors and warnings of these steps, in their order. `taken` maps slugs in use to their apps' names."""
+    app = _app(draft, taken or {}) if "basics" in pages or "branding" in pages else ()
+    unsorted = [*_template(draft), *app, *_parts(draft), *_rejected(draft)]
+    of_pages = [diagnostic for diagnostic in unsorted if diagnostic.page in pages]
+    return sorted(of_pages, key=lambda diagnostic: PAGES.index(diagnostic.page))
 
 
 def errors(draft: Draft, page: str, taken: Mapping[str, str] | None = None) -> list[DraftDiagnostic]:
     """Return the errors of a step, which have to be fixed before the next one is shown."""
-    return [
-        diagnostic
-        for diagnostic in diagnostics(draft, taken)
-        if diagnostic.page == page and diagnostic.severity == "error"
-    ]
+    return [diagnostic for diagnostic in diagnostics(draft, taken, (page,)) if diagnostic.severity == "error"]
 
 
 def _template(draft: Draft) -> Iterator[DraftDiagnostic]:

@@ -446,7 +446,7 @@ async def visit_bulk(walk: Walk, app_screen: Any, resources: dict[str, list[Any]
     """Visit the changes of several resources: editing marked ones, and replacing text."""
     pilot = walk.pilot
     for tool in resources["tool"][:2]:
-        app_screen.actions.marked[tool.key] = None
+        app_screen.selection.marked[tool.key] = None
     app_screen.action_edit_resource()
     dialog = await walk.wait_for("BulkDialog", lambda screen: not screen.is_planning)
     await walk.visit("bulk-edit")
@@ -460,7 +460,7 @@ async def visit_bulk(walk: Walk, app_screen: Any, resources: dict[str, list[Any]
     await until(pilot, lambda: not dialog.is_planning and dialog._values.get("text") == "y")
     await walk.visit("bulk-replace")
     await walk.close(dialog)
-    app_screen.actions.marked.clear()
+    app_screen.selection.marked.clear()
 
 
 async def visit_update(walk: Walk, snapshot: Snapshot, tool: Resource) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from textual.binding import BindingType
 from textual.message import Message
 
 from drio_tui.api.errors import Forbidden, UsageError
 from drio_tui.kinds import AUTH, KINDS
-from drio_tui.plan.bulk import can_be_switched, enable_all
-from drio_tui.plan.duplicate import CopyResult, copy_body, duplicate, why_not_copied
+from drio_tui.plan.bulk import enable_all
+from drio_tui.plan.duplicate import CopyResult, copy_body, duplicate
 from drio_tui.plan.executor import Executor
 from drio_tui.plan.undo import UndoStep, undo_last
 from drio_tui.text import count_of
-from drio_tui.ui.app_detail.bulk_actions import BulkActions, SnapshotView, why_not_edited_together
-from drio_tui.ui.base import keymap
-from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.app_detail.bulk_actions import BulkActions
+from drio_tui.ui.app_detail.selection import AppView, Selection, kinds_to_add
 from drio_tui.ui.base.services import forbidden_reason, get_saver
 from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
@@ -27,79 +25,13 @@ from drio_tui.ui.editing.delete_dialog import delete_dialog
 from drio_tui.ui.editing.edit_screen import EditScreen
 from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.history_dialog import HistoryDialog, undo_report
-from drio_tui.ui.editing.rebind import rebind, why_not_rebindable
+from drio_tui.ui.editing.rebind import rebind
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.snapshot import Resource
-from drio_tui.workspace.model.tree_model import TreeNode
 from drio_tui.workspace.saving.save_result import Outcome, Refused, Saved, problem
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-    from drio_tui.kinds import Kind
-    from drio_tui.workspace.model.snapshot import ResourceKey
-    from drio_tui.workspace.model.tree_model import TreeNode
-
-BINDINGS: list[BindingType] = keymap.section(
-    "editing",
-    "Changing an app",
-    Key(
-        "editing.edit",
-        "e",
-        "edit_resource",
-        "Edit",
-        "Edit the selected resource, or all that are marked",
-        dangerous=True,
-    ),
-    Key(
-        "editing.outside",
-        "E",
-        "edit_outside",
-        "$EDITOR",
-        "Edit its JSON in $VISUAL or $EDITOR",
-        dangerous=True,
-        show=False,
-    ),
-    Key("editing.add", "a", "add_resource", "Add", "Create a resource here", dangerous=True),
-    Key(
-        "editing.delete",
-        "D",
-        "delete_resources",
-        "Delete",
-        "Delete the marked resources, or the selected one",
-        dangerous=True,
-    ),
-    Key(
-        "editing.bulk",
-        "R",
-        "change_several",
-        "Change several",
-        "Replace text, rename, annotate, move or edit the marked resources, or those of the app",
-        dangerous=True,
-        show=False,
-    ),
-    Key("editing.copy", "c", "duplicate_resource", "Duplicate", "Make a copy of it", dangerous=True, show=False),
-    Key(
-        "editing.switch",
-        "x",
-        "switch_resources",
-        "Enable/disable",
-        "Enable or disable the marked resources, or the selected one",
-        dangerous=True,
-        show=False,
-    ),
-    Key(
-        "editing.rebind",
-        "b",
-        "rebind_tool",
-        "Rebind",
-        "Bind the tool to the current schema of its operation",
-        dangerous=True,
-        show=False,
-    ),
-    Key("editing.mark", "m", "mark", "Mark", "Mark it, to change several at once", dangerous=True, show=False),
-    Key("editing.undo", "z", "undo_change", "Undo", "Undo the last change", dangerous=True),
-    Key("editing.history", "H", "show_history", "History", "Every change made here", dangerous=True, show=False),
-)
 
 
 class CopyFinished(Message):
@@ -128,56 +60,13 @@ class UndoFinished(Message):
         self.steps = steps
 
 
-class AppView(SnapshotView, Protocol):
-    """What the actions need of the app screen, which documents the attributes and methods."""
-
-    app_id: str
-    reveal_when_loaded: ResourceKey | None
-
-    @property
-    def selected_node(self) -> TreeNode | None: ...
-
-    def action_refresh(self) -> None: ...
-
-    def show_saved(self, kind: Kind[Any], saved: Saved) -> None: ...
-
-    def show_marked(self) -> None: ...
-
-
 class AppActions:
-    """Carries out the actions of an app screen that change the app, and knows which of them are available.
+    """Carries out the actions of an app screen that change the app, on what is selected in it."""
 
-    Attributes:
-        marked: The marked resources, in the order they were marked.
-        forbidden: The reason by action and resource key, where drio has not allowed an action on a resource.
-    """
-
-    def __init__(self, screen: AppView) -> None:
+    def __init__(self, screen: AppView, selection: Selection) -> None:
         self._screen = screen
-        self.marked: dict[ResourceKey, None] = {}
-        self.forbidden: dict[tuple[str, ResourceKey], str] = {}
+        self._selection = selection
         self.bulk = BulkActions(screen, self._batch_ended)
-
-    def selected_resource(self) -> Resource | None:
-        """Return the selected resource, None if no resource that drio stores is selected."""
-        node = self._screen.selected_node
-        if node is None or node.about is None:
-            return None
-        resource = self._screen.snapshot.at(node.about)
-        return resource if resource is not None and resource.kind in KINDS and not resource.made_up else None
-
-    def _selected_resources(self) -> list[Resource]:
-        """Return the marked resources, else the selected one."""
-        marked = [resource for key in self.marked if (resource := self._screen.snapshot.at(key))]
-        selected = self.selected_resource()
-        return marked or ([selected] if selected else [])
-
-    def _affected_resources(self, action: str) -> list[Resource]:
-        """Return the resources that an action would apply to."""
-        if action in ("delete_resources", "switch_resources", "edit_resource"):
-            return self._selected_resources()
-        resource = self.selected_resource()
-        return [resource] if resource is not None else []
 
     def _disable_if_forbidden(self, action: str, resource: Resource, outcomes: Iterable[Outcome | None]) -> None:
         """Disable an action for a resource if drio refused every attempt with 403."""
@@ -188,63 +77,26 @@ class AppActions:
             if isinstance(outcome, Refused) and isinstance(outcome.error, Forbidden)
         ]
         if errors and len(errors) == len(attempted):
-            self.forbidden[action, resource.key] = forbidden_reason(errors[0], "Ask the owner of the app, then press r")
-
-    def disabled_reason(self, action: str) -> str | None:
-        """Return why one of these actions is not available now, None if it is (or is not one of these)."""
-        if self.forbidden:
-            reasons = [self.forbidden.get((action, resource.key), "") for resource in self._affected_resources(action)]
-            if reasons and all(reasons):
-                return reasons[0]
-        match action:
-            case "edit_resource" if self.marked:
-                return why_not_edited_together(self._selected_resources()) or None
-            case "edit_resource" | "edit_outside" if self.selected_resource() is None:
-                return self._why_not_editable()
-            case "change_several" if not len(self._screen.snapshot):
-                return "The app is not read yet."
-            case "mark" if self.selected_resource() is None:
-                return "Choose a resource of the app to mark it."
-            case "duplicate_resource":
-                resource = self.selected_resource()
-                return "There is nothing to copy here." if resource is None else why_not_copied(KINDS[resource.kind])
-            case "delete_resources":
-                resources = self._selected_resources()
-                if not resources or not all(KINDS[resource.kind].deletable for resource in resources):
-                    return "drio has no way to delete this."
-            case "rebind_tool":
-                return why_not_rebindable(self.selected_resource(), self._screen.snapshot)
-            case "switch_resources":
-                resources = self._selected_resources()
-                if not resources or not all(can_be_switched(KINDS[resource.kind]) for resource in resources):
-                    return "Only tools and apps can be enabled and disabled."
-        return None
-
-    def _why_not_editable(self) -> str:
-        node = self._screen.selected_node
-        kind = kinds_to_add(node)[0].value[0] if node is not None and node.kind == "group" else ""
-        if kind:
-            title = KINDS[kind].title.lower()
-            article = "an" if title[0] in "aeiou" else "a"
-            return f"A heading cannot be edited: press a to add {article} {title}, or choose one."
-        return "Choose a resource of the app to edit it."
+            self._selection.forbidden[action, resource.key] = forbidden_reason(
+                errors[0], "Ask the owner of the app, then press r"
+            )
 
     # -- editing and adding -----------------------------------------------------------------------
 
     def edit_resource(self) -> None:
         """Edit the marked resources together, else the selected one."""
-        resources = self._selected_resources()
+        resources = self._selection.selected_resources()
         if len(resources) > 1:
             self.bulk.edit(resources)
         elif resources:
             self._edit(resources[0])
 
     def edit_outside(self) -> None:
-        self._edit(self.selected_resource(), in_external_editor=True)
+        self._edit(self._selection.selected_resource(), in_external_editor=True)
 
     def change_several(self) -> None:
-        marked = self._selected_resources() if self.marked else []
-        self.bulk.open_menu(marked, self.selected_resource())
+        marked = self._selection.selected_resources() if self._selection.marked else []
+        self.bulk.open_menu(marked, self._selection.selected_resource())
 
     def _edit(self, resource: Resource | None, *, in_external_editor: bool = False) -> None:
         if resource is not None:
@@ -279,7 +131,10 @@ class AppActions:
         self._screen.action_refresh()
 
     def add_resource(self) -> None:
-        choices = kinds_to_add(self._screen.selected_node)
+        choices = [
+            Choice((kind, parent), f"{KINDS[kind].symbol} {KINDS[kind].title}")
+            for kind, parent in kinds_to_add(self._screen.selected_node)
+        ]
         self._screen.drio.push_screen(SelectDialog("Make a new", choices), self._kind_chosen)
 
     def _kind_chosen(self, choice: Choice[Any] | None) -> None:
@@ -299,7 +154,7 @@ class AppActions:
         start_worker(screen, make, group="new", exclusive=True)
 
     def duplicate_resource(self) -> None:
-        resource = self.selected_resource()
+        resource = self._selection.selected_resource()
         screen = self._screen
         if resource is None or not isinstance(resource.raw, dict):
             return
@@ -336,7 +191,7 @@ class AppActions:
         self._screen.action_refresh()
 
     def rebind_tool(self) -> None:
-        resource, screen = self.selected_resource(), self._screen
+        resource, screen = self._selection.selected_resource(), self._screen
         if resource is None:
             return
 
@@ -356,18 +211,8 @@ class AppActions:
 
     # -- batches ----------------------------------------------------------------------------------
 
-    def mark(self) -> None:
-        resource = self.selected_resource()
-        if resource is None:
-            return
-        if resource.key in self.marked:
-            del self.marked[resource.key]
-        else:
-            self.marked[resource.key] = None
-        self._screen.show_marked()
-
     def delete_resources(self) -> None:
-        resources = self._selected_resources()
+        resources = self._selection.selected_resources()
         try:
             keys = [resource.key for resource in resources]
             screen = delete_dialog(self._screen.snapshot, keys, self._screen.drio.status)
@@ -377,7 +222,7 @@ class AppActions:
         self._confirm_batch(screen, "delete_resources")
 
     def switch_resources(self) -> None:
-        resources = self._selected_resources()
+        resources = self._selection.selected_resources()
         on = not all(resource.get("isEnabled") is not False for resource in resources)
         word = "Enable" if on else "Disable"
         app = self._screen.app_id
@@ -396,7 +241,7 @@ class AppActions:
         self._confirm_batch(screen, "switch_resources")
 
     def _confirm_batch(self, screen: BatchDialog, action: str) -> None:
-        resources = self._affected_resources(action)
+        resources = self._selection.affected_resources(action)
 
         def dialog_closed(changed: bool | None) -> None:
             results = screen.work.results if screen.work is not None else []
@@ -407,7 +252,7 @@ class AppActions:
                     self._disable_if_forbidden(action, resource, [result.outcome] if result else [])
             outcomes = [result.outcome for result in results if result]
             if action == "switch_resources" and len(outcomes) == 1 and isinstance(outcomes[0], Saved):
-                self._unmark_all()
+                self._selection.unmark_all()
                 self._screen.show_saved(KINDS[resources[0].kind], outcomes[0])
             else:
                 self._batch_ended(changed)
@@ -416,12 +261,8 @@ class AppActions:
 
     def _batch_ended(self, changed: bool | None) -> None:
         if changed:
-            self._unmark_all()
+            self._selection.unmark_all()
             self._screen.action_refresh()
-
-    def _unmark_all(self) -> None:
-        self.marked.clear()
-        self._screen.show_marked()
 
     # -- undoing ----------------------------------------------------------------------------------
 
@@ -452,26 +293,3 @@ class AppActions:
 
     def show_history(self) -> None:
         self._screen.drio.push_screen(HistoryDialog(self._screen.app_id), self._batch_ended)
-
-
-_INSIDE = {"auth": "auth", "provider": "auth", "integration": "integration", "operation": "operation"}
-
-
-def kinds_to_add(node: TreeNode | None) -> list[Choice[tuple[str, str]]]:
-    """Return the possible `(kind, parent id)` of a new resource: first those the cursor suggests, then the others."""
-    parents: dict[str, str] = {}
-    path = [node, *node.ancestors()] if node is not None else []
-    for ancestor in path:
-        if ancestor.kind == "integration" and ancestor.about:
-            parents["operation"] = ancestor.about[1]
-            break
-    kinds = [_INSIDE.get(first.kind, first.kind if first.kind in ("tool", "widget") else "") for first in path[:1]]
-    kinds += [_INSIDE.get(ancestor.key[-1], ancestor.key[-1]) for ancestor in path if ancestor.kind == "group"]
-    suggested = [kind for kind in kinds if kind in KINDS and kind not in ("app",)]
-    if suggested and suggested[0] == "operation":
-        suggested = suggested[1:]
-    order = [*suggested, *parents, *(kind for kind in KINDS if kind != "app")]
-    return [
-        Choice((kind, parents.get(kind, "")), f"{KINDS[kind].symbol} {KINDS[kind].title}")
-        for kind in dict.fromkeys(order)
-    ]

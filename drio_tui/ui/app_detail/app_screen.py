@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from drio_tui.api import json_codec
-from drio_tui.ui.app_detail import app_actions
 from drio_tui.ui.app_detail.app_tree_screen import AppTreeScreen
-from drio_tui.ui.app_detail.bulk_actions import EditFormReady
 from drio_tui.ui.app_detail.detail_pane import json_of
-from drio_tui.ui.app_detail.problems_dialog import ProblemsDialog
+from drio_tui.ui.app_detail.selection import BINDINGS, Selection
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.base.workers import start_worker
-from drio_tui.ui.dialogs.allow_host import cannot_allow_reason, toggle_allowed
-from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.workspace.model.snapshot import ResourceKey as ResourceKey
+from drio_tui.workspace.model.tools import tool_of
 from drio_tui.workspace.model.tree_model import PLACES
-from drio_tui.workspace.run.bound_tool import tool_of
 
 if TYPE_CHECKING:
+    from drio_tui.ui.app_detail.app_actions import AppActions, CopyFinished, RebindFinished, UndoFinished
+    from drio_tui.ui.app_detail.bulk_actions import EditFormReady
     from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 keymap.section(
@@ -86,16 +85,25 @@ class AppScreen(AppTreeScreen):
         Key("app_screen.copy", "y", "copy_id", "Copy id", "Copy the id of the selected node", show=False),
         Key("app_screen.copy_json", "Y", "copy_json", "Copy JSON", "Copy the JSON of the selected node", show=False),
         Key("app_screen.other", "tab", "other_pane", "Other side", "Between the tree and the details", show=False),
-    ) + app_actions.BINDINGS  # fmt: skip
+    ) + BINDINGS  # fmt: skip
 
     def __init__(self, app_id: str, reveal: ResourceKey | None = None, *, edit: UnsavedEdit | None = None) -> None:
         super().__init__(app_id, reveal)
-        self.actions = app_actions.AppActions(self)
+        self.selection = Selection(self)
         self._kept_edit = edit
+
+    @cached_property
+    def actions(self) -> AppActions:
+        """What changes the app."""
+        from drio_tui.ui.app_detail.app_actions import (
+            AppActions,
+        )  # imports the editors, which a look at an app needs not
+
+        return AppActions(self, self.selection)
 
     @property
     def marked(self) -> Collection[ResourceKey]:
-        return self.actions.marked
+        return self.selection.marked
 
     def app_loaded(self) -> None:
         if self._kept_edit is not None:
@@ -103,12 +111,12 @@ class AppScreen(AppTreeScreen):
             self.actions.bulk.go_on(edit)
 
     def session_changed(self) -> None:
-        self.actions.forbidden.clear()  # a new sign-in may allow more
+        self.selection.forbidden.clear()  # a new sign-in may allow more
         super().session_changed()
 
     def action_read_again(self) -> None:
         """Read the app again, and enable what drio had not allowed: the permissions may have changed."""
-        self.actions.forbidden.clear()
+        self.selection.forbidden.clear()
         self.live.forget_marks()
         self.action_refresh()
 
@@ -131,8 +139,10 @@ class AppScreen(AppTreeScreen):
             case "go_to" if self._place(str(parameters[0])) is None:
                 return f"The app has no {PLACES[str(parameters[0])]}."
             case "allow_host":
-                return cannot_allow_reason(self.connection.client, self.actions.selected_resource()) or None
-        return self.actions.disabled_reason(action)
+                from drio_tui.ui.dialogs.allow_host import cannot_allow_reason  # not needed to show the app
+
+                return cannot_allow_reason(self.connection.client, self.selection.selected_resource()) or None
+        return self.selection.disabled_reason(action)
 
     # -- going to a part of the app: the keys after g ----------------------------------------------
 
@@ -167,7 +177,9 @@ class AppScreen(AppTreeScreen):
         return self.outline.place(place, self.selected_node) if self.outline is not None else None
 
     def action_allow_host(self) -> None:
-        client, integration = self.connection.client, self.actions.selected_resource()
+        from drio_tui.ui.dialogs.allow_host import toggle_allowed
+
+        client, integration = self.connection.client, self.selection.selected_resource()
         if client is not None and integration is not None:
             url = integration.text("baseUrl")
             start_worker(self, toggle_allowed, self.drio, client, url, group="ask", exclusive=True)
@@ -207,6 +219,8 @@ class AppScreen(AppTreeScreen):
         self.drio.navigator.open_document(self.app_id, app.text("slug") if app is not None else "", closed)
 
     def action_problems(self) -> None:
+        from drio_tui.ui.app_detail.problems_dialog import ProblemsDialog
+
         if self.outline is not None:
             self.app.push_screen(ProblemsDialog(self.outline), self._go_to_problem)
 
@@ -228,6 +242,8 @@ class AppScreen(AppTreeScreen):
             self.drio.navigator.back()
 
     def action_import_operations(self) -> None:
+        from drio_tui.ui.openapi_import.import_screen import ImportScreen  # imports what reads documents
+
         def dialog_closed(changed: bool | None) -> None:
             if changed:
                 self.action_refresh()
@@ -269,7 +285,7 @@ class AppScreen(AppTreeScreen):
         self.actions.rebind_tool()
 
     def action_mark(self) -> None:
-        self.actions.mark()
+        self.selection.mark()
 
     def action_delete_resources(self) -> None:
         self.actions.delete_resources()
@@ -286,11 +302,11 @@ class AppScreen(AppTreeScreen):
     def on_edit_form_ready(self, message: EditFormReady) -> None:
         self.actions.bulk.edit_form_ready(message)
 
-    def on_copy_finished(self, message: app_actions.CopyFinished) -> None:
+    def on_copy_finished(self, message: CopyFinished) -> None:
         self.actions.copy_finished(message)
 
-    def on_rebind_finished(self, message: app_actions.RebindFinished) -> None:
+    def on_rebind_finished(self, message: RebindFinished) -> None:
         self.actions.rebind_finished(message)
 
-    def on_undo_finished(self, message: app_actions.UndoFinished) -> None:
+    def on_undo_finished(self, message: UndoFinished) -> None:
         self.actions.undo_finished(message)

@@ -216,6 +216,7 @@ class AppTreeScreen(DrioScreen[None]):
             if self.reveal_when_loaded is not None:
                 self.tree_view.reveal(self.reveal_when_loaded)
                 self.reveal_when_loaded = None
+            start_worker(self, self.detail.mount_pages, group="pages")
             self.app_loaded()
 
     def app_loaded(self) -> None:
@@ -347,9 +348,9 @@ class AppTreeScreen(DrioScreen[None]):
         else:
             self.tree_view.go_to_change(step)
 
-    def action_tab(self, name: str) -> None:
+    async def action_tab(self, name: str) -> None:
         self.add_class("-detail")
-        self.detail.open_tab(name)
+        await self.detail.open_tab(name)
 
     def action_other_pane(self) -> None:
         if self.tree_view.has_focus or self.query_one("#filter").has_focus:

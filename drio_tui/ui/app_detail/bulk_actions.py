@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
 from drio_tui.kinds import APP, KINDS, OPERATION, TOOL
 from drio_tui.plan.bulk import can_be_changed
 from drio_tui.plan.moving import integration_of
-from drio_tui.ui.base.context import ScreenContext
+from drio_tui.ui.app_detail.selection import count_by_kind
 from drio_tui.ui.base.services import DOCUMENT_SECONDS, get_openapi_document
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.bulk_dialog import BulkDialog
@@ -21,8 +20,9 @@ from drio_tui.workspace.model.snapshot import Resource
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-    from drio_tui.workspace.model.snapshot import Snapshot
+    from drio_tui.ui.app_detail.selection import AppView
     from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
+
 
 _WHOLE_APP = "the whole app"
 
@@ -43,16 +43,10 @@ class EditFormReady(Message):
         self.document = document
 
 
-class SnapshotView(ScreenContext, Protocol):
-    """A screen that shows an app: what the changes of several resources need of it."""
-
-    snapshot: Snapshot
-
-
 class BulkActions:
     """Offers and carries out the changes of several resources. `ended` is called once a dialog was closed."""
 
-    def __init__(self, screen: SnapshotView, ended: Callable[[bool | None], None]) -> None:
+    def __init__(self, screen: AppView, ended: Callable[[bool | None], None]) -> None:
         self._screen, self._ended = screen, ended
 
     def open_menu(self, marked: Sequence[Resource], selected: Resource | None) -> None:
@@ -60,7 +54,7 @@ class BulkActions:
         snapshot = self._screen.snapshot
         marked = [resource for resource in marked if can_be_changed(resource)]
         if marked:
-            scope = _scope(marked)
+            scope = count_by_kind(marked)
             of_one_kind = len({resource.kind for resource in marked}) == 1
         else:
             scope, of_one_kind = _WHOLE_APP, False
@@ -74,13 +68,13 @@ class BulkActions:
         if of_one_kind:
             choices.insert(0, Choice(lambda: self.edit(marked), "Edit properties…", scope))
         if alike and alike[0].kind != APP.name:
-            what = _scope(alike)
+            what = count_by_kind(alike)
             choices.append(Choice(lambda: self._open(rename_form(alike, what)), "Rename by a pattern…", what))
         if tools:
-            choices.append(Choice(lambda: self.edit(tools, ("annotations",)), "Set annotations…", _scope(tools)))
+            choices.append(Choice(lambda: self.edit(tools, ("annotations",)), "Set annotations…", count_by_kind(tools)))
         if operations and self._targets(operations):
             choices.append(
-                Choice(lambda: self._choose_target(operations), "Move to an integration…", _scope(operations))
+                Choice(lambda: self._choose_target(operations), "Move to an integration…", count_by_kind(operations))
             )
         self._screen.drio.push_screen(SelectDialog("Change several", choices), _chosen)
 
@@ -126,10 +120,10 @@ class BulkActions:
         match edit.local["form"]:
             case "replace":
                 everything = len(resources) > 1 and {*keys} >= {one.key for one in snapshot if can_be_changed(one)}
-                scope = _WHOLE_APP if everything else _scope(resources)
+                scope = _WHOLE_APP if everything else count_by_kind(resources)
                 self._open(replace_form(resources, scope), edit)
             case "rename":
-                self._open(rename_form(resources, _scope(resources)), edit)
+                self._open(rename_form(resources, count_by_kind(resources)), edit)
             case _:
                 self.edit(resources, [str(name) for name in edit.local["only"]], edit)
 
@@ -150,23 +144,6 @@ class BulkActions:
 
     def _open(self, form: BulkForm, edit: UnsavedEdit | None = None) -> None:
         self._screen.drio.push_screen(BulkDialog(form, self._screen.snapshot.copy(), edit), self._ended)
-
-
-def why_not_edited_together(resources: Sequence[Resource]) -> str:
-    """Return why the marked resources cannot be edited together, as a sentence; empty if they can."""
-    counts = Counter(resource.kind for resource in resources)
-    if len(counts) < 2:
-        return ""
-    return f"{_scope(resources)} are marked: only those of one kind are edited together; R can replace text in all."
-
-
-def _scope(resources: Sequence[Resource]) -> str:
-    counts = Counter(resource.kind for resource in resources)
-    names = [
-        f"{count} {KINDS[kind].plural.lower()}" if count > 1 else f"1 {KINDS[kind].title.lower()}"
-        for kind, count in counts.items()
-    ]
-    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def _chosen(choice: Choice[Callable[[], None]] | None) -> None:

@@ -1,29 +1,36 @@
-"""The details of the selected node in the tabs Fields, JSON, References and Model, filled when first shown."""
+"""The details of the selected node in the tabs Fields, JSON, References and Model, filled when first shown.
+
+Only Fields has its widgets from the start; those of the others are mounted later, so that an app opens quickly.
+"""
 
 from __future__ import annotations
+
+import asyncio
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import TabbedContent, TabPane
 
+from drio_tui.asyncio_wait import import_in_thread
 from drio_tui.kinds import KINDS
 from drio_tui.ui.app_detail.config_tree import SYMBOLS
 from drio_tui.ui.app_detail.field_list import blocks_of
-from drio_tui.ui.editing.model_view import ModelView
 from drio_tui.ui.widgets.empty_state import EmptyState
-from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.model.references import Link
 from drio_tui.workspace.model.snapshot import ResourceKey, Snapshot
+from drio_tui.workspace.model.tools import tool_of
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
-from drio_tui.workspace.run.bound_tool import tool_of
 
-TABS = ("fields", "json", "references", "model")
+TABS = {"fields": "Fields", "json": "JSON", "references": "References", "model": "Model"}
+_MODULES = {"json": "drio_tui.ui.widgets.json_view", "model": "drio_tui.ui.editing.model_view"}
+"""The modules of the pages that this module does not import, by tab."""
 
 
 class ReferenceList(RowList):
@@ -84,18 +91,29 @@ class DetailPane(Vertical):
         self._node: TreeNode | None = None
         self._stale = set(TABS)
         self._same_node = False
+        self._mounted = {"fields"}
+        self._mounting = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
         with TabbedContent(initial="fields"):
-            with TabPane("Fields", id="fields"):
-                yield Document()
-            with TabPane("JSON", id="json"):
-                yield JsonView()
-            with TabPane("References", id="references"):
-                yield ReferenceList()
-                yield EmptyState("No references", "Nothing uses it, and it uses nothing.", id="no-references")
-            with TabPane("Model", id="model"):
-                yield ModelView()
+            for name, title in TABS.items():
+                with TabPane(title, id=name):
+                    if name == "fields":
+                        yield Document()
+
+    async def mount_pages(self) -> None:
+        """Mount the widgets of every tab."""
+        for name in TABS:
+            await self._mount_page(name)
+
+    async def _mount_page(self, name: str) -> None:
+        async with self._mounting:
+            if name in self._mounted:
+                return
+            if name in _MODULES:
+                await import_in_thread(_MODULES[name])
+            await self.tabs.get_pane(name).mount(*_widgets_of(name))
+            self._mounted.add(name)
 
     @property
     def tabs(self) -> TabbedContent:
@@ -109,8 +127,9 @@ class DetailPane(Vertical):
         self._stale = set(TABS)
         self._fill()
 
-    def open_tab(self, name: str) -> None:
+    async def open_tab(self, name: str) -> None:
         """Show a tab and focus it."""
+        await self._mount_page(name)
         self.tabs.active = name
         self.focus_page()
 
@@ -124,18 +143,21 @@ class DetailPane(Vertical):
         self.tabs.query_one("Tabs").focus()
 
     @on(TabbedContent.TabActivated)
-    def _activated(self, event: TabbedContent.TabActivated) -> None:
+    async def _activated(self, event: TabbedContent.TabActivated) -> None:
         event.stop()
+        await self._mount_page(self.tabs.active)
         self._fill()
 
     def _fill(self) -> None:
         name, node, outline = self.tabs.active, self._node, self._outline
-        if node is None or outline is None or name not in self._stale:
+        if node is None or outline is None or name not in self._stale & self._mounted:
             return
         self._stale.discard(name)
         if name == "fields":
             self.query_one(Document).show(blocks_of(node, outline), keep_place=self._same_node)
         elif name == "json":
+            from drio_tui.ui.widgets.json_view import JsonView  # imported by `_mount_page`
+
             self.query_one(JsonView).show(json_of(node, outline))
         elif name == "model":
             self._show_model(node, outline.snapshot)
@@ -147,6 +169,8 @@ class DetailPane(Vertical):
 
     def _show_model(self, node: TreeNode, snapshot: Snapshot) -> None:
         """Show how AI clients list the tool of the node, or all tools at the app and at nodes that have no tool."""
+        from drio_tui.ui.editing.model_view import ModelView  # imported by `_mount_page`
+
         id = tool_of(snapshot, *node.about) if node.about and len(node.about) == 2 else None
         resource = snapshot.resource("tool", id) if id else snapshot.app
         view = self.query_one(ModelView)
@@ -161,6 +185,21 @@ class DetailPane(Vertical):
         target = self.query_one(ReferenceList).target(event.key)
         if target is not None:
             self.post_message(self.Jump(target))
+
+
+def _widgets_of(tab: str) -> list[Widget]:
+    match tab:
+        case "json":
+            from drio_tui.ui.widgets.json_view import JsonView  # imported by `_mount_page`
+
+            return [JsonView()]
+        case "model":
+            from drio_tui.ui.editing.model_view import ModelView  # imported by `_mount_page`
+
+            return [ModelView()]
+        case _:
+            nothing = EmptyState("No references", "Nothing uses it, and it uses nothing.", id="no-references")
+            return [ReferenceList(), nothing]
 
 
 def json_of(node: TreeNode, outline: TreeModel) -> object:

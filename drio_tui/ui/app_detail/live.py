@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual.message import Message
 
@@ -13,7 +13,6 @@ from drio_tui.kinds import KINDS
 from drio_tui.text import count_of, first_names
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.polling import PolledScreen, Poller
-from drio_tui.ui.editing.edit_screen import EditScreen
 from drio_tui.workspace.model.changes import Change, Contents, changes_by_others, contents_of, created_keys
 from drio_tui.workspace.model.loader import AppCheck, check_app
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from drio_tui.api.client import DrioClient
+    from drio_tui.ui.editing.edit_target import EditTarget
     from drio_tui.workspace.model.snapshot import Resource, ResourceKey, Snapshot, Update
 
 _LISTED = ("auth", "integration", "tool", "widget")
@@ -65,6 +65,18 @@ class _Baseline:
     positions: dict[str, int] = field(default_factory=dict)
     earlier: dict[str, int] = field(default_factory=dict)
     created: dict[str, frozenset[ResourceKey]] = field(default_factory=dict)
+
+
+@runtime_checkable
+class EditsResource(Protocol):
+    """What live updates need of the edit screen, which documents the attributes and methods."""
+
+    target: EditTarget
+
+    @property
+    def is_saving(self) -> bool: ...
+
+    def remote_changed(self, *, deleted: bool, properties: Mapping[str, Any]) -> None: ...
 
 
 class LiveView(ScreenContext, PolledScreen, Protocol):
@@ -124,10 +136,10 @@ class LiveUpdates:
         )
 
     @property
-    def _edit_screen(self) -> EditScreen | None:
+    def _edit_screen(self) -> EditsResource | None:
         """The screen that edits a resource of this app, if it is on top."""
         top = self._screen.drio.screen
-        return top if isinstance(top, EditScreen) and top.target.app == self._screen.app_id else None
+        return top if isinstance(top, EditsResource) and top.target.app == self._screen.app_id else None
 
     # -- reading ------------------------------------------------------------------------------------
 
@@ -196,7 +208,7 @@ class LiveUpdates:
         if message.check.updates:
             self._screen.show_changes()
 
-    def _warn(self, edit: EditScreen, updates: Iterable[Update]) -> None:
+    def _warn(self, edit: EditsResource, updates: Iterable[Update]) -> None:
         """Tell the edit screen what others have changed in the resource that it edits."""
         key = (edit.target.kind, edit.target.id)
         after = contents_of(self._screen.snapshot, updates)

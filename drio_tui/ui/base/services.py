@@ -18,11 +18,10 @@ from drio_tui.text import one_line
 from drio_tui.workspace.model.schema_history import SchemaHistory
 from drio_tui.workspace.model.server_openapi import ServerOpenApi
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.journal import Journal
-from drio_tui.workspace.saving.saver import Saver
 
 if TYPE_CHECKING:
     from drio_tui.ui.base.connection import Connection
+    from drio_tui.workspace.saving.saver import Saver
 
 DOCUMENT_SECONDS = 1.0
 """How long a form waits for the server's current document; after that it uses the cached one.
@@ -38,6 +37,9 @@ def get_saver(connection: Connection, client: DrioClient) -> Saver:
     """Return the one saver of a connection, so that the same request is recognized whichever screen makes it."""
     saver = _savers.get(client)
     if saver is None:
+        from drio_tui.workspace.saving.journal import Journal  # not needed to show an app
+        from drio_tui.workspace.saving.saver import Saver
+
         profile = connection.status.profile
         saver = _savers[client] = Saver(client, lambda app: Journal(profile, client.transport.server_id, app))
     return saver

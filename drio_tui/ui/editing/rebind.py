@@ -11,29 +11,13 @@ from drio_tui.kinds import OPERATION, TOOL
 from drio_tui.ui.base.services import get_saver, known_schemas
 from drio_tui.ui.editing.review_dialog import ReviewDialog
 from drio_tui.ui.widgets.sanitize import sanitize_line
-from drio_tui.workspace.lint.binding import binding_state
-from drio_tui.workspace.model.snapshot import Resource, Snapshot
+from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.saving.save_result import Edit, Failed, SaveOutcome
 from drio_tui.workspace.saving.saver import Preview
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.ui.base.context import DrioContext
-
-
-def why_not_rebindable(tool: Resource | None, snapshot: Snapshot) -> str | None:
-    """Return why a tool cannot be rebound, None if it can."""
-    if tool is None or tool.kind != "tool":
-        return "Only a tool is bound to an operation."
-    match binding_state(tool.get("binding"), snapshot):
-        case "stale":
-            return None
-        case "missing":
-            return "Its operation is not there any more: e chooses another one."
-        case "unbound":
-            return "It is bound to nothing: e chooses an operation."
-        case _:
-            return "Its binding holds."
 
 
 async def rebind(drio: DrioContext, client: DrioClient, app: str, tool: Resource) -> SaveOutcome | None:

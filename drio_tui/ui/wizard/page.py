@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from textual.containers import Vertical
 
@@ -13,6 +13,14 @@ from drio_tui.wizard.validation import DraftDiagnostic
 if TYPE_CHECKING:
     from drio_tui.ui.widgets.row_list import RowList
     from drio_tui.ui.wizard.wizard_screen import WizardScreen
+
+
+@runtime_checkable
+class KeepsDraft(Protocol):
+    """A screen over the wizard that edits a part of the draft."""
+
+    def save_to_draft(self) -> None:
+        """Write what was typed into the draft."""
 
 
 class Page(Vertical):

@@ -1,32 +1,30 @@
-"""The page class of each step."""
+"""The page of each step, imported when it is first shown."""
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
-from drio_tui.ui.wizard.basics_page import BasicsPage
-from drio_tui.ui.wizard.branding_page import BrandingPage
-from drio_tui.ui.wizard.create_page import CreatePage
 from drio_tui.ui.wizard.page import Page
-from drio_tui.ui.wizard.resource_pages import ApiPage, AuthPage, ToolsPage
-from drio_tui.ui.wizard.review_page import ReviewPage
-from drio_tui.ui.wizard.template_page import TemplatePage
 
 if TYPE_CHECKING:
     from drio_tui.ui.wizard.wizard_screen import WizardScreen
 
-_PAGES: dict[str, type[Page]] = {
-    "template": TemplatePage,
-    "basics": BasicsPage,
-    "branding": BrandingPage,
-    "auth": AuthPage,
-    "api": ApiPage,
-    "tools": ToolsPage,
-    "review": ReviewPage,
-    "create": CreatePage,
+PAGES: dict[str, tuple[str, str]] = {
+    "template": ("template_page", "TemplatePage"),
+    "basics": ("basics_page", "BasicsPage"),
+    "branding": ("branding_page", "BrandingPage"),
+    "auth": ("resource_pages", "AuthPage"),
+    "api": ("resource_pages", "ApiPage"),
+    "tools": ("resource_pages", "ToolsPage"),
+    "review": ("review_page", "ReviewPage"),
+    "create": ("create_page", "CreatePage"),
 }
+"""Module (below `drio_tui.ui.wizard`) and class of the page of each step."""
 
 
 def make_page(name: str, wizard: WizardScreen) -> Page:
     """Return a new page for a step of the wizard."""
-    return _PAGES[name](wizard)
+    module, class_name = PAGES[name]
+    page: Page = getattr(importlib.import_module(f"drio_tui.ui.wizard.{module}"), class_name)(wizard)
+    return page

@@ -17,7 +17,6 @@ from textual.widgets import Button, Static
 
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import APP, AUTH
-from drio_tui.plan.steps import Step
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import get_saver
@@ -25,20 +24,19 @@ from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.base.textual_internals.screens import all_screens
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize_line
-from drio_tui.ui.wizard.page import Page
+from drio_tui.ui.wizard.page import KeepsDraft, Page
 from drio_tui.ui.wizard.pages import make_page
-from drio_tui.ui.wizard.resource_screens import ConfigScreen, WizardResourceScreen
 from drio_tui.ui.wizard.step_strip import StepStrip
 from drio_tui.wizard.draft import Draft
 from drio_tui.wizard.draft_store import DraftSession
-from drio_tui.wizard.executor import DraftExecutor
-from drio_tui.wizard.plan import plan
 from drio_tui.wizard.validation import PAGES, diagnostics, errors
 from drio_tui.workspace.model.snapshot import Resource, Snapshot, resources_of
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
+    from drio_tui.plan.steps import Step
     from drio_tui.ui.base.context import DrioContext
+    from drio_tui.wizard.executor import DraftExecutor
 
 _NEXT = {"review": "Create it ▸", "create": ""}
 
@@ -120,6 +118,8 @@ class WizardScreen(DrioScreen[None]):
     @property
     def steps(self) -> list[Step]:
         """The steps of the plan."""
+        from drio_tui.wizard.plan import plan  # the first steps of the wizard need no plan
+
         return self.executor.steps if self.executor is not None else plan(self.draft)
 
     @property
@@ -365,7 +365,7 @@ class WizardScreen(DrioScreen[None]):
         """Write the draft now, because the program ends."""
         self._flush_input()
         for screen in all_screens(self.app):
-            if isinstance(screen, WizardResourceScreen | ConfigScreen):
+            if isinstance(screen, KeepsDraft):
                 screen.save_to_draft()
         if self._edited and not self._session_closed and self.draft.started:
             self.draft_session.save_now()
@@ -385,7 +385,9 @@ class WizardScreen(DrioScreen[None]):
         """Update the buttons, the title, the steps with errors, and the note about the draft."""
         strip = self.query_one(StepStrip)
         strip.pages_with_errors = frozenset(
-            diagnostic.page for diagnostic in diagnostics(self.draft, self.taken) if diagnostic.severity == "error"
+            diagnostic.page
+            for diagnostic in diagnostics(self.draft, self.taken, PAGES[: strip.reached + 1])
+            if diagnostic.severity == "error"
         )
         if self._page is not None:
             about = (f"  {self._page.about}", "$foreground-muted")
@@ -421,6 +423,8 @@ class WizardScreen(DrioScreen[None]):
         """Carry out the steps of the plan that are not done yet."""
         if self.running:
             return
+        from drio_tui.wizard.executor import DraftExecutor
+
         self.running, self.stopping = True, False
         self.draft.page = "create"
 

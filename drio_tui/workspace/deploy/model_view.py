@@ -18,7 +18,7 @@ from drio_tui.tool_calls.token_count import compact, size, tokens
 from drio_tui.tool_calls.tools import input_schema, tool_list_entry, without_hints
 from drio_tui.workspace.lint.binding import schema_changes
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
-from drio_tui.workspace.run.bound_tool import published_name
+from drio_tui.workspace.model.tools import published_name
 
 MOST_NOTED = 12
 """The most differences of one schema that are listed one by one."""

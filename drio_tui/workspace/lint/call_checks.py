@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from drio_tui.api.errors import NotDrio, NotFound
 from drio_tui.workspace.model.snapshot import Snapshot, ToolCalls
-from drio_tui.workspace.run.bound_tool import published_name
+from drio_tui.workspace.model.tools import published_name
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient

@@ -24,7 +24,7 @@ from drio_tui.workspace.lint.clients import CLIENT_RULES, CLIENTS, Client
 from drio_tui.workspace.lint.diagnostics import Diagnostic
 from drio_tui.workspace.lint.resource_checks import count_severities
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
-from drio_tui.workspace.run.bound_tool import published_name
+from drio_tui.workspace.model.tools import published_name
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from drio_tui.schema.fields import Field, SchemaReader
 from drio_tui.tool_calls import redaction, tools
 from drio_tui.urls import url_error_with_address
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
+from drio_tui.workspace.model.tools import published_name
 
 _METHOD = re.compile(r"[A-Za-z]{1,20}")
 _OAUTH = ("oauth", "oauth2")
@@ -112,11 +113,6 @@ class BoundTool:
         return [f"{'.'.join(map(str, path))} {text}" if path else text for path, text in errors]
 
 
-def published_name(tool: Resource) -> str:
-    """Return the name under which a tool is published, by which models call it."""
-    return tools.tool_name(tool.key_or_name)
-
-
 def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
     """Return the tool with everything that a call needs. Raises `NotRunnable`."""
     tool = snapshot.resource("tool", tool_id)
@@ -204,39 +200,6 @@ def drafted_tool(snapshot: Snapshot, widget: Mapping[str, Any]) -> BoundTool:
         operation = {"method": "GET", "path": ""}
         bound = BoundTool(snapshot.app_id, tool_id, "", "", {}, {"type": "object", "properties": {}}, operation, {})
     return replace(bound, widget=dict(widget))
-
-
-def tool_of(snapshot: Snapshot, kind: str, id: str) -> str | None:
-    """Return the id of the tool that a tool, widget or operation of the app belongs to; None where there is none."""
-    resource = snapshot.resource(kind, id)
-    if resource is None:
-        return None
-    if kind == "tool":
-        return resource.id
-    if kind == "widget":
-        tool_id = resource.text("toolId")
-        return tool_id if snapshot.resource("tool", tool_id) else None
-    if kind == "operation":
-        for tool in snapshot.resources("tool"):
-            if _dict(tool.get("binding")).get("integrationOperationId") == id and not tool.made_up:
-                return tool.id
-    return None
-
-
-def find_tool(snapshot: Snapshot, wanted: str) -> str | None:
-    """Return the id of the tool with this id, key, name or name for models; None unless exactly one matches."""
-    resources = [tool for tool in snapshot.resources("tool") if not tool.made_up]
-    getters = (
-        lambda tool: tool.id,
-        lambda tool: tool.text("key"),
-        published_name,
-        lambda tool: tool.name,
-    )
-    for getter in getters:
-        ids = [tool.id for tool in resources if getter(tool) == wanted]
-        if len(ids) == 1:
-            return ids[0]
-    return None
 
 
 def fits(schema: Any, value: Any) -> bool:

@@ -410,5 +410,5 @@ async def test_e_on_a_group_heading_suggests_to_add_a_resource(monkeypatch: pyte
         for group, title in (("auth", "an auth connection"), ("integration", "an integration"), ("tool", "a tool")):
             screen.tree_view.reveal(("group", group))
             await until(pilot, lambda kind=group: screen.selected_node.key == ("group", kind))
-            assert f"press a to add {title}" in screen.actions.disabled_reason("edit_resource")
-            assert "to mark it" in screen.actions.disabled_reason("mark")
+            assert f"press a to add {title}" in screen.selection.disabled_reason("edit_resource")
+            assert "to mark it" in screen.selection.disabled_reason("mark")

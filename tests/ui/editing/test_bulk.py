@@ -96,7 +96,7 @@ async def test_marked_resources_are_edited_renamed_and_moved_and_all_texts_repla
         assert [tools[key]["description"] == "Same" for key in keys] == [False, True, True]
         before[keys[1]].raw["description"] = "Others"
         assert tools[keys[1]] == before[keys[1]].raw | {"description": "Same"}
-        assert not screen.actions.marked
+        assert not screen.selection.marked
 
         await choose(pilot, "replace")
         dialog = await dialog_of(pilot)

@@ -125,19 +125,19 @@ async def test_a_forbidden_action_is_disabled_for_that_resource_with_a_reason(
         await until(pilot, lambda: "Retry the failed" in text_of(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen and not screen.loading_app)
-        assert "does not allow this" in screen.actions.disabled_reason("duplicate_resource")
-        assert "does not allow this" in screen.actions.disabled_reason("switch_resources")
-        assert screen.actions.disabled_reason("delete_resources") is None
+        assert "does not allow this" in screen.selection.disabled_reason("duplicate_resource")
+        assert "does not allow this" in screen.selection.disabled_reason("switch_resources")
+        assert screen.selection.disabled_reason("delete_resources") is None
         assert server.asked("POST", "/apps/app_1/tools") == 1
         await pilot.press("r")  # for a user who was given the permission meanwhile
-        await until(pilot, lambda: screen.actions.disabled_reason("duplicate_resource") is None)
+        await until(pilot, lambda: screen.selection.disabled_reason("duplicate_resource") is None)
         await pilot.press("c")
         await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools") == 2 and not screen.has_request("change"))
-        await until(pilot, lambda: screen.actions.disabled_reason("duplicate_resource") is not None)
+        await until(pilot, lambda: screen.selection.disabled_reason("duplicate_resource") is not None)
         screen.tree_view.reveal(("tool", "tool_2"))
         await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_2"))
-        assert screen.actions.disabled_reason("duplicate_resource") is None
-        assert screen.actions.disabled_reason("switch_resources") is None
+        assert screen.selection.disabled_reason("duplicate_resource") is None
+        assert screen.selection.disabled_reason("switch_resources") is None
 
 
 async def test_an_invalid_field_is_focused_and_a_rejected_change_is_not_in_the_history(
@@ -353,7 +353,7 @@ async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfi
         pilot.app.navigator.open_app("app_1")
         screen = await opened(pilot)
         for tool in tools:
-            screen.actions.marked[("tool", tool["id"])] = None
+            screen.selection.marked[("tool", tool["id"])] = None
         screen.action_switch_resources()
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchDialog) and pilot.app.screen.focused)
         batch: Any = pilot.app.screen
