@@ -28,6 +28,7 @@ from drio_tui.text import one_line
 from drio_tui.ui.app.failures import FailureHandler
 from drio_tui.ui.app.idle_work import IdleCollector, InputPause
 from drio_tui.ui.app.navigation import SCREENS, Navigator, make_screen
+from drio_tui.ui.app.preload import Preloader
 from drio_tui.ui.app.recovery import Recovery
 from drio_tui.ui.app.start_screen import StartScreen
 from drio_tui.ui.app.terminal import TerminalApp
@@ -51,7 +52,7 @@ from drio_tui.ui.base.messages import (
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.base.textual_internals import guards, memory, painting
 from drio_tui.ui.base.themes import DEFAULT_THEME, THEMES
-from drio_tui.ui.base.type_ahead import LoadsContent, TypeAhead
+from drio_tui.ui.base.type_ahead import TypeAhead
 from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.widgets.sanitize import sanitize
 from drio_tui.ui.widgets.status_line import StatusLine
@@ -65,9 +66,6 @@ if TYPE_CHECKING:
 
 GC_DELAY_SECONDS = 3.0
 """Seconds after the start at which garbage collection is enabled (see `launch.run_tui`)."""
-
-NEXT_SCREENS_SECONDS = 0.05
-"""Seconds between the connection and the first look whether the first list is filled, so that other work may begin."""
 
 _PAINT_SECONDS, _PAINT_CHECKS = 0.002, 100
 """How often, and how many times, it is checked whether the list of the last start is painted."""
@@ -172,6 +170,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.recovery = Recovery(self, self.connection, self._input_pause)
         self.failures = FailureHandler(self, self.recovery)
         self._type_ahead = TypeAhead(self, self._notify_text_dropped)
+        self._preloader = Preloader(self, self._input_pause, lambda: self._type_ahead.waiting)
         self._collector = IdleCollector(self, self._input_pause)
         self._connect: Callable[[], Coroutine[Any, Any, None]] = self.connection.start
         self.set_reactive(DrioApp.status, self.connection.status)
@@ -238,8 +237,12 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     async def _run_first_connect(self) -> None:
         await self._show_last_apps()
         # While the sandbox starts there is time for it.
-        self._import_screens("apps")
+        self._import_first_list()
         await self._connect()
+
+    @work(name="preload", group="preload")
+    async def _import_first_list(self) -> None:
+        await import_in_thread(f"drio_tui.ui.{SCREENS['apps'][0]}")
 
     async def _show_last_apps(self) -> None:
         """Show the list of apps of the last start, before the imports for the connection, which would delay it."""
@@ -293,8 +296,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.notify(sanitize(message.text).plain, title=sanitize(message.title).plain, markup=False)
 
     def on_backend_ready(self, message: BackendReady) -> None:
-        # Later, since it would delay the first list.
-        self.set_timer(NEXT_SCREENS_SECONDS, self._preload_next_screens, name="preload")
+        self._prepare_next_screens()
         self.set_timer(PRELOAD_DELAY_SECONDS, self._preload, name="preload")
         if self.current_mode in ("start", "welcome"):
             signed_in = self.connection.session is not None
@@ -317,33 +319,20 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         if self.current_mode != "start":
             self.switch_mode("start")
 
-    def _preload_next_screens(self) -> None:
+    @work(name="preload", group="preload next", exclusive=True)
+    async def _prepare_next_screens(self) -> None:
         """Once the first list is filled, fetch the account's name, and import what a key on the list opens."""
-        screen = self.screen if self.screen_stack else None  # there is none while the program ends
-        if isinstance(screen, LoadsContent) and screen.filling:
-            self.set_timer(NEXT_SCREENS_SECONDS, self._preload_next_screens, name="preload")
-        else:
-            self._fetch_account()
-            self._import_screens("app", "wizard", "playground")
+        await self._preloader.wait_until_filled()
+        self._fetch_account()
+        await self._preloader.import_next()
 
     @work(name="account", group="account", exclusive=True)
     async def _fetch_account(self) -> None:
         await self.connection.fetch_account()
 
-    @work(name="preload", group="preload")
-    async def _import_screens(self, *names: str) -> None:
-        for name in names:
-            await import_in_thread(f"drio_tui.ui.{SCREENS[name][0]}")
-
     @work(name="preload", group="preload", exclusive=True)
     async def _preload(self) -> None:
-        """Import the screens that were not shown yet, so that they open quickly and every binding is known.
-
-        An import would delay the screen that a key opens meanwhile, so that each waits until nobody types.
-        """
-        for module, _ in SCREENS.values():
-            await self._input_pause.wait()
-            await import_in_thread(f"drio_tui.ui.{module}")
+        await self._preloader.import_all()
         self.call_later(self._notify_settings_problems)
         self.call_later(self._offer_kept_edits)
 

@@ -134,12 +134,18 @@ def sections() -> tuple[Section, ...]:
     return tuple(sorted(_sections.values(), key=lambda part: part.name != "app"))
 
 
-def load_sections() -> None:
-    """Import every screen and widget of the program, which declares their sections."""
+def modules() -> Iterator[str]:
+    """Yield the names of the modules of all screens and widgets, which declare their sections."""
     import drio_tui.ui
 
     for module in pkgutil.walk_packages(drio_tui.ui.__path__, drio_tui.ui.__name__ + "."):
-        importlib.import_module(module.name)
+        yield module.name
+
+
+def load_sections() -> None:
+    """Import every screen and widget of the program, which declares their sections."""
+    for name in modules():
+        importlib.import_module(name)
 
 
 def find(binding_id: str | None) -> Key | None:
