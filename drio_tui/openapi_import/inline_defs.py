@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from drio_tui.tool_calls.requests import HINTS
 from drio_tui.tool_calls.schemas import DEFS, IN_PLACE, NOTES, Json, Schema, map_subschemas
 from drio_tui.tool_calls.token_count import compact
 
-if TYPE_CHECKING:
-    from drio_tui.openapi_import.schemas import Definition
-
-
 _MAX_DEPTH = 60
 _MAX_INLINE_DEPTH = 24
 _SMALL_SIZE = 160
+
+
+@dataclass(slots=True)
+class Definition:
+    """A converted schema that others refer to. `refs` are the names it refers to, with repetitions."""
+
+    schema: Json
+    refs: tuple[str, ...] = ()
+    size: int = 1
+    notes: tuple[str, ...] = ()
+    in_place: bool = False
+    """Whether the same value is validated against another definition too (`allOf` and the like, or a reference)."""
 
 
 def inline_definitions(schema: Schema, definitions: Mapping[str, Definition]) -> Schema:

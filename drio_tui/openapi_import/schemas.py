@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 import warnings
 from collections import deque
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from drio_tui.naming import unused
-from drio_tui.openapi_import.inline_defs import inline_definitions, names_in
+from drio_tui.openapi_import.inline_defs import Definition, inline_definitions, names_in
 from drio_tui.openapi_import.normalising import normalise
 from drio_tui.openapi_import.references import References, UnresolvedReference, steps_of
 from drio_tui.tool_calls.schemas import DEFS, IN_PLACE, LISTS, NOTES, SINGLE_SCHEMA_KEYWORDS, Json, Schema
@@ -33,18 +32,6 @@ _TOO_LARGE = "is too large to be taken whole: its far parts are left open"
 _LONGEST_TEXT = 2_000
 _LONGEST_EXAMPLE = 2_000
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_.-]+")
-
-
-@dataclass(slots=True)
-class Definition:
-    """A converted schema that others refer to. `refs` are the names it refers to, with repetitions."""
-
-    schema: Json
-    refs: tuple[str, ...] = ()
-    size: int = 1
-    notes: tuple[str, ...] = ()
-    in_place: bool = False
-    """Whether the same value is validated against another definition too (`allOf` and the like, or a reference)."""
 
 
 class Definitions:
