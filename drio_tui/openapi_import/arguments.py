@@ -13,11 +13,12 @@ from typing import Any
 from urllib.parse import quote
 
 from drio_tui.naming import unused
+from drio_tui.openapi_import.media_types import accept_header, sendable
 from drio_tui.openapi_import.names import ARGUMENT_MAX, argument_of, shortened
 from drio_tui.openapi_import.normalising import fitting, kinds_of
 from drio_tui.openapi_import.references import References, UnresolvedReference
 from drio_tui.openapi_import.schemas import Converter
-from drio_tui.tool_calls.requests import JSON, OWN_HEADERS, PLACES, content_kind, is_media_type, path_mistakes
+from drio_tui.tool_calls.requests import JSON, OWN_HEADERS, PLACES, content_kind, path_mistakes
 from drio_tui.tool_calls.schemas import Schema
 from drio_tui.tool_calls.styles import STYLES
 from drio_tui.tool_calls.token_count import compact
@@ -39,7 +40,6 @@ _LONGEST_DESCRIPTION = 1_000
 _DEFAULT_STYLES = {"path": "simple", "query": "form", "header": "simple"}
 _IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 """Parameters with these names are ignored (OpenAPI 3.1, Parameter Object)."""
-_MOST_ACCEPTED = 8
 
 
 @dataclass(slots=True)
@@ -376,19 +376,10 @@ class _ArgumentReader:
     # --- responses and path ----------------------------------------------------------------------
 
     def accepted(self, responses: Any) -> None:
-        """Add the `Accept` header, if no response is declared as plain JSON, which is the default."""
-        kinds: dict[str, None] = {}
-        for response in successes(responses, self._references):
-            content = response.get("content") if isinstance(response, dict) else None
-            kinds |= dict.fromkeys(kind.strip() for kind in content if isinstance(kind, str)) if content else {}
-        valid = [kind for kind in kinds if is_media_type(kind)]
-        if not valid or any("*" in kind or _essence(kind) == JSON for kind in kinds):
-            return
-        order = {"json": 0, "text": 1}
-        valid.sort(key=lambda kind: order.get(content_kind(kind), 2))
-        preferred = content_kind(valid[0])
-        listed = [kind if content_kind(kind) == preferred else f"{kind};q=0.5" for kind in valid[:_MOST_ACCEPTED]]
-        self.result.hints["x-accept"] = ", ".join([*listed, "*/*;q=0.1"])
+        """Add the `Accept` header, if it is not the default."""
+        accept = accept_header(responses, self._references)
+        if accept:
+            self.result.hints["x-accept"] = accept
 
     def check_path(self) -> None:
         """Remove the fragment from the path and prefix a slash; add an obstacle for each error in it."""
@@ -398,44 +389,6 @@ class _ArgumentReader:
         self.result.path = path if path.startswith("/") else f"/{path}"
         for mistake in path_mistakes(self.result.path):
             self._block(f"Its path {mistake}.")
-
-
-def sendable(content: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
-    """Return the media type that a body is sent as, and its Media Type Object, from a `content` object.
-
-    Plain JSON is preferred to other JSON, then forms, then text; ("", None) if there is none of these.
-    """
-    by_kind: dict[str, tuple[str, dict[str, Any]]] = {}
-    for media_type, media in content.items():
-        name = str(media_type).strip()
-        if not isinstance(media, dict):
-            continue
-        if _essence(name) in ("*/*", "application/*"):
-            name = JSON
-        kind = "plain" if _essence(name) == JSON else content_kind(name)
-        if kind and is_media_type(name):
-            by_kind.setdefault(kind, (name, media))
-    return next((by_kind[kind] for kind in ("plain", "json", "form", "text") if kind in by_kind), ("", None))
-
-
-def successes(responses: Any, references: References) -> list[Any]:
-    """Return the declared 2xx responses in the order of their status, or the `default` one if there is none.
-
-    A reference that cannot be resolved is returned as its `UnresolvedReference`.
-    """
-    declared = responses if isinstance(responses, dict) else {}
-    statuses = sorted((status for status in declared if re.fullmatch(r"2(?:\d\d|[xX]{2})", status)), key=str.upper)
-    resolved = []
-    for status in statuses or (["default"] if "default" in declared else []):
-        try:
-            resolved.append(references.follow(declared[status]))
-        except UnresolvedReference as error:
-            resolved.append(error)
-    return resolved
-
-
-def _essence(media_type: str) -> str:
-    return media_type.partition(";")[0].strip().lower()
 
 
 def _brace_pairs(path: str) -> Iterator[tuple[int, int]]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from drio_tui.openapi_import import servers as servers_and_security
-from drio_tui.openapi_import.arguments import Arguments, arguments, successes
+from drio_tui.openapi_import.arguments import Arguments, arguments
 from drio_tui.openapi_import.decode import parse
 from drio_tui.openapi_import.errors import BadDocument, DocumentProblem
+from drio_tui.openapi_import.media_types import successes
 from drio_tui.openapi_import.model import DocumentInfo, OperationDetail, OperationSummary, Response
 from drio_tui.openapi_import.names import key_of, shortened, title_of, words_of
 from drio_tui.openapi_import.references import References, UnresolvedReference
