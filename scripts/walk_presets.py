@@ -466,6 +466,10 @@ class ProgramWalk:
 
         async def act(pilot: Pilot[Any]) -> None:
             await pilot.press("enter")
+            while isinstance(app.screen, ImportDialog) and app.screen.has_request("batch"):
+                if app.screen.query("#stop:focus"):
+                    await pilot.press("c")  # one failed: on with the others
+                await asyncio.sleep(0.05)
 
         return act
 
