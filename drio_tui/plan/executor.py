@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -26,6 +27,8 @@ PARALLEL = 6
 """How many steps run at the same time."""
 _MAX_UNKNOWN = 3
 """After how many unknown outcomes in a row no further step is started."""
+_COUNT_TO_TELL, _SECONDS_TO_TELL = 5, 3.0
+"""How many steps have to have ended, and how long a run must take, before it is estimated how long it still takes."""
 
 Choice = Literal["continue", "stop"]
 
@@ -92,6 +95,8 @@ class Executor:
         self._on_change = on_change
         self._schedule = Schedule((), self.state)
         self._unknown_in_a_row = 0
+        self._run_began = 0.0  # on the monotonic clock, later by the time in which the user was asked
+        self._run_count = 0  # of the steps that have ended in this run
 
     # -- state ------------------------------------------------------------------------------------
 
@@ -207,6 +212,13 @@ class Executor:
             self._schedule.replace(self.steps)
         self._on_change()
 
+    def seconds_left(self) -> float | None:
+        """Estimate from this run how long it still takes; None if it is not running, or is too young to tell."""
+        elapsed = time.monotonic() - self._run_began
+        if not self.running or self._run_count < _COUNT_TO_TELL or elapsed < _SECONDS_TO_TELL:
+            return None
+        return elapsed / self._run_count * len(self.untried)
+
     # -- running ----------------------------------------------------------------------------------
 
     async def run(
@@ -225,6 +237,7 @@ class Executor:
         if self.running:
             return []
         self.running, self._unknown_in_a_row = True, 0
+        self._run_began, self._run_count = time.monotonic(), 0
         self._sender.stopped = self._sender.cancelled = False
         results: list[Result] = []
 
@@ -233,11 +246,15 @@ class Executor:
             if result is None:
                 return
             results.append(result)
+            self._run_count += 1
             if on_result is not None:
                 on_result(result)
             asks = on_failure is not None and result.outcome is not None and not result.ok and not self._sender.stopped
-            if asks and on_failure is not None and await on_failure(result) == "stop":
-                self._sender.stopped = True
+            if asks and on_failure is not None:
+                asked = time.monotonic()
+                if await on_failure(result) == "stop":
+                    self._sender.stopped = True
+                self._run_began += time.monotonic() - asked
 
         try:
             self._prepare()

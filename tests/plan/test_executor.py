@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -587,3 +588,26 @@ async def test_stop_ends_a_wait_that_drio_asked_for(sandbox: InProcessSandbox, w
     assert not any(executor.state(step).maybe for step in executor.steps)
     assert len(await tool_names(world)) == 3
     await editor.client.aclose()
+
+
+async def test_time_left_is_estimated_without_the_time_in_which_the_user_is_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("drio_tui.plan.executor.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    broken = create_tool("broken")
+    broken.body["name"] = 7
+    executor = executor_of(world, [broken, *tool_steps(9)], parallel=1)
+    estimates: list[float | None] = []
+
+    def add_time(_: Result) -> None:
+        clock[0] += 2
+        estimates.append(executor.seconds_left())
+
+    async def ask(_: Result) -> Choice:
+        clock[0] += 1000
+        return "continue"
+
+    await executor.run(on_result=add_time, on_failure=ask)
+    assert estimates == [None] * 4 + [10, 8, 6, 4, 2, 0]
+    assert executor.seconds_left() is None

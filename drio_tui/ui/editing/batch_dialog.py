@@ -26,7 +26,7 @@ from drio_tui.ui.base.messages import undo_hint
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
-from drio_tui.ui.plan.plan_panel import PlanPanel
+from drio_tui.ui.plan.plan_panel import PlanPanel, time_left
 from drio_tui.ui.plan.plan_rows import ItemState, PlanItem, item_states, items_of_steps
 from drio_tui.ui.plan.plan_tree import PlanTree
 from drio_tui.ui.screen import Requests
@@ -173,7 +173,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
 
     def _status(self, states: Collection[ItemState]) -> tuple[str, str]:
         if self._batch_running:
-            return "running…", "$text-warning"
+            return f"running…{time_left(self.work)}", "$text-warning"
         is_done = all(state.progress == "done" for state in states)
         if is_done:
             return "done", "$text-success"
