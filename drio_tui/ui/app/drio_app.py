@@ -50,7 +50,7 @@ from drio_tui.ui.base.messages import (
     Step,
 )
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.base.textual_internals import guards, memory, painting
+from drio_tui.ui.base.textual_internals import drawing, guards, memory, painting
 from drio_tui.ui.base.themes import DEFAULT_THEME, THEMES
 from drio_tui.ui.base.type_ahead import TypeAhead
 from drio_tui.ui.base.workers import start_worker
@@ -151,6 +151,9 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         memory.share_background_styles()
         painting.share_tinted_styles()
         painting.keep_screens_when_focus_moves()
+        drawing.paint_only_what_is_seen()
+        drawing.draw_lines_without_effects_directly()
+        drawing.make_caches_of_strips_when_used()
         memory.limit_split_segments()
         memory.hold_senders_weakly()
         guards.guard_timers()
