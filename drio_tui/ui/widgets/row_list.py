@@ -25,6 +25,8 @@ from drio_tui.ui.widgets.sanitize import cut_middle
 
 _MAX_MEASURED = 300
 """How many rows are measured to find the width of a column."""
+_MAX_DRAWN = 500
+"""How many drawn rows are kept."""
 
 _LEAST_FOLLOWING = 8
 """The cells below which a column that follows the one before it is left out."""
@@ -176,6 +178,8 @@ class RowList(ScrollView, can_focus=True):
         self._key: str | None = None
         self._drawn_columns: Sequence[Column] = ()
         self._has_placeholders = False
+        self._drawn: dict[str, tuple[Sequence[Content], list[int], int, Style, Strip]] = {}
+        """Rows without the cursor as they were drawn last, so that scrolling and filters draw only new ones."""
 
     @property
     def key(self) -> str | None:
@@ -303,7 +307,17 @@ class RowList(ScrollView, can_focus=True):
             return readable_strip(self._line(self.cells_of(index), width, style), style.rich_style)
         elif index == self.hover:
             style = self.get_visual_style("row-list--hover")
-        return self._line(self.cells_of(index), width, style)
+        cells, widths = self.cells_of(index), self._widths(width)
+        drawn = self._drawn.get(self._rows[index].key)
+        if drawn is None or drawn[0] is not cells or drawn[1] is not widths or drawn[2:4] != (width, style):
+            if len(self._drawn) >= _MAX_DRAWN:
+                self._drawn.clear()
+            drawn = self._drawn[self._rows[index].key] = (cells, widths, width, style, self._line(cells, width, style))
+        return drawn[-1]
+
+    def notify_style_update(self) -> None:
+        self._drawn.clear()
+        super().notify_style_update()
 
     def cells_of(self, index: int) -> Sequence[Content]:
         """Return the cells of a row as they are drawn now."""
