@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from textual.content import Content
@@ -258,19 +259,26 @@ def _children(node: TreeNode, empty: str) -> Iterator[Block]:
         if child.kind == "pending":
             yield Paragraph(Content.styled("Loading…", _LABEL))
             continue
-        symbol = SYMBOLS.get(child.kind, "")
         sign = "✗ " if child.errors or child.errors_below else "▲ " if child.warnings or child.warnings_below else ""
-        note = Content.assemble(
-            (sign, "$text-error" if sign == "✗ " else "$text-warning"),
-            sanitize_line(child.note, 120, _LABEL),
-            "  " if child.note and child.badge else "",
-            sanitize_line(child.badge, 40, TONES[child.tone]),
-        )
-        yield Entry(Content.styled(symbol or "·", _LABEL), sanitize_line(child.title, 200), note)
+        yield _child_entry(child.kind, child.title, sign, child.note, child.badge, child.tone)
     if len(node.children) > _CHILDREN_MAX:
         yield Paragraph(Content.styled(f"… and {len(node.children) - _CHILDREN_MAX:,} more: see the tree", _LABEL))
     if not node.children and empty:
         yield Paragraph(Content.styled(empty, _LABEL))
+
+
+@lru_cache(_CHILDREN_MAX * 4)
+def _child_entry(kind: str, title: str, sign: str, note: str, badge_text: str, tone: str) -> Entry:
+    return Entry(
+        Content.styled(SYMBOLS.get(kind) or "·", _LABEL),
+        sanitize_line(title, 200),
+        Content.assemble(
+            (sign, "$text-error" if sign == "✗ " else "$text-warning"),
+            sanitize_line(note, 120, _LABEL),
+            "  " if note and badge_text else "",
+            sanitize_line(badge_text, 40, TONES[tone]),
+        ),
+    )
 
 
 def _branding(value: Any) -> Iterator[Block]:

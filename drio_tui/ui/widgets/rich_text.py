@@ -24,6 +24,8 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 
 _EMPTY = Content()
+_SPACE = Content(" ")
+_TWO_SPACES = Content("  ")
 _STACKED_BELOW = 34
 """Cells of width below which a value goes under its label."""
 
@@ -70,13 +72,25 @@ class Gap:
 Block = Gap | Heading | Field | Entry | Paragraph
 
 
+_Line = Content | tuple[Content, ...]
+"""A line, or its parts, which are joined only when it is drawn: of hundreds of lines, few are."""
+
+
 def layout(blocks: Iterable[Block], width: int) -> list[Content]:
     """Return the blocks as lines of at most `width` cells."""
+    return [_joined(line) for line in _lay_out(blocks, width)]
+
+
+def _joined(line: _Line) -> Content:
+    return Content.assemble(*line) if isinstance(line, tuple) else line
+
+
+def _lay_out(blocks: Iterable[Block], width: int) -> list[_Line]:
     blocks = list(blocks)
     width = max(8, width)
     longest = max((block.label.cell_length for block in blocks if isinstance(block, Field)), default=0)
     label_width = min(longest, max(10, width * 2 // 5), 24)
-    lines: list[Content] = []
+    lines: list[_Line] = []
     for number, block in enumerate(blocks):
         match block:
             case Gap():
@@ -88,30 +102,29 @@ def layout(blocks: Iterable[Block], width: int) -> list[Content]:
                 lines.append(line.truncate(width, ellipsis=True))
             case Field(label, value) if width < _STACKED_BELOW:
                 lines.append(label.truncate(width, ellipsis=True))
-                lines += _with_hanging_indent(Content("  "), value, width)
+                lines += _with_hanging_indent((_TWO_SPACES,), (value,), width)
             case Field(label, value):
                 shortened = label.truncate(label_width, ellipsis=True)
-                lines += _with_hanging_indent(
-                    Content.assemble(shortened, " " * (label_width - shortened.cell_length + 2)), value, width
-                )
+                space = Content(" " * (label_width - shortened.cell_length + 2))
+                lines += _with_hanging_indent((shortened, space), (value,), width)
             case Entry(mark, title, note, body):
-                head = title if not note else Content.assemble(title, "  ", note)
-                lines += _with_hanging_indent(Content.assemble(mark, " "), head, width)
+                head = (title, _TWO_SPACES, note) if note else (title,)
+                lines += _with_hanging_indent((mark, _SPACE), head, width)
                 if body:
-                    lines += _with_hanging_indent(Content(" " * (mark.cell_length + 1)), body, width)
+                    lines += _with_hanging_indent((Content(" " * (mark.cell_length + 1)),), (body,), width)
             case Paragraph(text, mark):
-                lines += _with_hanging_indent(Content.assemble(mark, " ") if mark else _EMPTY, text, width)
+                lines += _with_hanging_indent((mark, _SPACE) if mark else (), (text,), width)
     return lines
 
 
-def _with_hanging_indent(first: Content, text: Content, width: int) -> list[Content]:
-    """Return `text` wrapped beside `first`, with all further lines indented by its width."""
-    indent = first.cell_length
-    if indent + text.cell_length <= width and "\n" not in text.plain:
-        return [Content.assemble(first, text) if indent else text]
-    wrapped: Sequence[Content] = text.wrap(max(4, width - indent)) or [_EMPTY]
-    pad = " " * indent
-    return [Content.assemble(first if number == 0 else pad, line) for number, line in enumerate(wrapped)]
+def _with_hanging_indent(first: tuple[Content, ...], parts: tuple[Content, ...], width: int) -> list[_Line]:
+    """Return the text of `parts` wrapped beside `first`, with all further lines indented by its width."""
+    indent = sum(part.cell_length for part in first)
+    if indent + sum(part.cell_length for part in parts) <= width and not any("\n" in part.plain for part in parts):
+        return [(*first, *parts) if len(first) + len(parts) > 1 else parts[0]]
+    wrapped: Sequence[Content] = Content.assemble(*parts).wrap(max(4, width - indent)) or [_EMPTY]
+    pad = Content(" " * indent)
+    return [(*first, line) if number == 0 else Content.assemble(pad, line) for number, line in enumerate(wrapped)]
 
 
 class Document(ScrollView, can_focus=True):
@@ -139,35 +152,36 @@ class Document(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._blocks: Sequence[Block] = ()
-        self._lines: list[Content] = []
+        self._lines: list[_Line] = []
         self._layout_width = -1
 
     def show(self, blocks: Sequence[Block], *, keep_place: bool = False) -> None:
         """Show other blocks, from the top unless `keep_place`."""
         self._blocks = blocks
         before, width = self._lines, self._layout_width
-        if keep_place and width > 0 and width == self.scrollable_content_region.width:
-            self._lines = layout(blocks, width)
-            if len(self._lines) == len(before):
-                self._refresh_changed(before)
-                return
+        if (keep_place or not self.scroll_offset.y) and 0 < width == self.scrollable_content_region.width:
+            self._lines = _lay_out(blocks, width)
+            if len(self._lines) != len(before):
+                set_virtual_size(self, Size(width, len(self._lines)))
+            self._refresh_changed(before)
+            return
         self._layout_width = -1
         self._lay_out()
         if not keep_place:
             self.scroll_home(animate=False, immediate=True)
 
-    def _refresh_changed(self, before: Sequence[Content]) -> None:
+    def _refresh_changed(self, before: list[_Line]) -> None:
         """Draw only the visible lines that differ from `before`: a page that follows typing changes few."""
         top = self.scroll_offset.y
-        for number in range(top, min(len(before), top + self.size.height)):
-            line, other = self._lines[number], before[number]
-            if line.plain != other.plain or line.spans != other.spans:
+        for number in range(top, min(max(len(self._lines), len(before)), top + self.size.height)):
+            line, other = _line_at(self._lines, number), _line_at(before, number)
+            if line is None or other is None or line.plain != other.plain or line.spans != other.spans:
                 self.refresh_line(number)
 
     @property
     def text(self) -> str:
         """The lines as plain text."""
-        return "\n".join(line.plain for line in self._lines)
+        return "\n".join(_joined(line).plain for line in self._lines)
 
     def on_resize(self) -> None:
         self._lay_out()
@@ -177,7 +191,7 @@ class Document(ScrollView, can_focus=True):
         if width <= 0 or width == self._layout_width:
             return
         self._layout_width = width
-        self._lines = layout(self._blocks, width)
+        self._lines = _lay_out(self._blocks, width)
         set_virtual_size(self, Size(width, len(self._lines)))
         self.refresh()
 
@@ -185,9 +199,9 @@ class Document(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         style = self.visual_style
         index = y + self.scroll_offset.y
-        if index >= len(self._lines):
+        line = _line_at(self._lines, index)
+        if line is None:
             return Strip.blank(width, style.rich_style)
-        line = self._lines[index]
         selection = self.text_selection
         span = selection.get_span(index) if selection else None
         if span is not None:
@@ -201,6 +215,14 @@ class Document(ScrollView, can_focus=True):
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
+
+
+def _line_at(lines: list[_Line], index: int) -> Content | None:
+    """Return a line, which is joined now if it was not yet; None below the last one."""
+    if index >= len(lines):
+        return None
+    line = lines[index] = _joined(lines[index])
+    return line
 
 
 def strip_of(widget: Widget, line: Content, style: Style, width: int) -> Strip:
