@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,11 +12,8 @@ from textual.widgets import Input, Static, TextArea
 from drio_tui.naming import slug_of
 from drio_tui.ui.widgets.form_field import FormField
 from drio_tui.ui.widgets.sanitize import sanitize
-from drio_tui.ui.wizard.page import Page
+from drio_tui.ui.wizard.page import Page, WizardView
 from drio_tui.wizard.validation import DraftDiagnostic, diagnostics
-
-if TYPE_CHECKING:
-    from drio_tui.ui.wizard.wizard_screen import WizardScreen
 
 _SLUG = "Part of its address. It follows the name until you change it."
 _TEXTS = (
@@ -32,7 +28,7 @@ class BasicsPage(Page):
     TITLE = "Name it"
     ABOUT = "Only the name is needed; everything can be changed later."
 
-    def __init__(self, wizard: WizardScreen) -> None:
+    def __init__(self, wizard: WizardView) -> None:
         super().__init__(wizard)
         if not self.draft.basics.get("name", "").strip() and not self.draft.app:
             # A suggestion to be overwritten, cut because each key takes seconds in a line of many thousand characters.

@@ -1,18 +1,75 @@
-"""The base class of the wizard's pages."""
+"""The base class of the wizard's pages, and what they need of the wizard."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from textual.containers import Vertical
 
+from drio_tui.ui.base.context import ScreenContext
 from drio_tui.wizard.draft import Draft
 from drio_tui.wizard.validation import DraftDiagnostic
 
 if TYPE_CHECKING:
+    from textual.message import Message
+    from textual.widget import Widget
+
+    from drio_tui.api.client import DrioClient
+    from drio_tui.plan.steps import Step
     from drio_tui.ui.widgets.row_list import RowList
-    from drio_tui.ui.wizard.wizard_screen import WizardScreen
+    from drio_tui.wizard.draft_store import DraftSession
+    from drio_tui.workspace.model.snapshot import Resource, Snapshot
+
+
+class WizardView(ScreenContext, Protocol):
+    """What the pages need of the wizard; `WizardScreen` documents the attributes and methods."""
+
+    wanted: str
+    taken: dict[str, str] | None
+    providers: tuple[Resource, ...]
+    stopping: bool
+    draft_session: DraftSession
+
+    @property
+    def draft(self) -> Draft: ...
+
+    @property
+    def app_snapshot(self) -> Snapshot | None: ...
+
+    @property
+    def steps(self) -> list[Step]: ...
+
+    @property
+    def running(self) -> bool: ...
+
+    @property
+    def finished(self) -> bool: ...
+
+    def fetch(
+        self,
+        call: Callable[[DrioClient], Awaitable[Any]],
+        done: Callable[[Any], Message],
+        to: Widget,
+        failed: Callable[[Any], Message],
+        group: str,
+    ) -> None: ...
+
+    def focus_page(self) -> None: ...
+
+    def go_to(self, name: str, ref: str = ...) -> None: ...
+
+    def action_next(self) -> None: ...
+
+    def mark_edited(self) -> None: ...
+
+    def run_plan(self) -> None: ...
+
+    def skip(self, step: Step) -> None: ...
+
+    def deploy(self) -> None: ...
+
+    def open_created_app(self) -> None: ...
 
 
 @runtime_checkable
@@ -32,7 +89,7 @@ class Page(Vertical):
     ABOUT: ClassVar[str] = ""
     """A sentence shown beside the title."""
 
-    def __init__(self, wizard: WizardScreen) -> None:
+    def __init__(self, wizard: WizardView) -> None:
         super().__init__(id=f"page-{wizard.draft.page}", classes="wizard-page")
         self.wizard = wizard
 

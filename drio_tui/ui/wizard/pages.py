@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
-from drio_tui.ui.wizard.page import Page
-
-if TYPE_CHECKING:
-    from drio_tui.ui.wizard.wizard_screen import WizardScreen
+from drio_tui.ui.wizard.page import Page, WizardView
 
 PAGES: dict[str, tuple[str, str]] = {
     "template": ("template_page", "TemplatePage"),
@@ -23,7 +19,7 @@ PAGES: dict[str, tuple[str, str]] = {
 """Module (below `drio_tui.ui.wizard`) and class of the page of each step."""
 
 
-def make_page(name: str, wizard: WizardScreen) -> Page:
+def make_page(name: str, wizard: WizardView) -> Page:
     """Return a new page for a step of the wizard."""
     module, class_name = PAGES[name]
     page: Page = getattr(importlib.import_module(f"drio_tui.ui.wizard.{module}"), class_name)(wizard)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -32,12 +32,9 @@ from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rich_text import Document, Paragraph
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-from drio_tui.ui.wizard.page import Page
+from drio_tui.ui.wizard.page import Page, WizardView
 from drio_tui.wizard.validation import DraftDiagnostic
 from drio_tui.workspace.model.snapshot import Resource
-
-if TYPE_CHECKING:
-    from drio_tui.ui.wizard.wizard_screen import WizardScreen
 
 
 class TemplatePage(Page):
@@ -68,7 +65,7 @@ class TemplatePage(Page):
             self.resource = resource
             self.error = error
 
-    def __init__(self, wizard: WizardScreen) -> None:
+    def __init__(self, wizard: WizardView) -> None:
         super().__init__(wizard)
         self.resources: Sequence[Resource] | None = None
         self._complete: dict[str, Resource] = {}
