@@ -26,7 +26,7 @@ import pytest_asyncio
 from tests import preloaded
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from starlette.applications import Starlette
 
     from drio_tui.sandbox.db import Database
 
@@ -39,7 +39,7 @@ API = "/api/v1"
 class SandboxTransport(httpx.ASGITransport):
     """Requests over ASGI. If the fault lab ends the connection of one, it fails as over a socket."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: Starlette) -> None:
         async def disconnectable(scope: Any, receive: Any, send: Any) -> None:
             extensions = scope.setdefault("extensions", {})
             for name in (RESET, CLOSE):
@@ -68,7 +68,7 @@ _connection_ended = ContextVar("connection_ended", default=False)
 class InProcessSandbox:
     """A sandbox in this process."""
 
-    app: FastAPI
+    app: Starlette
     base_url: str
     token: str
     transport: httpx.ASGITransport

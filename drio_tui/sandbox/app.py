@@ -8,11 +8,10 @@ import secrets
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.applications import Starlette
 
-from drio_tui import __version__
 from drio_tui.api.json_codec import dumps, loads
 from drio_tui.sandbox import oauth, openapi, problems, routes, upstream
 from drio_tui.sandbox.allowed import AllowedHosts
@@ -39,26 +38,19 @@ EXAMPLE_APP = {
 """The app that a new sandbox starts with."""
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> Starlette:
     """Return the application. Its lifespan opens the database (or raises `StorageError`) and closes it."""
     database = Database(settings.target)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with database:
             await _prepare(sandbox)
             async with mcp_endpoint.running():
                 yield
 
-    app = FastAPI(
-        title="drio management API",
-        version=__version__,
-        lifespan=lifespan,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
+    app = Starlette(lifespan=lifespan)
+    app.router.redirect_slashes = False
     problems.install(app)
     routes.install(app)  # first: Starlette tries routes in the order in which they were added
     upstream.install(app)
@@ -68,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.install(app, settings)
     app.state.methods_at = routes.methods(app)
     app.add_middleware(LimitsMiddleware, max_body=settings.max_body)
-    app.add_middleware(FaultMiddleware, lab=sandbox.faults, api=app)
+    app.add_middleware(FaultMiddleware, lab=sandbox.faults, document=lambda: app.state.openapi())
     port = urlsplit(settings.base_url).port or 80
     app.add_middleware(
         GuardMiddleware, port=port, json_only=("/api/", "/mcp/", "/sandbox/"), sandbox_id=lambda: sandbox.id

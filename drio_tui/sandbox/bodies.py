@@ -2,77 +2,57 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
-from pydantic.warnings import UnsupportedFieldAttributeWarning
-from starlette.routing import compile_path
+from starlette.requests import Request
 
 from drio_tui.api.json_codec import MalformedJson, loads
-from drio_tui.sandbox.problems import Problem, invalid
+from drio_tui.sandbox.problems import Problem, field_errors, invalid
 
-# FastAPI ignores it where it makes the validator of a body. Those of models with `defer_build` are made later.
-warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _MAX_DEPTH = 100
 _MALFORMED = "The body is not JSON."
+_INVALID = "The {} is not what this address takes."
 
 
-class StrictRequest(Request):
-    """A request whose JSON is parsed without loss: duplicate names, NaN and the like are refused."""
-
-    async def json(self) -> Any:
-        """Return the parsed body. Raises `Problem` 400."""
-        try:
-            value = loads(await self.body())
-        except MalformedJson as error:
-            raise Problem(
-                400, f"{_MALFORMED[:-1]}: {error}.", code="invalid_json", details=_body_error(str(error))
-            ) from None
-        if _is_deeper(value, _MAX_DEPTH):
-            raise invalid([("", "is nested too deeply")], f"The body is nested more than {_MAX_DEPTH} levels deep.")
-        return value
+async def read_body(request: Request, model: type[BaseModel]) -> BaseModel:
+    """Return the body, which has to be `application/json`, as an instance of `model`. Raises `Problem` 400 and 415."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Problem(415, "The body has to be application/json.")
+    content = await request.body()
+    if not content:
+        raise invalid([("", "is required")], _INVALID.format("body"))
+    return _validated(model, _parse(content), "body")
 
 
-class LazyRoute(APIRoute):
-    """A route of which only what finds it for a request is made at once.
-
-    FastAPI's analysis of the parameters and models, which takes milliseconds for each route, is made when one of its
-    other attributes is first read.
-    """
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], *, methods: list[str], **options: Any) -> None:
-        self._unanalysed: dict[str, Any] | None = {"path": path, "endpoint": endpoint, "methods": methods, **options}
-        self.path, self.endpoint, self.methods = path, endpoint, set(methods)
-        self.path_regex, self.path_format, self.param_convertors = compile_path(path)
-
-    def __getattr__(self, name: str) -> Any:
-        arguments = self.__dict__.get("_unanalysed")
-        if arguments is None:
-            raise AttributeError(name)
-        self._unanalysed = None
-        super().__init__(**arguments)
-        return getattr(self, name)
+def read_query(request: Request, model: type[BaseModel]) -> BaseModel:
+    """Return the query as an instance of `model`. Raises `Problem` 400."""
+    return _validated(model, dict(request.query_params), "query")
 
 
-class StrictRoute(LazyRoute):
-    """A route that accepts `application/json` only and parses it as `StrictRequest` does."""
+def _validated(model: type[BaseModel], value: Any, part: str) -> BaseModel:
+    from pydantic import ValidationError  # takes 60 ms to import, needed only with the first body
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
-        if self.body_field is None:
-            return handler
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise invalid(field_errors(error.errors()), _INVALID.format(part)) from None
 
-        async def strict_handler(request: Request) -> Response:
-            media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if media_type != "application/json":
-                raise Problem(415, "The body has to be application/json.")
-            return await handler(StrictRequest(request.scope, request.receive))
 
-        return strict_handler
+def _parse(content: bytes) -> Any:
+    """Return parsed JSON; duplicate names, NaN and the like are refused with a `Problem` 400."""
+    try:
+        value = loads(content)
+    except MalformedJson as error:
+        raise Problem(
+            400, f"{_MALFORMED[:-1]}: {error}.", code="invalid_json", details=_body_error(str(error))
+        ) from None
+    if _is_deeper(value, _MAX_DEPTH):
+        raise invalid([("", "is nested too deeply")], f"The body is nested more than {_MAX_DEPTH} levels deep.")
+    return value
 
 
 def _body_error(message: str) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from fastapi import Request
-from fastapi.responses import Response
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
+from starlette.responses import Response
 
 from drio_tui.api.json_codec import dumps
 from drio_tui.sandbox.allowed import AllowedHosts
@@ -87,11 +87,6 @@ class Sandbox:
 def sandbox_of(request: Request) -> Sandbox:
     """Return the sandbox that serves a request."""
     return cast(Sandbox, request.app.state.sandbox)
-
-
-async def require_sandbox(request: Request) -> Sandbox:
-    """Return `sandbox_of(request)`; a coroutine, since FastAPI runs plain functions in another thread."""
-    return sandbox_of(request)
 
 
 def json_bytes(value: Any) -> bytes:

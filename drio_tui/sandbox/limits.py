@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from fastapi.responses import Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from drio_tui.sandbox.middleware import request_id

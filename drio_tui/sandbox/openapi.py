@@ -5,13 +5,16 @@ The two paths were seen in captured traffic.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import hashlib
 import re
-from functools import lru_cache
+import threading
+from functools import cache, lru_cache
 
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from drio_tui.api.json_codec import Document
@@ -78,16 +81,33 @@ _APP_LINKS = (
 )  # fmt: skip
 
 
-def install(app: FastAPI, settings: Settings) -> None:
-    """Add the document's routes. It is built when the templates have changed, and served with an ETag."""
+def install(app: Starlette, settings: Settings) -> None:
+    """Add the document's routes. It is built when the templates have changed, and served with an ETag.
+
+    `app.state.openapi` returns what is generated of the routes.
+    """
+
+    @cache
+    def generated() -> Document:
+        from drio_tui.sandbox.openapi_generator import generate  # imports FastAPI, needed only for the document
+
+        return generate(app.routes)
+
+    app.state.openapi = generated
+    building = threading.Lock()
 
     @lru_cache(maxsize=1)
-    def body_and_etag(_template_ids: tuple[str, ...]) -> tuple[bytes, str]:
-        body = json_bytes(openapi_document(app, settings))
+    def build(_template_ids: tuple[str, ...]) -> tuple[bytes, str]:
+        body = json_bytes(openapi_document(generated(), settings))
         return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
+    def body_and_etag() -> tuple[bytes, str]:
+        with building:  # it is requested at two paths, mostly at once
+            return build(tuple(catalogue(settings.data_dir)))
+
     async def get_document(request: Request) -> Response:
-        body, etag = body_and_etag(tuple(catalogue(settings.data_dir)))
+        # In a thread: the first time it takes most of a second, and other requests must not wait for it.
+        body, etag = await asyncio.to_thread(body_and_etag)
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
         known_etags = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
         if etag in known_etags or "*" in known_etags:
@@ -97,9 +117,9 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.router.routes.extend(Route(path, get_document, methods=["GET"]) for path in PATHS)
 
 
-def openapi_document(app: FastAPI, settings: Settings) -> Document:
-    """Return the document of `app`, with the URLs of `settings`."""
-    document = copy.deepcopy(app.openapi())  # FastAPI caches the original
+def openapi_document(generated: Document, settings: Settings) -> Document:
+    """Return the document that was generated of the routes, completed, and with the URLs of `settings`."""
+    document = copy.deepcopy(generated)
     document["servers"] = [{"url": settings.base_url, "description": "This sandbox"}]
     document["info"]["description"] = "drio's management API v1, as the local sandbox serves it."
     document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]

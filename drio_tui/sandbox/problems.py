@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 from drio_tui.api.json_codec import dumps
 from drio_tui.api.patterns import PATTERNS
@@ -132,7 +132,7 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     """Return pydantic's errors as paths and messages."""
     result: list[FieldError] = []
     for error in errors:
-        path = ".".join(str(part) for part in error["loc"] if part not in ("body", "[key]"))
+        path = ".".join(str(part) for part in error["loc"] if part != "[key]")
         message = _TYPE_MESSAGES.get(error["type"])
         if error["type"] == "string_pattern_mismatch":
             message = PATTERNS.get(error["ctx"]["pattern"])
@@ -142,7 +142,7 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     return result
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Add the exception handlers of the app; unexpected exceptions are handled by `LimitsMiddleware`.
 
     `app.state.methods_at` must return the methods that a path accepts.
@@ -155,13 +155,6 @@ def install(app: FastAPI) -> None:
             error.headers = {"Allow": ", ".join(sorted(app.state.methods_at(request.scope["path"])))}
         return error_response(request, error)
 
-    async def on_invalid(request: Request, error: Exception) -> Response:
-        if not isinstance(error, RequestValidationError):
-            raise error
-        return error_response(
-            request, invalid(field_errors(error.errors()), "The body is not what this address takes.")
-        )
-
     async def on_storage(request: Request, error: Exception) -> Response:
         if not isinstance(error, StorageError):
             raise error
@@ -169,5 +162,4 @@ def install(app: FastAPI) -> None:
         return error_response(request, storage_problem(error))
 
     app.add_exception_handler(HTTPException, on_problem)
-    app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(StorageError, on_storage)

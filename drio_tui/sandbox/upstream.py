@@ -12,17 +12,17 @@ import json
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 
 from drio_tui.api.json_codec import MalformedJson, dumps, loads
-from drio_tui.sandbox.bodies import LazyRoute
 from drio_tui.sandbox.core import json_response, sandbox_of
+from drio_tui.sandbox.routing import Router
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX
 from drio_tui.sandbox.tables import UpstreamRow
 from drio_tui.text import has_words
@@ -42,42 +42,13 @@ class UpstreamProblem(Exception):
         self.status = status
 
 
-class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
-
-
-class NewContact(_Input):
-    name: str = Field(min_length=1, max_length=200)
-    email: str = Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)
-    company: str | None = Field(None, max_length=200)
-    phone: str | None = Field(None, max_length=40)
-
-
-class NewTicket(_Input):
-    subject: str = Field(min_length=1, max_length=200)
-    body: str = Field(max_length=10_000)
-    contactId: str  # noqa: N815 - the helpdesk's own spelling on the wire
-    priority: str = Field("normal", pattern="^(low|normal|high|urgent)$")
-
-
-class TicketChange(_Input):
-    status: str | None = Field(None, pattern="^(open|pending|solved)$")
-    priority: str | None = Field(None, pattern="^(low|normal|high|urgent)$")
-
-
-class NewNote(_Input):
-    body: str = Field(min_length=1, max_length=10_000)
-
-
 async def _require_key(request: Request) -> None:
     key = request.headers.get(KEY_HEADER, "")
     if not hmac.compare_digest(key.encode("utf-8", "replace"), sandbox_of(request).upstream_key.encode()):
         raise UpstreamProblem(401, f"Send the API key in {KEY_HEADER}.")
 
 
-router = APIRouter(
-    prefix=UPSTREAM_PREFIX, route_class=LazyRoute, include_in_schema=False, dependencies=[Depends(_require_key)]
-)
+router = Router(UPSTREAM_PREFIX, guard=_require_key)
 
 
 @cache
@@ -110,8 +81,13 @@ async def _next_id(session: AsyncSession, collection: str) -> str:
     return f"{_ID_PREFIXES[collection]}_{1001 + len(_seeds()[collection]) + (row_count or 0)}"
 
 
-async def _body(request: Request, model: type[_Input]) -> Record:
+async def _body(request: Request, model_name: str) -> Record:
+    from pydantic import ValidationError  # imported, as the models, only with the first body
+
+    from drio_tui.sandbox import upstream_inputs
+
     try:
+        model: type[upstream_inputs.Input] = getattr(upstream_inputs, model_name)
         return model.model_validate(loads(await request.body())).model_dump(exclude_none=True)
     except MalformedJson as error:
         raise UpstreamProblem(400, f"The body is not JSON: {error}") from None
@@ -126,8 +102,8 @@ def _matches(record: Record, query: str, names: tuple[str, ...]) -> bool:
     return has_words(" ".join(str(record.get(name, "")) for name in names), query)
 
 
-def _page(matches: list[Record], limit: int) -> Response:
-    return json_response(200, {"results": matches[:limit], "total": len(matches)})
+def _page(request: Request, matches: list[Record]) -> Response:
+    return json_response(200, {"results": matches[: _limit(request)], "total": len(matches)})
 
 
 def _get(records: dict[str, Record], record_id: str, label: str) -> Record:
@@ -136,7 +112,7 @@ def _get(records: dict[str, Record], record_id: str, label: str) -> Record:
     return records[record_id]
 
 
-async def _limit(request: Request) -> int:
+def _limit(request: Request) -> int:
     text = request.query_params.get("limit", str(_DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= 100 and len(text) < 4):
         raise UpstreamProblem(400, "limit: a whole number from 1 to 100")
@@ -147,18 +123,14 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Limit = Annotated[int, Depends(_limit)]
-
-
 @router.get("/contacts")
-async def search_contacts(request: Request, limit: Limit) -> Response:
+async def search_contacts(request: Request) -> Response:
     """Search contacts: every word of `q` in name, e-mail or company."""
     async with sandbox_of(request).database.read() as session:
         records = await _records(session, "contacts")
     query = request.query_params.get("q", "")
-    return _page(
-        [record for record in records.values() if _matches(record, query, ("name", "email", "company"))], limit
-    )
+    matches = [record for record in records.values() if _matches(record, query, ("name", "email", "company"))]
+    return _page(request, matches)
 
 
 @router.get("/contacts/{contact_id}")
@@ -174,7 +146,7 @@ async def get_contact(request: Request, contact_id: str) -> Response:
 @router.post("/contacts")
 async def create_contact(request: Request) -> Response:
     """Create a contact; its e-mail must not be in use."""
-    body = await _body(request, NewContact)
+    body = await _body(request, "NewContact")
     async with sandbox_of(request).exclusive("helpdesk") as session:
         contacts = await _records(session, "contacts")
         if any(record["email"].lower() == body["email"].lower() for record in contacts.values()):
@@ -185,7 +157,7 @@ async def create_contact(request: Request) -> Response:
 
 
 @router.get("/tickets")
-async def search_tickets(request: Request, limit: Limit) -> Response:
+async def search_tickets(request: Request) -> Response:
     """Search tickets by words (`q`), `status`, `priority` and `contactId`, the newest first."""
     async with sandbox_of(request).database.read() as session:
         records = await _records(session, "tickets")
@@ -197,7 +169,7 @@ async def search_tickets(request: Request, limit: Limit) -> Response:
         if all(value is None or record[name] == value for name, value in filters.items())
         and _matches(record, query, ("subject", "body"))
     ]
-    return _page(sorted(matches, key=lambda record: (record["createdAt"], record["id"]), reverse=True), limit)
+    return _page(request, sorted(matches, key=lambda record: (record["createdAt"], record["id"]), reverse=True))
 
 
 @router.get("/tickets/{ticket_id}")
@@ -214,7 +186,7 @@ async def get_ticket(request: Request, ticket_id: str) -> Response:
 @router.post("/tickets")
 async def create_ticket(request: Request) -> Response:
     """Create an open ticket of a contact."""
-    body = await _body(request, NewTicket)
+    body = await _body(request, "NewTicket")
     async with sandbox_of(request).exclusive("helpdesk") as session:
         _get(await _records(session, "contacts"), body["contactId"], "contact")
         now = _now()
@@ -227,7 +199,7 @@ async def create_ticket(request: Request) -> Response:
 @router.patch("/tickets/{ticket_id}")
 async def update_ticket(request: Request, ticket_id: str) -> Response:
     """Change a ticket's status and priority."""
-    body = await _body(request, TicketChange)
+    body = await _body(request, "TicketChange")
     async with sandbox_of(request).exclusive("helpdesk") as session:
         before = _get(await _records(session, "tickets"), ticket_id, "ticket")
         ticket = before | body | {"updatedAt": _now()}
@@ -238,7 +210,7 @@ async def update_ticket(request: Request, ticket_id: str) -> Response:
 @router.post("/tickets/{ticket_id}/notes")
 async def add_note(request: Request, ticket_id: str) -> Response:
     """Add a note for colleagues to a ticket."""
-    body = await _body(request, NewNote)
+    body = await _body(request, "NewNote")
     async with sandbox_of(request).exclusive("helpdesk") as session:
         _get(await _records(session, "tickets"), ticket_id, "ticket")
         note = {"id": await _next_id(session, "notes"), "ticketId": ticket_id, **body, "createdAt": _now()}
@@ -247,13 +219,13 @@ async def add_note(request: Request, ticket_id: str) -> Response:
 
 
 @router.get("/articles")
-async def search_articles(request: Request, limit: Limit) -> Response:
+async def search_articles(request: Request) -> Response:
     """Search help articles: every word of `q` in title, body or section. The body is not in the result."""
     async with sandbox_of(request).database.read() as session:
         records = await _records(session, "articles")
     query = request.query_params.get("q", "")
     matches = [record for record in records.values() if _matches(record, query, ("title", "body", "section"))]
-    return _page([{name: value for name, value in record.items() if name != "body"} for record in matches], limit)
+    return _page(request, [{name: value for name, value in record.items() if name != "body"} for record in matches])
 
 
 @router.get("/articles/{article_id}")
@@ -263,7 +235,7 @@ async def get_article(request: Request, article_id: str) -> Response:
         return json_response(200, _get(await _records(session, "articles"), article_id, "article"))
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Add the helpdesk to `app`."""
 
     async def on_problem(_request: Request, error: Exception) -> Response:

@@ -365,18 +365,31 @@ def test_starting_with_new_data_imports_only_what_it_needs(data: Path) -> None:
     code = f"""
 import asyncio, sys
 from pathlib import Path
-import drio_tui.sandbox.serve
 from drio_tui.sandbox.app import create_app
+from drio_tui.sandbox.datadir import DataDir
+from drio_tui.sandbox.serve import ensure_local_token
 from drio_tui.sandbox.settings import Settings
 
 print([name for name in ("textual", "mcp", "keyring") if name in sys.modules])
 
 async def start():
-    app = create_app(Settings(Path({str(data)!r}), "http://127.0.0.1:1"))
+    folder = DataDir(Path({str(data)!r}))
+    app = create_app(Settings(folder.path, "http://127.0.0.1:1"))
     async with app.router.lifespan_context(app):
-        print([name for name in ("textual", "mcp", "jsonschema") if name in sys.modules])
+        token = await ensure_local_token(app.state.sandbox, folder)
+        headers = [(b"host", b"127.0.0.1:1"), (b"authorization", b"Bearer " + token.encode())]
+        scope = {{"type": "http", "method": "GET", "path": "/api/v1/apps", "query_string": b"", "headers": headers}}
+        messages = []
+
+        async def send(message):
+            messages.append(message)
+
+        await app(scope, None, send)
+        print(messages[0]["status"])
+        unneeded = ("textual", "mcp", "jsonschema", "pydantic", "fastapi", "email_validator")
+        print([name for name in unneeded if name in sys.modules])
 
 asyncio.run(start())
 """
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert completed.stdout.split() == ["[]", "[]"], completed.stderr
+    assert completed.stdout.split() == ["[]", "200", "[]"], completed.stderr

@@ -14,12 +14,12 @@ from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import Any
 
-from fastapi import FastAPI, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from drio_tui.api.json_codec import MalformedJson, dumps, loads
+from drio_tui.api.json_codec import Document, MalformedJson, dumps, loads
 from drio_tui.sandbox.faults.data_faults import DataFaults
 from drio_tui.sandbox.faults.lab import FaultLab, Injection
 from drio_tui.sandbox.faults.rules import Rule
@@ -71,12 +71,12 @@ def _reset(transport: asyncio.Transport) -> None:
 
 
 class FaultMiddleware:
-    """Injects the faults of `lab` into the responses of `app`. `api` has the OpenAPI document of the data faults."""
+    """Injects the faults of `lab` into the responses of `app`; those of data need the OpenAPI `document`."""
 
-    def __init__(self, app: ASGIApp, *, lab: FaultLab, api: FastAPI) -> None:
+    def __init__(self, app: ASGIApp, *, lab: FaultLab, document: Callable[[], Document]) -> None:
         self.app = app
         self.lab = lab
-        self._api = api
+        self._document = document
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_requested = any(name == b"x-sandbox-fault" for name, _ in scope.get("headers", ()))
@@ -176,14 +176,13 @@ class FaultMiddleware:
 
     @cached_property
     def _schemas(self) -> _ResponseSchemas:
-        return _ResponseSchemas(self._api)
+        return _ResponseSchemas(self._document())
 
 
 class _ResponseSchemas:
     """The schemas of the responses to GET, by path."""
 
-    def __init__(self, api: FastAPI) -> None:
-        document = api.openapi()
+    def __init__(self, document: Document) -> None:
         self.data = DataFaults(document)
         self._patterns: list[tuple[re.Pattern[str], Any]] = []
         for path, methods in document["paths"].items():

@@ -16,8 +16,8 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
-from fastapi.responses import Response
+from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
@@ -237,7 +237,7 @@ def _import_factory() -> Any:
     return create_server
 
 
-def install(app: FastAPI, sandbox: Sandbox) -> Endpoint:
+def install(app: Starlette, sandbox: Sandbox) -> Endpoint:
     """Add the route to `app`; the caller must enter `Endpoint.running`."""
     endpoint = Endpoint(sandbox)
     # First: Starlette tries routes in their order, and no other route has this prefix.

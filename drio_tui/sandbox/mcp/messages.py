@@ -10,9 +10,9 @@ import json
 from typing import Any
 
 import mcp_types as types
-from fastapi.responses import JSONResponse
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp_types.version import SUPPORTED_PROTOCOL_VERSIONS
+from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 _VERSION_HEADER = b"mcp-protocol-version"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.routing import Route, compile_path
 
 from drio_tui.sandbox.routes import (
@@ -21,13 +21,13 @@ from drio_tui.sandbox.routes import (
 )
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Add every route to `app` directly: with included routers each request would be matched at two levels."""
     for module in (apps, tools, widgets, integrations, operations, auth, templates, sandbox_only):
         app.router.routes.extend(module.router.routes)
 
 
-def methods(app: FastAPI) -> Callable[[str], set[str]]:
+def methods(app: Starlette) -> Callable[[str], set[str]]:
     """Return a function that returns the methods of a path."""
 
     @cache

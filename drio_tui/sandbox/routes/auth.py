@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from fastapi.responses import Response
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
 
 from drio_tui.api.json_codec import dumps
-from drio_tui.api.models import AuthConnectionCreate, AuthConnectionPatch
-from drio_tui.sandbox.core import json_response
+from drio_tui.sandbox.core import Sandbox, json_response
+from drio_tui.sandbox.oauth import Principal
 from drio_tui.sandbox.providers import providers
-from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, AuthId, SandboxDep, User, resource_response
+from drio_tui.sandbox.routes import common
+from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, resource_response
 from drio_tui.sandbox.services import auth
 from drio_tui.sandbox.store import Store
+
+if TYPE_CHECKING:
+    from drio_tui.api.models import AuthConnectionCreate, AuthConnectionPatch
 
 router = common.router("Auth")
 
 
-@router.get("/apps/{appId}/auth", operation_id="listAuthConnections", response_model=envelopes.AuthList, responses=READ)
-async def list_auth(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
+@router.get("/apps/{appId}/auth", operation_id="listAuthConnections", response_model="AuthList", responses=READ)
+async def list_auth(sandbox: Sandbox, user: Principal, app_id: str) -> Response:
     """List an app's auth connections, and the providers that there are."""
 
     async def load(store: Store) -> bytes:
@@ -31,10 +36,10 @@ async def list_auth(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
     "/apps/{appId}/auth",
     operation_id="createAuthConnection",
     status_code=201,
-    response_model=envelopes.AuthAnswer,
+    response_model="AuthAnswer",
     responses=WRITE,
 )
-async def create_auth(sandbox: SandboxDep, user: User, app_id: AppId, body: AuthConnectionCreate) -> Response:
+async def create_auth(sandbox: Sandbox, user: Principal, app_id: str, body: AuthConnectionCreate) -> Response:
     """Create an auth connection."""
     async with sandbox.writing(user) as store:
         await store.app_json(app_id)
@@ -45,10 +50,10 @@ async def create_auth(sandbox: SandboxDep, user: User, app_id: AppId, body: Auth
 @router.get(
     "/apps/{appId}/auth/{authId}",
     operation_id="getAuthConnection",
-    response_model=envelopes.AuthAnswer,
+    response_model="AuthAnswer",
     responses=READ,
 )
-async def get_auth(sandbox: SandboxDep, user: User, app_id: AppId, auth_id: AuthId) -> Response:
+async def get_auth(sandbox: Sandbox, user: Principal, app_id: str, auth_id: str) -> Response:
     """Show an auth connection."""
     return await resource_response(sandbox, user, app_id, "auth", auth_id)
 
@@ -56,11 +61,11 @@ async def get_auth(sandbox: SandboxDep, user: User, app_id: AppId, auth_id: Auth
 @router.patch(
     "/apps/{appId}/auth/{authId}",
     operation_id="updateAuthConnection",
-    response_model=envelopes.AuthAnswer,
+    response_model="AuthAnswer",
     responses=WRITE,
 )
 async def update_auth(
-    sandbox: SandboxDep, user: User, app_id: AppId, auth_id: AuthId, body: AuthConnectionPatch
+    sandbox: Sandbox, user: Principal, app_id: str, auth_id: str, body: AuthConnectionPatch
 ) -> Response:
     """Change an auth connection; what is absent stays, null clears, objects merge one level."""
     async with sandbox.writing(user) as store:
@@ -73,10 +78,9 @@ async def update_auth(
     "/apps/{appId}/auth/{authId}",
     operation_id="deleteAuthConnection",
     status_code=204,
-    response_class=Response,
     responses=DELETE,
 )
-async def delete_auth(sandbox: SandboxDep, user: User, app_id: AppId, auth_id: AuthId) -> Response:
+async def delete_auth(sandbox: Sandbox, user: Principal, app_id: str, auth_id: str) -> Response:
     """Delete an auth connection; refused while something refers to it (`details.referrers`)."""
     async with sandbox.writing(user) as store:
         await auth.remove(store, await store.get(app_id, "auth", auth_id))

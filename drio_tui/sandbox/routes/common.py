@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from starlette.responses import Response
 
-from fastapi import APIRouter, Depends, Path
-from fastapi.responses import Response
-
-from drio_tui.api.models import ErrorEnvelope
-from drio_tui.sandbox.bodies import StrictRoute
-from drio_tui.sandbox.core import Sandbox, json_bytes, require_sandbox
-from drio_tui.sandbox.oauth import Principal, require_user
+from drio_tui.sandbox.core import Sandbox, json_bytes
+from drio_tui.sandbox.oauth import Principal
+from drio_tui.sandbox.routing import Router
 from drio_tui.sandbox.settings import API_PREFIX
 from drio_tui.sandbox.store import PLURALS, Store
-
-SandboxDep = Annotated[Sandbox, Depends(require_sandbox)]
-User = Annotated[Principal, Depends(require_user)]
-
-AppId = Annotated[str, Path(alias="appId", description="The app.")]
-AuthId = Annotated[str, Path(alias="authId", description="The auth connection.")]
-IntegrationId = Annotated[str, Path(alias="integrationId", description="The integration.")]
-OperationId = Annotated[str, Path(alias="operationId", description="The operation.")]
-ToolId = Annotated[str, Path(alias="toolId", description="The tool.")]
-WidgetId = Annotated[str, Path(alias="widgetId", description="The widget.")]
-TemplateId = Annotated[str, Path(alias="templateId", description="The template.")]
 
 _DESCRIPTIONS = {
     400: "Something in the body is wrong; `details.fields` says what.",
@@ -39,17 +24,14 @@ _DESCRIPTIONS = {
 _COMMON_STATUSES = (500, 503)
 
 
-def router(*tags: str) -> APIRouter:
-    """Return a router for `StrictRoute`s with these tags."""
-    return APIRouter(prefix=API_PREFIX, route_class=StrictRoute, tags=[*tags])
+def router(*tags: str) -> Router:
+    """Return a router of the management API with these tags."""
+    return Router(API_PREFIX, *tags, models="drio_tui.api.models")
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def errors(*statuses: int) -> dict[int, tuple[str, str]]:
     """Return the documented errors of a route: `statuses`, and those of every route."""
-    return {
-        status: {"model": ErrorEnvelope, "description": _DESCRIPTIONS[status]}
-        for status in sorted({*statuses, *_COMMON_STATUSES})
-    }
+    return {status: ("ErrorEnvelope", _DESCRIPTIONS[status]) for status in sorted({*statuses, *_COMMON_STATUSES})}
 
 
 READ = errors(401, 404)

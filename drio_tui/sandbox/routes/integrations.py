@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi.responses import Response
+from typing import TYPE_CHECKING
 
-from drio_tui.api.models import IntegrationCreate, IntegrationPatch
-from drio_tui.sandbox.core import json_response
-from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import (
-    DELETE,
-    READ,
-    WRITE,
-    AppId,
-    IntegrationId,
-    SandboxDep,
-    User,
-    list_response,
-    resource_response,
-)
+from starlette.responses import Response
+
+from drio_tui.sandbox.core import Sandbox, json_response
+from drio_tui.sandbox.oauth import Principal
+from drio_tui.sandbox.routes import common
+from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, list_response, resource_response
 from drio_tui.sandbox.services import integrations
+
+if TYPE_CHECKING:
+    from drio_tui.api.models import IntegrationCreate, IntegrationPatch
 
 router = common.router("Integrations")
 
@@ -26,10 +21,10 @@ router = common.router("Integrations")
 @router.get(
     "/apps/{appId}/integrations",
     operation_id="listIntegrations",
-    response_model=envelopes.IntegrationList,
+    response_model="IntegrationList",
     responses=READ,
 )
-async def list_integrations(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
+async def list_integrations(sandbox: Sandbox, user: Principal, app_id: str) -> Response:
     """List an app's integrations."""
     return await list_response(sandbox, user, app_id, "integration")
 
@@ -38,10 +33,10 @@ async def list_integrations(sandbox: SandboxDep, user: User, app_id: AppId) -> R
     "/apps/{appId}/integrations",
     operation_id="createIntegration",
     status_code=201,
-    response_model=envelopes.IntegrationAnswer,
+    response_model="IntegrationAnswer",
     responses=WRITE,
 )
-async def create_integration(sandbox: SandboxDep, user: User, app_id: AppId, body: IntegrationCreate) -> Response:
+async def create_integration(sandbox: Sandbox, user: Principal, app_id: str, body: IntegrationCreate) -> Response:
     """Create an integration."""
     async with sandbox.writing(user) as store:
         await store.app_json(app_id)
@@ -52,10 +47,10 @@ async def create_integration(sandbox: SandboxDep, user: User, app_id: AppId, bod
 @router.get(
     "/apps/{appId}/integrations/{integrationId}",
     operation_id="getIntegration",
-    response_model=envelopes.IntegrationAnswer,
+    response_model="IntegrationAnswer",
     responses=READ,
 )
-async def get_integration(sandbox: SandboxDep, user: User, app_id: AppId, integration_id: IntegrationId) -> Response:
+async def get_integration(sandbox: Sandbox, user: Principal, app_id: str, integration_id: str) -> Response:
     """Show an integration."""
     return await resource_response(sandbox, user, app_id, "integration", integration_id)
 
@@ -63,11 +58,11 @@ async def get_integration(sandbox: SandboxDep, user: User, app_id: AppId, integr
 @router.patch(
     "/apps/{appId}/integrations/{integrationId}",
     operation_id="updateIntegration",
-    response_model=envelopes.IntegrationAnswer,
+    response_model="IntegrationAnswer",
     responses=WRITE,
 )
 async def update_integration(
-    sandbox: SandboxDep, user: User, app_id: AppId, integration_id: IntegrationId, body: IntegrationPatch
+    sandbox: Sandbox, user: Principal, app_id: str, integration_id: str, body: IntegrationPatch
 ) -> Response:
     """Change an integration; what is absent stays, null clears, objects merge one level."""
     async with sandbox.writing(user) as store:
@@ -80,10 +75,9 @@ async def update_integration(
     "/apps/{appId}/integrations/{integrationId}",
     operation_id="deleteIntegration",
     status_code=204,
-    response_class=Response,
     responses=DELETE,
 )
-async def delete_integration(sandbox: SandboxDep, user: User, app_id: AppId, integration_id: IntegrationId) -> Response:
+async def delete_integration(sandbox: Sandbox, user: Principal, app_id: str, integration_id: str) -> Response:
     """Delete an integration; refused while something refers to it (`details.referrers`)."""
     async with sandbox.writing(user) as store:
         await integrations.remove(store, await store.get(app_id, "integration", integration_id))

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi.responses import Response
+from typing import TYPE_CHECKING
 
-from drio_tui.api.models import OperationCreate, OperationPatch
-from drio_tui.sandbox.core import json_response
-from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import (
-    DELETE,
-    READ,
-    WRITE,
-    AppId,
-    IntegrationId,
-    OperationId,
-    SandboxDep,
-    User,
-    resource_response,
-)
+from starlette.responses import Response
+
+from drio_tui.sandbox.core import Sandbox, json_response
+from drio_tui.sandbox.oauth import Principal
+from drio_tui.sandbox.routes import common
+from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, resource_response
 from drio_tui.sandbox.services import operations
 from drio_tui.sandbox.store import Store
+
+if TYPE_CHECKING:
+    from drio_tui.api.models import OperationCreate, OperationPatch
 
 router = common.router("Operations")
 
@@ -27,10 +22,10 @@ router = common.router("Operations")
 @router.get(
     "/apps/{appId}/integrations/{integrationId}/operations",
     operation_id="listOperations",
-    response_model=envelopes.OperationList,
+    response_model="OperationList",
     responses=READ,
 )
-async def list_operations(sandbox: SandboxDep, user: User, app_id: AppId, integration_id: IntegrationId) -> Response:
+async def list_operations(sandbox: Sandbox, user: Principal, app_id: str, integration_id: str) -> Response:
     """List an integration's operations."""
 
     async def load(store: Store) -> bytes:
@@ -45,11 +40,11 @@ async def list_operations(sandbox: SandboxDep, user: User, app_id: AppId, integr
     "/apps/{appId}/integrations/{integrationId}/operations",
     operation_id="createOperation",
     status_code=201,
-    response_model=envelopes.OperationAnswer,
+    response_model="OperationAnswer",
     responses=WRITE,
 )
 async def create_operation(
-    sandbox: SandboxDep, user: User, app_id: AppId, integration_id: IntegrationId, body: OperationCreate
+    sandbox: Sandbox, user: Principal, app_id: str, integration_id: str, body: OperationCreate
 ) -> Response:
     """Create an operation."""
     async with sandbox.writing(user) as store:
@@ -60,10 +55,10 @@ async def create_operation(
 @router.get(
     "/apps/{appId}/operations/{operationId}",
     operation_id="getOperation",
-    response_model=envelopes.OperationAnswer,
+    response_model="OperationAnswer",
     responses=READ,
 )
-async def get_operation(sandbox: SandboxDep, user: User, app_id: AppId, operation_id: OperationId) -> Response:
+async def get_operation(sandbox: Sandbox, user: Principal, app_id: str, operation_id: str) -> Response:
     """Show an operation."""
     return await resource_response(sandbox, user, app_id, "operation", operation_id)
 
@@ -71,11 +66,11 @@ async def get_operation(sandbox: SandboxDep, user: User, app_id: AppId, operatio
 @router.patch(
     "/apps/{appId}/operations/{operationId}",
     operation_id="updateOperation",
-    response_model=envelopes.OperationAnswer,
+    response_model="OperationAnswer",
     responses=WRITE,
 )
 async def update_operation(
-    sandbox: SandboxDep, user: User, app_id: AppId, operation_id: OperationId, body: OperationPatch
+    sandbox: Sandbox, user: Principal, app_id: str, operation_id: str, body: OperationPatch
 ) -> Response:
     """Change an operation; what is absent stays, null clears, objects merge one level."""
     async with sandbox.writing(user) as store:
@@ -88,10 +83,9 @@ async def update_operation(
     "/apps/{appId}/operations/{operationId}",
     operation_id="deleteOperation",
     status_code=204,
-    response_class=Response,
     responses=DELETE,
 )
-async def delete_operation(sandbox: SandboxDep, user: User, app_id: AppId, operation_id: OperationId) -> Response:
+async def delete_operation(sandbox: Sandbox, user: Principal, app_id: str, operation_id: str) -> Response:
     """Delete an operation; refused while something refers to it (`details.referrers`)."""
     async with sandbox.writing(user) as store:
         await operations.remove(store, await store.get(app_id, "operation", operation_id))

@@ -6,29 +6,29 @@ what MCP clients asked of deployed apps, the private addresses that those may ca
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Query
-from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from drio_tui import __version__
 from drio_tui.api.json_codec import loads
-from drio_tui.sandbox.bodies import StrictRoute
 from drio_tui.sandbox.core import Sandbox, json_response
-from drio_tui.sandbox.mcp.call_log import MAX_CALLS
 from drio_tui.sandbox.mcp.deployment_store import history
 from drio_tui.sandbox.mcp.draft_calls import load_draft_tool
+from drio_tui.sandbox.oauth import Principal
 from drio_tui.sandbox.problems import invalid, not_found
-from drio_tui.sandbox.routes.common import AppId, SandboxDep, ToolId, User
+from drio_tui.sandbox.routing import Router
 from drio_tui.sandbox.services import apps
 from drio_tui.tool_calls.egress import Origin, parse_origin
 
-router = APIRouter(prefix="/sandbox", route_class=StrictRoute, include_in_schema=False)
+if TYPE_CHECKING:
+    from drio_tui.sandbox.routes.inputs import AllowInput, AppQuery, CallsQuery, FaultsInput, RestoreInput, RunInput
+
+router = Router("/sandbox", models="drio_tui.sandbox.routes.inputs")
 
 
 @router.get("/status")
-async def status(sandbox: SandboxDep, user: User) -> Response:  # noqa: ARG001 - the parameter makes the token required
+async def status(sandbox: Sandbox, user: Principal) -> Response:  # noqa: ARG001 - the parameter makes the token required
     """Return the version, and the number of open connections besides the one of this request."""
     return json_response(200, {"version": __version__, "connections": max(0, sandbox.connections() - 1)})
 
@@ -36,23 +36,15 @@ async def status(sandbox: SandboxDep, user: User) -> Response:  # noqa: ARG001 -
 # --- deployments ----------------------------------------------------------------------------------
 
 
-class RestoreInput(BaseModel):
-    """The version to publish again; null or absent for the one before the live one."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
-
-    version: str | None = None
-
-
 @router.get("/apps/{appId}/deployments")
-async def list_deployments(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
+async def list_deployments(sandbox: Sandbox, user: Principal, app_id: str) -> Response:
     """List the app's deployments, the live one first."""
     async with sandbox.reading(user) as store:
         return json_response(200, {"deployments": await history(store, app_id)})
 
 
 @router.post("/apps/{appId}/restore")
-async def restore_deployment(sandbox: SandboxDep, user: User, app_id: AppId, body: RestoreInput) -> Response:
+async def restore_deployment(sandbox: Sandbox, user: Principal, app_id: str, body: RestoreInput) -> Response:
     """Publish an earlier deployment again, as a new version."""
     async with sandbox.writing(user) as store:
         document, endpoint = await apps.redeploy(store, app_id, body.version)
@@ -63,49 +55,35 @@ async def restore_deployment(sandbox: SandboxDep, user: User, app_id: AppId, bod
 
 
 @router.get("/calls")
-async def list_calls(
-    sandbox: SandboxDep,
-    user: User,
-    app: Annotated[str | None, Query()] = None,
-    after: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=1, le=MAX_CALLS)] = MAX_CALLS,
-) -> Response:
+async def list_calls(sandbox: Sandbox, user: Principal, query: CallsQuery) -> Response:
     """List the newest MCP requests to the user's deployed apps, or to one `app`, oldest first.
 
     `last` is the number of the newest request; with it as `after`, only newer ones are listed. It begins again when
     the sandbox does: `log` is another one then.
     """
     async with sandbox.reading(user) as store:
-        if app is not None:
-            await store.app(app)
-            app_ids = [app]
+        if query.app is not None:
+            await store.app(query.app)
+            app_ids = [query.app]
         else:
             app_ids = [loads(text)["id"] for text in await store.apps()]
     log = sandbox.calls
-    return json_response(200, {"log": log.id, "last": log.last, "calls": log.calls(app_ids, after, limit)})
+    return json_response(200, {"log": log.id, "last": log.last, "calls": log.calls(app_ids, query.after, query.limit)})
 
 
 @router.get("/calls/tools")
-async def count_calls(sandbox: SandboxDep, user: User, app: Annotated[str, Query()]) -> Response:
+async def count_calls(sandbox: Sandbox, user: Principal, query: AppQuery) -> Response:
     """Count the kept calls of each tool of an app: all, failed ones, and the tokens of the largest result."""
     async with sandbox.reading(user) as store:
-        await store.app(app)
-    return json_response(200, {"tools": sandbox.calls.tools(app)})
+        await store.app(query.app)
+    return json_response(200, {"tools": sandbox.calls.tools(query.app)})
 
 
 # --- draft calls ----------------------------------------------------------------------------------
 
 
-class RunInput(BaseModel):
-    """The arguments of one call."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
-
-    arguments: dict[str, Any]
-
-
 @router.post("/apps/{appId}/tools/{toolId}/try")
-async def run_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId, body: RunInput) -> Response:
+async def run_tool(sandbox: Sandbox, user: Principal, app_id: str, tool_id: str, body: RunInput) -> Response:
     """Run a tool of the draft once, without its chain."""
     async with sandbox.reading(user) as store:
         draft_tool = await load_draft_tool(sandbox, store, app_id, tool_id)
@@ -113,7 +91,7 @@ async def run_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: Tool
 
 
 @router.get("/apps/{appId}/tools/{toolId}/page")
-async def widget_page(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId) -> Response:
+async def widget_page(sandbox: Sandbox, user: Principal, app_id: str, tool_id: str) -> Response:
     """Return the HTML of the widget of a tool of the draft."""
     async with sandbox.reading(user) as store:
         draft_tool = await load_draft_tool(sandbox, store, app_id, tool_id)
@@ -121,14 +99,6 @@ async def widget_page(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: T
 
 
 # --- allowed hosts --------------------------------------------------------------------------------
-
-
-class AllowInput(BaseModel):
-    """A host and port, such as `127.0.0.1:8000`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
-
-    host: str = Field(max_length=300)
 
 
 def _as_wire(sandbox: Sandbox) -> dict[str, Any]:
@@ -147,20 +117,20 @@ def _origin(text: str) -> Origin:
 
 
 @router.get("/allowed-hosts")
-async def list_allowed(sandbox: SandboxDep, user: User) -> Response:  # noqa: ARG001 - the parameter makes the token required
+async def list_allowed(sandbox: Sandbox, user: Principal) -> Response:  # noqa: ARG001 - the parameter makes the token required
     """List the allowed hosts, whether everything is allowed, and the command that allows a host."""
     return json_response(200, _as_wire(sandbox))
 
 
 @router.post("/allowed-hosts")
-async def allow_host(sandbox: SandboxDep, user: User, body: AllowInput) -> Response:  # noqa: ARG001 - as above
+async def allow_host(sandbox: Sandbox, user: Principal, body: AllowInput) -> Response:  # noqa: ARG001 - as above
     """Allow a host, unless it is allowed already."""
     sandbox.allowed.allow(_origin(body.host))
     return json_response(200, _as_wire(sandbox))
 
 
 @router.delete("/allowed-hosts/{host}")
-async def revoke_host(sandbox: SandboxDep, user: User, host: str) -> Response:  # noqa: ARG001 - as above
+async def revoke_host(sandbox: Sandbox, user: Principal, host: str) -> Response:  # noqa: ARG001 - as above
     """Revoke a host. Raises `Problem` 404 if it is not allowed."""
     if not sandbox.allowed.revoke(_origin(host)):
         raise not_found("allowed host")
@@ -170,24 +140,14 @@ async def revoke_host(sandbox: SandboxDep, user: User, host: str) -> Response:  
 # --- the fault lab --------------------------------------------------------------------------------
 
 
-class FaultsInput(BaseModel):
-    """Presets and rules to switch on and off, and the seed of their probabilities."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
-
-    on: list[str] = Field([], max_length=100)
-    off: list[str] = Field([], max_length=100)
-    seed: int | None = Field(None, ge=0, lt=1 << 53)
-
-
 @router.get("/faults")
-async def list_faults(sandbox: SandboxDep, user: User) -> Response:  # noqa: ARG001 - the parameter makes the token required
+async def list_faults(sandbox: Sandbox, user: Principal) -> Response:  # noqa: ARG001 - the parameter makes the token required
     """Return what is on, what it has done, and which presets and faults there are."""
     return json_response(200, sandbox.faults.as_wire())
 
 
 @router.post("/faults")
-async def switch_faults(sandbox: SandboxDep, user: User, body: FaultsInput) -> Response:  # noqa: ARG001 - as above
+async def switch_faults(sandbox: Sandbox, user: Principal, body: FaultsInput) -> Response:  # noqa: ARG001 - as above
     """Switch faults on and off; with an invalid one, nothing is switched."""
     try:
         sandbox.faults.switch_on(body.on, body.seed)
@@ -198,7 +158,7 @@ async def switch_faults(sandbox: SandboxDep, user: User, body: FaultsInput) -> R
 
 
 @router.delete("/faults")
-async def switch_faults_off(sandbox: SandboxDep, user: User) -> Response:  # noqa: ARG001 - as above
+async def switch_faults_off(sandbox: Sandbox, user: Principal) -> Response:  # noqa: ARG001 - as above
     """Switch everything off."""
     sandbox.faults.switch_off()
     return json_response(200, sandbox.faults.as_wire())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi.responses import Response
 from sqlalchemy import select
+from starlette.responses import Response
 
 from drio_tui.sandbox.catalogue import catalogue_body, find_template
-from drio_tui.sandbox.core import JSON, json_bytes
+from drio_tui.sandbox.core import JSON, Sandbox, json_bytes
+from drio_tui.sandbox.oauth import Principal
 from drio_tui.sandbox.oauth import User as UserRow
 from drio_tui.sandbox.problems import not_found
-from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import SandboxDep, TemplateId, User, errors
+from drio_tui.sandbox.routes import common
+from drio_tui.sandbox.routes.common import errors
 from drio_tui.sandbox.store import Store
 
 router = common.router()
@@ -20,10 +21,10 @@ router = common.router()
     "/templates",
     operation_id="listTemplates",
     tags=["Templates"],
-    response_model=envelopes.TemplateList,
+    response_model="TemplateList",
     responses=errors(),
 )
-async def list_templates(sandbox: SandboxDep) -> Response:
+async def list_templates(sandbox: Sandbox) -> Response:
     """List the templates that apps can start from."""
     return Response(catalogue_body(sandbox.settings.data_dir), media_type=JSON)
 
@@ -32,10 +33,10 @@ async def list_templates(sandbox: SandboxDep) -> Response:
     "/templates/{templateId}",
     operation_id="getTemplate",
     tags=["Templates"],
-    response_model=envelopes.TemplateAnswer,
+    response_model="TemplateAnswer",
     responses=errors(404),
 )
-async def get_template(sandbox: SandboxDep, template_id: TemplateId) -> Response:
+async def get_template(sandbox: Sandbox, template_id: str) -> Response:
     """Show one template and what it brings."""
     template = find_template(template_id, sandbox.settings.data_dir)
     if template is None:
@@ -43,8 +44,8 @@ async def get_template(sandbox: SandboxDep, template_id: TemplateId) -> Response
     return Response(json_bytes({"template": template.as_wire()}), media_type=JSON)
 
 
-@router.get("/me", operation_id="getMe", tags=["Me"], response_model=envelopes.UserAnswer, responses=errors(401))
-async def get_me(sandbox: SandboxDep, user: User) -> Response:
+@router.get("/me", operation_id="getMe", tags=["Me"], response_model="UserAnswer", responses=errors(401))
+async def get_me(sandbox: Sandbox, user: Principal) -> Response:
     """Say who is signed in."""
 
     async def load(store: Store) -> bytes:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from fastapi.responses import Response
+from typing import TYPE_CHECKING
 
-from drio_tui.api.models import BindingInput, ChainInput, ToolCreate, ToolPatch
-from drio_tui.sandbox.core import json_response
-from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import (
-    DELETE,
-    READ,
-    WRITE,
-    AppId,
-    SandboxDep,
-    ToolId,
-    User,
-    list_response,
-    resource_response,
-)
+from starlette.responses import Response
+
+from drio_tui.sandbox.core import Sandbox, json_response
+from drio_tui.sandbox.oauth import Principal
+from drio_tui.sandbox.routes import common
+from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, list_response, resource_response
 from drio_tui.sandbox.services import tools
+
+if TYPE_CHECKING:
+    from drio_tui.api.models import BindingInput, ChainInput, ToolCreate, ToolPatch
 
 router = common.router("Tools")
 
 
-@router.get("/apps/{appId}/tools", operation_id="listTools", response_model=envelopes.ToolList, responses=READ)
-async def list_tools(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
+@router.get("/apps/{appId}/tools", operation_id="listTools", response_model="ToolList", responses=READ)
+async def list_tools(sandbox: Sandbox, user: Principal, app_id: str) -> Response:
     """List an app's tools."""
     return await list_response(sandbox, user, app_id, "tool")
 
@@ -33,10 +28,10 @@ async def list_tools(sandbox: SandboxDep, user: User, app_id: AppId) -> Response
     "/apps/{appId}/tools",
     operation_id="createTool",
     status_code=201,
-    response_model=envelopes.ToolAnswer,
+    response_model="ToolAnswer",
     responses=WRITE,
 )
-async def create_tool(sandbox: SandboxDep, user: User, app_id: AppId, body: ToolCreate) -> Response:
+async def create_tool(sandbox: Sandbox, user: Principal, app_id: str, body: ToolCreate) -> Response:
     """Create a tool."""
     async with sandbox.writing(user) as store:
         await store.app_json(app_id)
@@ -44,8 +39,8 @@ async def create_tool(sandbox: SandboxDep, user: User, app_id: AppId, body: Tool
     return json_response(201, {"tool": document})
 
 
-@router.get("/apps/{appId}/tools/{toolId}", operation_id="getTool", response_model=envelopes.ToolAnswer, responses=READ)
-async def get_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId) -> Response:
+@router.get("/apps/{appId}/tools/{toolId}", operation_id="getTool", response_model="ToolAnswer", responses=READ)
+async def get_tool(sandbox: Sandbox, user: Principal, app_id: str, tool_id: str) -> Response:
     """Show a tool."""
     return await resource_response(sandbox, user, app_id, "tool", tool_id)
 
@@ -53,10 +48,10 @@ async def get_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: Tool
 @router.patch(
     "/apps/{appId}/tools/{toolId}",
     operation_id="updateTool",
-    response_model=envelopes.ToolAnswer,
+    response_model="ToolAnswer",
     responses=WRITE,
 )
-async def update_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId, body: ToolPatch) -> Response:
+async def update_tool(sandbox: Sandbox, user: Principal, app_id: str, tool_id: str, body: ToolPatch) -> Response:
     """Change a tool; what is absent stays, null clears, objects merge one level."""
     async with sandbox.writing(user) as store:
         before = await store.get(app_id, "tool", tool_id)
@@ -68,10 +63,9 @@ async def update_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: T
     "/apps/{appId}/tools/{toolId}",
     operation_id="deleteTool",
     status_code=204,
-    response_class=Response,
     responses=DELETE,
 )
-async def delete_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId) -> Response:
+async def delete_tool(sandbox: Sandbox, user: Principal, app_id: str, tool_id: str) -> Response:
     """Delete a tool; refused while something refers to it (`details.referrers`)."""
     async with sandbox.writing(user) as store:
         await tools.remove(store, await store.get(app_id, "tool", tool_id))
@@ -81,10 +75,10 @@ async def delete_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: T
 @router.put(
     "/apps/{appId}/tools/{toolId}/binding",
     operation_id="setToolBinding",
-    response_model=envelopes.ToolAnswer,
+    response_model="ToolAnswer",
     responses=WRITE,
 )
-async def set_binding(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId, body: BindingInput) -> Response:
+async def set_binding(sandbox: Sandbox, user: Principal, app_id: str, tool_id: str, body: BindingInput) -> Response:
     """Bind a tool to an operation as that is now."""
     async with sandbox.writing(user) as store:
         before = await store.get(app_id, "tool", tool_id)
@@ -95,10 +89,10 @@ async def set_binding(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: T
 @router.put(
     "/apps/{appId}/tools/{toolId}/chain",
     operation_id="setToolChain",
-    response_model=envelopes.ToolAnswer,
+    response_model="ToolAnswer",
     responses=WRITE,
 )
-async def set_chain(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId, body: ChainInput) -> Response:
+async def set_chain(sandbox: Sandbox, user: Principal, app_id: str, tool_id: str, body: ChainInput) -> Response:
     """Replace the tools that a tool hands its result to; [] clears them."""
     async with sandbox.writing(user) as store:
         before = await store.get(app_id, "tool", tool_id)

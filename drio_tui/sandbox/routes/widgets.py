@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from fastapi.responses import Response
+from typing import TYPE_CHECKING
 
-from drio_tui.api.models import ActionsInput, WidgetCreate, WidgetPatch
-from drio_tui.sandbox.core import json_response
-from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import (
-    DELETE,
-    READ,
-    WRITE,
-    AppId,
-    SandboxDep,
-    User,
-    WidgetId,
-    list_response,
-    resource_response,
-)
+from starlette.responses import Response
+
+from drio_tui.sandbox.core import Sandbox, json_response
+from drio_tui.sandbox.oauth import Principal
+from drio_tui.sandbox.routes import common
+from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, list_response, resource_response
 from drio_tui.sandbox.services import widgets
+
+if TYPE_CHECKING:
+    from drio_tui.api.models import ActionsInput, WidgetCreate, WidgetPatch
 
 router = common.router("Widgets")
 
 
-@router.get("/apps/{appId}/widgets", operation_id="listWidgets", response_model=envelopes.WidgetList, responses=READ)
-async def list_widgets(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
+@router.get("/apps/{appId}/widgets", operation_id="listWidgets", response_model="WidgetList", responses=READ)
+async def list_widgets(sandbox: Sandbox, user: Principal, app_id: str) -> Response:
     """List an app's widgets."""
     return await list_response(sandbox, user, app_id, "widget")
 
@@ -33,10 +28,10 @@ async def list_widgets(sandbox: SandboxDep, user: User, app_id: AppId) -> Respon
     "/apps/{appId}/widgets",
     operation_id="createWidget",
     status_code=201,
-    response_model=envelopes.WidgetAnswer,
+    response_model="WidgetAnswer",
     responses=WRITE,
 )
-async def create_widget(sandbox: SandboxDep, user: User, app_id: AppId, body: WidgetCreate) -> Response:
+async def create_widget(sandbox: Sandbox, user: Principal, app_id: str, body: WidgetCreate) -> Response:
     """Create a widget."""
     async with sandbox.writing(user) as store:
         await store.app_json(app_id)
@@ -47,10 +42,10 @@ async def create_widget(sandbox: SandboxDep, user: User, app_id: AppId, body: Wi
 @router.get(
     "/apps/{appId}/widgets/{widgetId}",
     operation_id="getWidget",
-    response_model=envelopes.WidgetAnswer,
+    response_model="WidgetAnswer",
     responses=READ,
 )
-async def get_widget(sandbox: SandboxDep, user: User, app_id: AppId, widget_id: WidgetId) -> Response:
+async def get_widget(sandbox: Sandbox, user: Principal, app_id: str, widget_id: str) -> Response:
     """Show a widget."""
     return await resource_response(sandbox, user, app_id, "widget", widget_id)
 
@@ -58,12 +53,10 @@ async def get_widget(sandbox: SandboxDep, user: User, app_id: AppId, widget_id: 
 @router.patch(
     "/apps/{appId}/widgets/{widgetId}",
     operation_id="updateWidget",
-    response_model=envelopes.WidgetAnswer,
+    response_model="WidgetAnswer",
     responses=WRITE,
 )
-async def update_widget(
-    sandbox: SandboxDep, user: User, app_id: AppId, widget_id: WidgetId, body: WidgetPatch
-) -> Response:
+async def update_widget(sandbox: Sandbox, user: Principal, app_id: str, widget_id: str, body: WidgetPatch) -> Response:
     """Change a widget; what is absent stays, null clears, objects merge one level."""
     async with sandbox.writing(user) as store:
         before = await store.get(app_id, "widget", widget_id)
@@ -75,10 +68,9 @@ async def update_widget(
     "/apps/{appId}/widgets/{widgetId}",
     operation_id="deleteWidget",
     status_code=204,
-    response_class=Response,
     responses=DELETE,
 )
-async def delete_widget(sandbox: SandboxDep, user: User, app_id: AppId, widget_id: WidgetId) -> Response:
+async def delete_widget(sandbox: Sandbox, user: Principal, app_id: str, widget_id: str) -> Response:
     """Delete a widget; refused while something refers to it (`details.referrers`)."""
     async with sandbox.writing(user) as store:
         await widgets.remove(store, await store.get(app_id, "widget", widget_id))
@@ -88,12 +80,10 @@ async def delete_widget(sandbox: SandboxDep, user: User, app_id: AppId, widget_i
 @router.put(
     "/apps/{appId}/widgets/{widgetId}/actions",
     operation_id="setWidgetActions",
-    response_model=envelopes.WidgetAnswer,
+    response_model="WidgetAnswer",
     responses=WRITE,
 )
-async def set_actions(
-    sandbox: SandboxDep, user: User, app_id: AppId, widget_id: WidgetId, body: ActionsInput
-) -> Response:
+async def set_actions(sandbox: Sandbox, user: Principal, app_id: str, widget_id: str, body: ActionsInput) -> Response:
     """Replace a widget's actions; [] clears them."""
     async with sandbox.writing(user) as store:
         before = await store.get(app_id, "widget", widget_id)

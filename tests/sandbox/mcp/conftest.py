@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest_asyncio
 import uvicorn
-from fastapi import FastAPI
 from mcp import Client
+from starlette.applications import Starlette
 
 from drio_tui.sandbox.app import create_app
 from drio_tui.sandbox.oauth import mint_local_token
@@ -26,7 +26,7 @@ from tests.sandbox.conftest import Caller
 class ServedSandbox:
     """A sandbox that listens on a socket."""
 
-    app: FastAPI
+    app: Starlette
     base_url: str
     data_dir: Path
     api: Caller
