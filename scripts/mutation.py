@@ -32,7 +32,9 @@ TESTS = {
     "workspace/saving/merge.py": ["tests/workspace/saving/test_merge.py"],
     "workspace/saving/saver.py": ["tests/workspace/saving/test_*.py", "tests/workspace/deploy/test_deployer.py"],
     "workspace/saving/creating.py": ["tests/workspace/saving/test_*.py", "tests/plan/test_executor.py"],
-    "auth/token_manager.py": ["tests/auth/test_refresh.py"],
+    "auth/token_manager.py": [
+        f"tests/auth/test_{name}.py" for name in ("refresh", "outages", "sign_in_again", "requests")
+    ],
     "tool_calls/egress.py": ["tests/tool_calls/test_egress.py", "tests/sandbox/mcp/test_egress.py"],
     "sandbox/mcp/runtime.py": ["tests/sandbox/mcp/test_runtime.py", "tests/sandbox/mcp/test_draft_calls.py"],
 }

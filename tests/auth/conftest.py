@@ -18,6 +18,7 @@ from drio_tui.auth.flow import SignInFlow, SignInResult
 from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.auth.token_store import TokenStore
 from drio_tui.auth.tokens import TokenSet
+from tests.auth.sessions import Session, make_session
 from tests.auth.world import SignInServers, browse
 
 
@@ -104,6 +105,13 @@ def clock() -> FakeClock:
 def user(world: SignInServers, clock: FakeClock) -> User:
     store_notices: list[str] = []
     return User(world, TokenStore(notice=store_notices.append), Profiles.load(), clock, store_notices=store_notices)
+
+
+@pytest.fixture
+async def session(user: User) -> AsyncIterator[Session]:
+    session = await make_session(user)
+    yield session
+    await session.client.aclose()
 
 
 class MemoryKeyring(KeyringBackend):

@@ -14,7 +14,7 @@ import urllib.request
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
-from urllib.parse import SplitResult, unquote_plus, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote_plus, urlencode, urlsplit
 
 from tests.auth.httpd import Handler, HttpServer, Raw, Reply, Request, json_reply
 
@@ -251,6 +251,13 @@ class Page:
     status_code: int
     url: SplitResult
     text: str
+
+
+def query_of(url: str) -> dict[str, str]:
+    """Return the query of a URL in which no name occurs twice."""
+    pairs = parse_qs(urlsplit(url).query)
+    assert all(len(v) == 1 for v in pairs.values())
+    return {k: v[0] for k, v in pairs.items()}
 
 
 async def browse(url: str) -> Page:
