@@ -31,7 +31,11 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = {
     "workspace/saving/merge.py": ["tests/workspace/saving/test_merge.py"],
     "workspace/saving/saver.py": ["tests/workspace/saving/test_*.py", "tests/workspace/deploy/test_deployer.py"],
-    "workspace/saving/creating.py": ["tests/workspace/saving/test_*.py", "tests/plan/test_executor.py"],
+    "workspace/saving/creating.py": [
+        "tests/workspace/saving/test_*.py",
+        "tests/plan/test_executor.py",
+        "tests/plan/test_unknown_outcomes.py",
+    ],
     "auth/token_manager.py": [
         f"tests/auth/test_{name}.py" for name in ("refresh", "outages", "sign_in_again", "requests")
     ],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.http import httpx
 from drio_tui.kinds import TOOL
+from drio_tui.plan.executor import Executor
 from drio_tui.plan.steps import Step, changes_of
 from tests.workspace.conftest import other_editor as other_editor
 from tests.workspace.conftest import sandbox as sandbox
@@ -14,7 +15,13 @@ from tests.workspace.conftest import world as world
 from tests.workspace.conftest import world_data as world_data
 
 if TYPE_CHECKING:
+    from drio_tui.plan.state import PlanState
     from tests.workspace.saving_world import World
+
+
+def executor_of(world: World, steps: list[Step], state: PlanState | None = None, **options: Any) -> Executor:
+    """Return an executor that does not wait between steps."""
+    return Executor(world.editor.saver, world.app, steps, state, pause=0, **options)
 
 
 def create_tool(name: str, **more: Any) -> Step:
