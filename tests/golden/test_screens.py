@@ -23,7 +23,8 @@ from tests.conftest import private_environment
 from tests.golden.frames import FOLDER, differences, frame
 from tests.golden.numbered_ids.fixed_durations import perf_counter
 from tests.sandbox_fixtures import kill_process, run_in_new_loop, start_sandbox
-from tests.ui.every_screen import SIZES, Walk, visit_every_screen
+from tests.ui.every_screen import visit_every_screen
+from tests.ui.walk import SIZES, Walk
 
 pytestmark = pytest.mark.timeout(480)
 SCREENS = FOLDER / "screens"

@@ -25,8 +25,9 @@ from drio_tui.ui.base.launch_options import LaunchOptions
 from tests.conftest import private_environment
 from tests.sandbox_fixtures import kill_process, run_in_new_loop, start_sandbox
 from tests.ui.driving import text_of
-from tests.ui.every_screen import SIZES, Walk, visit_every_screen
+from tests.ui.every_screen import visit_every_screen
 from tests.ui.test_hostile_text import unsafe
+from tests.ui.walk import SIZES, Walk
 
 pytestmark = pytest.mark.slow
 
