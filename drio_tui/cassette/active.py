@@ -40,6 +40,11 @@ def player() -> Player | None:
     return _player
 
 
+def recorder() -> Recorder | None:
+    """Return what records the requests of this process, if they are recorded."""
+    return _recorder
+
+
 def stop() -> str:
     """Stop recording or replaying; return why a recording is incomplete, else an empty text."""
     global _recorder, _player

@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from drio_tui.cassette import rpc
 from drio_tui.cassette.placeholders import PLACEHOLDER
 from drio_tui.text import first_names, one_line
 from drio_tui.urls import is_loopback
@@ -48,12 +49,15 @@ def matched_request(request: Mapping[str, Any]) -> MatchedRequest:
     body = request.get("body") or {}
     if "form" in body:
         body = {"form": dict(body["form"])}
+    is_rpc = rpc.is_message(body.get("json"))
+    if is_rpc:
+        body = {"json": rpc.matched(body["json"])}
     return MatchedRequest(
         str(request["method"]),
         "" if is_loopback(parts.hostname or "") else parts.netloc.rpartition("@")[2].lower(),
         parts.path,
         tuple((name, "" if _is_volatile(name) else _normalised_text(value)) for name, value in query),
-        json.dumps(_normalised(body), sort_keys=True),
+        json.dumps(_normalised(body, arguments=is_rpc), sort_keys=True),
     )
 
 
@@ -117,12 +121,13 @@ def _is_volatile(name: str) -> bool:
     return re.sub("[^a-z]", "", name.lower()) in _VOLATILE
 
 
-def _normalised(value: Any) -> Any:
+def _normalised(value: Any, *, arguments: bool = False) -> Any:
+    """Return a JSON value as it is compared; the names of `arguments` of a tool are its own, and none is volatile."""
     if isinstance(value, dict):
-        return {key: "" if _is_volatile(key) and isinstance(item, str) else _normalised(item)
-                for key, item in value.items()}  # fmt: skip
+        return {key: "" if not arguments and _is_volatile(key) and isinstance(item, str)
+                else _normalised(item, arguments=arguments) for key, item in value.items()}  # fmt: skip
     if isinstance(value, list):
-        return [_normalised(item) for item in value]
+        return [_normalised(item, arguments=arguments) for item in value]
     return _normalised_text(value) if isinstance(value, str) else value
 
 

@@ -17,6 +17,7 @@ from drio_tui.api.secret_values import SECRET_VALUES, SHORTEST, forms_of, patter
 PLACEHOLDER = re.compile(r"redacted-([a-z]+)-(\d+)")
 _USERINFO = re.compile(r"(://[^/\s:@]*:)([^/\s@]+)@")
 _INPUT_VALUE = re.compile(r"(\bvalue\s*=\s*)(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
+_API_PATH = re.compile(r"/api/v\d+(/|$|\?)")
 _KINDS = ("token", "verifier", "cookie", "password", "code", "state")
 
 
@@ -128,21 +129,27 @@ class Placeholders:
 
     def _merge(self, name: str, original: Any, redacted: Any) -> Any:
         if isinstance(redacted, str) and redacted == HIDDEN:
-            return self._hide(name, original)
+            return self.hidden(name, original)
         if isinstance(original, dict):
             return {key: self._merge(key, item, redacted[key]) for key, item in original.items()}
         if isinstance(original, list):
             return [self._merge(name, *pair) for pair in zip(original, redacted, strict=True)]
         return self.text(original) if isinstance(original, str) else original
 
-    def _hide(self, name: str, value: Any) -> Any:
+    def hidden(self, name: str, value: Any) -> Any:
+        """Return a JSON value that is a secret, with placeholders for all texts and without numbers."""
         if isinstance(value, str):
             return self.of(name, value)
         if isinstance(value, dict):
-            return {key: self._hide(key, item) for key, item in value.items()}
+            return {key: self.hidden(key, item) for key, item in value.items()}
         if isinstance(value, list):
-            return [self._hide(name, item) for item in value]
+            return [self.hidden(name, item) for item in value]
         return value if value is None or isinstance(value, bool) else 0
+
+
+def has_oauth_names(url: str, content: bytes) -> bool:
+    """Return whether `code` and `state` are secrets in a request: neither in the API nor in calls of a deployed app."""
+    return not _API_PATH.search(url) and b'"jsonrpc"' not in content
 
 
 def recorded_body(content: bytes, media_type: str, placeholders: Placeholders, *, oauth: bool) -> dict[str, Any]:

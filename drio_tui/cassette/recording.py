@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import re
 import secrets
 import threading
 import time
@@ -18,15 +17,15 @@ from typing import Any
 from drio_tui import __version__, fault_lab
 from drio_tui.api.errors import UsageError
 from drio_tui.api.http import httpx
+from drio_tui.cassette import rpc
 from drio_tui.cassette.cassette import FORMAT, HEADER_KEY, parse_header
-from drio_tui.cassette.placeholders import Placeholders, recorded_body
+from drio_tui.cassette.placeholders import Placeholders, has_oauth_names, recorded_body
 from drio_tui.storage import files
 from drio_tui.text import one_line
 
 _CLIENT = f"drio-tui/{__version__}"
 _KEEP = 1 << 62  # a cassette is never rotated
 _LARGEST_BODY = 64 << 20
-_API_PATH = re.compile(r"/api/v\d+(/|$|\?)")
 
 
 class Recorder:
@@ -71,7 +70,10 @@ class Recorder:
         return _RecordingClient(self, **options)
 
     def add(self, exchange: dict[str, Any]) -> None:
-        """Record an exchange as `_RecordingClient` saw it. Does not block."""
+        """Record an exchange as `_RecordingClient` saw it. Does not block.
+
+        `secret_arguments` of it are the names of the arguments that are secrets, if it is the call of a tool.
+        """
         if not self._run:
             self._run = secrets.token_hex(4)
             exchange["command"] = self._command()  # the context of the command is this thread's
@@ -97,7 +99,8 @@ class Recorder:
             run = {"id": self._run, "client": _CLIENT, "command": exchange["command"], "at": _iso(exchange["at"])}
             self._write({"run": run})
         hide = self._placeholders
-        oauth = not _API_PATH.search(exchange["url"])
+        exchange = rpc.prepared(exchange, hide)
+        oauth = has_oauth_names(exchange["url"], exchange["content"])
         request = {
             "method": exchange["method"],
             "url": hide.url(exchange["url"], oauth=oauth),

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from drio_tui.api.errors import DrioError, UsageError
 from drio_tui.api.http import httpx
+from drio_tui.cassette import rpc
 from drio_tui.cassette.cassette import RecordedExchange, body_bytes, read_cassette
 from drio_tui.cassette.matching import MatchedRequest, difference, likeness, matched_request
-from drio_tui.cassette.placeholders import Placeholders, recorded_body
+from drio_tui.cassette.placeholders import Placeholders, has_oauth_names, recorded_body
 from drio_tui.text import one_line
 
 _API_URL = re.compile(r"(https?://[^/?#]+(?:/[^?#]*?)?/api)/v\d+(?=[/?#]|$)")
-_API_PATH = re.compile(r"/api/v\d+(/|$|\?)")
 _SANDBOX_ID = re.compile(r"\(id=[0-9a-f]{24}\)")
 _READS = frozenset({"GET", "HEAD"})
 _SENT_HEADERS = frozenset({"content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive"})
@@ -33,10 +33,11 @@ class NotRecorded(DrioError):
 class Player:
     """Answers from the cassette in `path`. Requests may come from several threads.
 
-    The same request gets its responses in order, a GET those that were recorded after the last replayed change if there
-    are any; after the last answer, a GET gets that one again, and any other request fails. Of a cassette with several
-    runs, a run of the same `command` is replayed, one that contains the first request if there is one; without
-    `command`, or without such a run, all exchanges are. With `any_server` the hosts of requests do not matter.
+    The same request gets its responses in order, a read those that were recorded after the last replayed change if
+    there are any; after the last answer, a read gets that one again, and any other request fails. Reads are GET, and
+    what is sent to an MCP endpoint but the calls of tools. Of a cassette with several runs, a run of the same `command`
+    is replayed, one that contains the first request if there is one; without `command`, or without such a run, all
+    exchanges are. With `any_server` the hosts of requests do not matter.
     Construction blocks and raises `UsageError`.
     """
 
@@ -58,15 +59,20 @@ class Player:
                 return f"{match[1]}/v1"
         raise UsageError(f"{one_line(str(self.path), 200)} contains no request to the API of drio")
 
-    def answer(self, method: str, url: str, content: bytes, media_type: str) -> RecordedExchange:
+    def answer(
+        self, method: str, url: str, content: bytes, media_type: str, *, secret_arguments: Collection[str] = ()
+    ) -> RecordedExchange:
         """Return the recorded exchange of this request. Raises `NotRecorded`."""
+        content = rpc.with_hidden_arguments(content, secret_arguments, Placeholders())
         asked = self._asked(method, url, content, media_type)
+        message = rpc.message_in(content)
+        is_read = method in _READS if message is None else not rpc.is_call(message)
         with self._lock:
             if self._chosen is None:
                 self._chosen = self._choose(asked)
             same = [exchange for exchange, recorded in self._chosen if recorded == asked]
             unused = [exchange for exchange in same if exchange.number not in self._used]
-            if method in _READS and same:
+            if is_read and same:
                 later = (exchange for exchange in unused if exchange.number > self._last_change)
                 answer = next(later, unused[0] if unused else same[-1])
             elif unused:
@@ -77,6 +83,20 @@ class Player:
             self._used.add(answer.number)
             return answer
 
+    def body(self, exchange: RecordedExchange, content: bytes) -> bytes:
+        """Return the body of a recorded response to a request with this content."""
+        return rpc.with_id_of(body_bytes(exchange.response), content)
+
+    def has_calls(self, url: str = "") -> bool:
+        """Return whether calls of a deployed app were recorded, of that with the endpoint `url` if it is given."""
+        asked = self._matched({"method": "POST", "url": url})
+        for exchange in self.cassette.exchanges:
+            if rpc.is_message((exchange.request.get("body") or {}).get("json")):
+                recorded = self._matched(dict(exchange.request))
+                if not url or (recorded.server, recorded.path) == (asked.server, asked.path):
+                    return True
+        return False
+
     def has_answer(self, method: str, url: str) -> bool:
         """Return whether a request without a body was recorded, so that `answer` does not fail."""
         asked = self._asked(method, url, b"", "")
@@ -86,7 +106,7 @@ class Player:
 
     def _asked(self, method: str, url: str, content: bytes, media_type: str) -> MatchedRequest:
         hide = Placeholders()
-        oauth = not _API_PATH.search(url)
+        oauth = has_oauth_names(url, content)
         body = recorded_body(content, media_type, hide, oauth=oauth)
         return self._matched({"method": method, "url": hide.url(url, oauth=oauth), "body": body})
 
@@ -153,7 +173,7 @@ class _ReplayTransport(httpx.AsyncBaseTransport):
         return httpx.Response(
             exchange.status,
             headers=[(name, _latin(value)) for name, value in self._player.response_headers(exchange)],
-            stream=_Body(body_bytes(exchange.response)),
+            stream=_Body(self._player.body(exchange, content)),
         )
 
 

@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from drio_tui.cassette.cassette import body_bytes
 from drio_tui.cassette.replaying import NotRecorded, Player
 
 _LARGEST_REQUEST = 64 << 20
@@ -56,7 +55,7 @@ class CassetteServer:
             body = {"error": {"code": "not_recorded", "message": f"{error.title}: {error.message}"}}
             return 501, [("Content-Type", "application/json")], json.dumps(body).encode()
         headers = [(name, self._moved(value)) for name, value in self.player.response_headers(exchange)]
-        return exchange.status, headers, self._moved(body_bytes(exchange.response).decode()).encode()
+        return exchange.status, headers, self._moved(self.player.body(exchange, content).decode()).encode()
 
     def _moved(self, text: str) -> str:
         return text.replace(self._recorded_origin, self.origin)

@@ -131,7 +131,7 @@ def deploy(
 
     Asks before it goes live.
     """
-    from drio_tui.api.http import is_replay
+    from drio_tui.cassette import active
 
     refuse_read_only(f"--read-only deploys nothing; `{command_hint('check', app)}` shows what a deploy would meet")
     require_yes(yes=yes)
@@ -139,7 +139,8 @@ def deploy(
     async def work() -> None:
         async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:
             app_id = await find_app(session.client, app)
-            verify = not no_verify and not is_replay()  # calls of the endpoint are not recorded
+            player = active.player()
+            verify = not no_verify and (player is None or player.has_calls())
             result = await deploy_app(
                 session, app_id, force=force, if_changed=if_changed, verify=verify, quiet=as_json, yes=yes
             )

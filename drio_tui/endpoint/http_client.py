@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -23,10 +24,11 @@ from drio_tui.api import json_codec
 from drio_tui.api.error_mapping import LOOPBACK, map_http_error, network_settings_error
 from drio_tui.api.errors import DrioError, NotDrio, RedirectRefused, ResponseTooLarge, UsageError
 from drio_tui.api.exchange import Exchange, Limits, exchange_number
-from drio_tui.api.http import is_replay
 from drio_tui.api.redact import redact, redact_headers
 from drio_tui.api.response_body import ACCEPT_ENCODING, read_body
 from drio_tui.api.transport import USER_AGENT
+from drio_tui.cassette import active
+from drio_tui.cassette.replaying import Player
 from drio_tui.endpoint.errors import EndpointFailed, EndpointWantsSignIn, NotAnEndpoint, with_endpoint_text
 from drio_tui.text import one_line
 from drio_tui.urls import url_error_with_address
@@ -41,11 +43,12 @@ class RequestState:
     """The state of one request to the endpoint, which may take several exchanges.
 
     `failure` is why the last of them failed, if it did. `unreachable` says that nothing accepts connections there:
-    another way of connecting would fail too.
+    another way of connecting would fail too. `secret_arguments` are the arguments that a cassette must not contain.
     """
 
     failure: DrioError | None = None
     unreachable: bool = False
+    secret_arguments: Collection[str] = ()
 
 
 REQUEST_STATE: ContextVar[RequestState | None] = ContextVar("drio_endpoint_request", default=None)
@@ -66,14 +69,15 @@ class BoundedClient(httpx2.AsyncClient):
         http: httpx2.AsyncBaseTransport | None,
     ) -> None:
         address = validated_url(url)
-        if is_replay():
-            raise UsageError("calls of a deployed app are not recorded, and a replay uses no network")
+        player = active.player()
+        if player is not None and not player.has_calls(url):
+            raise UsageError("no call of this deployed app was recorded, and a replay uses no network")
         local = address.host in LOOPBACK
         self._limits = limits
         self._on_exchange = on_exchange
         try:
             super().__init__(
-                transport=http,
+                transport=http if player is None else _ReplayTransport(player),
                 auth=_NO_AUTH,
                 follow_redirects=False,
                 max_redirects=limits.redirects,
@@ -118,9 +122,11 @@ class BoundedClient(httpx2.AsyncClient):
         self, request: httpx2.Request, exchange: Exchange, state: RequestState, options: dict[str, Any]
     ) -> httpx2.Response:
         host = request.url.host
+        record = _recording_of(request, state)
         try:
             response = await super().send(request, **{**options, "stream": True, "auth": _NO_AUTH})
         except (httpx2.TransportError, httpx2.InvalidURL, ssl.SSLError, UnicodeError) as error:
+            record(None, b"", type(error).__name__)
             state.unreachable = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
             raise self._to_drio_error(error, host) from error
         exchange.status = response.status_code
@@ -134,14 +140,19 @@ class BoundedClient(httpx2.AsyncClient):
                 await response.aclose()
                 raise NotDrio("its stream of events is compressed")
             stream = _BoundedStream(
-                response, self._limits.response_bytes, lambda error: self._stream_failed(error, host, state)
+                response,
+                self._limits.response_bytes,
+                lambda error: self._stream_failed(error, host, state),
+                partial(record, response),
             )
             return httpx2.Response(response.status_code, headers=headers, stream=stream, request=request)
         async with contextlib.aclosing(response):
             try:
                 body = await read_body(response, self._limits.response_bytes)  # type: ignore[arg-type] # the same class under another name
             except (httpx2.TransportError, ssl.SSLError) as error:
+                record(None, b"", type(error).__name__)
                 raise self._to_drio_error(error, host) from error
+        record(response, body, "")
         exchange.response_size = len(body)
         if self._on_exchange:
             exchange.response_body = _log_body(body)
@@ -184,10 +195,20 @@ _NO_AUTH = _NoAuth()
 
 
 class _BoundedStream(httpx2.AsyncByteStream):
-    """A stream of events that ends, after reporting the reason, where it breaks or becomes too long."""
+    """A stream of events that ends, after reporting the reason, where it breaks or becomes too long.
 
-    def __init__(self, response: httpx2.Response, limit: int, on_failure: Callable[[Exception], None]) -> None:
-        self._response, self._left, self._on_failure = response, limit, on_failure
+    `on_end` is called once, with what was read and the name of the exception that ended it.
+    """
+
+    def __init__(
+        self,
+        response: httpx2.Response,
+        limit: int,
+        on_failure: Callable[[Exception], None],
+        on_end: Callable[[bytes, str], None],
+    ) -> None:
+        self._response, self._left, self._on_failure, self._on_end = response, limit, on_failure, on_end
+        self._content, self._error, self._is_ended = bytearray(), "", False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
@@ -196,12 +217,75 @@ class _BoundedStream(httpx2.AsyncByteStream):
                 if self._left < 0:
                     self._on_failure(ResponseTooLarge("its stream of events does not end"))
                     return
+                self._content += chunk
                 yield chunk
         except (httpx2.TransportError, ssl.SSLError) as error:
+            self._error = type(error).__name__
             self._on_failure(error)
 
     async def aclose(self) -> None:
         await self._response.aclose()
+        if not self._is_ended:
+            self._is_ended = True
+            self._on_end(bytes(self._content), self._error)
+
+
+class _ReplayTransport(httpx2.AsyncBaseTransport):
+    """Answers from a cassette. Raises `NotRecorded`."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        content, media = await request.aread(), request.headers.get("content-type", "")
+        names = (REQUEST_STATE.get() or RequestState()).secret_arguments
+        recorded = self._player.answer(request.method, str(request.url), content, media, secret_arguments=names)
+        if recorded.error:
+            error = getattr(httpx2, recorded.error, httpx2.ReadError)
+            is_transport_error = isinstance(error, type) and issubclass(error, httpx2.TransportError)
+            raise (error if is_transport_error else httpx2.ReadError)("as recorded", request=request)
+        return httpx2.Response(
+            recorded.status,
+            headers=[
+                (name, value.encode("ascii", "replace").decode())
+                for name, value in self._player.response_headers(recorded)
+            ],
+            stream=_Body(self._player.body(recorded, content)),
+        )
+
+
+class _Body(httpx2.AsyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
+
+
+def _recording_of(request: httpx2.Request, state: RequestState) -> Callable[[httpx2.Response | None, bytes, str], None]:
+    """Return what records the exchange of a request, given its response, body, and the name of an exception."""
+    recorder = active.recorder()
+    started_at, started = time.time(), time.perf_counter()
+
+    def record(response: httpx2.Response | None, content: bytes, error: str) -> None:
+        if recorder is None:
+            return
+        headers = response.headers.multi_items() if response is not None else []
+        recorder.add({
+            "at": started_at,
+            "seconds": time.perf_counter() - started,
+            "method": request.method,
+            "url": str(request.url),
+            "request_headers": request.headers.multi_items(),
+            "content": request.content,
+            "secret_arguments": state.secret_arguments,
+            "status": response.status_code if response is not None else 0,
+            "response_headers": [pair for pair in headers if pair[0].lower() != "content-encoding"],
+            "response_content": content,
+            "error": error,
+        })  # fmt: skip
+
+    return record
 
 
 def validated_url(text: str) -> httpx2.URL:

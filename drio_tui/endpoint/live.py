@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -48,15 +48,18 @@ class EndpointClient:
                 raise NotAnEndpoint(f"its list of tools does not end: {len(tools):,} tools were read")
             seen_cursors.add(cursor)
 
-    async def call(self, name: str, arguments: dict[str, Any] | None = None) -> CallResult:
+    async def call(
+        self, name: str, arguments: dict[str, Any] | None = None, *, secret_names: Collection[str] = ()
+    ) -> CallResult:
         """Call a tool by the name that models see. `is_error` of the result says whether the tool failed.
 
+        `secret_names` are the arguments that are secrets: a cassette does not contain them.
         An error with `outcome_unknown` may have occurred after the tool took effect.
         """
         sdk = await _sdk()
         started = time.perf_counter()
         try:
-            raw = await self._session.request(sdk.call_request(name, arguments or {}))
+            raw = await self._session.request(sdk.call_request(name, arguments or {}), secret_arguments=secret_names)
         except (ConnectionLost, RequestTimeout, ResponseTooLarge, NotDrio, EndpointFailed) as error:
             error.outcome_unknown = True
             raise

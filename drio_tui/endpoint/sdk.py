@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -89,16 +89,21 @@ class SdkSession:
             if not ready.done():
                 ready.cancel()
 
-    async def request(self, request: types.Request[Any, Any]) -> dict[str, Any]:
-        """Send a request and return the JSON of the result. Raises `DrioError`."""
+    async def request(
+        self, request: types.Request[Any, Any], *, secret_arguments: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Send a request and return the JSON of the result. Raises `DrioError`.
+
+        `secret_arguments` are the names of the arguments that a cassette must not contain.
+        """
         assert self._client is not None
         # The SDK's types allow models only, but any adapter works; this one keeps unknown properties.
         work = self._client.session.send_request(request, _RAW)  # type: ignore[type-var]
-        return await self._bounded(work, request.method)
+        return await self._bounded(work, request.method, secret_arguments)
 
-    async def _bounded(self, work: Coroutine[Any, Any, T], step: str) -> T:
+    async def _bounded(self, work: Coroutine[Any, Any, T], step: str, secret_arguments: Collection[str] = ()) -> T:
         """Run `work` within the limits and convert errors to `DrioError`s. A cancelled caller does not wait for it."""
-        state = RequestState()
+        state = RequestState(secret_arguments=secret_arguments)
         context = copy_context()
         context.run(REQUEST_STATE.set, state)
         task = asyncio.create_task(work, context=context)

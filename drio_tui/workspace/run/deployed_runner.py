@@ -44,7 +44,7 @@ async def run_deployed(endpoint: str, bound: BoundTool, arguments: Document, on_
     async with connect(endpoint, on_exchange=on_exchange) as live:
         connected = time.perf_counter()
         run.timing.append(("connecting", connected - started))
-        result = await live.call(bound.name, arguments)
+        result = await live.call(bound.name, arguments, secret_names=bound.secret_names)
     run.timing.append(("call", result.seconds))
     run.request = Request(
         "tools/call", endpoint, (("name", bound.name),), json_codec.dumps(redacted_arguments(bound, arguments))
