@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from drio_tui.api.json_codec import Document
 from drio_tui.tool_calls.requests import HINTS, ROOT_HINTS, SAFE, path_names, place_of
 
 LONGEST_NAME = 64
+WIDGET_DIGEST = 12
+"""Characters of the digest in a widget's URI."""
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -96,3 +99,24 @@ def tool_list_entry(
     if output_schema is not None:
         entry["outputSchema"] = output_schema
     return entry | {"annotations": {"title": title} | valid}
+
+
+def widget_uri(app: Document, widget: Document, digest: str = "0" * WIDGET_DIGEST) -> str:
+    """Return the URI of a widget; `digest` is that of its HTML, since hosts cache what they fetched."""
+    return f"ui://{app.get('slug') or app['id']}/{widget['key']}-{digest}.html"
+
+
+def widget_tool_meta(uri: str, title: str) -> Document:
+    """Return the `_meta` that a tool with a widget has in `tools/list`, for clients; `title` is the tool's."""
+    return {
+        "ui": {"resourceUri": uri, "visibility": ["model", "app"]},
+        "openai/outputTemplate": uri,
+        "openai/widgetAccessible": True,
+        "openai/toolInvocation/invoking": f"{title}…"[:64],
+        "openai/toolInvocation/invoked": f"{title}: done"[:64],
+    }
+
+
+def shown_widgets(widgets: Iterable[Document]) -> dict[str, Document]:
+    """Return the widgets that a deploy publishes, by the id of their tool."""
+    return {str(widget.get("toolId")): widget for widget in widgets if widget.get("visibility") != "hidden"}

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.mcp.arguments import SchemaValidator, is_schema
 from drio_tui.tool_calls.outputs import published
-from drio_tui.tool_calls.tools import input_schema, only_reads, properties, required, tool_name, without_hints
+from drio_tui.tool_calls.tools import (
+    input_schema,
+    only_reads,
+    properties,
+    required,
+    shown_widgets,
+    tool_name,
+    without_hints,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ def read(number: int, snapshot: Document) -> Deployment:
     integrations = _by_id(snapshot["integrations"])
     operations = _by_id(snapshot["operations"])
     connections = _by_id(snapshot["auth"])
-    widgets = {widget["toolId"]: widget for widget in snapshot["widgets"] if widget.get("visibility") != "hidden"}
+    widgets = shown_widgets(snapshot["widgets"])
     by_name: dict[str, DeployedTool] = {}
     by_id: dict[str, DeployedTool] = {}
     for document in snapshot["tools"]:

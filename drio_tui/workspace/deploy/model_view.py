@@ -15,7 +15,14 @@ from drio_tui.api.json_values import same_json
 from drio_tui.endpoint.models import SeenTool, Server
 from drio_tui.tool_calls.outputs import published
 from drio_tui.tool_calls.token_count import compact, size, tokens
-from drio_tui.tool_calls.tools import input_schema, tool_list_entry, without_hints
+from drio_tui.tool_calls.tools import (
+    input_schema,
+    shown_widgets,
+    tool_list_entry,
+    widget_tool_meta,
+    widget_uri,
+    without_hints,
+)
 from drio_tui.workspace.lint.binding import schema_changes
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.model.tools import published_name
@@ -37,10 +44,12 @@ class Expected:
     schema: dict[str, Any] | None = None
     annotations: Mapping[str, Any] = field(default_factory=dict)
     output_schema: dict[str, Any] | None = None
+    meta: dict[str, Any] | None = None
+    """What its widget adds for clients (`_meta`), with another digest in the URI."""
 
     @cached_property
     def entry(self) -> dict[str, Any]:
-        """The tool's entry in the list of tools, as clients get it."""
+        """The tool's entry in the list of tools, as clients give it to models: without `meta`."""
         schema = self.schema or {"type": "object"}
         return tool_list_entry(self.name, self.title, self.description, schema, self.output_schema, self.annotations)
 
@@ -51,8 +60,8 @@ class Expected:
 
     @cached_property
     def bytes(self) -> int:
-        """The size of the entry in bytes."""
-        return size(self.entry)
+        """The size in bytes of the entry as clients receive it, with `meta`."""
+        return size(self.entry | ({"_meta": self.meta} if self.meta is not None else {}))
 
     @cached_property
     def tokens(self) -> int:
@@ -62,7 +71,14 @@ class Expected:
 
 def expected(snapshot: Snapshot) -> list[Expected]:
     """Return the enabled tools in order; one whose operation does not exist has no schema."""
-    return [expected_tool(tool, snapshot) for tool in snapshot.resources("tool") if is_live(tool)]
+    widgets = _widgets_of(snapshot)
+    return [expected_tool(tool, snapshot, widgets) for tool in snapshot.resources("tool") if is_live(tool)]
+
+
+def _widgets_of(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
+    """Return the widgets that a deploy publishes, by the id of their tool."""
+    widgets = (widget.raw for widget in snapshot.resources("widget") if not widget.made_up)
+    return shown_widgets(raw for raw in widgets if isinstance(raw, dict) and isinstance(raw.get("key"), str))
 
 
 def is_live(tool: Resource) -> bool:
@@ -77,8 +93,10 @@ def operation_of(tool: Resource, snapshot: Snapshot) -> Resource | None:
     return snapshot.resource("operation", id) if isinstance(id, str) else None
 
 
-def expected_tool(tool: Resource, snapshot: Snapshot) -> Expected:
-    """Return a tool as models see it once it is published, enabled or not."""
+def expected_tool(tool: Resource, snapshot: Snapshot, widgets: Mapping[str, dict[str, Any]] | None = None) -> Expected:
+    """Return a tool as models see it once it is published, enabled or not; `widgets` are those of the app by tool."""
+    widget = (_widgets_of(snapshot) if widgets is None else widgets).get(tool.id)
+    app = snapshot.app.raw if snapshot.app is not None and isinstance(snapshot.app.raw, dict) else {}
     operation = operation_of(tool, snapshot)
     schema = output_schema = None
     if operation is not None and isinstance(operation.raw, dict):
@@ -95,6 +113,7 @@ def expected_tool(tool: Resource, snapshot: Snapshot) -> Expected:
         schema=schema,
         annotations=annotations if isinstance(annotations, dict) else {},
         output_schema=output_schema,
+        meta=None if widget is None else widget_tool_meta(widget_uri({"id": "", **app}, widget), tool.name),
     )
 
 

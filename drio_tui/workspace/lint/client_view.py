@@ -98,7 +98,8 @@ class LintedTool:
 class Lint:
     """The tools of an app in its order, and all diagnostics: of the app, then of each tool; errors first.
 
-    `tokens` and `bytes` are those of the whole list of tools, with titles, output schemas and annotations.
+    `tokens` and `bytes` are those of the whole list of tools, with titles, output schemas and annotations; the bytes
+    also those of what is for clients only (`_meta`).
     """
 
     clients: tuple[Client, ...]

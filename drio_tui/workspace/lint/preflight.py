@@ -41,8 +41,8 @@ from drio_tui.workspace.run.schema_examples import sample_of
 class Preflight:
     """The diagnostics, errors first, then in the order of the app.
 
-    `bytes` is the size of the list of tools as clients get it, without the `_meta` that the endpoint adds for widgets
-    and without the envelope of the response; `tokens` is about what the list costs a model.
+    `bytes` is the size of the list of tools as clients receive it, without the envelope of the response; `tokens` is
+    about what the list costs a model, which does not get the `_meta` of widgets.
     """
 
     diagnostics: tuple[Diagnostic, ...]

@@ -464,7 +464,10 @@ async def test_counted_size_of_a_tool_is_what_clients_receive(lax: ServedSandbox
     )
     annotations = {"title": "Look", "readOnlyHint": True, "openWorldHint": False}
     tool_properties = {"description": "Żółw", "annotations": annotations}
-    await lax.create_tool(upstream.base_url, app=app, name="List", outputSchema={"type": "array"}, tool=tool_properties)
+    widget = {"primitive": "data-table"}
+    await lax.create_tool(
+        upstream.base_url, app=app, name="Żółw", outputSchema={"type": "array"}, tool=tool_properties, widget=widget
+    )
     endpoint = await lax.deploy(app)
     request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
@@ -477,7 +480,16 @@ async def test_counted_size_of_a_tool_is_what_clients_receive(lax: ServedSandbox
         await load_app(client, app, snapshot.apply)
     finally:
         await client.aclose()
-    assert received == [tool.entry for tool in expected(snapshot)]
+    in_config = expected(snapshot)
+    digests = [tool["_meta"]["ui"]["resourceUri"][-17:-5] if "_meta" in tool else "" for tool in received]
+    assert [bool(digest) for digest in digests] == [False, True]
+    metas = [
+        json.loads(json.dumps(tool.meta).replace("0" * 12, digest))
+        for tool, digest in zip(in_config, digests, strict=True)
+    ]
+    assert received == [
+        tool.entry | ({"_meta": meta} if meta else {}) for tool, meta in zip(in_config, metas, strict=True)
+    ]
     report = preflight(snapshot, base_url=lax.base_url)
     assert report.bytes == sum(len(json.dumps(tool, ensure_ascii=False, separators=(",", ":")).encode())
                                for tool in received)  # fmt: skip

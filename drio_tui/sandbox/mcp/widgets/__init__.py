@@ -19,6 +19,7 @@ from typing import Any
 from drio_tui.api.json_codec import Document
 from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
 from drio_tui.sandbox.mcp.widgets.css_variables import variables
+from drio_tui.tool_calls.tools import WIDGET_DIGEST, widget_tool_meta, widget_uri
 from drio_tui.widget_data import template
 
 APPS_EXTENSION = "io.modelcontextprotocol/ui"
@@ -75,8 +76,7 @@ def _widget(deployment: Deployment, tool: DeployedTool) -> Widget:
     assert tool.widget is not None
     app, widget = deployment.app, tool.widget
     text = document_of(deployment, tool)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    uri = f"ui://{app.get('slug') or app['id']}/{widget['key']}-{digest}.html"
+    uri = widget_uri(app, widget, hashlib.sha256(text.encode()).hexdigest()[:WIDGET_DIGEST])
     description = widget.get("description") or f"{widget['name']}: the result of {tool.title}."
     no_domains: Document = {"connectDomains": [], "resourceDomains": []}
     return Widget(
@@ -85,13 +85,7 @@ def _widget(deployment: Deployment, tool: DeployedTool) -> Widget:
         title=widget["name"],
         description=description,
         html=text,
-        tool_meta={
-            "ui": {"resourceUri": uri, "visibility": ["model", "app"]},
-            "openai/outputTemplate": uri,
-            "openai/widgetAccessible": True,
-            "openai/toolInvocation/invoking": f"{tool.title}…"[:64],
-            "openai/toolInvocation/invoked": f"{tool.title}: done"[:64],
-        },
+        tool_meta=widget_tool_meta(uri, tool.title),
         resource_meta={
             "ui": {"csp": no_domains, "prefersBorder": True},
             "openai/widgetDescription": description,
