@@ -416,7 +416,7 @@ class _Comparer:
                 if not self._in_scope(kind, key, deletes):
                     continue
                 delete = Change("delete", kind, key, self.form.ids[kind, key])
-                if self._changed_in_drio(kind, key):
+                if self.matching.changed_in_drio(kind, key):
                     if self.options.on_conflict == "drio":
                         continue
                     if not self.options.on_conflict:
@@ -434,14 +434,6 @@ class _Comparer:
             return deletes["integration", integration].action == "delete"
         entry = self.matching.desired.get(("integration", self.matching.document_key("integration", integration)))
         return entry is not None and OPERATIONS in entry
-
-    def _changed_in_drio(self, kind: str, key: str) -> bool:
-        """Return whether a resource that the document lacks was applied once, and was changed in drio since."""
-        applied = self.matching.applied(kind, self.form.ids[kind, key])
-        current = self.form.entry(kind, key)
-        if applied is None or current is None:
-            return False
-        return any(True for _ in changed_fields(kind, applied, self.matching.translated(kind, current)))
 
     def _note_unmatched(self, deletes: Mapping[ResourceName, Change]) -> None:
         left = [name for name in self.matching.unmatched if name not in deletes]

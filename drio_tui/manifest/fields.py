@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from drio_tui.api.json_values import same_json
-from drio_tui.document_layout import CREATE_ONLY, DEFAULTS, OPERATIONS, WAS, WHOLE
+from drio_tui.document_layout import CREATE_ONLY, DEFAULTS, OPERATIONS, WAS, WHOLE, references
 from drio_tui.manifest.secret import Secret, with_placeholders
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.saving.merge import FieldChange, Object, Path, diff, value_at
+from drio_tui.workspace.saving.merge import FieldChange, Object, Path, diff, value_at, with_value
 from drio_tui.workspace.saving.without_secrets import without_secrets
 
 
@@ -91,14 +93,38 @@ def _is_no_property(kind: str, name: str) -> bool:
 def with_nulls(kind: str, entry: Object, current: Object) -> Object:
     """Return an entry that clears what it lacks and `current` has."""
     result = dict(entry)
+    for path in undeclared_paths(kind, entry, current):
+        result = with_value(result, path, None)
+    return result
+
+
+def undeclared_paths(kind: str, entry: Object, current: Object) -> Iterator[Path]:
+    """Yield the paths of the properties that `current` has and an entry does not declare."""
     for name, value in current.items():
         if name in CREATE_ONLY or _is_no_property(kind, name):
             continue
-        if name not in result:
-            result[name] = None
-        elif isinstance(value, dict) and isinstance(result[name], dict) and name not in WHOLE:
-            result[name] = {inner: None for inner in value if inner not in result[name]} | result[name]
-    return result
+        if name not in entry:
+            yield (name,)
+        elif isinstance(value, dict) and isinstance(entry[name], dict) and name not in WHOLE:
+            yield from ((name, inner) for inner in value if inner not in entry[name])
+
+
+def undeclared_digests(kind: str, entry: Object, current: Object) -> dict[Path, str]:
+    """Return a digest of each value that `current` (normalized) has and an entry does not declare, by path.
+
+    That of references is empty: they are keys, which may change. Secrets have none.
+    """
+    public, _ = split_secrets(current)
+    referring = {path[0] for path, _, _ in references(kind, public)}
+    return {
+        path: "" if path[0] in referring else _digest(value_at(public, path))
+        for path in undeclared_paths(kind, entry, public)
+    }
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _without_nulls(value: Object) -> Object:

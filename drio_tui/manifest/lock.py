@@ -8,6 +8,7 @@
         "order": ["search-contacts"],
         "applied": {…the document as it was applied, without secrets…},
         "secrets": {"auth/helpdesk-key#config.apiKey": "scrypt:SALT:HASH"},
+        "undeclared": {"tool_123": {"description": "DIGEST"}},
         "begun": {"ids": {…}, "changes": […]}}}}
 
 `begun` is there while an apply is under way, and after one that was killed: what it was about to change. The file lies
@@ -21,7 +22,7 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,17 @@ from drio_tui.document_layout import WAS, ResourceName, entry_at, objects_of, pl
 from drio_tui.schema.fields import MISSING
 from drio_tui.storage.files import os_error_text, write_public
 from drio_tui.storage.lock import user_file_lock
-from drio_tui.workspace.saving.merge import FieldChange, Object
+from drio_tui.workspace.saving.merge import FieldChange, Object, with_value
+from drio_tui.workspace.saving.merge import Path as PropertyPath
 
 FILE_NAME = "drio.lock.json"
 VERSION = 1
 _LIMIT = 32 << 20
 _LOCK_SECONDS = 5.0
 _COST = {"n": 1 << 14, "r": 8, "p": 1, "dklen": 24}
+
+Digests = Mapping[PropertyPath, str]
+"""Digests of values by path."""
 
 
 class InvalidLock(DrioError):
@@ -80,7 +85,9 @@ class Base:
     their order, `applied` the document without secrets, `secrets` a hash by place (`auth/key#config.apiKey`). `begun`
     are the changes of applies since then that did not end, `begun_ids` the ids of the keys in them. `renamed` has the
     former keys (`was`) of the entries that were renamed, `keys` the keys in drio where the server chose another one.
-    `unfinished` is an apply that did not do all of it.
+    `unfinished` is an apply that did not do all of it. `undeclared` has, by id, the digests of what drio had then of a
+    resource and the document did not declare (`fields.undeclared_digests`), None where they are not known: for a
+    resource, or for all in a file of an earlier version.
     """
 
     app: str = ""
@@ -93,6 +100,13 @@ class Base:
     renamed: Mapping[ResourceName, str] = field(default_factory=dict)
     keys: Mapping[ResourceName, str] = field(default_factory=dict)
     unfinished: Unfinished | None = None
+    undeclared: Mapping[str, Digests | None] | None = field(default=None, repr=False)
+
+    def undeclared_of(self, id: str) -> Digests | None:
+        """Return the digests of what was not declared of a resource, None if they are not known."""
+        if self.undeclared is None:
+            return None
+        return self.undeclared.get(id, {} if id in self.ids.values() else None)
 
     @property
     def slug(self) -> str:
@@ -130,6 +144,7 @@ def read_base(folder: Path, target: str) -> Base | None:
             {name_of(text): str(was) for text, was in value.get("renamed", {}).items()},
             {name_of(text): str(key) for text, key in value.get("keys", {}).items()},
             Unfinished(str(stopped["group"]), str(stopped["document"])) if stopped else None,
+            _undeclared_from_json(value.get("undeclared")),
         )  # fmt: skip
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InvalidLock(f"{folder / FILE_NAME}: its entry for {target} is not valid: {error}") from error
@@ -174,6 +189,13 @@ def write_base(folder: Path, target: str, base: Base) -> None:
         entry["renamed"] = _by_place(base.renamed)
     if base.keys:
         entry["keys"] = _by_place(base.keys)
+    if base.undeclared is not None:
+        known_ids = set(base.ids.values())
+        entry["undeclared"] = {
+            id: None if digests is None else _digests_to_json(digests)
+            for id, digests in sorted(base.undeclared.items())
+            if digests != {} or id not in known_ids  # as of what is not there
+        }
     if base.unfinished is not None:
         entry["unfinished"] = {"group": base.unfinished.group, "document": base.unfinished.document}
     try:
@@ -265,6 +287,27 @@ def _change_from_json(value: Mapping[str, Any]) -> BegunChange:
         for item in value.get("fields", ())
     )
     return BegunChange(kind, key, str(value["id"]), fields, value.get("deleted") is True)
+
+
+def _digests_to_json(digests: Digests) -> Object:
+    value: Object = {}
+    for path, digest in sorted(digests.items()):
+        value = with_value(value, path, digest)
+    return value
+
+
+def _undeclared_from_json(value: Mapping[str, Any] | None) -> dict[str, Digests | None] | None:
+    if value is None:
+        return None
+    return {str(id): None if digests is None else dict(_digests_from_json(digests)) for id, digests in value.items()}
+
+
+def _digests_from_json(value: Mapping[str, Any]) -> Iterator[tuple[PropertyPath, str]]:
+    for name, item in value.items():
+        if isinstance(item, dict):
+            yield from (((name, inner), str(digest)) for inner, digest in item.items())
+        else:
+            yield (name,), str(item)
 
 
 _KINDS = {"auth": "auth", "integrations": "integration", "tools": "tool", "widgets": "widget"}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from drio_tui.document_layout import WAS, ResourceName, entries, normalized, place, references
-from drio_tui.manifest.fields import is_declared, same_value
+from drio_tui.manifest.fields import changed_fields, is_declared, same_value, undeclared_digests
 from drio_tui.manifest.form import DocumentForm
 from drio_tui.manifest.lock import Base, BegunChange
 from drio_tui.schema.fields import MISSING
@@ -233,6 +233,23 @@ class Matching:
         """Return whether a resource was added in drio since the last apply, as far as the lock file tells."""
         known = (kind, id) in self._base_names or (kind, id) in self._begun or id in self.made_by_begun.values()
         return self.base is not None and kind != "app" and not known
+
+    def changed_in_drio(self, kind: str, key: str) -> bool:
+        """Return whether a resource that the document lacks was applied once, and was changed in drio since.
+
+        Properties that were added count too, and others that the document did not declare.
+        """
+        id = self.form.ids[kind, key]
+        applied = self.applied(kind, id)
+        current = self.form.entry(kind, key)
+        if applied is None or current is None:
+            return False
+        current = self.translated(kind, current)
+        if any(True for _ in changed_fields(kind, applied, current)):
+            return True
+        known = self.base.undeclared_of(id) if self.base is not None else None
+        digests = undeclared_digests(kind, applied, normalized(kind, current))
+        return known is not None and any(known.get(path) != digest for path, digest in digests.items())
 
     def _with_todays_keys(self, kind: str, entry: Object, ids: Mapping[ResourceName, str]) -> Object:
         """Return an entry of an earlier document, where keys had these `ids`, with today's keys in its references."""

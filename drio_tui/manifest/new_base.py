@@ -7,9 +7,16 @@ from dataclasses import replace
 
 from drio_tui.document_layout import OPERATIONS, SECTIONS, WAS, ResourceName, entries, normalized, place
 from drio_tui.manifest.compare import Change
-from drio_tui.manifest.fields import changed_fields, declared, declared_paths, is_declared, split_secrets
+from drio_tui.manifest.fields import (
+    changed_fields,
+    declared,
+    declared_paths,
+    is_declared,
+    split_secrets,
+    undeclared_digests,
+)
 from drio_tui.manifest.form import DocumentForm
-from drio_tui.manifest.lock import Base, BegunChange, hash_of
+from drio_tui.manifest.lock import Base, BegunChange, Digests, hash_of
 from drio_tui.manifest.matching import Matching
 from drio_tui.manifest.secret import Secret, secrets_in
 from drio_tui.manifest.tool_order import changed_in_drio, sets_order
@@ -45,7 +52,35 @@ def base_before(
     known = {**old.begun_ids, **{name: id for name, id in ids.items() if name[0] != "app" and name not in left}}
     new_ids = {name: id for name, id in known.items() if old.ids.get(name) != id}
     order = old.order or tuple(matching.document_key("tool", key) for key in form.data.get("tools", {}))
-    return replace(old, order=order, begun=(*earlier, *seen, *begun), begun_ids=new_ids)
+    deletes = {change.id for change in plan_changes if change.action == "delete"}
+    undeclared = _unknown(old) | _undeclared_now(matching, desired, left) | {id: {} for id in deletes}
+    return replace(
+        old, order=order, begun=(*earlier, *seen, *begun), begun_ids=new_ids, undeclared=undeclared
+    )  # fmt: skip
+
+
+Undeclared = dict[str, Digests | None]
+
+
+def _unknown(old: Base | None) -> Undeclared:
+    """Return what is known of undeclared properties; of those that were applied by an earlier version nothing is."""
+    if old is None:
+        return {}
+    return dict.fromkeys(old.ids.values()) if old.undeclared is None else dict(old.undeclared)
+
+
+def _undeclared_now(matching: Matching, desired: Object, left: Collection[ResourceName]) -> Undeclared:
+    """Return the digests of what drio has of the document's resources, and the document or the last apply did not."""
+    result: Undeclared = {}
+    for kind, key, entry in entries(desired):
+        name = (kind, key)
+        if kind != "app" and name in matching.current and name not in left:
+            id, current = matching.id_of(kind, key) or "", normalized(kind, matching.entry(name))
+            applied = matching.applied(kind, id) or {}
+            result[id] = {
+                **undeclared_digests(kind, declared(entry), current), **undeclared_digests(kind, applied, current)
+            }  # fmt: skip
+    return result
 
 
 def _left_conflicts(matching: Matching, old: Base | None, changed: Collection[ResourceName]) -> set[ResourceName]:
@@ -135,6 +170,7 @@ def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iter
     matching = Matching(desired, form, old)
     left = _left_conflicts(matching, old, ())
     applied: Object = {}
+    undeclared: Undeclared = {}
     ids: dict[ResourceName, str] = {}
     for kind, key, entry in entries(desired):
         name = (kind, key)
@@ -143,11 +179,15 @@ def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iter
         if kind == "app":
             put_entry(applied, name, _applied_entry(kind, entry, form.entry("app", "") or {}, before))
         elif name in matching.current and name not in left:
-            put_entry(applied, name, _applied_entry(kind, entry, matching.entry(name), before))
+            new_entry = _applied_entry(kind, entry, matching.entry(name), before)
+            put_entry(applied, name, new_entry)
             ids[name] = id
+            digests = undeclared_digests(kind, new_entry, normalized(kind, matching.entry(name)))
+            undeclared[id] = _known_digests(digests, old, matching, kind, id)
     for name, entry, id in _kept(old, matching):
         put_entry(applied, name, {name: value for name, value in entry.items() if name != OPERATIONS})
         ids[name] = id
+        undeclared[id] = old.undeclared_of(id) if old else None
     secrets = {
         where: hashed
         for where, hashed in (old.secrets if old else {}).items()
@@ -164,7 +204,23 @@ def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iter
         and ((kind, key) not in matching.renamed or (old is not None and old.renamed.get((kind, key)) == was))
     }
     keys = {name: key for name, key in (old.keys if old else {}).items() if old and ids.get(name) == old.ids.get(name)}
-    return Base(app_id, ids, order, applied, secrets, renamed=renamed, keys=keys)
+    return Base(app_id, ids, order, applied, secrets, renamed=renamed, keys=keys, undeclared=undeclared)
+
+
+def _known_digests(digests: Digests, old: Base | None, matching: Matching, kind: str, id: str) -> Digests:
+    """Return the digests of undeclared properties without those that others added since `old`.
+
+    Those of values that they changed stay as they were.
+    """
+    before = matching.applied(kind, id)
+    known = old.undeclared_of(id) if old is not None and before is not None else None
+    if known is None:
+        return dict(digests)
+    return {
+        path: known.get(path, digest)
+        for path, digest in digests.items()
+        if path in known or is_declared(kind, before or {}, path)
+    }
 
 
 def _order_after(

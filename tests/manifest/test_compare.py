@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from drio_tui.document_layout import SECTIONS, entry_at
 from drio_tui.manifest.compare import BOTH_ADDED, Change, Comparison, Options, compare
 from drio_tui.manifest.form import DocumentForm, to_document
 from drio_tui.manifest.lock import Base, has_changed, hash_of, read_base, write_base
-from drio_tui.manifest.new_base import base_before
+from drio_tui.manifest.new_base import base_after, base_before
 from drio_tui.manifest.secret import Secret
 from drio_tui.plan.changes import as_dict
 from drio_tui.schema.fields import MISSING
@@ -144,6 +145,46 @@ def test_a_property_added_to_an_object_keeps_the_others():
     form = form_of(app())
     desired = {"app": {"slug": "acme", "branding": {"accentColor": "#fff"}}}
     assert changed(compare(desired, form)) == {"~ app acme": {"branding.accentColor": (MISSING, "#fff")}}
+
+
+@pytest.mark.parametrize(
+    ("edit", "is_conflict"),
+    [
+        ({}, False),
+        ({"description": "Shows one."}, True),  # added
+        ({"isEnabled": True}, True),  # was declared
+        ({"xnote": "later"}, True),  # was not declared, and is changed
+        ({"xnote": MISSING}, False),  # nothing is lost with it
+    ],
+)
+def test_a_resource_that_was_changed_in_drio_in_any_property_is_no_plain_delete(
+    edit: Object, is_conflict: bool, tmp_path: Path
+) -> None:
+    in_drio, document = app(), app()
+    in_drio["tools"]["show"] |= {"xnote": "first"}  # the document declares no xnote
+    for unlink in (in_drio, document):
+        unlink["tools"]["search"]["next"] = []
+        unlink["widgets"]["table"]["actions"] = []
+    write_base(tmp_path, "a b", base_after(document, form_of(in_drio), None))
+    base = read_base(tmp_path, "a b")
+    assert base is not None
+    assert base.undeclared is not None
+    for name, value in edit.items():
+        in_drio["tools"]["show"] = with_value(in_drio["tools"]["show"], (name,), value)
+    del document["tools"]["show"]
+    form = form_of(in_drio)
+    options = (
+        Options(prune=True),
+        Options(prune=True, on_conflict="document"),
+        Options(prune=True, on_conflict="drio"),
+    )
+    actions = [
+        [change.action for change in compare(document, form, base=base, options=option).changes] for option in options
+    ]
+    assert actions == ([["conflict"], ["delete"], []] if is_conflict else [["delete"]] * 3)
+    # A lock file of an earlier version does not tell what was not declared.
+    (change,) = compare(document, form, base=replace(base, undeclared=None), options=options[0]).changes
+    assert change.action == ("conflict" if "isEnabled" in edit else "delete")
 
 
 def test_nothing_is_deleted_without_prune_and_prune_deletes_only_in_collections_of_the_document():
