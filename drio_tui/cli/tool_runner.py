@@ -44,11 +44,12 @@ class ToolRunner:
     _endpoint: str = ""
 
     def prepare(self, bound: BoundTool) -> None:
-        """Get what a run from this machine needs. Raises `UsageError` if a secret cannot be asked for."""
+        """Get what a run from this machine needs. Raises `UsageError` in a replay, and if a secret cannot be asked."""
         if self.target != "here":
             return
-        from drio_tui.workspace.run.local_runner import origin
+        from drio_tui.workspace.run.local_runner import origin, refuse_in_replay
 
+        refuse_in_replay()
         self.local.hosts.add(origin(bound))
         if self.allow_private:
             self.local.private.add(origin(bound))

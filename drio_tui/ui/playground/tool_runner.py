@@ -47,6 +47,8 @@ async def run_tool(
     """
     if target == "deployed":
         return await _deployed(drio, client, bound, arguments, app, on_sending)
+    if target == "here":
+        local.refuse_in_replay()
     runner = local_runner_of(client)
     try:
         request = local.preview(bound, arguments, "drio-sandbox" if target == "sandbox" else "drio-tui")
@@ -147,6 +149,8 @@ async def runner_for(
 
     Raises `DrioError`, for example if the app is not deployed.
     """
+    if target == "here":
+        local.refuse_in_replay()
     runner = local_runner_of(client)
     endpoint = await _endpoint(client, app) if target == "deployed" else ""
     place = endpoint or origin_text(local.origin(bound))

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from drio_tui.api.errors import DrioError
-from drio_tui.api.http import httpx
+from drio_tui.api.errors import DrioError, UsageError
+from drio_tui.api.http import httpx, is_replay
 from drio_tui.api.json_codec import Document
 from drio_tui.tool_calls.credentials import CredentialProvider, SignInFailed
 from drio_tui.tool_calls.egress import EgressPolicy, Origin, Policy, origin_of, origin_text
@@ -104,7 +104,8 @@ class LocalRunner:
             self.private.add(origin(bound))
 
     async def run(self, bound: BoundTool, arguments: Document) -> Run:
-        """Run the tool. Raises `BadArguments`; later failures are in the run's `error`."""
+        """Run the tool. Raises `BadArguments`, `UsageError` in a replay; later failures are in `error` of the run."""
+        refuse_in_replay()
         started = time.perf_counter()
         request = prepare(bound, arguments)
         hidden_texts = [*self.secrets(), *secret_texts(bound, arguments)]
@@ -142,6 +143,12 @@ class LocalRunner:
         finally:
             await transport.aclose()
         return run
+
+
+def refuse_in_replay() -> None:
+    """Raise `UsageError` in a replay, which uses no network: runs from this machine are not recorded."""
+    if is_replay():
+        raise UsageError("runs from this machine are not recorded, and a replay uses no network")
 
 
 def prepare(bound: BoundTool, arguments: Any, agent: str = "drio-tui") -> PreparedRequest:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from drio_tui.api import http
+from drio_tui.api.errors import UsageError
 from drio_tui.api.redact import HIDDEN
 from drio_tui.tool_calls.fetch import FetchLimits
 from drio_tui.workspace.run.bound_tool import NotRunnable
@@ -294,3 +296,10 @@ async def test_secrets_are_hidden_in_url_and_json_encodings(upstream: Upstream) 
     )
     for encoded in ("%C3%A4", "ä", "00f6", "ö", "47110815"):
         assert encoded not in shown
+
+
+async def test_a_replay_sends_nothing_from_this_machine(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_recorded", lambda _method, _url: False)
+    with pytest.raises(UsageError, match="a replay uses no network"):
+        await run(upstream.base_url, {})
+    assert not upstream.requests
