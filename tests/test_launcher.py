@@ -166,6 +166,7 @@ async def test_a_sandbox_that_is_ending_is_not_used(tmp_path: Path) -> None:
         address = urlsplit(running.base_url)
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         writer.write(b"POST /api/v1/apps HTTP/1.1\r\nHost: %b\r\nContent-Length: 9\r\n" % address.netloc.encode())
+        writer.write(b"Authorization: Bearer %b\r\n" % running.token.encode())
         writer.write(b"Expect: 100-continue\r\nContent-Type: application/json\r\n\r\n")
         assert b"100" in await reader.readline()  # the sandbox does not end before this request is complete
         os.kill(running.pid, signal.SIGTERM)
