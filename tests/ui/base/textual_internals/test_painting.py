@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from drio_tui.ui.base.textual_internals import painting
 from tests.ui.base.textual_internals.small_apps import Lists
-from tests.ui.idle import idle
+from tests.ui.drawing import draw
 
 
 async def test_the_loop_is_idle_only_when_nothing_else_is_ready() -> None:
@@ -89,26 +89,21 @@ def test_the_background_of_dialogs_is_tinted_as_textual_does_it() -> None:
 
 async def test_the_focus_moves_without_painting_the_screen() -> None:
     class Form(Screen[None]):
-        painted = 0
-
         def compose(self) -> ComposeResult:
             yield Input("first")
             yield Input("second")
 
-        def render(self) -> Any:
-            self.painted += 1
-            return super().render()
-
     painting.keep_screens_when_focus_moves()
     app = App[None]()
-    async with app.run_test() as pilot:
+    async with app.run_test() as pilot, asyncio.timeout(30):
         screen = Form()
         await app.push_screen(screen)
-        await idle()
-        first, second = screen.query(Input)
-        assert first.has_focus
-        painted = screen.painted
+        while painting.needs_paint(screen):
+            await pilot.pause()
+        draw()
+        second = screen.query(Input)[1]
         await pilot.press("tab")
-        await idle()
-        assert second.has_focus
-        assert screen.painted == painted
+        while not second.has_focus or painting.needs_paint(screen):
+            await pilot.pause()
+        assert second.region in screen._compositor._dirty_regions
+        assert screen.region not in screen._compositor._dirty_regions
