@@ -5,3 +5,19 @@ Textual the fault was seen. `tests/ui/base/textual_internals/` tests them in mod
 `bindings` (`tests/ui/app_detail/test_app_screen.py`), stale sizes (`tests/ui/app/test_shell.py`) and the driver in a
 terminal (`tests/ui/app/test_terminal.py`).
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+def is_patched(method: object) -> bool:
+    """Return whether `patch` has put this method in the place of another."""
+    return hasattr(method, "original")
+
+
+def patch(owner: type, method: Callable[..., object]) -> None:
+    """Put `method` in the place of a class's method of the same name, for all objects; its `original` is that one."""
+    name = method.__name__
+    method.__dict__["original"] = getattr(owner, name)
+    setattr(owner, name, method)

@@ -14,6 +14,8 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
+from drio_tui.ui.base.textual_internals import is_patched, patch
+
 
 def guard_option_lists() -> None:
     """Make Page Up and Page Down do nothing in an option list without a line to go to.
@@ -24,15 +26,14 @@ def guard_option_lists() -> None:
     from textual.widgets import OptionList  # not needed for the first frame
 
     original = OptionList._move_page
-    if getattr(original, "_guarded", False):
+    if is_patched(original):
         return
 
     def _move_page(self: OptionList, direction: Any) -> None:
         if (self.highlighted or 0) in self._index_to_line:
             original(self, direction)
 
-    _move_page._guarded = True  # type: ignore[attr-defined] # marks that it is patched
-    OptionList._move_page = _move_page  # type: ignore[method-assign] # the one place for the palette's, Select's and our lists
+    patch(OptionList, _move_page)  # the one place for the palette's, Select's and our lists
 
 
 def guard_buttons() -> None:
@@ -44,7 +45,7 @@ def guard_buttons() -> None:
     from textual.widgets import Button  # not needed for the first frame
 
     original = Button._on_click
-    if getattr(original, "_guarded", False):
+    if is_patched(original):
         return
     clicked: weakref.ref[Button] | None = None
 
@@ -57,8 +58,7 @@ def guard_buttons() -> None:
         else:
             event.stop()
 
-    _on_click._guarded = True  # type: ignore[attr-defined] # marks that it is patched
-    Button._on_click = _on_click  # type: ignore[method-assign] # for every button
+    patch(Button, _on_click)
 
 
 def guard_selections() -> None:
@@ -67,15 +67,14 @@ def guard_selections() -> None:
     Textual looks up the line after the last one (8.2: `IndexError` when the selection is copied).
     """
     original = Selection.extract
-    if getattr(original, "_guarded", False):
+    if is_patched(original):
         return
 
     def extract(self: Selection, text: str) -> str:
         below = self.start is not None and self.start.y >= len(text.splitlines())
         return "" if below else original(self, text)
 
-    extract._guarded = True  # type: ignore[attr-defined] # marks that it is patched
-    Selection.extract = extract  # type: ignore[method-assign] # for every widget
+    patch(Selection, extract)
 
 
 def guard_text_areas() -> None:
@@ -89,14 +88,13 @@ def guard_text_areas() -> None:
     from textual.widgets import TextArea
 
     original = TextArea.render_lines
-    if getattr(original, "_guarded", False):
+    if is_patched(original):
         return
 
     def render_lines(self: TextArea, crop: Region) -> list[Strip]:
         return original(self, crop) if self._component_styles else [Strip.blank(crop.width)] * crop.height
 
-    render_lines._guarded = True  # type: ignore[attr-defined] # marks that it is patched
-    TextArea.render_lines = render_lines  # type: ignore[method-assign] # for every text area
+    patch(TextArea, render_lines)
 
 
 def guard_mouse_selection() -> None:
@@ -105,7 +103,7 @@ def guard_mouse_selection() -> None:
     Textual would ask its parent for a region (8.2: `AttributeError` when a mouse button is pressed over it).
     """
     original = Screen.get_widget_and_offset_at
-    if getattr(original, "_guarded", False):
+    if is_patched(original):
         return
 
     def get_widget_and_offset_at(self: Screen[Any], x: int, y: int) -> tuple[Widget | None, Offset | None]:
@@ -113,8 +111,7 @@ def guard_mouse_selection() -> None:
         gone = widget is not None and widget is not self and widget.parent is None
         return (None, None) if gone else (widget, offset)
 
-    get_widget_and_offset_at._guarded = True  # type: ignore[attr-defined] # marks that it is patched
-    Screen.get_widget_and_offset_at = get_widget_and_offset_at  # type: ignore[method-assign] # for every screen
+    patch(Screen, get_widget_and_offset_at)
 
 
 def guard_timers() -> None:
@@ -125,12 +122,11 @@ def guard_timers() -> None:
     that was skipped, no size was noticed any more.
     """
     original = Timer._run
-    if getattr(original, "_guarded", False):
+    if is_patched(original):
         return
 
     async def _run(self: Timer) -> None:
         self._skip = self._skip and self._repeat != 0
         await original(self)
 
-    _run._guarded = True  # type: ignore[attr-defined] # marks that it is patched
-    Timer._run = _run  # type: ignore[method-assign] # for the timers of every widget
+    patch(Timer, _run)

@@ -18,6 +18,8 @@ from textual.screen import Screen
 from textual.style import Style
 from textual.widget import Widget
 
+from drio_tui.ui.base.textual_internals import is_patched, patch
+
 _SHORT_SEGMENT = 256
 """Characters; a line of the terminal is rarely longer."""
 
@@ -112,7 +114,7 @@ def forget_removed_nodes() -> None:
     a thousand query results, each of which may hold a part of a closed page.
     """
     original = NodeList.updated
-    if getattr(original, "_forgets", False):
+    if is_patched(original):
         return
 
     def updated(self: NodeList) -> None:
@@ -125,8 +127,7 @@ def forget_removed_nodes() -> None:
                 node._arrangement_cache.clear()
             node = node._parent
 
-    updated._forgets = True  # type: ignore[attr-defined] # marks that it is patched
-    NodeList.updated = updated  # type: ignore[method-assign] # for every widget
+    patch(NodeList, updated)
 
 
 def empty_cancelled_timers(loop: asyncio.AbstractEventLoop) -> None:
