@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from textual.app import App
 from textual.cache import LRUCache
+from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -20,15 +21,54 @@ from drio_tui.ui.base.textual_internals.memory import empty_cancelled_timers
 T = TypeVar("T")
 
 
-class CachingStylesheet(Stylesheet):
-    """A style sheet that parses each source once for the same variables.
+class _Rules(NamedTuple):
+    """The rules of a style sheet that can apply to the widgets with some names: their types, classes and id."""
 
-    Textual's own parses all sources again for each new screen that has styles (8.2).
+    ordered: list[RuleSet]
+    by_name: dict[str, list[RuleSet]]
+
+
+class CachingStylesheet(Stylesheet):
+    """A style sheet that parses each source once for the same variables, and looks rules up by a widget's names.
+
+    Textual's own parses all sources again for each new screen that has styles, and goes through all rules of the app
+    for each widget and each of its component classes (8.2).
     """
 
     def __init__(self, *, variables: dict[str, str] | None = None) -> None:
         super().__init__(variables=variables)
         self._parse_cache = LRUCache(1024)
+        self._chosen: _Rules | None = None  # those of the widget that `apply` is called for
+        self._rules_of: LRUCache[frozenset[str], _Rules] = LRUCache(4096)
+        self._looked_up_in: dict[str, list[RuleSet]] | None = None
+
+    @property
+    def rules(self) -> list[RuleSet]:
+        return self._chosen.ordered if self._chosen is not None else super().rules
+
+    @property
+    def rules_map(self) -> dict[str, list[RuleSet]]:
+        return self._chosen.by_name if self._chosen is not None else super().rules_map
+
+    def apply(self, node: DOMNode, *, animate: bool = False, cache: dict[tuple[Any, ...], Any] | None = None) -> None:
+        before, self._chosen = self._chosen, None
+        try:
+            self._chosen = self._rules_for(frozenset(node._selector_names))
+            super().apply(node, animate=animate, cache=cache)
+        finally:
+            self._chosen = before
+
+    def _rules_for(self, names: frozenset[str]) -> _Rules:
+        rules, rules_map = self.rules, self.rules_map
+        if rules_map is not self._looked_up_in:
+            self._rules_of.clear()
+            self._looked_up_in = rules_map
+        found = self._rules_of.get(names)
+        if found is None:
+            by_name = {name: rules_map[name] for name in names if name in rules_map}
+            chosen = {id(rule) for rules in by_name.values() for rule in rules}
+            found = self._rules_of[names] = _Rules([rule for rule in rules if id(rule) in chosen], by_name)
+        return found
 
     def set_variables(self, variables: dict[str, str]) -> None:
         if variables != self._variables:  # else what is cached is still right
@@ -52,6 +92,7 @@ class LeanApp(App[int], inherit_bindings=False):
         super()._load_screen_css(screen)
         if screen._css_update_count < 0:  # it is new: its widgets get the styles of now when they are mounted
             screen._css_update_count = self._css_update_count
+            self.stylesheet.apply(screen)  # those of its own are new
 
     def _start_widget(self, parent: Widget, widget: Widget) -> None:
         # Textual creates scrollbars on demand, also in a widget that is being removed (8.2). Nothing would end

@@ -13,7 +13,7 @@ from textual.containers import VerticalScroll
 from textual.css import stylesheet
 from textual.css.parse import parse
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import Button, Input, Static, TextArea
 
 from drio_tui.ui.base.textual_internals.app import CachingStylesheet, LeanApp, end_after_crash, is_ending
 from tests.ui.base.textual_internals.small_apps import Lean, TwoModes
@@ -57,6 +57,37 @@ async def test_styles_are_parsed_once_for_a_theme(monkeypatch: pytest.MonkeyPatc
     sheet.reparse()
     assert len(parsed) == 4
     assert all(rule.styles.color == Color.parse("blue") for rule in sheet.rules)
+
+
+async def test_rules_that_are_looked_up_by_name_are_those_that_textual_finds() -> None:
+    app = Lean()
+    async with app.run_test() as pilot:
+        app.stylesheet.add_source("Static.a { color: red; } Static:blur { width: 4; } #one { height: 3; }", ("a", ""))
+        for widget in (
+            Static("text", classes="a b", id="one"),
+            Input("value"),
+            TextArea(),
+            Button("OK", disabled=True),
+        ):
+            await app.mount(widget)
+        app.stylesheet.add_source(
+            "Static.a.b { color: green; } Static.b.a { color: blue; } Screen > TextArea:focus { margin: 3; }", ("b", "")
+        )  # later
+        await pilot.pause()
+        nodes = list(app.screen.walk_children(with_self=True))
+        app.stylesheet.update_nodes(nodes)
+
+        def styles_of(node: Any) -> tuple[Any, ...]:
+            own = {name: styles.get_rules() for name, styles in node._component_styles.items()}
+            return node.styles.base.get_rules(), own, node._has_hover_style, node._has_focus_within
+
+        looked_up = [styles_of(node) for node in nodes]
+        assert app.query_one("#one").styles.color == Color.parse("blue")
+        textuals = stylesheet.Stylesheet(variables=app.get_css_variables())
+        textuals.source = app.stylesheet.source
+        textuals.parse()
+        textuals.update_nodes(nodes)
+        assert [styles_of(node) for node in nodes] == looked_up
 
 
 async def test_a_new_screen_has_its_styles_without_a_refresh_of_all_styles(monkeypatch: pytest.MonkeyPatch) -> None:
