@@ -21,7 +21,7 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.messages import UNREACHABLE, RequestFailed, Status
 from drio_tui.ui.base.textual_internals.bindings import PrefixBindings
 from drio_tui.ui.base.textual_internals.memory import forget_watchers
-from drio_tui.ui.base.textual_internals.screens import IgnoresStaleSizes, is_first_of_its_area
+from drio_tui.ui.base.textual_internals.screens import IgnoresStaleSizes, OpensAtOnce, is_first_of_its_area
 from drio_tui.ui.base.type_ahead import LoadsContent
 from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.widgets.footer import KeyFooter
@@ -145,7 +145,7 @@ class Requests(LoadsContent, Leavable[S]):
         self.drio.show_error(message.error)
 
 
-class SafeDismiss(IgnoresStaleSizes):
+class SafeDismiss(IgnoresStaleSizes, OpensAtOnce):
     """Dismisses a screen at most once, and never another one. Mixed into screens and dialogs, before Textual's class.
 
     Textual's `dismiss` removes whatever screen is on top, each time it is called. A button that is pressed twice, or

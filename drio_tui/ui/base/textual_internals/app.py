@@ -92,7 +92,7 @@ class LeanApp(App[int], inherit_bindings=False):
         super()._load_screen_css(screen)
         if screen._css_update_count < 0:  # it is new: its widgets get the styles of now when they are mounted
             screen._css_update_count = self._css_update_count
-            self.stylesheet.apply(screen)  # those of its own are new
+            self.stylesheet.apply(screen)  # with those that only it has
 
     def _start_widget(self, parent: Widget, widget: Widget) -> None:
         # Textual creates scrollbars on demand, also in a widget that is being removed (8.2). Nothing would end

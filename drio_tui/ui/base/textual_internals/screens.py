@@ -8,6 +8,7 @@ from textual import events
 from textual._context import active_message_pump
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.screen import Screen
 
 if TYPE_CHECKING:
@@ -29,6 +30,57 @@ class IgnoresStaleSizes(_ScreenBase):
         if event.size != self.app.size:
             event.stop()
             event.prevent_default()
+
+
+class OpensAtOnce(_ScreenBase):
+    """Mixed into screens, before Textual's class: a screen gets the classes of its size before it is laid out.
+
+    Textual (8.2) lays a screen out before it knows them, and again afterwards. It applies the styles of a new screen
+    twice more, and paints it before its widgets know their sizes and again at every event after that, with what is
+    behind a dialog. Here it is painted at the next tick of its timer.
+    """
+
+    _is_opening = False
+
+    def _post_register(self, app: App[Any]) -> None:
+        super()._post_register(app)
+        self.add_class(*(name for name, applies in self._classes_of(app.size).items() if applies), update=False)
+
+    def _classes_of(self, size: Size) -> dict[str, bool]:
+        """Return the classes that depend on the size of the terminal, and whether a screen of `size` has them."""
+        classes: dict[str, bool] = {}
+        for length, own, apps in (
+            (size.width, self.HORIZONTAL_BREAKPOINTS, self.app.HORIZONTAL_BREAKPOINTS),
+            (size.height, self.VERTICAL_BREAKPOINTS, self.app.VERTICAL_BREAKPOINTS),
+        ):
+            breakpoints = (apps if own is None else own) or []
+            classes |= {name: False for _, name in breakpoints}
+            classes |= dict.fromkeys(self._get_breakpoint_classes(length, breakpoints), True)
+        return classes
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        if self.stack_updates:  # it was shown before
+            return
+        event.prevent_default()
+        event.refresh_styles = False  # each widget got its styles when it was mounted
+        self._is_opening = True
+        super()._on_screen_resume(event)
+        self._is_opening = False
+
+    def _compositor_refresh(self) -> None:
+        if not self._is_opening:
+            super()._compositor_refresh()
+
+    def _on_timer_update(self) -> None:
+        if self._repaint_required and (self._layout_required or self._scroll_required):
+            self._repaint_required = False  # else Textual would paint what has changed, and then all of it
+            self._dirty_widgets.add(self)
+        super()._on_timer_update()
+
+    def _screen_resized(self, size: Size) -> None:
+        if self._compositor.size != size:  # else a layout that is required comes with the next frame
+            self.update_classes(self._classes_of(size), animate=False)
+            super()._screen_resized(size)
 
 
 def all_screens(app: App[Any]) -> list[Screen[Any]]:

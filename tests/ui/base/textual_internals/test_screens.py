@@ -7,15 +7,19 @@ import contextlib
 from typing import Any
 
 import pytest
-from textual.app import App
+from textual._compositor import Compositor
+from textual.app import App, ComposeResult
+from textual.color import Color
 from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from drio_tui.ui.base.textual_internals import screens
 from drio_tui.ui.base.textual_internals.app import has_started
-from tests.ui.base.textual_internals.small_apps import Lists, TwoModes
+from tests.ui.base.textual_internals.small_apps import Lean, Lists, TwoModes
+from tests.ui.idle import idle
 
 
 async def test_all_screens_returns_the_screens_of_every_mode() -> None:
@@ -93,3 +97,52 @@ async def test_replace_screens_removes_screens_and_returns_none_to_callers() -> 
                 await pilot.pause()
         assert app.screen_stack == [base, replacement]
         assert results == [None, None]
+
+
+async def test_a_screen_has_the_classes_of_its_size_before_it_is_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sized(screens.OpensAtOnce, Screen[None]):
+        HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+        CSS = "Sized { border: round red; &.-wide Static { color: red; } &.-narrow Static { color: blue; } }"
+
+        def compose(self) -> ComposeResult:
+            yield Static("text")
+
+    app = Lean()
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = Sized()
+        layouts: list[tuple[int, bool]] = []
+        styled: list[Any] = []
+        frames: list[tuple[Color, bool]] = []
+        reflow, update = Compositor.reflow, app.stylesheet.update_nodes
+
+        def noted_reflow(compositor: Compositor, parent: Widget, size: Any) -> Any:
+            if parent is screen:
+                layouts.append((size.width, parent.has_class("-wide")))
+            return reflow(compositor, parent, size)
+
+        def paint(painted: Screen[Any]) -> None:
+            if painted is screen:
+                regions = screen._compositor._dirty_regions
+                frames.append((screen.query_one(Static).styles.color, screen._compositor.size.region in regions))
+                regions.clear()
+
+        def noted_update(nodes: Any, **options: Any) -> None:
+            styled.extend(nodes := list(nodes))
+            update(nodes, **options)
+
+        monkeypatch.setattr(Compositor, "reflow", noted_reflow)
+        monkeypatch.setattr(Screen, "_compositor_refresh", paint)
+        monkeypatch.setattr(app.stylesheet, "update_nodes", noted_update)
+        await app.push_screen(screen)
+        await idle()
+        assert screen.styles.border.top[0] == "round"
+        assert frames == [(Color.parse("red"), True)]
+        assert screen not in styled
+        await pilot.resize_terminal(60, 30)
+        await idle()
+        assert frames[-1][0] == Color.parse("blue")
+        assert set(layouts) == {(120, True), (60, False)}
+        frames.clear()
+        screen.refresh(layout=True)
+        await idle()
+        assert frames == [(Color.parse("blue"), True)]
