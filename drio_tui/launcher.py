@@ -34,6 +34,8 @@ KEY_FILE_VARIABLE = "DRIO_SANDBOX_SECRET_KEY_FILE"
 IDLE_EXIT_VARIABLE = "DRIO_SANDBOX_IDLE_EXIT"
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.02
+_START_POLL_SECONDS = 0.005
+"""Shorter while a sandbox starts, since somebody looks at an empty screen until it is ready."""
 _LOG_LINES = 12
 _LOG_BYTES = 1 << 20
 _LOCK_FILE = "sandbox.lock"
@@ -412,7 +414,7 @@ async def _wait_for_process(process: _Process, folder: Path) -> RunningSandbox:
         if time.monotonic() > deadline:
             process.popen.kill()
             raise SandboxFailed(f"it was not ready within {duration(START_SECONDS)}\n{process.log_tail()}".rstrip())
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(_START_POLL_SECONDS)
     running = await _wait_until_ready(folder)  # another process may have got the lock first
     if running is None:
         raise SandboxFailed(process.log_tail() or f"it ended with exit code {process.popen.returncode}")
