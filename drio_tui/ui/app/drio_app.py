@@ -70,6 +70,9 @@ GC_DELAY_SECONDS = 3.0
 _PAINT_SECONDS, _PAINT_CHECKS = 0.002, 100
 """How often, and how many times, it is checked whether the list of the last start is painted."""
 
+FIRST_LIST_MODULES = ("drio_tui.wizard.draft_store", "drio_tui.manifest.known_documents")
+"""What the list of apps imports when it loads: there is time for it while a sandbox starts."""
+
 PRELOAD_DELAY_SECONDS = 1.5
 """Seconds between the connection and the import of the other screens; by then the first list is on the screen."""
 
@@ -245,7 +248,8 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     @work(name="preload", group="preload")
     async def _import_first_list(self) -> None:
-        await import_in_thread(f"drio_tui.ui.{SCREENS['apps'][0]}")
+        for module in (f"drio_tui.ui.{SCREENS['apps'][0]}", *(FIRST_LIST_MODULES if self.options.sandbox else ())):
+            await import_in_thread(module)
 
     async def _show_last_apps(self) -> None:
         """Show the list of apps of the last start, before the imports for the connection, which would delay it."""

@@ -8,6 +8,7 @@ first frame.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 # Imported one by one, so that nothing is imported any more after quitting.
 LAZY_MODULES = ("drio_tui.api.http", "drio_tui.api.client", "drio_tui.session", "httpcore")
+_ANYIO_BACKEND = "anyio._backends._asyncio"
+"""What httpcore imports for the first connection."""
 _PROBE_SECONDS = (2.0, 4.0, 8.0, 16.0, 30.0)  # the last one is repeated
 
 
@@ -273,6 +276,8 @@ class Connection:
             await import_in_thread(name)
             if self._closing:
                 raise _Closing
+        with contextlib.suppress(ImportError):  # it is internal to anyio, which may rename it
+            await import_in_thread(_ANYIO_BACKEND)
         self._finish_step()
 
     def _token_callbacks(self) -> TokenCallbacks:
