@@ -157,6 +157,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         drawing.paint_only_what_is_seen()
         drawing.draw_lines_without_effects_directly()
         drawing.make_caches_of_strips_when_used()
+        drawing.measure_symbols_quickly()
         memory.limit_split_segments()
         memory.hold_senders_weakly()
         guards.guard_timers()

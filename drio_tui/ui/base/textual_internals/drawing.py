@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from rich import cells, segment
 from rich.segment import Segment
 from textual._border import get_box
 from textual._compositor import ChopsUpdate, Compositor
@@ -194,3 +195,18 @@ def make_caches_of_strips_when_used() -> None:
     initialize.original = original  # type: ignore[attr-defined] # says that it is patched
     Strip.__init__ = initialize  # type: ignore[method-assign] # for every strip
     Strip.__getattr__ = make_cache  # type: ignore[attr-defined]
+
+
+_SYMBOLS = ((0x2010, 0x2027), (0x2030, 0x205E), (0x2190, 0x22FF), (0x2400, 0x2426), (0x2713, 0x2718))
+"""Ranges of characters of one cell: punctuation, arrows, mathematical operators, control pictures, check marks."""
+
+
+def measure_symbols_quickly() -> None:
+    """Take text with the symbols of this program as text of single cells.
+
+    Rich measures and cuts text that has another character than Latin letters and lines character by character (15.0),
+    which is forty times as slow: an ellipsis or a check mark is in most lines.
+    """
+    symbols = {chr(code) for first, last in _SYMBOLS for code in range(first, last + 1)}
+    is_single = (cells._SINGLE_CELLS | symbols).issuperset
+    cells._is_single_cell_widths = segment._is_single_cell_widths = is_single  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rich import cells, segment
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual._compositor import Compositor
@@ -32,6 +33,7 @@ def patched() -> None:
         drawing.paint_only_what_is_seen()
         drawing.draw_lines_without_effects_directly()
         drawing.make_caches_of_strips_when_used()
+        drawing.measure_symbols_quickly()
 
 
 class Page(App[None]):
@@ -163,3 +165,38 @@ def test_a_strip_has_the_caches_of_textual_once_they_are_used() -> None:
     assert strip == expected
     with pytest.raises(AttributeError):
         strip.nothing  # type: ignore[attr-defined] # noqa: B018
+
+
+def test_text_with_symbols_is_measured_and_cut_as_rich_does_it() -> None:
+    symbols = "".join(chr(code) for first, last in drawing._SYMBOLS for code in range(first, last + 1))
+    texts = [
+        "✓ a name…",
+        "→ 漢字",
+        "✓\ufe0f",
+        "e\u0301→",
+        "👩\u200d🔬 ⋯",
+        "tab\t…",
+        *(2 * symbol for symbol in symbols),
+    ]
+
+    def measured() -> list[tuple[object, ...]]:
+        cells.cached_cell_len.cache_clear()
+        return [
+            (
+                cells.cell_len(text),
+                cells.set_cell_size(text, 3),
+                cells.split_text(text, 1),
+                Segment(text).split_cells(1),
+            )
+            for text in texts
+        ]
+
+    for module in (cells, segment):
+        assert module._is_single_cell_widths(symbols)  # type: ignore[attr-defined]
+        assert not any(map(module._is_single_cell_widths, texts[1:5]))  # type: ignore[attr-defined]
+    fast = measured()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (cells, segment):
+            patch.setattr(module, "_is_single_cell_widths", lambda text: False)
+        assert fast == measured()
+    assert fast[0] == (9, "✓ a", ("✓", " a name…"), (Segment("✓"), Segment(" a name…")))
