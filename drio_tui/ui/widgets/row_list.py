@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -104,6 +104,20 @@ class Row:
     cells: Sequence[Content]
 
 
+_Text = tuple[int, list[Segment], int]
+"""The text of a cell between the spaces before and after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _DrawnRow:
+    """A row as it was drawn with these looks: the width of the list and its columns, and the style."""
+
+    cells: Sequence[Content]
+    looks: tuple[int, list[int], Style]
+    texts: Mapping[int, _Text]
+    strip: Strip
+
+
 class RowList(ScrollView, can_focus=True):
     """Rows under a header, with a cursor that stays on its row when other rows are added or removed."""
 
@@ -178,7 +192,7 @@ class RowList(ScrollView, can_focus=True):
         self._key: str | None = None
         self._drawn_columns: Sequence[Column] = ()
         self._has_placeholders = False
-        self._drawn: dict[str, tuple[Sequence[Content], list[int], int, Style, Strip]] = {}
+        self._drawn: dict[str, _DrawnRow] = {}
         """Rows without the cursor as they were drawn last, so that scrolling and filters draw only new ones."""
 
     @property
@@ -307,13 +321,7 @@ class RowList(ScrollView, can_focus=True):
             return readable_strip(self._line(self.cells_of(index), width, style), style.rich_style)
         elif index == self.hover:
             style = self.get_visual_style("row-list--hover")
-        cells, widths = self.cells_of(index), self._widths(width)
-        drawn = self._drawn.get(self._rows[index].key)
-        if drawn is None or drawn[0] is not cells or drawn[1] is not widths or drawn[2:4] != (width, style):
-            if len(self._drawn) >= _MAX_DRAWN:
-                self._drawn.clear()
-            drawn = self._drawn[self._rows[index].key] = (cells, widths, width, style, self._line(cells, width, style))
-        return drawn[-1]
+        return self._drawn_row(self._rows[index].key, self.cells_of(index), width, style)
 
     def notify_style_update(self) -> None:
         self._drawn.clear()
@@ -332,26 +340,61 @@ class RowList(ScrollView, can_focus=True):
             begin += width + 2 if width else 0
         return None
 
+    def _drawn_row(self, key: str, cells: Sequence[Content], width: int, style: Style) -> Strip:
+        """Return a row without the cursor; what of it was drawn before is not drawn again."""
+        looks = (width, self._widths(width), style)
+        before = self._drawn.get(key)
+        if before is not None and before.looks != looks:
+            before = None
+        if before is not None and before.cells is cells:
+            return before.strip
+        if before is None and len(self._drawn) >= _MAX_DRAWN:
+            self._drawn.clear()
+        known = before.texts if before is not None else {}
+        texts = {
+            number: known[number]
+            if before is not None and number in known and before.cells[number] is cell
+            else self._text(column, cell, cell_width, style)
+            for number, (column, cell, cell_width) in self._visible_cells(cells, width)
+        }
+        strip = self._joined(cells, texts, width, style)
+        self._drawn[key] = _DrawnRow(cells, looks, texts, strip)
+        return strip
+
     def _line(self, cells: Sequence[Content], width: int, style: Style) -> Strip:
+        texts = {number: self._text(*cell, style) for number, cell in self._visible_cells(cells, width)}
+        return self._joined(cells, texts, width, style)
+
+    def _visible_cells(self, cells: Sequence[Content], width: int) -> Iterator[tuple[int, tuple[Column, Content, int]]]:
+        """Yield the index of each cell that is not hidden, with its column and that one's width."""
+        for number, cell in enumerate(zip(self._columns, cells, self._widths(width), strict=False)):
+            if cell[-1]:
+                yield number, cell
+
+    def _text(self, column: Column, cell: Content, width: int, style: Style) -> _Text:
+        """Return the text of a cell with the space around it."""
+        if cell.cell_length > width:
+            cell = cut_middle(cell, width) if column.cut == "middle" else cell.truncate(width, ellipsis=True)
+        padding = width - cell.cell_length
+        before = padding if column.align == "right" else 0
+        return before, cell.render_segments(style), padding - before
+
+    def _joined(self, cells: Sequence[Content], texts: Mapping[int, _Text], width: int, style: Style) -> Strip:
         rich_style = style.rich_style
         segments: list[Segment] = []
         space = 1
-        for column, cell, cell_width in zip(self._columns, cells, self._widths(width), strict=False):
-            if not cell_width:
+        for number, (column, cell) in enumerate(zip(self._columns, cells, strict=False)):
+            if number not in texts:
                 room = space - 4
                 if column.follows and cell and room >= _LEAST_FOLLOWING:
                     cell = cell.truncate(room, ellipsis=True)
                     segments += [Segment("  ", rich_style), *cell.render_segments(style)]
                     space -= 2 + cell.cell_length
                 continue
-            if cell.cell_length > cell_width:
-                middle = column.cut == "middle"
-                cell = cut_middle(cell, cell_width) if middle else cell.truncate(cell_width, ellipsis=True)
-            padding = cell_width - cell.cell_length
-            before = padding if column.align == "right" else 0
+            before, text, after = texts[number]
             segments.append(Segment(" " * (space + before), rich_style))
-            segments += cell.render_segments(style)
-            space = padding - before + 2
+            segments += text
+            space = after + 2
         return Strip(segments).adjust_cell_length(width, rich_style)
 
     # -- acting -----------------------------------------------------------------------------------

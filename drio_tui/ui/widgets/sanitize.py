@@ -21,18 +21,13 @@ def sanitize(text: str, style: str | Style = "", *, multiline: bool = False) -> 
 
 def sanitize_line(text: str, width: int | None = None, style: str | Style = "") -> Content:
     """Return `text` as one literal line of at most `width` cells, ending in … if it was truncated."""
+    if width is not None and 0 < width < len(text):
+        beginning = _text.visible(text[: width + 1])
+        if _SINGLE_CELLS.match(beginning, 0, width + 1):  # ten times as fast as measuring each character
+            return Content.styled(beginning[: width - 1] + "…", style, width, strip_control_codes=False)
     if width is not None and len(text) > width * 4 + 16:
         text = text[: width * 4 + 16]  # visible() leaves at most four characters per cell
-    visible_text = _text.visible(text)
-    if (
-        width is not None
-        and width > 0
-        and len(visible_text) > width
-        and _SINGLE_CELLS.match(visible_text, 0, width + 1)
-    ):
-        # ten times as fast as measuring each character
-        return Content.styled(visible_text[: width - 1] + "…", style, width, strip_control_codes=False)
-    content = Content.styled(visible_text, style)
+    content = Content.styled(_text.visible(text), style, strip_control_codes=False)  # none is left
     if width is not None and content.cell_length > width:
         content = content.truncate(max(0, width), ellipsis=True)
     return content
