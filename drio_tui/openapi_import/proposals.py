@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from drio_tui.naming import NAME_MAX, unused
 from drio_tui.openapi_import.model import OperationDetail, OperationSummary
@@ -23,7 +23,7 @@ from drio_tui.openapi_import.tool_texts import (
     object_of,
 )
 from drio_tui.tool_calls.requests import SAFE
-from drio_tui.tool_calls.token_count import TextCounts, compact, counts_of, size, tokens
+from drio_tui.tool_calls.token_count import TextCounts, compact, counts_of, tokens
 from drio_tui.tool_calls.tools import required, tool_name, without_hints
 from drio_tui.workspace.lint.annotations import DESTRUCTIVE, IDEMPOTENT, OPEN_WORLD, READ_ONLY
 from drio_tui.workspace.lint.clients import LONGEST_FOR_CURSOR
@@ -103,9 +103,15 @@ class Proposal:
     @property
     def tool(self) -> dict[str, Any]:
         """The body of the tool's create, without key and links."""
-        proposed = {"name": self.name, "description": self.description, "annotations": dict(self.annotations)}
-        taken = {name: value for name, value in proposed.items() if self.takes(cast("Part", name))}
-        return self.detail.tool | taken
+        return self.detail.tool | {
+            "name": self.tool_value("name"),
+            "description": self.tool_value("description"),
+            "annotations": dict(self.tool_value("annotations")),
+        }
+
+    def tool_value(self, part: Literal["name", "description", "annotations"]) -> Any:
+        """Return a property of the tool: as it is proposed, or as the document says if that is refused."""
+        return self.detail.tool[part] if part in self.refused else getattr(self, part)
 
     @property
     def tool_key(self) -> str:
@@ -115,10 +121,18 @@ class Proposal:
     @property
     def seen(self) -> dict[str, Any]:
         """The tool as clients get it in the list of tools."""
-        tool = self.tool
-        title = str(tool["name"])
-        texts = {"name": tool_name(self.tool_key), "title": title, "description": tool["description"]}
-        return self.detail.seen | texts | {"annotations": {"title": title} | tool["annotations"]}
+        return self.detail.seen | self.seen_texts
+
+    @property
+    def seen_texts(self) -> dict[str, Any]:
+        """The properties of `seen` that depend on what is taken."""
+        title = str(self.tool_value("name"))
+        return {
+            "name": tool_name(self.tool_key),
+            "title": title,
+            "description": self.tool_value("description"),
+            "annotations": {"title": title} | self.tool_value("annotations"),
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON of `--json`: the parts that are taken; a part that is refused is null."""
@@ -137,6 +151,34 @@ class Proposal:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What is counted in the JSON of a tool without its texts, which is large and does not change, and its bytes.
+
+    `last` is its last property, which may be a text.
+    """
+
+    counts: TextCounts
+    length: int
+    last: str
+
+
+def _fixed_of(proposal: Proposal) -> _Fixed:
+    seen, texts = proposal.seen, proposal.seen_texts
+    last = next(name for name in reversed(seen) if name not in _SCHEMAS)
+    parts = [_part_of(name, value, last) for name, value in seen.items() if name not in texts]
+    return _Fixed(counts_of("".join(('{"', *parts))), len('{"') + sum(map(_length, parts)), last)
+
+
+def _part_of(name: str, value: Any, last: str) -> str:
+    """Return a property in the JSON of a tool up to the name of the next one, or the end of the `last`."""
+    return compact({name: value})[2:-1] + ("}" if name == last else ',"')
+
+
+def _length(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
 class Proposals:
     """The proposals for the chosen operations, in their order, and what the user decided about them."""
 
@@ -146,8 +188,8 @@ class Proposals:
         """Proposals that are not among these, with what the user decided about them."""
         self._sizes: dict[str, dict[frozenset[Part], tuple[int, int]]] = {}
         """The sizes of each tool by the parts that are refused: often all of them change."""
-        self._schemas: dict[str, tuple[TextCounts, int]] = {}
-        """What is counted in the schemas of a tool, and their bytes: they are large and do not change."""
+        self._fixed: dict[str, _Fixed] = {}
+        self._properties: dict[str, TextCounts] = {}
 
     @property
     def all(self) -> tuple[Proposal, ...]:
@@ -229,15 +271,24 @@ class Proposals:
         sizes = self._sizes.setdefault(id, {})
         refused = proposal.refused - _OUTSIDE_TOOL
         if refused not in sizes:
-            seen = proposal.seen
-            if id not in self._schemas:
-                schemas = compact({name: seen[name] for name in _SCHEMAS if name in seen})
-                text = f'{schemas[2:-1]},"' if len(schemas) > 2 else ""  # from the first name to the next one
-                self._schemas[id] = counts_of(text), len(text.encode("utf-8", "surrogatepass"))
-            counts, length = self._schemas[id]
-            others = {name: value for name, value in seen.items() if name not in _SCHEMAS}
-            sizes[refused] = counts.with_counts(counts_of(compact(others))).tokens, length + size(others)
+            texts = proposal.seen_texts
+            if id not in self._fixed:
+                self._fixed[id] = _fixed_of(proposal)
+            fixed = self._fixed[id]
+            counts, length = fixed.counts, fixed.length
+            for name, value in texts.items():
+                text = _part_of(name, value, fixed.last)
+                counts = counts.with_counts(self._counts_of(text))
+                length += _length(text)
+            sizes[refused] = counts.tokens, length
         return sizes[refused]
+
+    def _counts_of(self, text: str) -> TextCounts:
+        """Return what is counted in a property of a tool and its end: most are as before when a part is refused."""
+        counts = self._properties.get(text)
+        if counts is None:
+            counts = self._properties[text] = counts_of(text)
+        return counts
 
     @property
     def tokens(self) -> int:

@@ -13,11 +13,12 @@ MANY_TOKENS = 10_000
 
 _PIECE = re.compile(r"[A-Za-z]+|[0-9]{1,3}|[!-/:-@\[-`{-~]{1,3}|\s{2,}")
 _LONG = re.compile(r"[A-Za-z]{9,}")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def compact(value: Any) -> str:
     """Return a JSON value as the shortest JSON text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)
 
 
 def size(value: Any) -> int:

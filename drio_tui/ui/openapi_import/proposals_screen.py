@@ -60,7 +60,7 @@ class ProposalRows(RowList):
         return max(0, min(part, len(PARTS) - 1))
 
     def watch_part(self) -> None:
-        self.refresh()
+        self._refresh_rows(self.cursor)
         self.post_message(self.PartMoved())
 
     def action_part(self, step: int) -> None:
@@ -161,9 +161,14 @@ class ProposalsScreen(DrioScreen[bool]):
         self._show_totals()
         self._show_proposal()
 
-    def _row(self, proposal: Proposal) -> Row:
-        tokens = self.proposals.size_of(proposal.id)[0]
-        return Row(proposal.id, (*(self._cell(proposal, part) for part in PARTS), Content(f"{tokens:,}")))
+    def _row(self, proposal: Proposal, parts: Container[Part] = PARTS) -> Row:
+        """Return the row of a proposal of which only `parts` have changed."""
+        before = self._cache.get(proposal.id)
+        cells = [
+            self._cell(proposal, part) if before is None or part in parts else before.cells[number]
+            for number, part in enumerate(PARTS)
+        ]
+        return Row(proposal.id, (*cells, Content(f"{self.proposals.size_of(proposal.id)[0]:,}")))
 
     def _cell(self, proposal: Proposal, part: Part) -> Content:
         """Return what a part is: with ✓ as proposed, otherwise as it is without."""
@@ -178,20 +183,20 @@ class ProposalsScreen(DrioScreen[bool]):
 
     def _marked(self, text: str, taken: bool) -> Content:
         mark = Content.styled("✓ ", "$text-success") if taken else Content.styled("✗ ", "$text-error")
-        return Content.assemble(mark, sanitize_line(text, 120, "" if taken else "$foreground-muted"))
+        shown = sanitize_line(text, 120, "" if taken else "$foreground-muted")
+        return Content.assemble(mark, shown, strip_control_codes=False)
 
     def _short(self, proposal: Proposal, part: Part) -> str:
-        tool = proposal.tool
         match part:
             case "name" | "description":
-                return str(tool[part])
+                return str(proposal.tool_value(part))
             case "annotations":
-                hints = tool["annotations"]
+                hints = proposal.tool_value(part)
                 return "reads" if hints.get(READ_ONLY) else "can destroy" if hints.get(DESTRUCTIVE) else "adds"
             case "widget":
                 return proposal.widget.primitive if proposal.widget is not None else ""
         target = self.proposals.get(proposal.chain.target) if proposal.chain is not None else None
-        return f"→ {target.tool['name']}" if target is not None else ""
+        return f"→ {target.tool_value('name')}" if target is not None else ""
 
     def _show_proposal(self) -> None:
         proposal = self.current
@@ -260,7 +265,8 @@ class ProposalsScreen(DrioScreen[bool]):
 
     def action_take_everywhere(self) -> None:
         self.proposals.toggle_all(self.part)
-        self._cache.clear()
+        parts: tuple[Part, ...] = (self.part, "chain")  # which has the name of another tool
+        self._cache = {proposal.id: self._row(proposal, parts) for proposal in self.proposals.all}
         self._fill()
 
     def _changed(self, id: str) -> None:
