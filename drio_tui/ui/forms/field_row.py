@@ -20,7 +20,7 @@ from drio_tui.schema.objects import ChoiceNode
 from drio_tui.schema.value_nodes import JsonNode, ScalarNode, SecretNode
 from drio_tui.text import visible
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
-from drio_tui.ui.forms.field_widget import CONTROLS, LABEL, NUMBER, FieldWidget, message_line
+from drio_tui.ui.forms.field_widget import CONTROLS, LABEL, MOST_LINES, NUMBER, FieldWidget, message_line, message_lines
 from drio_tui.ui.forms.inputs import Picker, Segments, TextEditor
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize_line
@@ -149,11 +149,7 @@ class FieldRow(FieldWidget):
         return Content()
 
     def _message_lines(self, width: int) -> list[Content]:
-        message = self._message()
-        if not message:
-            return []
-        room = max(10, width - self._column)
-        return list(message.wrap(room))[:6]
+        return message_lines(self._message(), width - self._column, whole=self.has_pseudo_class("focus-within"))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return super().get_content_height(container, viewport, width) + max(
@@ -232,7 +228,8 @@ class FieldRow(FieldWidget):
                 return
 
     def on_descendant_focus(self) -> None:
-        self.refresh()
+        lines = message_lines(self._message(), self.content_size.width - self._column, whole=True)
+        self.refresh(layout=len(lines) > MOST_LINES)
 
     def on_descendant_blur(self) -> None:
         if not self.is_mounted or not self.is_attached:

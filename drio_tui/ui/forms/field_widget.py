@@ -20,6 +20,11 @@ LABEL = 24
 NUMBER = 4
 """Cells of the column of item numbers in a list."""
 
+MOST_LINES = 6
+"""The lines of a message that are shown of a field without the cursor."""
+
+_LONGEST_ERROR = 2_000
+
 CONTROLS = " ↑ ↓ ✕ "
 """The controls at the right of an item: up, down, remove."""
 
@@ -120,6 +125,16 @@ def message_line(node: Node, *, more_errors: tuple[str, ...] = (), help_text: st
     if errors:
         parts: list[Content | str | tuple[str, str]] = []
         for number, error in enumerate(dict.fromkeys(errors)):
-            parts += [("\n" if number else ""), ("✗ ", "$text-error"), sanitize_line(error, 300, "$text-error")]
+            text = sanitize_line(error, _LONGEST_ERROR, "$text-error")
+            parts += [("\n" if number else ""), ("✗ ", "$text-error"), text]
         return Content.assemble(*parts)
     return sanitize_line(help_text, 400, "$foreground-muted") if help_text else Content()
+
+
+def message_lines(message: Content, room: int, *, whole: bool) -> list[Content]:
+    """Return the lines of a message in `room` cells: with `whole` all of them, else the first ones."""
+    room = max(10, room)
+    lines = list(message.wrap(room)) if message else []
+    if whole or len(lines) <= MOST_LINES:
+        return lines
+    return [*lines[: MOST_LINES - 1], Content.assemble(lines[MOST_LINES - 1].truncate(room - 1), "…")]

@@ -26,7 +26,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.forms.field_row import FieldRow, on_one_line
-from drio_tui.ui.forms.field_widget import CONTROLS, FieldWidget, call_when_mounted, message_line
+from drio_tui.ui.forms.field_widget import CONTROLS, FieldWidget, call_when_mounted, message_line, message_lines
 from drio_tui.ui.forms.inputs import Picker
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize_line
@@ -92,7 +92,11 @@ class BlockHeader(Widget, can_focus=True):
     def _message_lines(self, width: int) -> list[Content]:
         block = self._block
         message = message_line(block.node, help_text=block.help_text())
-        return list(message.wrap(max(10, width - 2)))[:6] if message else []
+        return message_lines(message, width - 2, whole=self.has_focus)
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self.refresh(layout=bool(self._block.node.errors))  # the whole text is shown then
 
     def render(self) -> Content:
         block = self._block

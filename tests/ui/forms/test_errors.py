@@ -61,6 +61,20 @@ async def test_server_errors_are_shown_on_tabs_never_opened() -> None:
         assert "✗" not in hand.screen
 
 
+async def test_a_long_error_is_shown_whole_where_the_cursor_is() -> None:
+    async with staged(form_of("AppPatch", {"name": "n"}), size=(80, 30)) as hand:
+        hand.form.apply_errors([FieldError("name", f"is not {'very ' * 120}good")])
+        await hand.settle()
+        assert "very very good" in " ".join(hand.screen.split())
+        await hand.press("tab")
+        await hand.settle()
+        assert "very good" not in hand.screen
+        assert "very…" in hand.screen.replace(" …", "…")
+        await hand.press("shift+tab")
+        await hand.settle()
+        assert "very very good" in " ".join(hand.screen.split())
+
+
 async def test_an_error_in_a_folded_group_unfolds_it() -> None:
     async with staged(form_of("WidgetPatch", {"config": {"fieldMappings": {"rows": "$.a"}}})) as hand:
         config = hand.field_widget("config")
