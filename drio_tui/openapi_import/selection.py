@@ -66,6 +66,19 @@ class OperationSelection:
         """The ids of the chosen operations, in the document's order."""
         return tuple(operation.id for operation in self.operations if operation.id in self._chosen)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many operations there are of each state; all but those that are `gone` are the document's."""
+        blocked = {operation.id for operation in self._of_document if operation.obstacle} - self.existing
+        known = len(self.existing | self.changed)
+        return {
+            "new": len(self._of_document) - known - len(blocked),
+            "unchanged": known - len(self.changed),
+            "changed": len(self.changed),
+            "gone": len(self.gone),
+            "cannot be taken": len(blocked),
+        }
+
     def is_chosen(self, id: str) -> bool:
         """Return whether an operation is chosen."""
         return id in self._chosen

@@ -154,3 +154,13 @@ def test_parts_that_are_left_out_are_reported() -> None:
 def test_there_is_no_plan_without_a_base_url(url: str) -> None:
     with pytest.raises(ImportFailed, match="There is no base URL for its operations"):
         planned(pets(), base_url=url)
+
+
+def test_each_operation_counts_once_by_its_state() -> None:
+    operations = [*pets().summaries()]
+    selection = OperationSelection([replace(operations[0], obstacle="it has no path"), *operations[1:]])
+    of_app = [operation.id for operation in operations[1:4]]
+    selection.set_existing(of_app)
+    selection.set_compared(of_app[:1], [replace(operations[0], id="GET /gone")])
+    assert selection.counts == {"new": 1, "unchanged": 2, "changed": 1, "gone": 1, "cannot be taken": 1}
+    assert sum(selection.counts.values()) == len(selection.operations)

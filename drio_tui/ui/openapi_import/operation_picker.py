@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -23,6 +23,11 @@ from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
 _MARK_CELLS = 4
+_MARKS = {
+    "new": ("○", "$foreground-muted"), "unchanged": ("✓", "$text-success"), "changed": ("~", "$text-warning"),
+    "gone": ("-", "$text-error"), "cannot be taken": ("✗", "$text-error"),
+}  # fmt: skip
+"""The mark and the style of the operations of each state."""
 _CHANGE = {True: "changes", False: "change"}
 _METHODS = {"GET": "$text-success", "HEAD": "$text-success", "OPTIONS": "$text-success", "DELETE": "$text-error"}
 
@@ -54,7 +59,7 @@ class OperationPicker(Vertical):
         height: 1fr;
         & > OperationRows { height: 1fr; }
         & > .-totals {
-            height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis;
+            height: 2; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis;
         }
     }
     """
@@ -180,25 +185,38 @@ class OperationPicker(Vertical):
         return row
 
     def _update_totals(self) -> None:
-        selection = self.selection
+        """Count the operations by their marks, and those that are chosen below."""
+        selection, counts = self.selection, self.selection.counts
         total = len(selection.operations)
-        shown = "" if len(self._shown) == total else f"{len(self._shown):,} of "
-        parts = [Content(shown + count_of(total, "operation"))]
-        if selection.existing:
-            parts.append(Content.styled(f"✓ {len(selection.existing)} in the app", "$text-success"))
-        if selection.changed:
-            parts.append(Content.styled(f"~ {len(selection.changed)} changed", "$text-warning"))
-        if selection.gone:
-            parts.append(Content.styled(f"- {len(selection.gone)} gone", "$text-error"))
-        if len(selection):
-            unsafe = f", {selection.unsafe} that {_CHANGE[selection.unsafe == 1]} something" if selection.unsafe else ""
-            parts.append(Content.styled(f"● {len(selection)} chosen{unsafe}", "$text-accent"))
-            parts.append(Content(f"about {selection.tokens:,} tokens as documented"))
+        if len(self._shown) == total:
+            parts = [Content(count_of(total - counts["gone"], "operation"))]
         else:
-            parts.append(Content.styled("tokens are estimated from what clients get of each tool", "$foreground-muted"))
+            parts = [Content(f"{len(self._shown):,} of {count_of(total, 'operation')}")]
+        for state, (mark, style) in _MARKS.items():
+            if counts[state]:
+                parts.append(Content.styled(f"{mark} {counts[state]:,} {state}", style))
+        lines = [Content("  ").join(parts), Content("  ").join(self._chosen_parts())]
+        self.query_one(".-totals", Static).update(Content("\n").join(lines), layout=False)
+
+    def _chosen_parts(self) -> Iterator[Content]:
+        selection = self.selection
+        if not len(selection):
+            yield Content.styled("Tokens are estimated from what clients get of each tool.", "$foreground-muted")
+            return
+        chosen = {*selection.chosen}
+        kinds = {
+            "new": len(selection.added), "to update": len(chosen & selection.changed),
+            "to delete": len(chosen & selection.gone),
+        }  # fmt: skip
+        text = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+        yield Content.styled(f"● {len(chosen):,} chosen: {text}", "$text-accent")
+        if selection.added:
+            unsafe = selection.unsafe
+            yield Content(f"about {selection.tokens:,} tokens")
+            if unsafe:
+                yield Content.styled(f"{unsafe:,} {_CHANGE[unsafe == 1]} something", "$text-warning")
         if selection.warnings():
-            parts.append(Content.styled("▲ many", "$text-warning"))
-        self.query_one(".-totals", Static).update(Content("  ").join(parts), layout=False)
+            yield Content.styled("▲ many", "$text-warning")
 
     # -- actions ----------------------------------------------------------------------------------
 

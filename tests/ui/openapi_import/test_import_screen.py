@@ -90,7 +90,8 @@ async def test_chosen_operations_become_an_integration_operations_and_tools(
         assert "5 operations" in text_of(pilot.app)
         await pilot.press("space", "down", "space")
         assert screen.picker.selection.chosen == ("GET /pets", "POST /pets")
-        assert "2 chosen, 1 that changes something" in text_of(pilot.app)
+        assert "● 2 chosen: 2 new  about" in text_of(pilot.app)
+        assert "1 changes something" in text_of(pilot.app)
         assert "none: Enter adds what the document wants, API key X-Api-Key" in text_of(pilot.app)
         await pilot.press("enter")  # shows the tool as a model sees it
         await until(pilot, lambda: '"create-pet"' in text_of(pilot.app))

@@ -83,15 +83,14 @@ async def test_changed_operations_are_chosen_reviewed_and_updated_and_one_undo_t
         assert screen.picker.selection.changed == {"GET /pets", "POST /pets"}
         assert screen.picker.selection.gone == {"DELETE /pets/{petId}"}
         text = text_of(program)
-        assert "4 in the app" in text
-        assert "~ 2 changed" in text
-        assert "- 1 gone" in text
+        assert "5 operations  ○ 1 new  ✓ 2 unchanged  ~ 2 changed  - 1 gone" in text
         assert "○~  GET" in text
         assert "✓   PUT" in text
         assert "○-  DELETE" in text
         await until(pilot, lambda: "Changed since it was imported" in text_of(program))
         await pilot.press("a")
         assert screen.picker.selection.chosen == ("GET /pets", "POST /pets", "GET /shops")  # none to delete
+        assert "● 3 chosen: 1 new, 2 to update" in text_of(program)
         await pilot.press("ctrl+s")
         await until_prepared(pilot)
         await until(pilot, lambda: "~ tool list-pets" in text_of(program))
