@@ -115,6 +115,10 @@ class EditScreen(SaveScreen):
         super().on_mount()
         self._read()
 
+    @property
+    def holds_input(self) -> bool:
+        return any(editor.holds_input for editor in self.editors)
+
     def reconnected(self) -> None:
         """Load what could not be loaded before; an edit in progress is not touched."""
         if not self.is_filled:

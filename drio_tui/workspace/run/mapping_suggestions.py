@@ -45,6 +45,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "alt": ("alt", "title", "name", "caption", "label", "id"),
 }  # fmt: skip
 _WORDS["src"] = _WORDS["image"]
+_WORD_SETS = {slot: frozenset(words) for slot, words in _WORDS.items()}
 _LIST_SLOTS: dict[str, tuple[str, ...]] = {
     "list": ("checked", "timestamp", "title", "badge", "subtitle"),
     "card-grid": ("image", "title", "value", "delta", "badge", "subtitle"),
@@ -269,7 +270,7 @@ def _points(slot: str, shape: Shape) -> float:
 
 def _suits(slot: str, shape: Shape) -> bool:
     """Return whether the type of a value fits a slot, and its name where the type says little."""
-    named = bool({*shape.words} & {*_WORDS[slot]})
+    named = not _WORD_SETS[slot].isdisjoint(shape.words)
     match slot:
         case "value" | "delta":
             return shape.is_number and not shape.is_id and (named or slot == "value")

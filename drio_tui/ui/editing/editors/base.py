@@ -57,7 +57,9 @@ class EditorContext:
             self._samples[tool] = None
 
 
-class _EditorMessage(Message):
+class EditorMessage(Message):
+    """A message of an editor."""
+
     def __init__(self, editor: Editor) -> None:
         super().__init__()
         self.editor = editor
@@ -79,13 +81,13 @@ class Editor(Widget):
     properties: ClassVar[tuple[str, ...]] = ()
     """The properties of the resource that it edits; it never changes others."""
 
-    class Changed(_EditorMessage):
+    class Changed(EditorMessage):
         """Something was edited."""
 
-    class SaveWanted(_EditorMessage):
+    class SaveWanted(EditorMessage):
         """The user asked to save while in this editor."""
 
-    class NewWanted(_EditorMessage):
+    class NewWanted(EditorMessage):
         """The user wants a new resource of `kind` to refer to at `path`; call `set_reference(path, id)` once it exists.
 
         `name` is the name to give it, empty if none was typed.
@@ -102,6 +104,11 @@ class Editor(Widget):
         self.snapshot = Snapshot("")
         self.context = EditorContext()
         self.server_errors: list[FieldError] = []
+
+    @property
+    def holds_input(self) -> bool:
+        """Whether it computes what the next input is about (`LoadsContent.holds_input`)."""
+        return False
 
     # -- input ------------------------------------------------------------------------------------
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -14,11 +16,11 @@ from textual.widgets import Static
 
 from drio_tui.api.errors import FieldError
 from drio_tui.schema.fields import Option, SchemaOverlay
-from drio_tui.schema.jsontext import pretty
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
-from drio_tui.ui.editing.editors.base import Editor, Notes, status_text
+from drio_tui.ui.editing.editors.base import Editor, EditorMessage, Notes, status_text
 from drio_tui.ui.editing.editors.fill_slots_dialog import FillSlotsDialog
 from drio_tui.ui.editing.editors.form_editor import field_for
 from drio_tui.ui.editing.editors.key_value_list import (
@@ -29,7 +31,7 @@ from drio_tui.ui.editing.editors.key_value_list import (
     pairs_from,
     value_text,
 )
-from drio_tui.ui.editing.editors.sample import SampleDialog
+from drio_tui.ui.editing.editors.sample import MAX_SHOWN, SampleDialog, sample_text
 from drio_tui.ui.editing.editors.widget_picture import MOST_ITEMS, WidgetPicture
 from drio_tui.ui.forms.group_widgets import AddLine
 from drio_tui.ui.forms.inputs import Picker
@@ -69,8 +71,18 @@ class WidgetEditor(Editor):
         Key("widget_editor.save", "ctrl+s", "save", "Save", "Save", palette=False),
     )
 
+    class Suggested(EditorMessage):
+        """Paths for the slots were suggested, for these mappings; from a result if `is_real`, else from its schema."""
+
+        def __init__(
+            self, editor: Editor, changes: list[SlotChange], mappings: Mapping[str, Any], *, is_real: bool
+        ) -> None:
+            super().__init__(editor)
+            self.changes, self.mappings, self.is_real = changes, mappings, is_real
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self._is_suggesting = False
         self._pasted = ""
         self._pasted_value: Any = None
         self._from_schema = False
@@ -423,15 +435,31 @@ class WidgetEditor(Editor):
         bound = drafted_tool(self.snapshot, self.selected)
         is_real = bool(self._pasted) or self.saved_sample is not None or self.last_result is not None
         mappings = object_from(self.mappings)
-        changes = slot_changes(
-            self.primitive, mappings, bound.output_schema, self.sample if is_real else None, arguments=bound.schema
-        )
+        sample = self.sample if is_real else None
+        suggest = partial(slot_changes, self.primitive, mappings, bound.output_schema, sample, arguments=bound.schema)
+
+        async def work() -> None:
+            changes = await asyncio.to_thread(suggest)
+            self.post_message(self.Suggested(self, changes, mappings, is_real=is_real))
+
+        self._is_suggesting = True
+        start_worker(self, work, group="suggest", exclusive=True)
+
+    @property
+    def holds_input(self) -> bool:
+        return self._is_suggesting
+
+    def on_widget_editor_suggested(self, message: Suggested) -> None:
+        message.stop()
+        self._is_suggesting = False
+        if not self.screen.is_current:  # left meanwhile
+            return
         if not self.primitive:
             self.notify("Choose first what it is drawn as.", markup=False)
-        elif changes:
-            about = "a real result" if is_real else "the output schema"
+        elif message.changes:
+            about = "a real result" if message.is_real else "the output schema"
             widget = {**self.resource, **self.value()}
-            dialog = FillSlotsDialog(changes, mappings, self.snapshot, widget, self.sample, about)
+            dialog = FillSlotsDialog(message.changes, message.mappings, self.snapshot, widget, self.sample, about)
             self.app.push_screen(dialog, self._take_changes)
         elif self.sample is None:
             self.notify("Nothing is known of the result: paste a sample (F7), or run the tool.", markup=False)
@@ -454,8 +482,11 @@ class WidgetEditor(Editor):
         self.mark_changed()
 
     def action_sample(self) -> None:
-        text = self._pasted or (pretty(self.sample) if self.sample is not None else "")
-        self.app.push_screen(SampleDialog(text), self._set_sample)
+        text, first_items = self._pasted, 0
+        if len(text) > MAX_SHOWN or not text:
+            sample = self.sample
+            text, first_items = sample_text(sample) if sample is not None else ("", 0)
+        self.app.push_screen(SampleDialog(text, first_items), self._set_sample)
 
     def _set_sample(self, pasted: tuple[str, Any] | None) -> None:
         if pasted is not None:

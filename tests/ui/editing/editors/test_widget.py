@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
+from typing import Any
+
+import pytest
 
 from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.editors.base import EditorContext
 from drio_tui.ui.editing.editors.fill_slots_dialog import FillSlotsDialog
 from drio_tui.ui.editing.editors.key_value_list import KeyValueRow
-from drio_tui.ui.editing.editors.sample import SampleDialog
+from drio_tui.ui.editing.editors.sample import SampleDialog, sample_text
 from drio_tui.ui.editing.editors.widget_picture import WidgetPicture
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.widgets.line_editor import LineEditor
@@ -101,6 +105,29 @@ async def test_a_pasted_result_replaces_the_example() -> None:
         await driver.settle()
         assert note_of(driver, "columns.name") == "✓ Ada  (2 of 3 items)"
         assert not driver.editor.dirty
+
+
+@pytest.mark.parametrize(
+    ("sample", "left", "most"),
+    [
+        ({"a": [1] * 90}, {"a": [1] * 90}, 0),
+        ({"a": [{"text": "x" * 3000}] * 90}, {"a": [{"text": "x" * 3000}] * 50}, 50),
+        ([["x" * 9000] * 40] * 40, [["x" * 9000] * 3] * 3, 3),
+        ({"text": "x" * 300_000}, None, 1),
+    ],
+)
+def test_a_long_sample_is_edited_with_the_first_items_of_its_lists(sample: Any, left: Any, most: int) -> None:
+    text, shown = sample_text(sample)
+    assert (json.loads(text) if text else None, shown) == (left, most)
+
+
+async def test_a_shortened_sample_that_was_not_edited_stays_as_it_was() -> None:
+    context = EditorContext(last_results={"t_search": {"results": [{"name": "x" * 3000}] * 90}})
+    async with staged("widget", "config", WIDGET, app_snapshot(), context=context) as driver:
+        await driver.press("f7")
+        assert "the first 50 items of each list can be edited here" in driver.screen
+        await driver.press("ctrl+s")
+        assert len(driver.editor.sample["results"]) == 90
 
 
 async def test_choosing_a_tool_by_name_changes_the_sample() -> None:
