@@ -88,6 +88,15 @@ class SecretCipher:
         ciphertext = _aes_gcm(key).encrypt(nonce, text.encode("utf-8", "surrogatepass"), associated_data.encode())
         return f"{_PREFIX_V1}{_key_id(key)}:{base64.urlsafe_b64encode(nonce + ciphertext).decode()}"
 
+    def prepare(self) -> None:
+        """Begin to read or create the key, since the keyring may take long; an error is raised once the key is used."""
+
+        def read() -> None:
+            with contextlib.suppress(Exception):
+                self._read_or_create_key()
+
+        threading.Thread(target=read, name="drio-secrets", daemon=True).start()
+
     async def check(self) -> None:
         """Make sure that the key is available. Raises `SecretsUnavailable`."""
         await self._get_key()
@@ -113,35 +122,36 @@ class SecretCipher:
         return text.decode("utf-8", "surrogatepass")
 
     async def _get_key(self) -> bytes:
-        if self._key is None:
-            self._key = await _run_in_daemon_thread(self._read_or_create_key, _KEYRING_SECONDS)
-        return self._key
+        return self._key or await _run_in_daemon_thread(self._read_or_create_key, _KEYRING_SECONDS)
 
     def _read_or_create_key(self) -> bytes:
         """Return the key, created if there is none yet. Blocking, and the keyring may hang: call it in a thread."""
         with self._lock:
-            if self._key is not None:
-                return self._key
-            try:
-                content = read_private(self._file, limit=200).decode("ascii").strip()
-            except FileNotFoundError:
-                if self._has_key_file:
-                    raise SecretsUnavailable(f"{self._file} does not exist", hint=_NEW_KEY_HINT) from None
-                return self._create_key()
-            except (NotPrivate, UnicodeDecodeError, OSError) as error:
-                hint = "The file has to be yours alone: chmod 600, no link." if self._has_key_file else None
-                raise SecretsUnavailable(f"{self._file} cannot be used: {os_error_text(error)}", hint=hint) from None
-            if content.startswith("keyring") and not self._has_key_file:
-                key = _decode_key(_read_keyring(self._folder) or "")
-                if key is None or _key_id(key) != content.removeprefix("keyring").strip():
-                    raise SecretsUnavailable("the keyring does not give the sandbox's key")
-                return key
-            key = _decode_key(content)
-            if key is None:
-                raise SecretsUnavailable(
-                    f"{self._file} does not hold a key", hint=_NEW_KEY_HINT if self._has_key_file else None
-                )
+            if self._key is None:
+                self._key = self._find_or_create_key()
+            return self._key
+
+    def _find_or_create_key(self) -> bytes:
+        try:
+            content = read_private(self._file, limit=200).decode("ascii").strip()
+        except FileNotFoundError:
+            if self._has_key_file:
+                raise SecretsUnavailable(f"{self._file} does not exist", hint=_NEW_KEY_HINT) from None
+            return self._create_key()
+        except (NotPrivate, UnicodeDecodeError, OSError) as error:
+            hint = "The file has to be yours alone: chmod 600, no link." if self._has_key_file else None
+            raise SecretsUnavailable(f"{self._file} cannot be used: {os_error_text(error)}", hint=hint) from None
+        if content.startswith("keyring") and not self._has_key_file:
+            key = _decode_key(_read_keyring(self._folder) or "")
+            if key is None or _key_id(key) != content.removeprefix("keyring").strip():
+                raise SecretsUnavailable("the keyring does not give the sandbox's key")
             return key
+        key = _decode_key(content)
+        if key is None:
+            raise SecretsUnavailable(
+                f"{self._file} does not hold a key", hint=_NEW_KEY_HINT if self._has_key_file else None
+            )
+        return key
 
     def _create_key(self) -> bytes:
         key = os.urandom(_KEY_BYTES)

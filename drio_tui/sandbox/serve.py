@@ -107,6 +107,7 @@ async def _serve(
     exit_with_parent: bool,
     options: dict[str, Any],
 ) -> int:
+    settings.cipher.prepare()
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         await ensure_local_token(app.state.sandbox, folder)
