@@ -45,7 +45,11 @@ class AlreadyRunning(SandboxError):
 
 
 class DataDir:
-    """The data folder at `path`. Every `OSError` about it becomes a `SandboxError`."""
+    """The data folder at `path`. Every `OSError` about it becomes a `SandboxError`.
+
+    Its files are not flushed to disk, which would take as long as creating the database: where one is lost, the next
+    start makes a new one.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
@@ -92,7 +96,7 @@ class DataDir:
     def write_info(self, info: dict[str, Any]) -> None:
         """Write the info of this process: its pid, its base URL and so on."""
         with as_sandbox_error(self._info):
-            write_private(self._info, json.dumps(info).encode() + b"\n")
+            write_private(self._info, json.dumps(info).encode() + b"\n", flush=False)
 
     def remove_info(self) -> None:
         """Remove the process info, if there is any."""
@@ -119,7 +123,7 @@ class DataDir:
     def write_port(self, port: int) -> None:
         """Write the port for the next run."""
         with as_sandbox_error(self._port):
-            write_private(self._port, b"%d\n" % port)
+            write_private(self._port, b"%d\n" % port, flush=False)
 
     def token(self) -> str | None:
         """Return the local user's token; None if there is none, or if other users could have read it."""
@@ -135,7 +139,7 @@ class DataDir:
         with as_sandbox_error(self._token):
             if self._token.is_symlink():
                 self._token.unlink()
-            write_private(self._token, token.encode("ascii") + b"\n")
+            write_private(self._token, token.encode("ascii") + b"\n", flush=False)
 
     def remove_token(self) -> None:
         """Remove the local user's token, if there is one."""

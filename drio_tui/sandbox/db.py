@@ -358,9 +358,11 @@ def _create_file(path: Path) -> None:
     try:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with contextlib.closing(sqlite3.connect(temporary)) as connection:
+            connection.execute("PRAGMA synchronous=OFF")  # it is flushed once, below
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA user_version=1")  # writes the header, so that the file is never empty
             connection.commit()
+        _flush(temporary)
         with contextlib.suppress(FileExistsError):  # another process has created it meanwhile, which is as good
             os.link(temporary, path)
     except sqlite3.Error as error:
@@ -369,6 +371,15 @@ def _create_file(path: Path) -> None:
         for suffix in ("", *_SIDE_FILES):
             temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
     sync_dir(path.parent)
+
+
+def _flush(path: Path) -> None:
+    """Flush a file to disk."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _check_file(path: Path) -> None:

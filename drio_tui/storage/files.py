@@ -41,15 +41,16 @@ def private_dir(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes, *, flush: bool = True) -> None:
     """Write `data` to `path` atomically, at mode 0600; the old file stays intact when anything fails.
 
     The data are written to a new file with a random name in the same folder (`O_EXCL`, 0600), flushed to disk, and
-    renamed to `path`. Raises `NotPrivate` if `path` is a symbolic link.
+    renamed to `path`. `flush` is False for a file that may be lost or empty after a power failure. Raises `NotPrivate`
+    if `path` is a symbolic link.
     """
     if path.is_symlink():
         raise NotPrivate(f"{path} is a symbolic link")
-    _replace(path, data, 0o600)
+    _replace(path, data, 0o600, flush=flush)
 
 
 def write_public(path: Path, data: bytes) -> None:
@@ -78,7 +79,7 @@ def append_public(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _replace(path: Path, data: bytes, create_mode: int, mode: int | None = None) -> None:
+def _replace(path: Path, data: bytes, create_mode: int, mode: int | None = None, *, flush: bool = True) -> None:
     """Replace `path` by a new file. The umask applies to `create_mode`; `mode` is set as it is.
 
     Raises `OSError` for a device or a pipe: root would replace `/dev/null` by a file.
@@ -93,7 +94,8 @@ def _replace(path: Path, data: bytes, create_mode: int, mode: int | None = None)
             view = memoryview(data)
             while view:
                 view = view[os.write(handle, view) :]
-            os.fsync(handle)
+            if flush:
+                os.fsync(handle)
         finally:
             os.close(handle)
         temporary.replace(path)
@@ -101,7 +103,8 @@ def _replace(path: Path, data: bytes, create_mode: int, mode: int | None = None)
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    sync_dir(path.parent)
+    if flush:
+        sync_dir(path.parent)
 
 
 def _refuse_device(path: Path) -> None:
