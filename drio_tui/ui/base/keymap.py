@@ -113,10 +113,12 @@ _dangerous: set[str] = set()
 def section(name: str, title: str, *keys: Key, after: str = "") -> list[BindingType]:
     """Register the keys of a screen or widget and return its `BINDINGS`; those of a prefix with `after`, its id.
 
-    Declaring a section a second time replaces it. Raises `ValueError` for an id that is taken: ids are unique in the
-    whole program.
+    Declaring a section a second time replaces it. Raises `ValueError` for an id, or a name with another title, that is
+    taken: both are unique in the whole program.
     """
-    old = _sections.pop(name, None)
+    old = _sections.get(name)
+    if old is not None and old.title != title:
+        raise ValueError(f"the section {name} is taken")
     for key in old.keys if old else ():
         _by_id.pop(key.id, None)
     for key in keys:

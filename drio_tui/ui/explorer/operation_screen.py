@@ -77,20 +77,21 @@ class OperationScreen(FormAndResultsScreen, KeepsEdit[None]):
     opens_fields = True
     REASON = "the program ended before it was sent"
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "operation",
+        "explorer_operation",
         "An operation of the API",
-        Key("operation.send", "ctrl+r,f9,ctrl+s", "send", "Send", "Send the request; one that may change something is "
-            "shown first", priority=True),
-        Key("operation.page", "f5", "page(1)", "Page →", "Values, response, headers, request, details", priority=True),
-        Key("operation.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The previous page", show=False,
+        Key("explorer_operation.send", "ctrl+r,f9,ctrl+s", "send", "Send", "Send the request; one that may change "
+            "something is shown first", priority=True),
+        Key("explorer_operation.page", "f5", "page(1)", "Page →", "Values, response, headers, request, details",
             priority=True),
-        Key("operation.raw", "f6", "raw", "By hand", "Edit path and body as text, whatever the document says",
+        Key("explorer_operation.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The previous page", show=False,
             priority=True),
-        Key("operation.next_page", "f7", "next_page", "Next page", "Request the next page of the response",
+        Key("explorer_operation.raw", "f6", "raw", "By hand", "Edit path and body as text, whatever the document says",
             priority=True),
-        Key("operation.history", "f12,H", "history", "History", "The requests of this session", show=False),
-        Key("operation.curl", "Y", "curl", "Copy as curl", "Copy the request as a curl command", show=False),
-        Key("operation.command", "C", "command", "Copy as drio-tui", "Copy the request as a drio-tui command",
+        Key("explorer_operation.next_page", "f7", "next_page", "Next page", "Request the next page of the response",
+            priority=True),
+        Key("explorer_operation.history", "f12,H", "history", "History", "The requests of this session", show=False),
+        Key("explorer_operation.curl", "Y", "curl", "Copy as curl", "Copy the request as a curl command", show=False),
+        Key("explorer_operation.command", "C", "command", "Copy as drio-tui", "Copy the request as a drio-tui command",
             show=False),
     )  # fmt: skip
 

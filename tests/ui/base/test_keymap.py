@@ -21,3 +21,9 @@ def test_unknown_keys_are_reported(keys: str) -> None:
 def test_unknown_binding_ids_are_reported() -> None:
     assert drio_tui.ui.app.drio_app.DrioApp.TITLE == "drio"
     assert keymap.problems({"app.no_such": "x"}) == ["[keys] app.no_such: there is no such binding"]
+
+
+def test_a_section_of_another_screen_is_not_replaced() -> None:
+    with pytest.raises(ValueError, match="section app is taken"):
+        keymap.section("app", "Another title")
+    assert keymap.find("app.help") is not None
