@@ -1,4 +1,4 @@
-"""Validates resources without pydantic, for the lists on the first screens.
+"""Validates resources without pydantic, for the first screens: the lists, and an app.
 
 Importing pydantic and building the models takes 0.2 s (measured). A resource that matches its shape is always valid
 for its model (a test compares the two); one that does not match is validated by the model.
@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 Shape = Mapping[str, Any]
-"""Property names to types: a Python type, a nested `Shape`, or a list with one of either for an array."""
+"""Property names to types: a Python type, a nested `Shape`, or a list with one of either for an array.
+
+`dict` stands for an object with any properties.
+"""
 
 BRANDING: Shape = dict.fromkeys(
     ("primaryColor", "accentColor", "backgroundColor", "fontFamily", "borderRadius"), str
@@ -31,7 +34,45 @@ TEMPLATE: Shape = {
     **{name: [_TEMPLATE_PART] for name in ("tools", "widgets", "auth", "integrations")},
     "branding": BRANDING,
 }
-_REQUIRED = {id(APP): ("id", "name"), id(TEMPLATE): ("id", "name"), id(_TEMPLATE_PART): ("name",)}
+AUTH: Shape = {
+    **dict.fromkeys(
+        ("id", "name", "appId", "providerId", "providerKey", "providerName", "key", "status", "secretRef",
+         "lastValidatedAt"),
+        str,
+    ),
+    "config": dict,
+    "grants": [str],
+}  # fmt: skip
+INTEGRATION: Shape = {
+    **dict.fromkeys(("id", "name", "appId", "key", "kind", "baseUrl", "authId", "status"), str),
+    "config": dict,
+}
+OPERATION: Shape = {
+    **dict.fromkeys(
+        ("id", "name", "appId", "integrationId", "key", "description", "method", "path", "schemaHash"), str
+    ),
+    "inputSchema": dict,
+    "outputSchema": dict,
+}
+TOOL: Shape = {
+    **dict.fromkeys(("id", "name", "appId", "key", "description", "kind", "widgetId"), str),
+    "isEnabled": bool,
+    "order": int,
+    "annotations": {
+        "title": str,
+        **dict.fromkeys(("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"), bool),
+    },
+    "binding": dict.fromkeys(("type", "integrationOperationId", "schemaHashAtBindTime", "status"), str),
+    "nextToolIds": [str],
+}
+WIDGET: Shape = {
+    **dict.fromkeys(("id", "name", "appId", "toolId", "key", "primitive", "displayMode", "visibility"), str),
+    "config": {"fieldMappings": dict, "style": dict},
+    "actions": [dict.fromkeys(("trigger", "type", "template", "targetToolId", "targetToolName", "callMode"), str)],
+}
+_REQUIRED = {id(shape): ("id", "name") for shape in (APP, TEMPLATE, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET)} | {
+    id(_TEMPLATE_PART): ("name",)
+}
 
 
 def matches_shape(raw: Any, shape: Shape) -> bool:
@@ -52,8 +93,10 @@ def _matches(value: Any, expected: Any) -> bool:
         return isinstance(value, list) and all(_matches(item, expected[0]) for item in value)
     if expected is str:
         return isinstance(value, str) and _has_no_surrogates(value)
+    if expected is dict:
+        return isinstance(value, dict) and all(map(_has_no_surrogates, value))
     if isinstance(expected, type):
-        return isinstance(value, expected)
+        return type(value) is expected
     return matches_shape(value, expected)
 
 

@@ -333,7 +333,7 @@ def connect(
     """Show how AI clients are connected to the deployed APP (id or slug): steps on stderr, snippets on stdout."""
     from drio_tui.urls import url_error_with_address
     from drio_tui.workspace.deploy.ai_clients import client_instructions, reach
-    from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of_app
+    from drio_tui.workspace.deploy.deploy_record import NotDeployed, endpoint_of_app
 
     async def work() -> tuple[str, str]:
         async with command_session(**effective_options(profile, base_url, sandbox), notice=info) as session:

@@ -70,7 +70,7 @@ class ToolRunner:
     async def endpoint(self) -> str:
         """Return the endpoint of the deployed app. Raises `NotDeployed`."""
         if not self._endpoint:
-            from drio_tui.workspace.run.deployed_runner import endpoint_of_app
+            from drio_tui.workspace.deploy.deploy_record import endpoint_of_app
 
             self._endpoint = await endpoint_of_app(self.session.client, self.app)
         return self._endpoint

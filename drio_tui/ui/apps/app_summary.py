@@ -50,13 +50,12 @@ class AppFacts:
 
 async def fetch_facts(client: DrioClient, app: str, server: str) -> AppFacts:
     """Count the app's resources and problems by one GET of its config, and read its last deploy. Never raises."""
-    for module in ("drio_tui.workspace.run.deployed_runner", "drio_tui.workspace.lint.resource_checks"):
+    for module in ("drio_tui.workspace.deploy.deploy_record", "drio_tui.workspace.lint.resource_checks"):
         await import_in_thread(module)  # not needed for the first screen
-    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
+    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, endpoint_of_app
     from drio_tui.workspace.lint.resource_checks import check_resources, count_severities
     from drio_tui.workspace.model.loader import snapshot_of_config
     from drio_tui.workspace.model.references import Links
-    from drio_tui.workspace.run.deployed_runner import endpoint_of_app
 
     deployed = await asyncio.to_thread(DeployRecordStore(server, app).read)
     endpoint = deployed.endpoint if deployed is not None else ""

@@ -20,6 +20,7 @@ from textual.widgets import Static
 from drio_tui.api.errors import DrioError
 from drio_tui.api.json_values import same_json
 from drio_tui.api.resource_type import validation_error
+from drio_tui.asyncio_wait import import_in_thread
 from drio_tui.kinds import APP
 from drio_tui.text import count_of
 from drio_tui.ui.apps.app_summary import AppFacts, app_blocks, fetch_facts
@@ -238,7 +239,8 @@ class AppsScreen(ResourceListScreen):
         profile, server = self.drio.status.profile, self.connection.server
 
         async def load() -> None:
-            from drio_tui.wizard import draft_store  # not needed for the first screen
+            await import_in_thread("drio_tui.wizard.draft_store")  # not needed for the first screen
+            from drio_tui.wizard import draft_store
 
             self.post_message(self._DraftsLoaded(await asyncio.to_thread(draft_store.load, profile, server)))
 

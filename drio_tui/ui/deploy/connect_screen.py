@@ -79,7 +79,7 @@ class ConnectScreen(DrioScreen[None]):
         self.query_one("#connect-body").focus()
 
         async def find(client: DrioClient) -> ConnectScreen.EndpointLoaded:
-            from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of_app  # imports the MCP client
+            from drio_tui.workspace.deploy.deploy_record import NotDeployed, endpoint_of_app
 
             app = (await client.get(APP, self.app_id)).raw
             slug = app.get("slug") if isinstance(app.get("slug"), str) else ""

@@ -54,7 +54,15 @@ from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.copy_field import CopyField
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
-from drio_tui.workspace.deploy.deploy_record import Change, DeployRecordStore, Record, changes_since, resources_of
+from drio_tui.workspace.deploy.deploy_record import (
+    Change,
+    DeployRecordStore,
+    NotDeployed,
+    Record,
+    changes_since,
+    endpoint_of_app,
+    resources_of,
+)
 from drio_tui.workspace.deploy.deployer import Deployed, deploy
 from drio_tui.workspace.deploy.model_view import differences
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
@@ -62,7 +70,6 @@ from drio_tui.workspace.lint.chain_arguments import KnownRuns
 from drio_tui.workspace.lint.preflight import Preflight, preflight
 from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
-from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of_app
 from drio_tui.workspace.run.run_history import RunHistory
 from drio_tui.workspace.saving.save_result import Failed, Refused, Unknown
 

@@ -119,7 +119,7 @@ async def _deployed(
 
 async def _endpoint(client: DrioClient, app: dict[str, Any]) -> str:
     """Return the URL of the deployed app. Raises `NotDeployed`."""
-    from drio_tui.workspace.run.deployed_runner import endpoint_of_app
+    from drio_tui.workspace.deploy.deploy_record import endpoint_of_app
 
     return await endpoint_of_app(client, app)
 

@@ -7,15 +7,17 @@ are private files, written atomically; of a config that is too large to store, f
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlsplit
 
 from drio_tui.api import json_codec
+from drio_tui.api.errors import DrioError
 from drio_tui.api.json_codec import Document
 from drio_tui.kinds import KINDS
 from drio_tui.schema.fields import MISSING
@@ -28,6 +30,9 @@ from drio_tui.workspace.saving.merge import FieldChange, Object, diff
 from drio_tui.workspace.saving.save_requests import comparable
 from drio_tui.workspace.saving.without_secrets import without_secrets
 
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+
 VERSION = 1
 LARGEST = 4 << 20
 """The largest config in bytes that is stored in full."""
@@ -35,6 +40,13 @@ _MOST_BYTES_READ = 8 << 20
 _KEPT_VERSIONS = 10
 _STORED_FIXED_PROPERTIES = frozenset({"id", "integrationId"})
 _FINGERPRINT = "fingerprint"
+
+
+class NotDeployed(DrioError):
+    """There is no endpoint to call, or the endpoint does not offer the tool."""
+
+    title = "It is not deployed"
+    hint = "Deploy the app first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,3 +226,18 @@ def endpoint_of(api_url: str, app: Document, *, sandbox: bool) -> str | None:
     if (host == "getdrio.com" or host.endswith(".getdrio.com")) and mcp_id.replace("_", "").replace("-", "").isalnum():
         return f"https://{mcp_id}.mcp.getdrio.com/mcp"
     return None
+
+
+async def endpoint_of_app(client: DrioClient, app: Document) -> str:
+    """Return the endpoint of an app, by its public id or from the last deploy recorded here. Raises `NotDeployed`."""
+    sandbox = client.transport.is_sandbox
+    endpoint = endpoint_of(client.transport.base_url, app, sandbox=sandbox)
+    if endpoint is None or not sandbox:  # a local sandbox may listen at another address by now
+        last_record = await asyncio.to_thread(DeployRecordStore(client.transport.server_id, str(app.get("id"))).read)
+        if last_record is not None and last_record.endpoint:
+            return last_record.endpoint
+    if app.get("status") == "draft":
+        raise NotDeployed("the app is a draft, so there is nothing to call", hint="Deploy it, or run its draft.")
+    if endpoint is None:
+        raise NotDeployed("its endpoint cannot be derived from what drio says", hint="Run its draft.")
+    return endpoint

@@ -10,29 +10,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api import json_codec
-from drio_tui.api.errors import DrioError
 from drio_tui.api.json_codec import Document
 from drio_tui.endpoint import connect
 from drio_tui.tool_calls.outputs import NOTE_META
-from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, endpoint_of
+from drio_tui.workspace.deploy.deploy_record import NotDeployed
 from drio_tui.workspace.run.bound_tool import BoundTool
 from drio_tui.workspace.run.tool_run import Request, Run, inner_value, redacted_arguments
 
 if TYPE_CHECKING:
-    from drio_tui.api.client import DrioClient
     from drio_tui.api.exchange import Exchange
     from drio_tui.endpoint import CallResult
 
 VIEW_META = "drio/view"
 CHAIN_META = "drio/chain"
 OnExchange = Callable[["Exchange"], None] | None
-
-
-class NotDeployed(DrioError):
-    """There is no endpoint to call, or the endpoint does not offer the tool."""
-
-    title = "It is not deployed"
-    hint = "Deploy the app first."
 
 
 async def run_deployed(endpoint: str, bound: BoundTool, arguments: Document, on_exchange: OnExchange = None) -> Run:
@@ -77,18 +68,3 @@ async def widget_page(endpoint: str, bound: BoundTool, on_exchange: OnExchange =
         if not tool.widget_uri:
             raise NotDeployed(f"{bound.name} has no widget at the endpoint")
         return (await live.read(tool.widget_uri)).text
-
-
-async def endpoint_of_app(client: DrioClient, app: Document) -> str:
-    """Return the endpoint of an app, by its public id or from the last deploy recorded here. Raises `NotDeployed`."""
-    sandbox = client.transport.is_sandbox
-    endpoint = endpoint_of(client.transport.base_url, app, sandbox=sandbox)
-    if endpoint is None or not sandbox:  # a local sandbox may listen at another address by now
-        last_record = await asyncio.to_thread(DeployRecordStore(client.transport.server_id, str(app.get("id"))).read)
-        if last_record is not None and last_record.endpoint:
-            return last_record.endpoint
-    if app.get("status") == "draft":
-        raise NotDeployed("the app is a draft, so there is nothing to call", hint="Deploy it, or run its draft.")
-    if endpoint is None:
-        raise NotDeployed("its endpoint cannot be derived from what drio says", hint="Run its draft.")
-    return endpoint

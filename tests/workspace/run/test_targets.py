@@ -15,13 +15,13 @@ from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, NotFound
 from drio_tui.api.transport import Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken
-from drio_tui.workspace.deploy.deploy_record import endpoint_of
+from drio_tui.workspace.deploy.deploy_record import NotDeployed, endpoint_of, endpoint_of_app
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.model.tools import find_tool, tool_of
 from drio_tui.workspace.run import preview_page
 from drio_tui.workspace.run.bound_tool import bound_of
-from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of_app, run_deployed, widget_page
+from drio_tui.workspace.run.deployed_runner import run_deployed, widget_page
 from drio_tui.workspace.run.local_runner import BadArguments, LocalRunner, origin
 from drio_tui.workspace.run.sandbox_runner import page_of, run_in_sandbox
 from drio_tui.workspace.run.text_renderer import render_widget
