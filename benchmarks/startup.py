@@ -54,7 +54,7 @@ FIRST_OPENINGS: dict[str, list[tuple[bytes, str]]] = {
     "app": [(b"\r", "Tools")],
     "editor": [(b"\r", "Tools"), (b"e", "Server instructions")],
     "playground": [(b"\r", "Tools"), (b"/search", "search"), (b"\r", "Words to look for"), (b"t", r"Ctrl\+R runs")],
-    "wizard": [(b"n", r"● Template[\s\S]*Support")],
+    "wizard": [(b"n", r"● Template[\s\S]*Support desk")],
 }
 """What is opened from the list of apps: the keys, and what is then on the screen. The last key is measured."""
 

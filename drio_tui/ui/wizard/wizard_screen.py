@@ -128,9 +128,13 @@ class WizardScreen(DrioScreen[None]):
         return bool(self.draft.app) and self.executor is not None and self.executor.done and not self.running
 
     def compose_body(self) -> ComposeResult:
+        if self.draft.page not in PAGES:
+            self.draft.page = PAGES[0]
+        self._page_name, self._page = self.draft.page, make_page(self.draft.page, self)
         yield StepStrip()
         yield Static(id="step-title")
-        yield Vertical(id="page")
+        with Vertical(id="page"):
+            yield self._page
         yield Static(id="wizard-error")
         with Horizontal(id="nav"):
             yield Button("◂ Back", id="back", compact=True)
@@ -139,10 +143,10 @@ class WizardScreen(DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        if self.draft.page not in PAGES:
-            self.draft.page = PAGES[0]
-        self.query_one(StepStrip).reached = PAGES.index(self.draft.page)
-        self.call_later(self._show, self.draft.page)
+        self._update_strip()
+        self._update_navigation()
+        self._show_error("")
+        self.focus_page()
         self._load_context()
 
     def on_unmount(self) -> None:
@@ -225,8 +229,7 @@ class WizardScreen(DrioScreen[None]):
         holder = self.query_one("#page", Vertical)
         await holder.remove_children()
         self._page = page = make_page(name, self)
-        strip = self.query_one(StepStrip)
-        strip.page, strip.reached = name, max(strip.reached, PAGES.index(name))
+        self._update_strip()
         await holder.mount(page)
         self._update_navigation()
         self._show_error("")
@@ -237,6 +240,10 @@ class WizardScreen(DrioScreen[None]):
         else:
             self.focus_page()  # at once: the next keys belong to this page
         self.refresh_bindings()
+
+    def _update_strip(self) -> None:
+        strip = self.query_one(StepStrip)
+        strip.page, strip.reached = self._page_name, max(strip.reached, PAGES.index(self._page_name))
 
     def _select_resource(self, ref: str) -> None:
         if self._page is not None and self._page.rows is not None:
