@@ -153,6 +153,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         super().__init__()
         memory.share_background_styles()
         painting.share_tinted_styles()
+        painting.tint_screens_directly()
         painting.keep_screens_when_focus_moves()
         drawing.paint_only_what_is_seen()
         drawing.draw_lines_without_effects_directly()

@@ -19,6 +19,8 @@ from textual.geometry import Region, Size, Spacing
 from textual.strip import Strip
 from textual.style import Style
 
+from drio_tui.ui.base.textual_internals import is_patched, patch
+
 _Spans = Mapping[int, Iterable[tuple[int, int]]]
 """Which cells are painted: for lines of the screen, where a range of cells begins and ends."""
 
@@ -29,18 +31,16 @@ def paint_only_what_is_seen() -> None:
     Textual asks every widget between the first and the last change for all its lines, and containers for the lines
     that their children cover (8.2): moving a cursor beside a page of details drew half of the screen.
     """
-    if hasattr(Compositor._render_chops, "original"):
-        return
-    _render_chops.original = Compositor._render_chops  # type: ignore[attr-defined] # says that it is patched
-    Compositor._render_chops = _render_chops  # type: ignore[method-assign] # for every screen
-    Compositor.render_partial_update = _render_partial_update  # type: ignore[method-assign]
+    if not is_patched(Compositor._render_chops):
+        patch(Compositor, _render_chops)
+        patch(Compositor, render_partial_update)
 
 
 def _render_chops(self: Compositor, crop: Region, is_rendered_line: Callable[[int], bool]) -> list[dict[int, Any]]:
     return _render_spans(self, {y: [(crop.x, crop.right)] for y in crop.line_range if is_rendered_line(y)})
 
 
-def _render_partial_update(self: Compositor) -> ChopsUpdate | None:
+def render_partial_update(self: Compositor) -> ChopsUpdate | None:
     screen = self.size.region
     regions = [region for region in (dirty.intersection(screen) for dirty in self._dirty_regions) if region]
     self._dirty_regions.clear()
@@ -96,11 +96,11 @@ def draw_lines_without_effects_directly() -> None:
 
     Textual looks up every style that may change a line for each line, and copies the line for each of them (8.2).
     """
-    render, render_line = StylesCache.render, StylesCache.render_line
-    if hasattr(render_line, "original"):
+    draw, draw_line = StylesCache.render, StylesCache.render_line
+    if is_patched(draw_line):
         return
 
-    def render_fast(
+    def render(
         self: Any, styles: StylesBase, size: Size, base_background: Color, background: Color, *arguments: Any,
         **options: Any,
     ) -> list[Strip]:  # fmt: skip
@@ -108,14 +108,14 @@ def draw_lines_without_effects_directly() -> None:
         if options["opacity"] == 1.0 and not _has_effects(styles):
             self._edges = _edges(self, styles, base_background, background)
             self._gutter = styles.gutter
-        return render(self, styles, size, base_background, background, *arguments, **options)
+        return draw(self, styles, size, base_background, background, *arguments, **options)
 
-    def render_line_fast(
+    def render_line(
         self: Any, styles: StylesBase, y: int, size: Size, content_size: Size, padding: Spacing,
         base_background: Color, background: Color, render_content_line: Callable[[int], Strip], *arguments: Any,
     ) -> Strip:  # fmt: skip
         if self._edges is None or not self._gutter.top <= y < size.height - self._gutter.bottom:
-            return render_line(
+            return draw_line(
                 self, styles, y, size, content_size, padding, base_background, background, render_content_line,
                 *arguments,
             )  # fmt: skip
@@ -130,9 +130,8 @@ def draw_lines_without_effects_directly() -> None:
             return Strip([*left, *line_pad(strip, padding.left, padding.right, style), *right], size.width)
         return strip
 
-    render_line_fast.original = render_line  # type: ignore[attr-defined] # says that it is patched
-    StylesCache.render = render_fast  # type: ignore[method-assign] # for every widget
-    StylesCache.render_line = render_line_fast  # type: ignore[method-assign,assignment]
+    patch(StylesCache, render)
+    patch(StylesCache, render_line)
 
 
 def _has_effects(styles: StylesBase) -> bool:
@@ -175,8 +174,7 @@ def make_caches_of_strips_when_used() -> None:
     Textual makes all seven for each strip (8.2), and several strips for each line that it draws, most of which use
     none or one.
     """
-    original = Strip.__init__
-    if hasattr(original, "original"):
+    if is_patched(Strip.__init__):
         return
 
     def initialize(self: Strip, segments: Iterable[Segment], cell_length: int | None = None) -> None:
@@ -192,8 +190,8 @@ def make_caches_of_strips_when_used() -> None:
         setattr(self, name, cache)
         return cache
 
-    initialize.original = original  # type: ignore[attr-defined] # says that it is patched
-    Strip.__init__ = initialize  # type: ignore[method-assign] # for every strip
+    initialize.__name__ = "__init__"
+    patch(Strip, initialize)
     Strip.__getattr__ = make_cache  # type: ignore[attr-defined]
 
 

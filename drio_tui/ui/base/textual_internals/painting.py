@@ -10,8 +10,13 @@ from typing import Any, cast
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.color import Color
+from textual.css.styles import RulesMap
+from textual.filter import LineFilter
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import Screen
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import RenderOptions, Visual
 
 
 def share_tinted_styles() -> None:
@@ -38,6 +43,57 @@ def share_tinted_styles() -> None:
 
     process_segments.original = original  # type: ignore[attr-defined] # says that it is patched
     BackgroundScreen.process_segments = classmethod(process_segments)  # type: ignore[method-assign,assignment]
+
+
+class _Tint(LineFilter):
+    """Tints what is behind a dialog, on top of the dialog's own style."""
+
+    def __init__(self, color: Color, style: RichStyle) -> None:
+        super().__init__()
+        self._color = color
+        self._style = style
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        tinted = BackgroundScreen.process_segments(segments, self._color)
+        return [segment._replace(style=self._style + segment.style) for segment in tinted]
+
+
+_tint_of = lru_cache(16)(_Tint)
+
+
+class _TintedScreen(Visual):
+    """A screen behind a dialog. What did not change there is tinted once."""
+
+    def __init__(self, screen: Screen[Any], color: Color) -> None:
+        self._screen = screen
+        self._color = color
+
+    def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
+        compositor, tint = self._screen._compositor, _tint_of(self._color, style.rich_style)
+        lines = compositor._render_chops(compositor.size.region, lambda _: True)
+        return [
+            Strip.join([strip.apply_filter(tint, self._color) for strip in line.values()]).crop(0, width)
+            for line in lines[:height]
+        ]
+
+    def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
+        return container_width
+
+    def get_height(self, rules: RulesMap, width: int) -> int:
+        return self._screen.size.height
+
+
+def tint_screens_directly() -> None:
+    """Draw what is behind a dialog from its lines.
+
+    Textual makes a Rich renderable of it, which takes three times as long (8.2), twice when a dialog opens and again
+    when one above it closes.
+    """
+
+    def visualize(background: BackgroundScreen) -> Visual:
+        return _TintedScreen(background.screen, background.color)
+
+    BackgroundScreen.visualize = visualize  # type: ignore[attr-defined] # Textual asks objects for it
 
 
 def keep_screens_when_focus_moves() -> None:

@@ -11,7 +11,10 @@ from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import RichVisual
+from textual.widgets import Input, OptionList, Static
 
 from drio_tui.ui.base.textual_internals import painting
 from tests.ui.base.textual_internals.small_apps import Lists
@@ -85,6 +88,30 @@ def test_the_background_of_dialogs_is_tinted_as_textual_does_it() -> None:
             tinted = list(BackgroundScreen.process_segments(segments, color))
             assert tinted == list(original(segments, color))
             assert [one.style.meta for one in tinted if one.style is not None] == [{}] * 4
+
+
+async def test_a_screen_behind_a_dialog_is_drawn_as_textual_does_it() -> None:
+    painting.share_tinted_styles()
+    painting.tint_screens_directly()
+
+    def cells(strips: list[Strip]) -> list[list[tuple[str, RichStyle | None]]]:
+        return [[(char, segment.style) for segment in strip for char in segment.text] for strip in strips]
+
+    app = Lists()
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.query_one(Static).update("[b]bold[/b] [@click=app.bell]a link[/] 漢字")
+        await pilot.pause()
+        for color in (Color(10, 20, 30, 0.6), Color(0, 0, 0, 0)):
+            behind: Any = BackgroundScreen(app.screen, color)
+            for width, height in ((40, 10), (30, 6)):
+                options: Any = None
+                style = Style(background=Color(1, 2, 3), foreground=Color(200, 200, 200), bold=True)
+                expected = RichVisual(app.screen, behind).render_strips(width, height, style, options)
+                for _ in range(2):
+                    strips = behind.visualize().render_strips(width, height, style, options)
+                    assert cells(strips) == cells(expected)
+            app.query_one(OptionList).highlighted = 1
+            await pilot.pause()
 
 
 async def test_the_focus_moves_without_painting_the_screen() -> None:
