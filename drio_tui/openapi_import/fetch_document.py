@@ -19,6 +19,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from drio_tui import __version__
 from drio_tui.api.errors import DrioError
+from drio_tui.api.redact import redacted_url
 from drio_tui.asyncio_wait import in_daemon_thread
 from drio_tui.openapi_import.errors import ImportFailed
 from drio_tui.storage.files import os_error_text
@@ -70,6 +71,14 @@ async def fetch(where: str, progress: Progress | None = None) -> Source:
     elif "://" in where:
         raise ImportFailed(f"{one_line(scheme, 20)} addresses are not read; give a file, https:// or http://.")
     return await asyncio.to_thread(_from_file, where, report)
+
+
+def kept_source(where: str) -> tuple[str, tuple[str, ...]]:
+    """Return a path or address of a document to keep for another start, and what it lacks: secrets of the address."""
+    where = _unquoted(where.strip())
+    if where.partition(":")[0].lower() in ("http", "https", "file"):
+        return (where, ()) if redacted_url(where) == where else (where.partition("?")[0], ("the query",))
+    return str(Path(where).expanduser().absolute()), ()
 
 
 def _unquoted(where: str) -> str:

@@ -179,11 +179,25 @@ def _length(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
+@dataclass(frozen=True, slots=True)
+class TypedTexts:
+    """The texts of a proposal that are being edited and are not taken yet; `id` is that of the operation."""
+
+    id: str
+    name: str
+    key: str
+    description: str
+
+
 class Proposals:
-    """The proposals for the chosen operations, in their order, and what the user decided about them."""
+    """The proposals for the chosen operations, in their order, and what the user decided about them.
+
+    `typed` are the texts that are being edited, None if none are.
+    """
 
     def __init__(self, proposals: Iterable[Proposal] = ()) -> None:
         self._by_id = {proposal.id: proposal for proposal in proposals}
+        self.typed: TypedTexts | None = None
         self._earlier: dict[str, Proposal] = {}
         """Proposals that are not among these, with what the user decided about them."""
         self._sizes: dict[str, dict[frozenset[Part], tuple[int, int]]] = {}
@@ -244,6 +258,29 @@ class Proposals:
                     proposal, name=before.name, key=before.key, description=before.description, edited=True
                 )
             self._set(replace(proposal, refused=before.refused))
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """Return what the user decided as JSON, for `decide`: the texts that were edited, and what is refused."""
+        return [
+            {
+                "operation": proposal.id,
+                "texts": [proposal.name, proposal.key, proposal.description] if proposal.edited else [],
+                "refused": sorted(proposal.refused),
+            }
+            for proposal in (*self._earlier.values(), *self.all)
+            if proposal.edited or proposal.refused
+        ]
+
+    def decide(self, decisions: Iterable[Mapping[str, Any]]) -> None:
+        """Decide as in `decisions`, about those of the operations that are among these."""
+        for decision in decisions:
+            proposal = self._by_id.get(decision["operation"])
+            if proposal is None:
+                continue
+            if decision["texts"]:
+                name, key, description = map(str, decision["texts"])
+                proposal = replace(proposal, name=name, key=key, description=description, edited=True)
+            self._set(replace(proposal, refused=frozenset(PARTS) & {*decision["refused"]}))
 
     def count(self, part: Part) -> int:
         """Return how many proposals of this part are taken."""

@@ -38,7 +38,7 @@ def screen_of_edit(edit: UnsavedEdit) -> Screen[Any]:
             return make_screen("tool_tests", edit.app, edit.resource, edit=edit)
         case keeps_edit.ARGUMENTS:
             return make_screen("playground", edit.app, edit.resource, edit=edit)
-        case keeps_edit.BULK:
+        case keeps_edit.BULK | keeps_edit.IMPORT:
             return make_screen("app", edit.app, edit=edit)
         case keeps_edit.REQUEST | keeps_edit.RAW_REQUEST:
             return make_screen("explorer", edit=edit)

@@ -45,7 +45,7 @@ keymap.section(
 class AppScreen(AppTreeScreen):
     """Shows one app. Parts are drawn as they arrive; a refresh keeps the cursor and the open nodes.
 
-    `edit` is a kept edit of several resources, whose form is opened once they are read.
+    `edit` is a kept edit of several resources, or of an import, whose form is opened once they are read.
     """
 
     AREA = "apps"
@@ -107,8 +107,13 @@ class AppScreen(AppTreeScreen):
 
     def app_loaded(self) -> None:
         if self._kept_edit is not None:
+            from drio_tui.ui.forms.keeps_edit import IMPORT
+
             edit, self._kept_edit = self._kept_edit, None
-            self.actions.bulk.go_on(edit)
+            if edit.kind == IMPORT:
+                self._open_import(edit)
+            else:
+                self.actions.bulk.go_on(edit)
 
     def session_changed(self) -> None:
         self.selection.forbidden.clear()  # a new sign-in may allow more
@@ -242,13 +247,16 @@ class AppScreen(AppTreeScreen):
             self.drio.navigator.back()
 
     def action_import_operations(self) -> None:
+        self._open_import()
+
+    def _open_import(self, edit: UnsavedEdit | None = None) -> None:
         from drio_tui.ui.openapi_import.import_screen import ImportScreen  # imports what reads documents
 
         def dialog_closed(changed: bool | None) -> None:
             if changed:
                 self.action_refresh()
 
-        self.app.push_screen(ImportScreen(self.app_id, self.snapshot), dialog_closed)
+        self.app.push_screen(ImportScreen(self.app_id, self.snapshot, edit=edit), dialog_closed)
 
     def action_copy_id(self) -> None:
         node = self.selected_node

@@ -38,7 +38,12 @@ def target_for(edit: UnsavedEdit) -> EditTarget:
     )  # fmt: skip
 
 
-_WORDS = {"arguments": "arguments of", "bulk": "change:", "raw_request": "request by hand"}
+_WORDS = {
+    "arguments": "arguments of",
+    "bulk": "change:",
+    "import": "proposals for the import of",
+    "raw_request": "request by hand",
+}
 
 
 def what_of(edit: UnsavedEdit) -> str:

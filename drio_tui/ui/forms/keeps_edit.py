@@ -23,6 +23,7 @@ S = TypeVar("S")
 
 ARGUMENTS = "arguments"
 BULK = "bulk"
+IMPORT = "import"
 RAW_REQUEST = "raw_request"
 REQUEST = "request"
 TEST = "test"

@@ -17,6 +17,7 @@ from textual.worker import Worker
 from drio_tui.api.errors import DrioError
 from drio_tui.openapi_import.document import Document, open_document
 from drio_tui.openapi_import.errors import DocumentProblem, ImportFailed
+from drio_tui.openapi_import.fetch_document import kept_source
 from drio_tui.openapi_import.model import OperationDetail
 from drio_tui.openapi_import.updating import Comparison
 from drio_tui.text import count_of
@@ -52,11 +53,12 @@ class ImportDocumentScreen(DrioScreen[bool]):
             self.text = text
 
     class DocumentLoaded(Message):
-        """A document was loaded."""
+        """A document was loaded, from the path or address `where`."""
 
-        def __init__(self, document: Document) -> None:
+        def __init__(self, document: Document, where: str) -> None:
             super().__init__()
             self.document = document
+            self.where = where
 
     class LoadFailed(Message):
         """A document, its details or the app could not be loaded."""
@@ -94,6 +96,8 @@ class ImportDocumentScreen(DrioScreen[bool]):
         self._app_id = app_id
         self.settings = ImportSettings(snapshot, id="settings")
         self._source = source
+        self.loaded_from: tuple[str, tuple[str, ...]] = ("", ())
+        """Where the document that is shown was loaded from, to be kept, and what that lacks (`kept_source`)."""
         self._loaded_document: Document | None = None  # loaded, but not shown yet
         self._unmounted = False
         self._problems: list[DocumentProblem] = []
@@ -159,7 +163,7 @@ class ImportDocumentScreen(DrioScreen[bool]):
                 await document.close()
             else:
                 self._loaded_document = document
-            return self.DocumentLoaded(document)
+            return self.DocumentLoaded(document, where)
 
         self._run("read", read)
 
@@ -190,6 +194,7 @@ class ImportDocumentScreen(DrioScreen[bool]):
 
     async def on_import_document_screen_document_loaded(self, message: DocumentLoaded) -> None:
         self.progress = ""
+        self.loaded_from = kept_source(message.where)
         old, self.document, self._loaded_document = self.document, message.document, None
         if old is not None:
             await old.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 from textual import on
@@ -17,7 +18,7 @@ from drio_tui.openapi_import.existing import existing_resources
 from drio_tui.openapi_import.import_steps import import_steps
 from drio_tui.openapi_import.model import Scheme
 from drio_tui.openapi_import.planning import ExistingIntegration, Plan
-from drio_tui.openapi_import.proposals import Proposals
+from drio_tui.openapi_import.proposals import Proposals, TypedTexts
 from drio_tui.openapi_import.security import connection_body, secret_of
 from drio_tui.plan.executor import Executor
 from drio_tui.ui.base import keymap
@@ -27,6 +28,7 @@ from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.dialogs.allow_host import ask_to_allow_all
 from drio_tui.ui.editing.create import create_resource
 from drio_tui.ui.editing.edit_target import EditTarget
+from drio_tui.ui.forms.keeps_edit import IMPORT, KeepsEdit
 from drio_tui.ui.openapi_import.import_dialog import ImportDialog, problem_lines
 from drio_tui.ui.openapi_import.import_document_screen import ImportDocumentScreen
 from drio_tui.ui.openapi_import.import_settings import ImportOptions, ImportSettings
@@ -36,10 +38,16 @@ from drio_tui.workspace.lint.client_checks import server_of
 from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.saver import Saver
+from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 
 
-class ImportScreen(ImportDocumentScreen):
-    """Returns whether anything was created or changed. `snapshot` is the app, for its integrations and keys in use."""
+class ImportScreen(ImportDocumentScreen, KeepsEdit[bool]):
+    """Returns whether anything was created or changed. `snapshot` is the app, for its integrations and keys in use.
+
+    `edit` is a kept edit of the proposals for an import, to go on with.
+    """
+
+    REASON = "the program ended before the operations were created"
 
     AREA = "apps"
     CSS_PATH = stylesheet("openapi_import")
@@ -71,8 +79,12 @@ class ImportScreen(ImportDocumentScreen):
             super().__init__()
             self.proposals = proposals
 
-    def __init__(self, app_id: str, snapshot: Snapshot, source: str = "") -> None:
-        super().__init__(app_id, snapshot, source)
+    def __init__(
+        self, app_id: str, snapshot: Snapshot, source: str = "", *, edit: UnsavedEdit | None = None
+    ) -> None:  # fmt: skip
+        super().__init__(app_id, snapshot, str(edit.local["source"]) if edit is not None else source)
+        self._edit = edit
+        self.kept_edit_id = edit.id if edit is not None else ""
         self._plan: Plan | None = None
         self._plan_options: ImportOptions | None = None
         self._batch: Executor | None = None
@@ -85,6 +97,45 @@ class ImportScreen(ImportDocumentScreen):
             self._proposals = Proposals()  # decisions are about the operations of one document
             self._discard_plan()
         super().watch_document(document)
+        if document is not None and self._edit is not None:
+            self.picker.selection.choose(map(str, self._edit.local["chosen"]))
+            self.picker.refresh_rows()
+            if self.picker.selection.added:
+                self.action_proposals()
+        elif document is not None:
+            self.schedule_keep()
+
+    # -- keeping what is decided ------------------------------------------------------------------
+
+    def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
+        """Return the decisions about the proposals, and texts that are being edited; None if there are none."""
+        document, proposals = self.document, self._proposals
+        decisions, typed = proposals.decisions(), proposals.typed
+        if document is None or not (decisions or typed):
+            return None
+        source, lost = self.loaded_from
+        local = {
+            "source": source, "chosen": [*self.picker.selection.chosen], "decisions": decisions,
+            "typed": [*astuple(typed)] if typed is not None else [],
+        }  # fmt: skip
+        title = f"{document.title} {document.head.version}".strip()
+        return self.new_edit(IMPORT, title, why, app=self._app_id, local=local, lost=lost)
+
+    def unsaved_input(self) -> str:
+        lost = super().unsaved_input()
+        is_edited = bool(self._proposals.decisions() or self._proposals.typed)
+        return " and ".join(filter(None, (lost, "what you changed of the proposals" if is_edited else "")))
+
+    def discard_kept_edit(self) -> None:
+        """Forget the kept edit, unless it is one of which the document could not be read."""
+        if self._edit is None:
+            super().discard_kept_edit()
+
+    def _go_on(self, edit: UnsavedEdit) -> None:
+        """Decide as in a kept edit."""
+        self._proposals.decide(edit.local["decisions"])
+        if edit.local["typed"] and self._proposals.get(edit.local["typed"][0]) is not None:
+            self._proposals.typed = TypedTexts(*map(str, edit.local["typed"]))
 
     # -- the connection ---------------------------------------------------------------------------
 
@@ -181,9 +232,13 @@ class ImportScreen(ImportDocumentScreen):
     def on_import_screen_proposals_ready(self, message: ProposalsReady) -> None:
         self.progress = ""
         self._proposals = message.proposals
+        if self._edit is not None:
+            edit, self._edit = self._edit, None
+            self._go_on(edit)
         self._discard_plan()
         self.settings.use_proposals()
-        self.app.push_screen(ProposalsScreen(message.proposals, *self.settings.present()), self._proposals_closed)
+        screen = ProposalsScreen(message.proposals, *self.settings.present(), changed=self.schedule_keep)
+        self.app.push_screen(screen, self._proposals_closed)
 
     async def _proposals_closed(self, goes_on: bool | None) -> None:
         self.picker.focus_list()

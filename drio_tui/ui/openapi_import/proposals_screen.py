@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -17,7 +17,7 @@ from textual.widgets import Input, Static, TextArea
 from drio_tui.naming import NAME_MAX
 from drio_tui.openapi_import.existing import ExistingResources
 from drio_tui.openapi_import.names import KEY_MAX, key_of
-from drio_tui.openapi_import.proposals import PARTS, Part, Proposal, Proposals
+from drio_tui.openapi_import.proposals import PARTS, Part, Proposal, Proposals, TypedTexts
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -87,6 +87,7 @@ class ProposalsScreen(DrioScreen[bool]):
     """Shows proposals and changes them in place. Returns whether the import goes on.
 
     `present` is what the app has; the operations with the ids in `existing` are among that and get a tool only.
+    `changed` is called after each decision, and while texts are typed. If texts were being edited, they still are.
     """
 
     AREA = "apps"
@@ -107,8 +108,16 @@ class ProposalsScreen(DrioScreen[bool]):
         ),
     )
 
-    def __init__(self, proposals: Proposals, present: ExistingResources, existing: Container[str]) -> None:
+    def __init__(
+        self,
+        proposals: Proposals,
+        present: ExistingResources,
+        existing: Container[str],
+        *,
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__()
+        self._notify_changed = changed
         self.proposals = proposals
         self._present = present
         self._existing = existing
@@ -132,6 +141,9 @@ class ProposalsScreen(DrioScreen[bool]):
         """Texts that were drawn, and whether they are taken: what all operations take or refuse is drawn often."""
         self._fill()
         self.rows.focus()
+        if self.proposals.typed is not None:
+            self.rows.choose(self.proposals.typed.id)
+            self.call_after_refresh(self.action_edit)
 
     @property
     def rows(self) -> ProposalRows:
@@ -268,6 +280,7 @@ class ProposalsScreen(DrioScreen[bool]):
         parts: tuple[Part, ...] = (self.part, "chain")  # which has the name of another tool
         self._cache = {proposal.id: self._row(proposal, parts) for proposal in self.proposals.all}
         self._fill()
+        self._notify_changed()
 
     def _changed(self, id: str) -> None:
         """Draw a row again, and those whose chains have its name."""
@@ -275,6 +288,7 @@ class ProposalsScreen(DrioScreen[bool]):
             if id in (proposal.id, proposal.chain.target if proposal.chain is not None else ""):
                 self._cache.pop(proposal.id, None)
         self._fill()
+        self._notify_changed()
 
     @on(RowList.Opened)
     def _row_opened(self, event: RowList.Opened) -> None:
@@ -287,14 +301,24 @@ class ProposalsScreen(DrioScreen[bool]):
             return
 
         def handle_texts(texts: ToolTexts | None) -> None:
+            self.proposals.typed = None
             if texts is not None:
                 name, key, description = texts
                 self.proposals.edit(proposal.id, name=name, key=key, description=description)
                 self._changed(proposal.id)
+            else:
+                self._notify_changed()
+
+        def handle_typed(texts: ToolTexts) -> None:
+            self.proposals.typed = TypedTexts(proposal.id, *texts)
+            self._notify_changed()
 
         kinds = ("tool",) if proposal.id in self._existing else ("operation", "tool")
         others = {one.tool_key: f"tool {one.tool['name']}" for one in self.proposals.all if one.id != proposal.id}
-        self.app.push_screen(ToolTextsDialog(proposal, self._present.owners(*kinds) | others), handle_texts)
+        typed = self.proposals.typed
+        texts = (typed.name, typed.key, typed.description) if typed is not None and typed.id == proposal.id else None
+        dialog = ToolTextsDialog(proposal, self._present.owners(*kinds) | others, handle_typed, texts)
+        self.app.push_screen(dialog, handle_texts)
 
     def action_go_on(self) -> None:
         self.dismiss(True)
@@ -310,7 +334,8 @@ ToolTexts = tuple[str, str, str]
 class ToolTextsDialog(Dialog[ToolTexts | None]):
     """Edits the texts of a proposal; the result is None if they stay.
 
-    `owners` are the keys that cannot be taken, with what has them: `tool List customers`.
+    `owners` are the keys that cannot be taken, with what has them: `tool List customers`. `on_typed` is called with the
+    texts while they are edited; `typed` are those that were typed earlier.
     """
 
     CSS_PATH = stylesheet("openapi_import")
@@ -322,29 +347,52 @@ class ToolTextsDialog(Dialog[ToolTexts | None]):
         Key("tool_texts.close", "escape", "close", "Leave", "Leave the texts as they are"),
     )
 
-    def __init__(self, proposal: Proposal, owners: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        proposal: Proposal,
+        owners: Mapping[str, str],
+        on_typed: Callable[[ToolTexts], None],
+        typed: ToolTexts | None = None,
+    ) -> None:
         super().__init__()
-        self._proposal, self._owners = proposal, owners
+        self._proposal, self._owners, self._on_typed = proposal, owners, on_typed
+        tool = proposal.tool
+        self._unedited: ToolTexts = (str(tool["name"])[:NAME_MAX], proposal.tool_key, str(tool["description"]))
+        self._typed = typed or self._unedited
 
     def compose(self) -> ComposeResult:
-        tool = self._proposal.tool
+        name_text, key_text, description = self._typed
         with Vertical(id="tool-texts") as box:
             box.border_title = sanitize_line(self._proposal.id, 80)
             yield Static("Name", classes="-label")
-            name = LineEditor(str(tool["name"])[:NAME_MAX])
+            name = LineEditor(name_text)
             name.id, name.max_length = "tool-name", NAME_MAX
             yield name
             yield Static("Key, by which models call it", classes="-label")
-            key = LineEditor(self._proposal.tool_key)
+            key = LineEditor(key_text)
             key.id, key.max_length = "tool-key", KEY_MAX
             yield key
             yield Static("Description", classes="-label")
-            yield TextEditor(str(tool["description"]))
+            yield TextEditor(description)
             yield Static(id="tool-texts-note")
 
     def on_mount(self) -> None:
         self.query_one("#tool-name", Input).focus()
         self._show_length()
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def _edited(self) -> None:
+        if self._current() != self._typed:
+            self._typed = self._current()
+            self._on_typed(self._typed)
+
+    def _current(self) -> ToolTexts:
+        name, key = (self.query_one(id, Input).value for id in ("#tool-name", "#tool-key"))
+        return name, key, self.query_one(TextEditor).text
+
+    def unsaved_input(self) -> str:
+        return self.TYPED if self._typed != self._unedited else ""
 
     @on(TextArea.Changed)
     def _show_length(self) -> None:
@@ -359,8 +407,7 @@ class ToolTextsDialog(Dialog[ToolTexts | None]):
         self.focus_next()
 
     def action_take(self) -> None:
-        name, key = (self.query_one(id, Input).value.strip() for id in ("#tool-name", "#tool-key"))
-        description = self.query_one(TextEditor).text.strip()
+        name, key, description = (text.strip() for text in self._current())
         text = ""
         if not name:
             text = "It needs a name."

@@ -24,6 +24,9 @@ class WizardImportScreen(ImportScreen):
         self.chosen_plan: Plan | None = None
         self._add_connection = add_connection
 
+    def unsaved_edit(self, why: str, *, looking: bool = False) -> None:
+        """There is no app yet with which an edit could be kept."""
+
     async def read_app(self) -> Snapshot:
         return self.settings.snapshot
 

@@ -30,6 +30,8 @@ from drio_tui.workspace.saving.saver import Saver
 from tests.openapi_import.documents import PETS, document
 from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.driving import click_button, open_first_app, running, text_of, until
+from tests.ui.editing.test_kept import kept_edits
+from tests.ui.editing.test_kept_forms import offered_again
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import small_config
 
@@ -421,3 +423,50 @@ async def test_proposals_are_refused_and_edited_in_one_list_and_then_created(
         assert tools["List customers"]["annotations"] == {"readOnlyHint": True, "openWorldHint": True}
         widgets = {widget["toolId"] for widget in (await client.list(WIDGET, app=app)).items}
         assert widgets == {tools["Create a customer now"]["id"], tools["Customer"]["id"]}
+
+
+async def test_texts_of_proposals_are_kept_while_they_are_typed_and_offered_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {"/auth/token": {"get": {"summary": "Get token", "responses": {"200": {"description": "ok"}}}}}
+    (tmp_path / "api.json").write_text(json.dumps({**PETS, "paths": PETS["paths"] | paths}))
+    async with serving(TableServer(drio_of(small_config()))) as server, running(server.base_url, monkeypatch) as pilot:
+        program: Any = pilot.app
+        monkeypatch.chdir(tmp_path)
+        screen = await open_import_screen(pilot, "api.json")
+        await pilot.press("a", "t")
+        await until(pilot, lambda: isinstance(program.screen, ProposalsScreen) and program.screen.current)
+        assert not kept_edits()
+        last = screen._proposals.all[-1].id
+        assert last == "GET /auth/token"
+        await pilot.press("G", "right", "right", "space", "left", "left", "enter")  # refuses its annotations
+        await until(pilot, lambda: isinstance(program.screen, ToolTextsDialog))
+        await pilot.press("end", *" A", "ctrl+s")
+        await until(pilot, lambda: isinstance(program.screen, ProposalsScreen))
+        await pilot.press("g", "enter")
+        await until(pilot, lambda: isinstance(program.screen, ToolTextsDialog))
+        await pilot.press("end", *" B", "tab", "tab", *"New. ")
+        await until(pilot, lambda: typed_text().startswith("New. "))
+        monkeypatch.chdir("/")
+        dialog = await offered_again(pilot, "proposals for the import of Acme API", ToolTextsDialog, "TextEditor")
+        assert dialog.query_one("#tool-name").value.endswith(" B")
+        assert dialog.query_one("TextEditor").text.startswith("New. ")
+        assert dialog.unsaved_input() == "the texts of the tool"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(program.screen, ProposalsScreen))
+        proposals = program.screen.proposals
+        first, token = proposals.all[0], proposals.get(last)
+        assert first.name.endswith(" B")
+        assert first.description.startswith("New. ")
+        assert (token.name, token.refused) == ("Get token A", {"annotations"})
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: isinstance(program.screen, ConfirmDialog))
+        assert "changed of the proposals" in " ".join(text_of(program).replace("│", " ").split())
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: isinstance(program.screen, AppScreen))
+        assert not kept_edits()
+
+
+def typed_text() -> str:
+    """Return the description in the kept edit."""
+    return "".join(text for edit in kept_edits() for text in edit.local["typed"][3:])
