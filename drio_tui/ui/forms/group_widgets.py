@@ -71,6 +71,19 @@ class AddLine(Widget, can_focus=True):
         self.action_add()
 
 
+class MoreFields(AddLine):
+    """The line below the first fields of a tab that has very many: it shows the next ones."""
+
+    class Wanted(Message):
+        """The next fields should be shown."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(f"Show more: {left:,} fields are left")
+
+    def action_add(self) -> None:
+        self.post_message(self.Wanted())
+
+
 class BlockHeader(Widget, can_focus=True):
     """The line above a block: it folds the block and summarizes it."""
 

@@ -22,7 +22,7 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.field_widget import FieldWidget, call_when_mounted
-from drio_tui.ui.forms.group_widgets import Block, ListBlock, make_field_widget
+from drio_tui.ui.forms.group_widgets import Block, ListBlock, MoreFields, make_field_widget
 from drio_tui.ui.forms.json_page import FormPage, JsonPage
 from drio_tui.ui.forms.menu import open_json_menu, open_menu
 from drio_tui.ui.forms.tabs import TabStrip
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from drio_tui.api.errors import FieldError
 
 JSON_TAB = "JSON"
+MOST_FIELDS = 100
+"""The most fields that a tab shows at once: each takes milliseconds to mount, and to lay out."""
 NARROW = 60
 """Cells of width below which labels are placed above their editors."""
 
@@ -126,6 +128,7 @@ class SchemaForm(Widget):
         self._current = 0
         self._shown_notes = Content()
         self.is_filled: set[int] = set()
+        self._left: dict[int, list[Node]] = {}  # what is not shown of a tab yet
         self._json_page: JsonPage | None = None
         self._removing: list[Awaitable[object]] = []
         self._mounting: Awaitable[object] | None = None
@@ -187,10 +190,30 @@ class SchemaForm(Widget):
         self.is_filled.add(number)
         nodes = [node for node in self.model.nodes_in(self._groups[number]) if not is_hidden(node)]
         is_single = len(nodes) == 1 and len(self._groups) > 1
-        widgets: list[Widget] = [make_field_widget(node, self._references, header=not is_single) for node in nodes]
+        shown, self._left[number] = nodes[:MOST_FIELDS], nodes[MOST_FIELDS:]
+        widgets: list[Widget] = [make_field_widget(node, self._references, header=not is_single) for node in shown]
+        if self._left[number]:
+            widgets.append(MoreFields(len(self._left[number])))
         empty = Static(Content("Nothing to fill in here.").stylize("$foreground-muted"))
         self._mounting = AwaitComplete(*self._removing, page.mount(*(widgets or [empty])))
         self._removing = []
+
+    @on(MoreFields.Wanted)
+    def _show_more(self, event: MoreFields.Wanted) -> None:
+        event.stop()
+        first = self._left[self._current][0]
+        self._fill_more(MOST_FIELDS)
+        self._after_mounting(lambda: self._focus_node(first))
+
+    def _fill_more(self, count: int) -> None:
+        """Show so many more fields of the current tab."""
+        page, left = self._page(self._current), self._left[self._current]
+        self._left[self._current] = left[count:]
+        lines = list(page.query_children(MoreFields))
+        widgets: list[Widget] = [make_field_widget(node, self._references) for node in left[:count]]
+        if left[count:]:
+            widgets.append(MoreFields(len(left) - count))
+        self._mounting = AwaitComplete(page.mount(*widgets, after=lines[0]), *(line.remove() for line in lines))
 
     def load(self, base: dict[str, Any] | None) -> None:
         """Fill the form from `base`, which was loaded again."""
@@ -372,10 +395,14 @@ class SchemaForm(Widget):
             note.update(notes)
             note.display = bool(parts)
 
+    def _top_of(self, node: Node) -> Node:
+        """Return the property of the whole object that a node is, or is in."""
+        while node.parent is not None and node.parent is not self.model.root:
+            node = node.parent
+        return node
+
     def _tab_of(self, node: Node) -> int:
-        top = node
-        while top.parent is not None and top.parent is not self.model.root:
-            top = top.parent
+        top = self._top_of(node)
         for number, group in enumerate(self._groups):
             if any(member is top for member in self.model.nodes_in(group)):
                 return number
@@ -391,6 +418,10 @@ class SchemaForm(Widget):
     def show_node(self, node: Node) -> None:
         """Show the tab of a node, unfold its ancestors, and focus its editor."""
         self.show_tab(self._tab_of(node), focus=False)
+        top = self._top_of(node)
+        numbers = (number for number, left in enumerate(self._left.get(self._current, []), start=1) if left is top)
+        if (count := next(numbers, 0)) > 0:
+            self._fill_more(count)
         self._after_mounting(lambda: self._focus_node(node))
 
     def _focus_node(self, node: Node) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from drio_tui.api.errors import FieldError
-from drio_tui.ui.forms.group_widgets import Block
+from drio_tui.ui.forms.field_row import FieldRow
+from drio_tui.ui.forms.group_widgets import Block, MoreFields
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.forms.tabs import TabStrip
 from tests.schema.editing import form, form_of
@@ -159,3 +160,27 @@ async def test_a_form_of_a_newer_server_edits_unknown_properties() -> None:
                 "billing": {"plan": "p", "seats": 3},
             }
         ]
+
+
+async def test_of_very_many_fields_the_first_are_shown_then_more_and_those_up_to_an_error() -> None:
+    properties = {f"field{number:03}": {"type": "string"} for number in range(360)}
+    model = form({"type": "object", "properties": properties, "required": ["field320"]})
+    async with staged(model) as hand:
+        assert len(hand.form.query(FieldRow)) == 100
+        line = hand.form.query_one(MoreFields)
+        assert line.render().plain == "+ Show more: 260 fields are left"
+        line.focus()
+        await hand.settle()
+        await hand.press("enter")
+        await hand.settle()
+        assert [row.node.path for row in hand.form.query(FieldRow)] == [(name,) for name in [*properties][:200]]
+        assert hand.field_widget("field100").has_focus_within
+        await hand.press("ctrl+s")
+        await hand.settle()
+        assert hand.field_widget("field320").has_focus_within
+        assert len(hand.form.query(FieldRow)) == 321
+        assert hand.form.query_one(MoreFields)
+        await hand.type("x")
+        await hand.press("ctrl+s")
+        await hand.settle()
+        assert len(hand.app.submitted) == 1
