@@ -253,7 +253,7 @@ class ChainStepDialog(Dialog[Step], LoadsContent):
     @on(RowList.Moved, "#rows")
     def _row_moved(self, event: RowList.Moved) -> None:
         event.stop()
-        if event.key is not None:
+        if event.key is not None and int(event.key) != self._chain.newest.row:
             self._chain.choose_row(int(event.key))
             self._find_step()
 
