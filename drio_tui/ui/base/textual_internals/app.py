@@ -15,6 +15,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
+from drio_tui.ui.base.textual_internals.drawing import count_lines_of_text_areas_once
 from drio_tui.ui.base.textual_internals.guards import guard_text_areas
 from drio_tui.ui.base.textual_internals.memory import empty_cancelled_timers
 
@@ -105,6 +106,7 @@ class LeanApp(App[int], inherit_bindings=False):
     def _register(self, parent: DOMNode, *widgets: Widget, **options: Any) -> list[Widget]:
         empty_cancelled_timers(asyncio.get_running_loop())
         guard_text_areas()
+        count_lines_of_text_areas_once()
         return self._in_widget_context(super()._register, parent, *widgets, **options)
 
     def _in_widget_context(self, start: Callable[..., T], *arguments: Any, **options: Any) -> T:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import cells, segment
 from rich.segment import Segment
@@ -20,6 +21,9 @@ from textual.strip import Strip
 from textual.style import Style
 
 from drio_tui.ui.base.textual_internals import is_patched, patch
+
+if TYPE_CHECKING:
+    from textual.document._wrapped_document import WrappedDocument
 
 _Spans = Mapping[int, Iterable[tuple[int, int]]]
 """Which cells are painted: for lines of the screen, where a range of cells begins and ends."""
@@ -208,3 +212,20 @@ def measure_symbols_quickly() -> None:
     symbols = {chr(code) for first, last in _SYMBOLS for code in range(first, last + 1)}
     is_single = (cells._SINGLE_CELLS | symbols).issuperset
     cells._is_single_cell_widths = segment._is_single_cell_widths = is_single  # type: ignore[attr-defined]
+
+
+def count_lines_of_text_areas_once() -> None:
+    """Let a text area know its height, once `TextArea` is imported.
+
+    Textual adds up the lines of the whole text for each line that it draws (8.2), which is half of the time of a key
+    in a text of a thousand lines.
+    """
+    if "textual.document._wrapped_document" not in sys.modules:  # the first list needs none
+        return
+    from textual.document._wrapped_document import WrappedDocument
+
+    WrappedDocument.height = property(_height_of)  # type: ignore[assignment,method-assign] # for every text area
+
+
+def _height_of(document: WrappedDocument) -> int:
+    return len(document._offset_to_line_info)

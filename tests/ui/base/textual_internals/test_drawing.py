@@ -14,6 +14,8 @@ from textual.app import App, ComposeResult
 from textual.cache import FIFOCache
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.document._document import Document as TextDocument
+from textual.document._wrapped_document import WrappedDocument
 from textual.geometry import Region
 from textual.scrollbar import ScrollBar
 from textual.strip import Strip
@@ -192,11 +194,26 @@ def test_text_with_symbols_is_measured_and_cut_as_rich_does_it() -> None:
         ]
 
     for module in (cells, segment):
-        assert module._is_single_cell_widths(symbols)  # type: ignore[attr-defined]
-        assert not any(map(module._is_single_cell_widths, texts[1:5]))  # type: ignore[attr-defined]
+        assert module._is_single_cell_widths(symbols)
+        assert not any(map(module._is_single_cell_widths, texts[1:5]))
     fast = measured()
     with pytest.MonkeyPatch.context() as patch:
         for module in (cells, segment):
             patch.setattr(module, "_is_single_cell_widths", lambda text: False)
         assert fast == measured()
     assert fast[0] == (9, "✓ a", ("✓", " a name…"), (Segment("✓"), Segment(" a name…")))
+
+
+def test_a_text_area_has_the_height_that_textual_adds_up() -> None:
+    drawing.count_lines_of_text_areas_once()
+    drawing.count_lines_of_text_areas_once()
+    document = TextDocument("\n".join("a line of some words " * (number % 5) for number in range(40)))
+    wrapped = WrappedDocument(document, 30)
+    for text, start, end in (("new\nlines " * 9, (3, 1), (3, 4)), ("", (5, 0), (20, 3)), ("x", (0, 0), (0, 0))):
+        edited = document.replace_range(start, end, text)
+        wrapped.wrap_range(start, end, edited.end_location)
+        assert wrapped.height == sum(len(offsets) + 1 for offsets in wrapped._wrap_offsets)
+    wrapped._wrap_offsets = []  # it is not added up again
+    assert wrapped.height > 20
+    wrapped.wrap(0)
+    assert wrapped.height == document.line_count
