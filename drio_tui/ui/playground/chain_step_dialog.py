@@ -242,11 +242,14 @@ class ChainStepDialog(Dialog[Step], LoadsContent):
             self._show_message(Content.styled(text, "$foreground-muted"))
 
     def _show_message(self, content: Content) -> None:
-        """Show a line below the arguments; the dialog is not laid out again if it is the same as before."""
+        """Show a line below the arguments; the dialog is laid out again only if it may need more lines, or fewer."""
         message = self.query_one("#message", Static)
         before = message.content
-        if not isinstance(before, Content) or (before.plain, before.spans) != (content.plain, content.spans):
+        if not isinstance(before, Content):
             message.update(content)
+        elif (before.plain, before.spans) != (content.plain, content.spans):
+            stays_one_line = all(0 < one.cell_length <= message.size.width for one in (before, content))
+            message.update(content, layout=not stays_one_line)
 
     # -- choosing ---------------------------------------------------------------------------------
 
