@@ -27,7 +27,7 @@ from drio_tui.asyncio_wait import import_in_thread
 from drio_tui.text import one_line
 from drio_tui.ui.app.failures import FailureHandler
 from drio_tui.ui.app.idle_work import IdleCollector, InputPause
-from drio_tui.ui.app.navigation import SCREENS, Navigator, make_screen
+from drio_tui.ui.app.navigation import SCREENS, SIGNED_OUT_SCREENS, Navigator, make_screen
 from drio_tui.ui.app.preload import Preloader
 from drio_tui.ui.app.recovery import Recovery
 from drio_tui.ui.app.start_screen import StartScreen
@@ -332,8 +332,9 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     async def _prepare_next_screens(self) -> None:
         """Once the first list is filled, fetch the account's name, and import what a key on the list opens."""
         await self._preloader.wait_until_filled()
-        self._fetch_account()
-        await self._preloader.import_next()
+        if self.session is not None:
+            self._fetch_account()
+            await self._preloader.import_next()
 
     @work(name="account", group="account", exclusive=True)
     async def _fetch_account(self) -> None:
@@ -341,7 +342,13 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     @work(name="preload", group="preload", exclusive=True)
     async def _preload(self) -> None:
-        await self._preloader.import_all()
+        """Import the screens that can be opened, so that they open quickly.
+
+        Where config.toml sets keys, all that has bindings is imported, so that their ids can be checked.
+        """
+        names = SCREENS if self.session is not None else SIGNED_OUT_SCREENS
+        modules = (f"drio_tui.ui.{SCREENS[name][0]}" for name in names)
+        await self._preloader.import_all(keymap.modules() if self.settings.keys else modules)
         self.call_later(self._notify_settings_problems)
         self.call_later(self._offer_kept_edits)
 

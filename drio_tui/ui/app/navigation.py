@@ -58,6 +58,9 @@ SCREENS: dict[str, tuple[str, str]] = {
 A module is imported when its screen is first shown, or in the background before.
 """
 
+SIGNED_OUT_SCREENS = ("templates", "apps", "requests", "explorer", "sign_in", "doctor", "confirm", "help", "too_small")
+"""The screens that can be opened without a sign-in."""
+
 
 def make_screen(name: str, /, *arguments: Any, **options: Any) -> Screen[Any]:
     """Make the screen of that name, importing its module if necessary."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from textual.app import App
 
 from drio_tui.asyncio_wait import import_in_thread
 from drio_tui.ui.app.idle_work import InputPause
-from drio_tui.ui.base import keymap
 from drio_tui.ui.base.textual_internals.painting import loop_is_idle, needs_paint
 from drio_tui.ui.base.type_ahead import LoadsContent
 
@@ -60,9 +59,9 @@ class Preloader:
             await self.wait_until_filled()
             await import_in_thread(module)
 
-    async def import_all(self) -> None:
-        """Import all screens and widgets, so that every binding is known; each once nobody types."""
-        for module in keymap.modules():
+    async def import_all(self, modules: Iterable[str]) -> None:
+        """Import modules, each once nobody types."""
+        for module in modules:
             await self._pause.wait()
             await import_in_thread(module)
 
