@@ -8,6 +8,7 @@ from contextvars import Context, copy_context
 from typing import Any, NamedTuple, TypeVar
 
 from textual.app import App
+from textual.await_remove import AwaitRemove
 from textual.cache import LRUCache
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
@@ -108,6 +109,11 @@ class LeanApp(App[int], inherit_bindings=False):
         guard_text_areas()
         count_lines_of_text_areas_once()
         return self._in_widget_context(super()._register, parent, *widgets, **options)
+
+    def _prune(self, *nodes: Widget, parent: DOMNode | None = None) -> AwaitRemove:
+        # The screen below a closed one was painted when it became the current one. Textual would lay it out and paint
+        # it again when the closed one has ended (8.2).
+        return super()._prune(*nodes, parent=None if parent is self else parent)
 
     def _in_widget_context(self, start: Callable[..., T], *arguments: Any, **options: Any) -> T:
         """Call `start` in a copy of the app's first context.

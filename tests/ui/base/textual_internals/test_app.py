@@ -17,6 +17,7 @@ from textual.widgets import Button, Input, Static, TextArea
 
 from drio_tui.ui.base.textual_internals.app import CachingStylesheet, LeanApp, end_after_crash, is_ending
 from tests.ui.base.textual_internals.small_apps import Lean, TwoModes
+from tests.ui.idle import idle
 
 
 async def test_is_ending_after_exit() -> None:
@@ -88,6 +89,21 @@ async def test_rules_that_are_looked_up_by_name_are_those_that_textual_finds() -
         textuals.parse()
         textuals.update_nodes(nodes)
         assert [styles_of(node) for node in nodes] == looked_up
+
+
+async def test_closing_a_screen_lays_out_the_one_below_only_when_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Lean()
+    async with app.run_test():
+        below, closed = app.screen, Screen[None]()
+        await app.push_screen(closed)
+        await idle()
+        refreshed: list[Any] = []
+        monkeypatch.setattr(below, "refresh", lambda *_regions, **options: refreshed.append(options))
+        await app.pop_screen()
+        await idle()
+        assert not closed.is_running
+        assert refreshed
+        assert not any(options.get("layout") for options in refreshed)
 
 
 async def test_a_new_screen_has_its_styles_without_a_refresh_of_all_styles(monkeypatch: pytest.MonkeyPatch) -> None:
