@@ -74,6 +74,14 @@ class AppTreeScreen(DrioScreen[None]):
             super().__init__()
             self.load_number = load_number
 
+    class OutlineBuilt(Message):
+        """The tree with changes by others was built, by the worker with this `number`."""
+
+        def __init__(self, number: int, outline: TreeModel) -> None:
+            super().__init__()
+            self.number = number
+            self.outline = outline
+
     class CallsCounted(Message):
         """A sandbox counted the calls of MCP clients per tool."""
 
@@ -86,6 +94,7 @@ class AppTreeScreen(DrioScreen[None]):
         self.app_id = app_id
         self.snapshot = Snapshot(app_id)
         self._load_number = 0
+        self._outline_number = 0
         self._needs_redraw = False
         self._jumps: list[ResourceKey] = []
         self._loaded_at: datetime | None = None
@@ -175,7 +184,7 @@ class AppTreeScreen(DrioScreen[None]):
         )
         if not self.loading_app and self.snapshot.replace(resource, {str(change.path[0]) for change in saved.diff}):
             self.live.saved(resource)
-            self.outline = self.live.outline()
+            self._build_outline()
         else:
             self.action_refresh()
 
@@ -183,9 +192,25 @@ class AppTreeScreen(DrioScreen[None]):
         self.live.checked(message)
 
     def show_changes(self) -> None:
-        """Show what others have changed. Who reads the details keeps their place in them."""
-        self._keeps_details = True
-        self.outline = self.live.outline()
+        """Show what others have changed, once a thread has built the tree."""
+        self._outline_number += 1
+        # Not a worker of this screen, so that Esc does not stop it.
+        start_worker(self.drio, self._build_in_thread, self._outline_number, self.snapshot.copy(), group="outline")
+
+    async def _build_in_thread(self, number: int, snapshot: Snapshot) -> None:
+        self.post_message(self.OutlineBuilt(number, await asyncio.to_thread(TreeModel, snapshot)))
+
+    def on_app_tree_screen_outline_built(self, message: OutlineBuilt) -> None:
+        """Show the tree unless a later one was begun. Who reads the details keeps their place in them."""
+        if message.number == self._outline_number:
+            message.outline.snapshot = self.snapshot
+            self._keeps_details = True
+            self.outline = self.live.with_deleted(message.outline)
+
+    def _build_outline(self) -> None:
+        """Build the tree of what is known now at once, in place of one that is being built."""
+        self._outline_number += 1
+        self.outline = self.live.with_deleted(TreeModel(self.snapshot))
 
     def show_change_marks(self) -> None:
         """Show which resources others have changed, in the tree as it is."""
@@ -270,7 +295,7 @@ class AppTreeScreen(DrioScreen[None]):
     def _redraw(self) -> None:
         if self._needs_redraw and self.is_mounted:
             self._needs_redraw = False
-            self.outline = self.live.outline()
+            self._build_outline()
 
     # -- display -----------------------------------------------------------------------------------
 

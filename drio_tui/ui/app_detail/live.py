@@ -279,9 +279,8 @@ class LiveUpdates:
         node.value = resource.raw if resource is not None else None
         self._deleted[key] = (node, node.parent.children.index(node))
 
-    def outline(self) -> TreeModel:
-        """Return the tree of the app as it is known now, with what was deleted until the user has looked at it."""
-        outline = TreeModel(self._screen.snapshot)
+    def with_deleted(self, outline: TreeModel) -> TreeModel:
+        """Return the tree of the app with what was deleted until the user has looked at it."""
         for node, index in sorted(self._deleted.values(), key=lambda kept: (kept[0].depth, kept[1])):
             outline.keep_deleted(node, index)
         return outline

@@ -150,6 +150,7 @@ class Snapshot:
         """Return a copy that later updates do not change, for a thread to read."""
         copied = Snapshot(self.app_id)
         copied.extra, copied.added, copied.stale = self.extra, self.added, self.stale
+        copied.calls = self.calls
         for kind, part in self.parts.items():
             copied.parts[kind] = SnapshotPart(part.state, dict(part.resources), dict(part.failures))
         return copied

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,10 @@ from textual.pilot import Pilot
 from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Transport
 from drio_tui.kinds import TOOL, WIDGET
+from drio_tui.ui.app_detail import app_tree_screen
 from drio_tui.ui.forms.schema_form import SchemaForm
+from drio_tui.workspace.model.snapshot import Snapshot
+from drio_tui.workspace.model.tree_model import TreeModel
 from tests.plan.dying import Token
 from tests.ui.driving import open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit, opened
@@ -50,6 +54,14 @@ async def test_changes_by_others_are_marked_and_the_view_is_kept(
         await pilot.press("plus")
         before = screen.tree_view.cursor - screen.tree_view.scroll_offset.y
         opened_nodes = set(screen.tree_view.opened)
+        built_in: list[threading.Thread] = []
+
+        class NotedModel(TreeModel):
+            def __init__(self, snapshot: Any) -> None:
+                built_in.append(threading.current_thread())
+                super().__init__(snapshot)
+
+        monkeypatch.setattr(app_tree_screen, "TreeModel", NotedModel)
         requests = len(pilot.app.connection.log)
 
         await own.update(TOOL, saved_here.id, {"description": "Saved here."}, app=app)
@@ -67,6 +79,12 @@ async def test_changes_by_others_are_marked_and_the_view_is_kept(
         assert opened_nodes <= screen.tree_view.opened
         assert "Saved here." in screen.snapshot.resource("tool", saved_here.id).text("description")
         assert "~ 2 changes by others" in text_of(pilot.app)
+        assert built_in
+        assert threading.main_thread() not in built_in  # hundreds of tools take long
+        current = screen.outline
+        screen.post_message(screen.OutlineBuilt(screen._outline_number - 1, TreeModel(Snapshot(app))))  # it was late
+        await pilot.pause()
+        assert screen.outline is current
 
         await pilot.press("n")  # from one change to the next; the mark of the one that was looked at goes
         await until(pilot, lambda: "by someone else" in text_of(pilot.app))
