@@ -36,6 +36,7 @@ class Chains:
         self.next: dict[str, tuple[str, ...]] = {
             tool: tuple(dict.fromkeys(targets)) for tool, targets in next.items() if targets
         }
+        self._leading: dict[str, set[str]] = {}
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Chains:
@@ -79,8 +80,8 @@ class Chains:
             return f"There is no tool {target}."
         if target in self.next.get(source, ()):
             return f"{self.name(source)} hands its result to {self.name(target)} already."
-        path = self.path(target, source)
-        if path:
+        if target in self._leading_to(source):
+            path = self.path(target, source)
             cycle = " → ".join(self.name(tool) for tool in (source, *_abbreviated(path)))
             return f"It would run in a circle: {cycle}."
         return ""
@@ -97,11 +98,11 @@ class Chains:
         """Return the tools that begin a chain: those without a predecessor, and one tool of each cycle."""
         targets_of_any = {target for targets in self.next.values() for target in targets}
         starts = [tool for tool in self._all_tools() if self.next.get(tool) and tool not in targets_of_any]
-        seen = self._reachable_from(starts)
+        seen = _reachable(starts, self.next)
         for tool in self._all_tools():
             if self.next.get(tool) and tool not in seen:
                 starts.append(tool)
-                seen |= self._reachable_from([tool])
+                seen |= _reachable([tool], self.next)
         return starts
 
     def isolated_tools(self) -> list[str]:
@@ -151,15 +152,27 @@ class Chains:
     def _all_tools(self) -> list[str]:
         return list(dict.fromkeys((*self.names, *self.next)))
 
-    def _reachable_from(self, starts: Iterable[str]) -> set[str]:
-        seen: set[str] = set()
-        stack = list(starts)
-        while stack:
-            tool = stack.pop()
-            if tool not in seen:
-                seen.add(tool)
-                stack.extend(self.next.get(tool, ()))
-        return seen
+    def _leading_to(self, tool: str) -> set[str]:
+        """Return the tools whose results reach `tool`, and the tool itself."""
+        if tool not in self._leading:
+            sources: dict[str, list[str]] = {}
+            for source, targets in self.next.items():
+                for target in targets:
+                    sources.setdefault(target, []).append(source)
+            self._leading[tool] = _reachable([tool], sources)
+        return self._leading[tool]
+
+
+def _reachable(starts: Iterable[str], next: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return `starts` and all that follow them."""
+    seen: set[str] = set()
+    stack = list(starts)
+    while stack:
+        tool = stack.pop()
+        if tool not in seen:
+            seen.add(tool)
+            stack.extend(next.get(tool, ()))
+    return seen
 
 
 def ids(value: object) -> tuple[str, ...]:
