@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static, Tab, Tabs
@@ -43,24 +43,30 @@ class JumpOverlay(SafeDismiss, ModalScreen[Target | None]):
         super().__init__()
         self._below = below
         self._targets: dict[str, Target] = {}
+        self._placed_in = Size()
 
     def compose(self) -> ComposeResult:
         yield Static("Press a letter to go there, Esc to stay.", id="hint")
+        yield from self._labels()
 
-    async def _place_letters(self) -> None:
+    def _labels(self) -> Iterator[Static]:
+        """Yield a letter at each target of the screen below."""
+        self._placed_in = self.app.size
         self._targets = dict(zip(LETTERS, targets_of(self._below), strict=False))
-        labels = []
         for letter, target in self._targets.items():
             label = Static(Content(f"{letter:^{target.cells}}"), classes="letter")
             label.styles.offset = (target.x, target.y)
             label.styles.width = target.cells
-            labels.append(label)
+            yield label
+
+    async def _place_letters(self) -> None:
         await self.query(".letter").remove()
-        await self.mount(*labels)
+        await self.mount(*self._labels())
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
-        self.call_after_refresh(self._place_letters)  # the screen below has its new size by then
+        if event.size != self._placed_in:
+            self.call_after_refresh(self._place_letters)  # the screen below has its new size by then
 
     def on_key(self, event: events.Key) -> None:
         event.stop()

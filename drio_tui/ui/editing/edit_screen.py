@@ -362,7 +362,10 @@ class EditScreen(SaveScreen):
         if page is self._model_page:
             self._model_page.update_now()
         else:
-            self.query_one("#pages", ContentSwitcher).current = page.id
+            pages = self.query_one("#pages", ContentSwitcher)
+            if isinstance(page, Editor):
+                page.fit(pages.size.width)
+            pages.current = page.id
         self.query_one("#content").set_class(page is self._model_page, "-model")
         self.mark_pages()
         if isinstance(page, ModelPage):

@@ -231,7 +231,11 @@ class Editor(Widget):
         self.show()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width >= WIDE, "-wide")
+        self.fit(event.size.width)
+
+    def fit(self, width: int) -> None:
+        """Arrange it for so many cells. Called before it is first shown, too, so that it is laid out once."""
+        self.set_class(width >= WIDE, "-wide")
 
 
 class Notes(Static):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -56,6 +56,7 @@ class FillSlotsDialog(Dialog[list[SlotChange] | None]):
         }
     }
     """
+    HORIZONTAL_BREAKPOINTS = [(110, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "fill_slots",
         "Filling slots",
@@ -96,9 +97,6 @@ class FillSlotsDialog(Dialog[list[SlotChange] | None]):
     def on_mount(self) -> None:
         self.query_one(RowList).focus()
         self._show()
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width >= 110, "-wide")
 
     def _show(self) -> None:
         rows = []
