@@ -17,7 +17,7 @@ from drio_tui.text import has_words
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key, Section
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.dialogs.dialog import Dialog
+from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.widgets.filter_input import FilterInput
 
 
@@ -62,7 +62,7 @@ class HelpDialog(Dialog[None]):
         for node in (below, *below.query("*")):
             for _, binding in node._bindings:
                 key = keymap.find(binding.id)
-                if key is not None:
+                if key is not None and not (key.id == "dialog.confirm" and not below.query(ButtonRow)):
                     yield key
                     yield from keymap.keys_after(key.id)
 

@@ -16,6 +16,7 @@ from drio_tui.schema.fields import MISSING
 from drio_tui.ui.app.help_dialog import HelpDialog
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
+from drio_tui.ui.dialogs.select_dialog import Choice, SelectDialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.conflict_dialog import ConflictDialog
 from drio_tui.ui.editing.editors.sample import SampleDialog
@@ -103,8 +104,16 @@ async def test_help_and_quitting_work_in_dialogs_and_what_is_typed_is_not_lost(
         await press("question_mark", HelpDialog)
         text = text_of(app)
         assert "Keep them for the next start" in text
+        assert "Press the right-most button" in text
         assert "Every key of this dialog" in text
         assert "Browse the templates" not in text  # 1 does nothing here
+        await press("escape", RecoveryDialog)
+        app.push_screen(SelectDialog("Which?", [Choice(1, "one")]))
+        await until(pilot, lambda: isinstance(app.screen, SelectDialog) and app.screen.focused is not None)
+        await press("f1", HelpDialog)
+        assert "Every key of this dialog" in text_of(app)
+        assert "Press the right-most button" not in text_of(app)  # it has no buttons
+        await press("escape", SelectDialog)
         await press("escape", RecoveryDialog)
         dialog = SampleDialog("{}")
         app.push_screen(dialog)
