@@ -110,6 +110,12 @@ class LeanApp(App[int], inherit_bindings=False):
         count_lines_of_text_areas_once()
         return self._in_widget_context(super()._register, parent, *widgets, **options)
 
+    def update_styles(self, node: DOMNode, animate: bool = True) -> None:
+        # A widget that is not mounted gets its styles then. Textual applies them whenever a class is added to it, such
+        # as by each constructor of a field (8.2).
+        if node is self or node.parent is not None:
+            super().update_styles(node, animate=animate)
+
     def _prune(self, *nodes: Widget, parent: DOMNode | None = None) -> AwaitRemove:
         # The screen below a closed one was painted when it became the current one. Textual would lay it out and paint
         # it again when the closed one has ended (8.2).

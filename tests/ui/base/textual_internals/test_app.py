@@ -91,6 +91,26 @@ async def test_rules_that_are_looked_up_by_name_are_those_that_textual_finds() -
         assert [styles_of(node) for node in nodes] == looked_up
 
 
+async def test_a_widget_gets_its_styles_when_it_is_mounted_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Lean()
+    async with app.run_test():
+        app.stylesheet.add_source("Static.a { color: red; } Static.b { color: blue; }", ("a", ""))
+        applied: list[Any] = []
+        apply = app.stylesheet.apply
+
+        def noted(node: Any, **options: Any) -> None:
+            applied.append(node)
+            apply(node, **options)
+
+        monkeypatch.setattr(app.stylesheet, "apply", noted)
+        widget = Static("text").add_class("a")
+        assert widget not in applied
+        await app.mount(widget)
+        assert widget.styles.color == Color.parse("red")
+        widget.add_class("b")
+        assert widget.styles.color == Color.parse("blue")
+
+
 async def test_closing_a_screen_lays_out_the_one_below_only_when_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Lean()
     async with app.run_test():
