@@ -77,8 +77,15 @@ class MoreFields(AddLine):
     class Wanted(Message):
         """The next fields should be shown."""
 
+    left: reactive[int] = reactive(0)
+    """How many fields are not shown yet."""
+
     def __init__(self, left: int) -> None:
-        super().__init__(f"Show more: {left:,} fields are left")
+        super().__init__("")
+        self.set_reactive(MoreFields.left, left)
+
+    def render(self) -> Content:
+        return Content.assemble(("+ ", "$text-accent"), f"Show more: {self.left:,} fields are left")
 
     def action_add(self) -> None:
         self.post_message(self.Wanted())

@@ -201,19 +201,19 @@ class SchemaForm(Widget):
     @on(MoreFields.Wanted)
     def _show_more(self, event: MoreFields.Wanted) -> None:
         event.stop()
-        first = self._left[self._current][0]
-        self._fill_more(MOST_FIELDS)
-        self._after_mounting(lambda: self._focus_node(first))
+        left = self._left.get(self._current)
+        if left:  # else the key was pressed again before the line was gone, or another tab is shown by now
+            self._fill_more(MOST_FIELDS)
+            self._after_mounting(lambda: self._focus_node(left[0]))
 
     def _fill_more(self, count: int) -> None:
         """Show so many more fields of the current tab."""
         page, left = self._page(self._current), self._left[self._current]
+        line = page.query_one(MoreFields)
+        mounting = page.mount(*(make_field_widget(node, self._references) for node in left[:count]), before=line)
         self._left[self._current] = left[count:]
-        lines = list(page.query_children(MoreFields))
-        widgets: list[Widget] = [make_field_widget(node, self._references) for node in left[:count]]
-        if left[count:]:
-            widgets.append(MoreFields(len(left) - count))
-        self._mounting = AwaitComplete(page.mount(*widgets, after=lines[0]), *(line.remove() for line in lines))
+        line.left = len(left[count:])
+        self._mounting = mounting if line.left else AwaitComplete(mounting, line.remove())
 
     def load(self, base: dict[str, Any] | None) -> None:
         """Fill the form from `base`, which was loaded again."""

@@ -179,7 +179,16 @@ async def test_of_very_many_fields_the_first_are_shown_then_more_and_those_up_to
         await hand.settle()
         assert hand.field_widget("field320").has_focus_within
         assert len(hand.form.query(FieldRow)) == 321
-        assert hand.form.query_one(MoreFields)
+        line = hand.form.query_one(MoreFields)
+        line.focus()
+        await hand.settle()
+        assert "39 fields are left" in hand.screen
+        line.action_add()
+        line.action_add()  # as when the key is pressed again before the line is gone
+        await hand.settle()
+        assert [row.node.path for row in hand.form.query(FieldRow)] == [(name,) for name in properties]
+        assert not hand.form.query(MoreFields)
+        hand.field_widget("field320").focus_editor()
         await hand.type("x")
         await hand.press("ctrl+s")
         await hand.settle()
