@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any, Literal, get_args
 
 from drio_tui.naming import NAME_MAX, unused
@@ -296,12 +297,12 @@ class Proposals:
         return self._size(self._by_id[id])
 
     def count_sizes(self) -> None:
-        """Count the size of each tool as it is, and with one part refused: it takes too long when many are shown."""
+        """Count the size of each tool with any of its parts refused: it takes too long when many are shown."""
+        inside = [part for part in PARTS if part not in _OUTSIDE_TOOL]
         for proposal in self.all:
-            self._size(proposal)
-            for part in PARTS:
-                if part not in _OUTSIDE_TOOL:
-                    self._size(replace(proposal, refused=proposal.refused ^ {part}))
+            for count in range(len(inside) + 1):
+                for parts in combinations(inside, count):
+                    self._size(replace(proposal, refused=frozenset(parts)))
 
     def _size(self, proposal: Proposal) -> tuple[int, int]:
         id = proposal.id
