@@ -241,7 +241,7 @@ class AppTreeScreen(DrioScreen[None]):
             if self.reveal_when_loaded is not None:
                 self.tree_view.reveal(self.reveal_when_loaded)
                 self.reveal_when_loaded = None
-            start_worker(self, self.detail.mount_pages, group="pages")
+            start_worker(self.detail, self.detail.mount_pages, group="pages")  # not a request: Esc would stop it
             self.app_loaded()
 
     def app_loaded(self) -> None:

@@ -379,6 +379,17 @@ async def test_esc_stops_loading_then_leaves_and_late_responses_are_harmless(mon
         assert pilot.app.screen is apps
 
 
+async def test_esc_leaves_while_the_pages_of_the_details_are_being_mounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        apps = await show(pilot, "apps")
+        screen = await open_first_app(pilot)
+        async with screen.detail._mounting:
+            await pilot.press("r")
+            await until(pilot, lambda: any(worker.group == "pages" for worker in pilot.app.workers))
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is apps)
+
+
 async def test_a_deleted_app_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {name: answer for name, answer in drio_of().items() if not name.startswith("GET /apps/")}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
