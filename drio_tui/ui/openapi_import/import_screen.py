@@ -21,6 +21,7 @@ from drio_tui.openapi_import.planning import ExistingIntegration, Plan
 from drio_tui.openapi_import.proposals import Proposals, TypedTexts
 from drio_tui.openapi_import.security import connection_body, secret_of
 from drio_tui.plan.executor import Executor
+from drio_tui.text import first_names
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
@@ -34,6 +35,7 @@ from drio_tui.ui.openapi_import.import_document_screen import ImportDocumentScre
 from drio_tui.ui.openapi_import.import_settings import ImportOptions, ImportSettings
 from drio_tui.ui.openapi_import.proposals_screen import ProposalsScreen
 from drio_tui.ui.openapi_import.update_screen import PreparedUpdate, UpdateScreen
+from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.lint.client_checks import server_of
 from drio_tui.workspace.model.loader import read_app
 from drio_tui.workspace.model.snapshot import Snapshot
@@ -98,6 +100,7 @@ class ImportScreen(ImportDocumentScreen, KeepsEdit[bool]):
             self._discard_plan()
         super().watch_document(document)
         if document is not None and self._edit is not None:
+            self._note_missing(document, self._edit)
             self.picker.selection.choose(map(str, self._edit.local["chosen"]))
             self.picker.refresh_rows()
             if self.picker.selection.added:
@@ -130,6 +133,15 @@ class ImportScreen(ImportDocumentScreen, KeepsEdit[bool]):
         """Forget the kept edit, unless it is one of which the document could not be read."""
         if self._edit is None:
             super().discard_kept_edit()
+
+    def _note_missing(self, document: Document, edit: UnsavedEdit) -> None:
+        """Say which operations the document no longer has, of those with decisions in a kept edit."""
+        decided = [decision["operation"] for decision in edit.local["decisions"]]
+        ids = dict.fromkeys(map(str, (*decided, *edit.local["typed"][:1])))
+        missing = [sanitize_line(id, 80).plain for id in ids if document.operation(id) is None]
+        if missing:
+            text = f"Of what you changed of the proposals, the document no longer has {first_names(missing, 5)}."
+            self.notify(text, severity="warning", timeout=20, markup=False)
 
     def _go_on(self, edit: UnsavedEdit) -> None:
         """Decide as in a kept edit."""

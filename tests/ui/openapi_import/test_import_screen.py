@@ -428,8 +428,9 @@ async def test_proposals_are_refused_and_edited_in_one_list_and_then_created(
 async def test_texts_of_proposals_are_kept_while_they_are_typed_and_offered_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = {"/auth/token": {"get": {"summary": "Get token", "responses": {"200": {"description": "ok"}}}}}
-    (tmp_path / "api.json").write_text(json.dumps({**PETS, "paths": PETS["paths"] | paths}))
+    operation = {"get": {"summary": "Get token", "responses": {"200": {"description": "ok"}}}}
+    paths = PETS["paths"] | {"/auth/old": operation, "/auth/token": operation}
+    (tmp_path / "api.json").write_text(json.dumps({**PETS, "paths": paths}))
     async with serving(TableServer(drio_of(small_config()))) as server, running(server.base_url, monkeypatch) as pilot:
         program: Any = pilot.app
         monkeypatch.chdir(tmp_path)
@@ -439,7 +440,8 @@ async def test_texts_of_proposals_are_kept_while_they_are_typed_and_offered_at_t
         assert not kept_edits()
         last = screen._proposals.all[-1].id
         assert last == "GET /auth/token"
-        await pilot.press("G", "right", "right", "space", "left", "left", "enter")  # refuses its annotations
+        # Refuses the annotations of the last two operations.
+        await pilot.press("G", "right", "right", "space", "up", "space", "down", "left", "left", "enter")
         await until(pilot, lambda: isinstance(program.screen, ToolTextsDialog))
         await pilot.press("end", *" A", "ctrl+s")
         await until(pilot, lambda: isinstance(program.screen, ProposalsScreen))
@@ -448,7 +450,9 @@ async def test_texts_of_proposals_are_kept_while_they_are_typed_and_offered_at_t
         await pilot.press("end", *" B", "tab", "tab", *"New. ")
         await until(pilot, lambda: typed_text().startswith("New. "))
         monkeypatch.chdir("/")
+        (tmp_path / "api.json").write_text(json.dumps({**PETS, "paths": {**paths, "/auth/old": {}}}))
         dialog = await offered_again(pilot, "proposals for the import of Acme API", ToolTextsDialog, "TextEditor")
+        assert "the document no longer has GET /auth/old." in [text.message for text in program._notifications][-1]
         assert dialog.query_one("#tool-name").value.endswith(" B")
         assert dialog.query_one("TextEditor").text.startswith("New. ")
         assert dialog.unsaved_input() == "the texts of the tool"
