@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -32,6 +33,9 @@ from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
 References = Mapping[str, Reference]
+
+MOST_FIELDS = 100
+"""The most fields of an object that are shown at once: each takes milliseconds to mount, and to lay out."""
 
 
 def make_field_widget(node: Node, references: References, *, header: bool = True) -> FieldWidget:
@@ -72,23 +76,48 @@ class AddLine(Widget, can_focus=True):
 
 
 class MoreFields(AddLine):
-    """The line below the first fields of a tab that has very many: it shows the next ones."""
+    """The line below the first fields of very many: it shows the next ones. `make` makes the widget of a node."""
 
-    class Wanted(Message):
-        """The next fields should be shown."""
+    left: reactive[Sequence[Node]] = reactive(())
+    """The nodes whose fields are not shown yet."""
 
-    left: reactive[int] = reactive(0)
-    """How many fields are not shown yet."""
-
-    def __init__(self, left: int) -> None:
+    def __init__(self, left: Sequence[Node], make: Callable[[Node], FieldWidget]) -> None:
         super().__init__("")
         self.set_reactive(MoreFields.left, left)
+        self._make = make
 
     def render(self) -> Content:
-        return Content.assemble(("+ ", "$text-accent"), f"Show more: {self.left:,} fields are left")
+        return Content.assemble(("+ ", "$text-accent"), f"Show more: {len(self.left):,} fields are left")
 
     def action_add(self) -> None:
-        self.post_message(self.Wanted())
+        first, container = self.left[:1], self.parent
+        if first and isinstance(container, Widget):  # else the key was pressed again before the line is gone
+            call_when_mounted(container, self._show_next(MOST_FIELDS), lambda: self._focus_field(container, first[0]))
+
+    def show_to(self, nodes: Container[Node]) -> Awaitable[object] | None:
+        """Show the fields up to the one of `nodes` that is among those left; None if none is."""
+        number = next((number for number, node in enumerate(self.left, start=1) if node in nodes), 0)
+        return self._show_next(number) if number else None
+
+    def _show_next(self, count: int) -> Awaitable[object]:
+        container = self.parent
+        assert isinstance(container, Widget)
+        mounting = container.mount(*map(self._make, self.left[:count]), before=self)
+        self.left = self.left[count:]
+        return mounting if self.left else AwaitComplete(mounting, self.remove())
+
+    @staticmethod
+    def _focus_field(container: Widget, node: Node) -> None:
+        for child in container.children:
+            if isinstance(child, FieldWidget) and child.node is node:
+                child.focus_editor()
+
+
+def first_fields(nodes: Sequence[Node], make: Callable[[Node], FieldWidget]) -> Iterator[Widget]:
+    """Yield the widgets of the first nodes, which `make` makes, and of very many the line that shows the next ones."""
+    yield from map(make, nodes[:MOST_FIELDS])
+    if nodes[MOST_FIELDS:]:
+        yield MoreFields(nodes[MOST_FIELDS:], make)
 
 
 class BlockHeader(Widget, can_focus=True):
@@ -257,8 +286,7 @@ class ObjectBlock(Block):
             yield AddLine(f"Add {self.node.field.title}")
             return
         visible_members = [member for member in self.node.properties.values() if not is_hidden(member)]
-        for member in visible_members:
-            yield self.child_widget(member)
+        yield from first_fields(visible_members, self.child_widget)
 
     def summary(self) -> Content:
         if self.node.presence == "null" and not self.node.is_present:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
@@ -22,7 +23,7 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.field_widget import FieldWidget, call_when_mounted
-from drio_tui.ui.forms.group_widgets import Block, ListBlock, MoreFields, make_field_widget
+from drio_tui.ui.forms.group_widgets import Block, ListBlock, MoreFields, first_fields, make_field_widget
 from drio_tui.ui.forms.json_page import FormPage, JsonPage
 from drio_tui.ui.forms.menu import open_json_menu, open_menu
 from drio_tui.ui.forms.tabs import TabStrip
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from drio_tui.api.errors import FieldError
 
 JSON_TAB = "JSON"
-MOST_FIELDS = 100
-"""The most fields that a tab shows at once: each takes milliseconds to mount, and to lay out."""
 NARROW = 60
 """Cells of width below which labels are placed above their editors."""
 
@@ -128,7 +127,6 @@ class SchemaForm(Widget):
         self._current = 0
         self._shown_notes = Content()
         self.is_filled: set[int] = set()
-        self._left: dict[int, list[Node]] = {}  # what is not shown of a tab yet
         self._json_page: JsonPage | None = None
         self._removing: list[Awaitable[object]] = []
         self._mounting: Awaitable[object] | None = None
@@ -190,30 +188,11 @@ class SchemaForm(Widget):
         self.is_filled.add(number)
         nodes = [node for node in self.model.nodes_in(self._groups[number]) if not is_hidden(node)]
         is_single = len(nodes) == 1 and len(self._groups) > 1
-        shown, self._left[number] = nodes[:MOST_FIELDS], nodes[MOST_FIELDS:]
-        widgets: list[Widget] = [make_field_widget(node, self._references, header=not is_single) for node in shown]
-        if self._left[number]:
-            widgets.append(MoreFields(len(self._left[number])))
+        make = partial(make_field_widget, references=self._references, header=not is_single)
+        widgets = [*first_fields(nodes, make)]
         empty = Static(Content("Nothing to fill in here.").stylize("$foreground-muted"))
         self._mounting = AwaitComplete(*self._removing, page.mount(*(widgets or [empty])))
         self._removing = []
-
-    @on(MoreFields.Wanted)
-    def _show_more(self, event: MoreFields.Wanted) -> None:
-        event.stop()
-        left = self._left.get(self._current)
-        if left:  # else the key was pressed again before the line was gone, or another tab is shown by now
-            self._fill_more(MOST_FIELDS)
-            self._after_mounting(lambda: self._focus_node(left[0]))
-
-    def _fill_more(self, count: int) -> None:
-        """Show so many more fields of the current tab."""
-        page, left = self._page(self._current), self._left[self._current]
-        line = page.query_one(MoreFields)
-        mounting = page.mount(*(make_field_widget(node, self._references) for node in left[:count]), before=line)
-        self._left[self._current] = left[count:]
-        line.left = len(left[count:])
-        self._mounting = mounting if line.left else AwaitComplete(mounting, line.remove())
 
     def load(self, base: dict[str, Any] | None) -> None:
         """Fill the form from `base`, which was loaded again."""
@@ -395,14 +374,10 @@ class SchemaForm(Widget):
             note.update(notes)
             note.display = bool(parts)
 
-    def _top_of(self, node: Node) -> Node:
-        """Return the property of the whole object that a node is, or is in."""
-        while node.parent is not None and node.parent is not self.model.root:
-            node = node.parent
-        return node
-
     def _tab_of(self, node: Node) -> int:
-        top = self._top_of(node)
+        top = node
+        while top.parent is not None and top.parent is not self.model.root:
+            top = top.parent
         for number, group in enumerate(self._groups):
             if any(member is top for member in self.model.nodes_in(group)):
                 return number
@@ -418,11 +393,20 @@ class SchemaForm(Widget):
     def show_node(self, node: Node) -> None:
         """Show the tab of a node, unfold its ancestors, and focus its editor."""
         self.show_tab(self._tab_of(node), focus=False)
-        top = self._top_of(node)
-        numbers = (number for number, left in enumerate(self._left.get(self._current, []), start=1) if left is top)
-        if (count := next(numbers, 0)) > 0:
-            self._fill_more(count)
-        self._after_mounting(lambda: self._focus_node(node))
+        self._after_mounting(lambda: self._show_and_focus(node))
+
+    def _show_and_focus(self, node: Node) -> None:
+        """Focus the editor of a node of the current tab, after showing what it is in and that was not shown yet."""
+        path, ancestor = {node}, node.parent
+        while ancestor is not None:
+            path.add(ancestor)
+            ancestor = ancestor.parent
+        for line in self._page(self._current).query(MoreFields):
+            mounting = line.show_to(path)
+            if mounting is not None:
+                call_when_mounted(self, mounting, lambda: self._show_and_focus(node))
+                return
+        self._focus_node(node)
 
     def _focus_node(self, node: Node) -> None:
         field_widget = self.field_widget_of(node)
