@@ -80,6 +80,11 @@ class FieldWidget(Widget):
         """Update what is shown of errors, changes and missing values."""
         self.refresh(layout=True)
 
+    @property
+    def first_line(self) -> Widget:
+        """What has to be seen of this field when it is focused: of a block its header."""
+        return self
+
     def focus_editor(self) -> None:
         """Focus the editor of this field."""
 

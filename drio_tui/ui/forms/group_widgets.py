@@ -252,6 +252,10 @@ class Block(FieldWidget):
         self.refresh_state()
         call_when_mounted(self, mounting, self.focus_inside)
 
+    @property
+    def first_line(self) -> Widget:
+        return next(iter(self.query_children(BlockHeader)), self)
+
     def focus_editor(self) -> None:
         for header in self.query_children(BlockHeader):
             header.focus()

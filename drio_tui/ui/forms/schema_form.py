@@ -416,6 +416,8 @@ class SchemaForm(Widget):
             if isinstance(ancestor, Block):
                 ancestor.folded = False
         field_widget.focus_editor()
+        # Focusing scrolls too, but to where the field was before errors and new fields were laid out.
+        self.call_after_refresh(field_widget.first_line.scroll_visible, animate=False)
 
     def field_widget_of(self, node: Node) -> FieldWidget | None:
         """Return the widget of a node, or of its nearest ancestor that has one; None before its tab was shown."""
