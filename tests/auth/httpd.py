@@ -51,6 +51,15 @@ class Raw:
 Handler = Callable[[Request], Awaitable[Reply | Raw]]
 
 
+def always(reply: Reply) -> Handler:
+    """Return a handler that sends `reply` for every request."""
+
+    async def handler(_request: Request) -> Reply:
+        return reply
+
+    return handler
+
+
 def json_reply(body: Any, status: int = 200, **headers: str) -> Reply:
     return Reply(status, json.dumps(body).encode(), {"Content-Type": "application/json", **headers})
 

@@ -24,7 +24,7 @@ from drio_tui.auth.profiles import Profiles
 from drio_tui.storage import paths
 from tests import preloaded
 from tests.auth.conftest import FakeClock
-from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
+from tests.auth.httpd import HTML, Raw, Reply, Request, always, json_reply
 from tests.auth.world import REGISTER, TOKEN, SignInServers
 
 BROWSER = """#!{python}
@@ -141,17 +141,11 @@ async def test_grant_refused_with_status_200_exits_with_4(world: SignInServers, 
     await drio("login", "--base-url", world.api.origin, env=browser)
     world.access.clear()
 
-    async def page(request: Request) -> Reply:
-        return HTML
-
-    async def refuses(request: Request) -> Reply:
-        return json_reply({"error": "invalid_grant", "error_description": "ended by\x1b[2J ada"})
-
-    world.override[TOKEN] = page
+    world.override[TOKEN] = always(HTML)
     kept = await drio("me")
     assert kept.code == 1
     assert "Welcome to the hotel" in kept.err
-    world.override[TOKEN] = refuses
+    world.override[TOKEN] = always(json_reply({"error": "invalid_grant", "error_description": "ended by\x1b[2J ada"}))
     over = await drio("me", "--json")
     assert over.code == 4
     assert over.error["code"] == "signed_out"

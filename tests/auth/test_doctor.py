@@ -27,7 +27,7 @@ from drio_tui.auth.token_store import TokenStore
 from drio_tui.auth.tokens import TokenSet
 from drio_tui.storage import paths
 from tests.auth.conftest import MemoryKeyring, User
-from tests.auth.httpd import HTML, Reply, Request, json_reply
+from tests.auth.httpd import HTML, Reply, Request, always, json_reply
 from tests.auth.test_environment import https_server
 from tests.auth.test_others import consent
 from tests.auth.world import AUTHORIZE, REVOKE, TOKEN, SignInServers, browse
@@ -164,10 +164,7 @@ def other_redirect(world: SignInServers) -> None:
 
 
 def forgetful_registration(world: SignInServers) -> None:
-    async def token(_request: Request) -> Reply:
-        return json_reply({"error": "invalid_client"}, 401)
-
-    world.override[TOKEN] = token
+    world.override[TOKEN] = always(json_reply({"error": "invalid_client"}, 401))
 
 
 def mixed_up_callback(world: SignInServers) -> None:
@@ -186,10 +183,9 @@ def mixed_up_in_the_browser(world: SignInServers) -> None:
 
 
 def unknown_client(world: SignInServers) -> None:
-    async def error_page(_request: Request) -> Reply:
-        return Reply(400, b"<html><title>invalid_client</title></html>", {"Content-Type": "text/html"})
-
-    world.override[AUTHORIZE] = error_page
+    world.override[AUTHORIZE] = always(
+        Reply(400, b"<html><title>invalid_client</title></html>", {"Content-Type": "text/html"})
+    )
 
 
 def denied(world: SignInServers) -> None:
@@ -197,12 +193,9 @@ def denied(world: SignInServers) -> None:
 
 
 def portal(world: SignInServers) -> None:
-    async def page(_request: Request) -> Reply:
-        return HTML
-
     world.settings.has_resource_metadata = False
     world.settings.challenge = None
-    world.api_override["/.well-known/oauth-authorization-server"] = page
+    world.api_override["/.well-known/oauth-authorization-server"] = always(HTML)
 
 
 def broken_revocation(world: SignInServers) -> None:
@@ -422,15 +415,9 @@ async def test_hostile_texts_of_a_server_are_sanitized(world: SignInServers) -> 
 async def test_versions_of_the_api_are_named(user: User, world: SignInServers) -> None:
     """Without v1 it is a warning with what works; the sign-in itself does not depend on it."""
 
-    async def wants_a_token(request: Request) -> Reply:
-        return json_reply({"error": {"code": "unauthorized", "message": "no"}}, 401)
-
-    async def document(request: Request) -> Reply:
-        return json_reply({"info": {"title": "drio API", "version": "3.0.0"}, "paths": {}})
-
-    async def missing(request: Request) -> Reply:
-        return json_reply({"error": {"code": "not_found", "message": "no"}}, 404)
-
+    wants_a_token = always(json_reply({"error": {"code": "unauthorized", "message": "no"}}, 401))
+    document = always(json_reply({"info": {"title": "drio API", "version": "3.0.0"}, "paths": {}}))
+    missing = always(json_reply({"error": {"code": "not_found", "message": "no"}}, 404))
     world.api_override |= {
         "/api/v0/apps": missing,
         "/api/v1/apps": missing,

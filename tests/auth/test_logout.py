@@ -15,7 +15,7 @@ from drio_tui.auth.logout import log_out
 from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.auth.token_store import TokenStore
 from tests.auth.conftest import MemoryKeyring, User, token_set
-from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
+from tests.auth.httpd import HTML, Raw, Reply, Request, always, json_reply
 from tests.auth.world import REVOKE, SignInServers
 
 
@@ -188,11 +188,7 @@ async def test_revoked_is_true_only_when_every_copy_was_revoked(
 )
 async def test_error_or_page_with_status_200_is_no_revocation(user: User, world: SignInServers, reply: Reply) -> None:
     """B66: an HTML page or an OAuth error is not the empty response of RFC 7009."""
-
-    async def refuses(request: Request) -> Reply:
-        return reply
-
-    world.override[REVOKE] = refuses
+    world.override[REVOKE] = always(reply)
     done = await user.sign_in()
     result = await log_out(done.profile, user.store, user.profiles)
     assert not result.revoked

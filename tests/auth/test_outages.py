@@ -15,18 +15,14 @@ from drio_tui.auth.errors import NotRenewed, Offline, SignedOut
 from drio_tui.auth.token_manager import TokenCallbacks
 from drio_tui.storage.lock import sign_in_lock
 from tests.auth.conftest import User
-from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
+from tests.auth.httpd import HTML, Raw, Reply, Request, always, json_reply
 from tests.auth.sessions import Session, make_session
 from tests.auth.world import TOKEN
 
 
 async def test_html_page_at_the_token_endpoint_is_quoted_and_raises_not_renewed(session: Session) -> None:
     """B52: tokens are kept; the hint does not speak of the network."""
-
-    async def page(request: Request) -> Reply:
-        return HTML
-
-    session.world.override[TOKEN] = page
+    session.world.override[TOKEN] = always(HTML)
     session.expire()
     for _ in range(2):
         with pytest.raises(NotRenewed, match="Welcome to the hotel") as caught:
@@ -44,11 +40,7 @@ async def test_failed_refresh_is_ignored_while_the_token_is_valid(
     session: Session, answer: Reply, at_the_end: type[Exception]
 ) -> None:
     """B52: the server is unavailable, or refuses for another reason than the grant; the token is used until its end."""
-
-    async def fails(request: Request) -> Reply:
-        return answer
-
-    session.world.override[TOKEN] = fails
+    session.world.override[TOKEN] = always(answer)
     session.clock.pass_time(275)
     for _ in range(3):
         assert (await session.client.get("/things")).status_code == 200
@@ -111,10 +103,7 @@ async def after_an_outage(user: User) -> tuple[Session, list[str]]:
     callbacks = TokenCallbacks(offline=lambda error: states.append("offline"), online=lambda: states.append("online"))
     session = await make_session(user, callbacks)
 
-    async def broken(request: Request) -> Reply:
-        return Reply(503)
-
-    session.world.override[TOKEN] = broken
+    session.world.override[TOKEN] = always(Reply(503))
     session.clock.pass_time(301)
     with pytest.raises(Offline):
         await session.client.get("/things")
@@ -150,12 +139,9 @@ async def test_refresh_backoff_doubles_up_to_a_minute(
     """B52: starting at one second, with jitter of up to half; it is reset after a success."""
     monkeypatch.setattr(random, "uniform", lambda *bounds: choose(bounds))
 
-    async def broken(request: Request) -> Reply:
-        return Reply(503)
-
     async def waits(number: int) -> list[float]:
         """Return the intervals between refresh requests while a token is requested all the time."""
-        session.world.override[TOKEN] = broken
+        session.world.override[TOKEN] = always(Reply(503))
         session.clock.pass_time(301)
         tries: list[float] = []
         while len(tries) <= number:

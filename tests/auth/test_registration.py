@@ -19,7 +19,7 @@ from drio_tui.auth.errors import (
 )
 from drio_tui.auth.token_manager import TokenManager
 from tests.auth.conftest import FakeClock, User
-from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
+from tests.auth.httpd import HTML, Raw, Reply, Request, always, json_reply
 from tests.auth.world import REGISTER, TOKEN, SignInServers
 
 
@@ -174,11 +174,7 @@ async def test_a_refused_registration_is_explained(user: User, world: SignInServ
 @pytest.mark.parametrize("reply", [HTML, json_reply({}), json_reply({"client_id": 4}), Reply(201, b"")], ids=range(4))
 async def test_malformed_registration_raises_bad_answer(user: User, world: SignInServers, reply: Reply) -> None:
     """B11: no client id, no JSON."""
-
-    async def answer(request: Request) -> Reply:
-        return reply
-
-    world.override[REGISTER] = answer
+    world.override[REGISTER] = always(reply)
     with pytest.raises(BadAnswer):
         await user.sign_in()
 
@@ -238,11 +234,9 @@ async def test_a_server_that_refuses_the_scopes_registers_with_its_own(user: Use
 
 async def test_an_error_under_status_200_is_a_refused_registration(user: User, world: SignInServers) -> None:
     """B14: with the server's message."""
-
-    async def refuses(request: Request) -> Reply:
-        return json_reply({"error": "invalid_software_statement", "error_description": "not on the list"})
-
-    world.override[REGISTER] = refuses
+    world.override[REGISTER] = always(
+        json_reply({"error": "invalid_software_statement", "error_description": "not on the list"})
+    )
     with pytest.raises(RegistrationRefused, match="invalid_software_statement: not on the list"):
         await user.sign_in()
 

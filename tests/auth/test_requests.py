@@ -7,18 +7,14 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.auth.httpd import Raw, Reply, Request, json_reply
+from tests.auth.httpd import Raw, Reply, Request, always, json_reply
 from tests.auth.sessions import Session
 from tests.auth.world import SignInServers
 
 
 async def test_plain_403_is_returned(session: Session) -> None:
     """F03 B54: no refresh, no step-up."""
-
-    async def forbidden(request: Request) -> Reply:
-        return json_reply({}, 403)
-
-    session.world.api_override["/api/v1/x"] = forbidden
+    session.world.api_override["/api/v1/x"] = always(json_reply({}, 403))
     assert (await session.client.get("/x")).status_code == 403
     assert len(session.world.api.requests_to("/api/v1/x")) == 1
     assert session.world.refreshes == 0
@@ -61,9 +57,7 @@ async def test_token_is_sent_to_its_origin_only(session: Session) -> None:
     async with SignInServers() as other:
         await session.client.get(f"{other.api.origin}/api/v1/things")
 
-        async def away(request: Request) -> Reply:
-            return Reply(307, b"", {"Location": f"{other.api.origin}/api/v1/landed"})
-
+        away = always(Reply(307, b"", {"Location": f"{other.api.origin}/api/v1/landed"}))
         session.world.api_override["/api/v1/away"] = away
         await session.client.get("/away", follow_redirects=True)
         assert [r.path for r in other.api.requests] == ["/api/v1/things", "/api/v1/landed"]

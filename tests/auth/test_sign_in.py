@@ -24,7 +24,7 @@ from drio_tui.auth.errors import (
 from drio_tui.auth.events import StepDone
 from drio_tui.auth.oauth_http import OAuthHttpClient
 from tests.auth.conftest import FakeClock, User
-from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
+from tests.auth.httpd import HTML, Raw, Reply, Request, always, json_reply
 from tests.auth.world import AUTHORIZE, REGISTER, TOKEN, SignInServers, query_of
 
 
@@ -159,11 +159,7 @@ async def test_error_with_status_200_is_reported_in_the_servers_words(
     user: User, world: SignInServers, answer: Reply, kind: type[SignInFailed], words: str
 ) -> None:
     """B39 B40: an OAuth error counts under any status, and a page is quoted, sanitized."""
-
-    async def answers(request: Request) -> Reply:
-        return answer
-
-    world.override[TOKEN] = answers
+    world.override[TOKEN] = always(answer)
     with pytest.raises(kind) as caught:
         await user.sign_in()
     assert words in caught.value.message
@@ -220,11 +216,7 @@ async def test_each_token_endpoint_error_has_its_own_title_and_hint(
     user: User, world: SignInServers, code: str, kind: type[SignInFailed]
 ) -> None:
     """B40: distinct errors, with the server's description, sanitized."""
-
-    async def refuses(request: Request) -> Reply:
-        return json_reply({"error": code, "error_description": "evil\x1b]52;c;x\x07"}, 400)
-
-    world.override[TOKEN] = refuses
+    world.override[TOKEN] = always(json_reply({"error": code, "error_description": "evil\x1b]52;c;x\x07"}, 400))
     with pytest.raises(kind) as caught:
         await user.sign_in()
     assert code in caught.value.message

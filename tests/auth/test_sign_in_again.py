@@ -13,7 +13,7 @@ from drio_tui.auth.errors import SignedOut
 from drio_tui.auth.token_manager import TokenCallbacks
 from drio_tui.auth.token_store import TokenStore
 from tests.auth.conftest import MemoryKeyring, User
-from tests.auth.httpd import Reply, Request, json_reply
+from tests.auth.httpd import Reply, Request, always, json_reply
 from tests.auth.sessions import Session, make_session
 from tests.auth.world import AUTHORIZE, TOKEN
 
@@ -46,11 +46,7 @@ async def test_refused_refresh_raises_signed_out_and_only_a_definite_one_deletes
     session: Session, answer: Reply, kept: bool
 ) -> None:
     """B51 B53: exit code 4 with the server's message, under any status; refreshed once, not with every request."""
-
-    async def refuses(request: Request) -> Reply:
-        return answer
-
-    session.world.override[TOKEN] = refuses
+    session.world.override[TOKEN] = always(answer)
     session.expire()
     for _ in range(3):
         with pytest.raises(SignedOut, match="revoked by ada") as caught:
@@ -163,11 +159,7 @@ async def test_unknown_client_is_removed_and_registering_again_is_offered(sessio
 
 async def test_refused_new_token_is_not_refreshed_again(session: Session) -> None:
     """B54: the request is sent again once, then the 401 is returned; later requests do not refresh for a while."""
-
-    async def refuse(request: Request) -> Reply:
-        return session.world.refuse()
-
-    session.world.api_override["/api/v1/never"] = refuse
+    session.world.api_override["/api/v1/never"] = always(session.world.refuse())
     assert (await session.client.get("/never")).status_code == 401
     assert len(session.world.api.requests_to("/api/v1/never")) == 2
     for _ in range(5):
@@ -212,10 +204,9 @@ async def test_insufficient_scope_steps_up_a_limited_number_of_times(user: User)
 
     session = await make_session(user, TokenCallbacks(step_up=step_up))
 
-    async def wants_more_scope(request: Request) -> Reply:
-        return json_reply({}, 403, **{"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="apps:deploy"'})
-
-    session.world.api_override["/api/v1/deploy"] = wants_more_scope
+    session.world.api_override["/api/v1/deploy"] = always(
+        json_reply({}, 403, **{"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="apps:deploy"'})
+    )
     for _ in range(5):
         assert (await session.client.post("/deploy")).status_code == 403
     granted = tuple(session.signed_in.tokens.scope.split())
