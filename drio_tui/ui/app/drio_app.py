@@ -152,7 +152,6 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     def __init__(self, options: LaunchOptions | None = None) -> None:
         super().__init__()
         memory.share_background_styles()
-        painting.share_tinted_styles()
         painting.tint_screens_directly()
         painting.keep_screens_when_focus_moves()
         drawing.paint_only_what_is_seen()

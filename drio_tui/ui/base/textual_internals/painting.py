@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sized
-from functools import lru_cache, partial
+from collections.abc import Sized
+from functools import lru_cache
 from typing import Any, cast
 
 from rich.segment import Segment
@@ -19,30 +19,11 @@ from textual.style import Style
 from textual.visual import RenderOptions, Visual
 
 
-def share_tinted_styles() -> None:
-    """Cache the tinted styles of what is behind a dialog by style and tint.
-
-    Textual mixes the colours of each segment again whenever it draws the background of a dialog (8.2), which is half of
-    the time that a dialog takes to open.
-    """
-    method = vars(BackgroundScreen)["process_segments"]
-    if hasattr(method.__func__, "original"):
-        return
-    original = partial(method.__func__, BackgroundScreen)
-
-    @lru_cache(2048)
-    def tinted(style: RichStyle | None, color: Color) -> RichStyle | None:
-        (segment,) = original([Segment(" ", style)], color)
-        result: RichStyle | None = segment.style
-        return result
-
-    def process_segments(_: type[BackgroundScreen], segments: Iterable[Segment], color: Color) -> Iterator[Segment]:
-        for segment in segments:
-            text, style, control = segment
-            yield segment if control else Segment(text, tinted(style, color), control)
-
-    process_segments.original = original  # type: ignore[attr-defined] # says that it is patched
-    BackgroundScreen.process_segments = classmethod(process_segments)  # type: ignore[method-assign,assignment]
+@lru_cache(2048)
+def _tinted(style: RichStyle | None, color: Color, below: RichStyle) -> RichStyle:
+    """Return `style` tinted with `color`, without links and metadata, on top of `below`."""
+    (segment,) = BackgroundScreen.process_segments([Segment(" ", style)], color)
+    return below + segment.style
 
 
 class _Tint(LineFilter):
@@ -54,8 +35,10 @@ class _Tint(LineFilter):
         self._style = style
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        tinted = BackgroundScreen.process_segments(segments, self._color)
-        return [segment._replace(style=self._style + segment.style) for segment in tinted]
+        return [
+            Segment(text, style if control else _tinted(style, self._color, self._style), control)
+            for text, style, control in segments
+        ]
 
 
 _tint_of = lru_cache(16)(_Tint)
@@ -87,7 +70,7 @@ def tint_screens_directly() -> None:
     """Draw what is behind a dialog from its lines.
 
     Textual makes a Rich renderable of it, which takes three times as long (8.2), twice when a dialog opens and again
-    when one above it closes.
+    when one above it closes. It also mixes the colours of each segment again every time; here once for each style.
     """
 
     def visualize(background: BackgroundScreen) -> Visual:

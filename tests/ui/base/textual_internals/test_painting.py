@@ -77,21 +77,17 @@ async def test_a_change_needs_paint_until_it_is_drawn() -> None:
 
 
 def test_the_background_of_dialogs_is_tinted_as_textual_does_it() -> None:
-    painting.share_tinted_styles()
-    painting.share_tinted_styles()  # patching twice changes nothing
-    method: Any = vars(BackgroundScreen)["process_segments"]
-    original = method.__func__.original
     styles = [None, RichStyle(), RichStyle.parse("bold red on #102030"), RichStyle(color="blue", meta={"@click": "a"})]
     segments = [*(Segment("text", style) for style in styles), Segment("\x1b[?25l", None, [(2,)])]  # type: ignore[list-item]
     for color in (Color(0, 0, 0, 0.6), Color(20, 30, 40, 0.3), Color(0, 0, 0, 0)):
+        tint = painting._Tint(color, RichStyle())
         for _ in range(2):
-            tinted = list(BackgroundScreen.process_segments(segments, color))
-            assert tinted == list(original(segments, color))
+            tinted = tint.apply(segments, color)
+            assert tinted == list(BackgroundScreen.process_segments(segments, color))
             assert [one.style.meta for one in tinted if one.style is not None] == [{}] * 4
 
 
 async def test_a_screen_behind_a_dialog_is_drawn_as_textual_does_it() -> None:
-    painting.share_tinted_styles()
     painting.tint_screens_directly()
 
     def cells(strips: list[Strip]) -> list[list[tuple[str, RichStyle | None]]]:
