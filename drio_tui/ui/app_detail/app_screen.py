@@ -95,9 +95,8 @@ class AppScreen(AppTreeScreen):
     @cached_property
     def actions(self) -> AppActions:
         """What changes the app."""
-        from drio_tui.ui.app_detail.app_actions import (
-            AppActions,
-        )  # imports the editors, which a look at an app needs not
+        # It imports the editors, which are not needed to show the app.
+        from drio_tui.ui.app_detail.app_actions import AppActions
 
         return AppActions(self, self.selection)
 
