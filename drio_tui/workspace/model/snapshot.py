@@ -158,13 +158,10 @@ class Snapshot:
     def begin(self) -> None:
         """Mark all parts as waiting before they are read again; resources stay until their replacements arrive."""
         self.added, self.stale = False, None
-        if self.complete:
-            self._read_before = {
-                kind: SnapshotPart(part.state, failures=dict(part.failures)) for kind, part in self.parts.items()
-            }
-        for part in self.parts.values():
-            part.state = "waiting"
-            part.failures.clear()
+        for kind, part in self.parts.items():
+            if part.state != "waiting":  # a part that a stopped read left waiting is as it was before that
+                self._read_before[kind] = SnapshotPart(part.state, dict(part.resources), part.failures)
+            part.state, part.failures = "waiting", {}
 
     def apply(self, update: Update) -> None:
         """Apply one update."""
@@ -193,8 +190,9 @@ class Snapshot:
         has_been_read = any(part.state == "ready" for part in self._read_before.values())
         self.stale = error if has_been_read else None
         for kind, part in self.parts.items():
-            if has_been_read:
-                part.state, part.failures = self._read_before[kind].state, dict(self._read_before[kind].failures)
+            before = self._read_before.get(kind)
+            if has_been_read and before is not None:
+                self.parts[kind] = SnapshotPart(before.state, dict(before.resources), dict(before.failures))
             else:
                 part.state, part.failures = "failed", {"": error}
 

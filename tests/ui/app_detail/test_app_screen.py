@@ -249,7 +249,7 @@ async def test_a_failed_part_is_marked_and_the_others_are_complete(monkeypatch: 
         assert failed.parent.title == "Tools"
         server.answers["GET /apps/app_1/widgets"] = drio_of()["GET /apps/app_1/widgets"]
         await pilot.press("r")
-        await until(pilot, lambda: ("widget", "widget_1") in screen.outline.by_key)
+        await until(pilot, lambda: ("widget", "widget_1") in screen.outline.by_key and not screen.loading_app)
         assert "▲ stale" not in text_of(pilot.app)
         before = [node.key for node in screen.outline.walk()]
         server.answers = dict.fromkeys(server.answers, b"<html>")

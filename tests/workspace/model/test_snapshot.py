@@ -71,6 +71,21 @@ def test_app_that_cannot_be_read_again_stays_as_it_was() -> None:
     assert not snapshot.is_stale
 
 
+def test_failed_read_after_a_stopped_one_leaves_the_parts_as_they_were_read_last() -> None:
+    snapshot = snapshot_of(small_config())
+    snapshot.begin()
+    snapshot.apply(PartFailed("widget", ServerError("down")))
+    for kind in snapshot.parts:
+        snapshot.apply(loaded(kind, *(resource.raw for resource in snapshot.resources(kind))))
+    snapshot.begin()
+    snapshot.apply(loaded("widget", WIDGET))
+    snapshot.apply(PartLoaded("operation", (), last=False))
+    snapshot.begin()
+    snapshot.apply(AppFailed(ServerError("down")))
+    assert not any(part.failures for part in snapshot.parts.values())
+    assert snapshot.resource("operation", SEARCH["id"])
+
+
 def test_app_that_was_never_read_has_failed() -> None:
     snapshot = Snapshot("app_1")
     snapshot.begin()
