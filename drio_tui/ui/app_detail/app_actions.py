@@ -282,14 +282,13 @@ class AppActions:
             self._screen.action_refresh()
 
     def stop_change(self) -> bool:
-        """Stop waiting for a running change, which then reports its outcome; return whether there was one."""
+        """Stop the request of a running change, which then reports its outcome; return whether there was a change."""
         screen = self._screen
         client = screen.connection.client
-        return (
-            client is not None
-            and screen.has_request("change")
-            and get_saver(screen.connection, client).stop(screen.app_id)
-        )
+        if client is None or not screen.has_request("change"):
+            return False
+        get_saver(screen.connection, client).stop(screen.app_id)
+        return True
 
     def show_history(self) -> None:
         self._screen.drio.push_screen(HistoryDialog(self._screen.app_id), self._batch_ended)

@@ -54,6 +54,12 @@ class FaultsDialog(Dialog[None], Requests[None]):
     def __init__(self) -> None:
         super().__init__()
         self.state: FaultState | None = None
+        self._closes_when_switched = False
+
+    @property
+    def holds_input(self) -> bool:
+        """Whether faults are being switched: the next key is about the result."""
+        return self.has_request("switch")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="faults") as box:
@@ -66,14 +72,15 @@ class FaultsDialog(Dialog[None], Requests[None]):
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(RowList))
-        self._ask(fetch)
+        self._ask(fetch, "read")
 
-    def _ask(self, call: Callable[[DrioClient], Awaitable[FaultState]]) -> None:
-        self.run_request(call, self.Loaded, group="faults", once=True)
+    def _ask(self, call: Callable[[DrioClient], Awaitable[FaultState]], group: str = "switch") -> None:
+        self.run_request(call, self.Loaded, group=group, once=True)
 
     def on_request_failed(self, message: RequestFailed) -> None:
         if self.state is None:
             self.query_one("#done", Static).update("The faults could not be read.")
+        self._closes_when_switched = False
         super().on_request_failed(message)
 
     def on_faults_dialog_loaded(self, message: Loaded) -> None:
@@ -95,6 +102,8 @@ class FaultsDialog(Dialog[None], Requests[None]):
         self.query_one("#done", Static).update(_summary(state, self._command))
         self.query_one("#all-off", Button).disabled = not state.on
         self.connection.faults_changed()
+        if self._closes_when_switched:
+            self.dismiss(None)
 
     @on(RowList.Opened)
     async def _opened(self, event: RowList.Opened) -> None:
@@ -131,7 +140,12 @@ class FaultsDialog(Dialog[None], Requests[None]):
         return f"{command} --data {shlex.quote(one_line(str(data)))}" if command and data else command
 
     def action_close(self) -> None:
-        self.dismiss(None)
+        """Close the dialog, at the first time only after the response to what was switched: closing would cancel it."""
+        if self.has_request("switch") and not self._closes_when_switched:
+            self._closes_when_switched = True
+            self.query_one("#done", Static).update("switching…")
+        else:
+            self.dismiss(None)
 
 
 def _summary(state: FaultState, command: str) -> Content:

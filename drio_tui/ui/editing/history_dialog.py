@@ -94,6 +94,7 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
         self._app_id = app_id
         self._history = History()
         self._anything_undone = False
+        self._stops_undo = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
@@ -175,6 +176,7 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
         async def undo_entry(client: DrioClient) -> HistoryDialog.Undone:
             return self.Undone(await undo(get_saver(self.connection, client), self._app_id, entry))
 
+        self._stops_undo = False
         self.run_request(undo_entry, lambda message: message, group="undo", once=True)
 
     def on_history_dialog_undone(self, message: Undone) -> None:
@@ -186,7 +188,13 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
         self._read()
 
     def action_close(self) -> None:
-        self.dismiss(self._anything_undone)
+        """Close the dialog; while a change is undone, stop its request first, so that its outcome is shown."""
+        client = self.connection.client
+        if client is not None and self.has_request("undo") and not self._stops_undo:
+            self._stops_undo = True
+            get_saver(self.connection, client).stop(self._app_id)
+        else:
+            self.dismiss(self._anything_undone)
 
 
 def _when(at: float) -> str:

@@ -12,13 +12,16 @@ import httpx
 import pytest
 from textual.pilot import Pilot
 
+from drio_tui import fault_lab
 from drio_tui.ui.base import connection
+from drio_tui.ui.dialogs import faults_dialog
 from drio_tui.ui.dialogs.faults_dialog import FaultsDialog
 from drio_tui.ui.editing.edit_target import EditTarget
+from drio_tui.ui.editing.history_dialog import HistoryDialog
 from drio_tui.ui.widgets.row_list import RowList
 from drio_tui.ui.widgets.status_line import StatusLine
 from tests.sandbox_fixtures import SandboxProcess
-from tests.ui.driving import click_button, running, show, text_of, until
+from tests.ui.driving import at_once, click_button, running, show, text_of, until
 from tests.ui.editing.test_faults import banner
 from tests.ui.editing.test_saving import edit_of, opened, set_field
 from tests.ui.signin.test_signin_screen import browsing, signing_in, stored_tokens
@@ -119,6 +122,41 @@ async def test_a_click_on_the_faults_opens_the_dialog(drio: Any, http: httpx.Cli
         await until(pilot, lambda: "faults: conflict" in status_line(pilot))
         await pilot.click(StatusLine, offset=(status_line(pilot).index("faults:"), 0))
         await until(pilot, lambda: isinstance(pilot.app.screen, FaultsDialog))
+
+
+async def test_keys_after_a_switch_wait_for_its_response(
+    drio: Any, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow_switch(client: Any, **names: Any) -> Any:
+        for _ in range(10):
+            await fault_lab.fetch(client)
+        return await fault_lab.switch(client, **names)
+
+    monkeypatch.setattr(faults_dialog, "switch", slow_switch)
+    async with drio(size=(80, 24)) as pilot:
+        await lab(pilot)
+        at_once(pilot, "space", "down", "space", "escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, FaultsDialog))
+        assert len(names_on(http)) == 2
+        await until(pilot, lambda: "+1" in status_line(pilot))
+
+
+async def test_leaving_the_history_while_a_change_is_undone_reports_the_outcome(drio: Any, http: httpx.Client) -> None:
+    async with drio() as pilot:
+        edit, screen, tool = await edit_first_tool(pilot, http)
+        set_field(edit, "name", "To be undone")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
+        await pilot.press("H")
+        await until(pilot, lambda: "can be undone" in text_of(pilot.app))
+        http.post(CONTROL, json={"on": ["PATCH:*=delay:0.5*1"]}).raise_for_status()
+        pilot.app.clear_notifications()
+        at_once(pilot, "z", "escape")
+        await until(pilot, lambda: notified(pilot))
+        assert isinstance(pilot.app.screen, HistoryDialog)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
+        assert screen.snapshot.resource("tool", tool.path.split("/")[-1]).name == tool.read()["name"]
 
 
 async def test_offline_is_shown_with_its_cause_and_ends_when_it_is_switched_off(drio: Any, http: httpx.Client) -> None:
