@@ -94,7 +94,8 @@ async def test_the_openapi_document_is_revalidated_by_etag_and_a_slow_one_is_not
             editing = await edit_integration(pilot)
             # When the versions were looked for, when the app was opened, and by the form.
             assert server.asked("GET", "/openapi.json") == 3
-            assert server.unchanged == 1
+            unchanged = server.unchanged
+            assert unchanged  # 2 if the second request was made after the first response
             assert "region" in editing.form.model.root.properties
             await leave(pilot)
             changed = copy.deepcopy(newer_openapi())
@@ -103,7 +104,7 @@ async def test_the_openapi_document_is_revalidated_by_etag_and_a_slow_one_is_not
             server.answers["GET /openapi.json"] = (200, changed, [("ETag", '"two"')])
             await pilot.press("e")
             editing = await edit_of(pilot)
-            assert server.unchanged == 1
+            assert server.unchanged == unchanged
             assert "zone" in editing.form.model.root.properties
             await leave(pilot)
             server.hold("GET /openapi.json")
@@ -111,7 +112,7 @@ async def test_the_openapi_document_is_revalidated_by_etag_and_a_slow_one_is_not
             editing = await edit_of(pilot)
             assert "as this server described them" in text_of(pilot.app)
             server.release()
-            await until(pilot, lambda: server.unchanged == 2)
+            await until(pilot, lambda: server.unchanged == unchanged + 1)
             assert pilot.app.screen is editing
             await leave(pilot)
         # At the next start the stored document is used before the server has sent one.
