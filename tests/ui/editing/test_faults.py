@@ -357,7 +357,7 @@ async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfi
         screen.action_switch_resources()
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchDialog) and pilot.app.screen.focused)
         batch: Any = pilot.app.screen
-        await click_button(pilot, "#go", times=2)
+        await click_button(pilot, "#go")
         for _ in range(20):
             batch.go()
         await until(pilot, lambda: "Go on with the other 13?" in text_of(pilot.app))

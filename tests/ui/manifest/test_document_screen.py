@@ -204,8 +204,7 @@ async def test_errors_of_the_document_name_line_and_column(
         hand.file.write_text(good.replace('"tools": {', '"tools": {,', 1))
         line = good[: good.index('"tools": {')].count("\n") + 1
         await hand.pilot.press("r")
-        await until(hand.pilot, lambda: not hand.screen.phase)
-        assert f"drio.json:{line}:" in hand.text
+        await until(hand.pilot, lambda: f"drio.json:{line}:" in hand.text)
         assert "1 error in the document" in hand.text
         assert hand.screen.disabled_reason("apply_changes", ()) is not None
         hand.file.write_text(good)
@@ -229,8 +228,7 @@ async def test_the_document_of_another_app_is_refused(
     async with document_screen(sandbox_process, monkeypatch, tmp_path) as hand:
         hand.edit(lambda document: document["app"].update(slug="acme-support"))
         await hand.pilot.press("r")
-        await until(hand.pilot, lambda: not hand.screen.phase)
-        assert "The document is of another app" in hand.text
+        await until(hand.pilot, lambda: "The document is of another app" in hand.text)
 
 
 async def test_the_last_document_is_offered_and_compared(
@@ -499,6 +497,6 @@ async def test_the_file_is_edited_at_the_resource_and_at_the_first_error(
         assert '"show-contact": {' in lines[int(option[1:]) - 1]
         hand.file.write_text("{\n  ,}")
         await hand.pilot.press("r")
-        await until(hand.pilot, lambda: not hand.screen.phase)
+        await until(hand.pilot, lambda: "drio.json:2:" in hand.text)
         await hand.pilot.press("e")
         await until(hand.pilot, lambda: (tmp_path / "seen").read_text().endswith(f"+2 {hand.file}\n"))

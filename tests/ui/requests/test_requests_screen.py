@@ -7,6 +7,7 @@ import subprocess
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from drio_tui.api import json_codec
@@ -32,10 +33,18 @@ def listed(screen: RequestsScreen) -> list[str]:
     return [" ".join(cell.plain for cell in row.cells[:2]) for row in screen.query_one(RowList)._rows]
 
 
-def has_sent_apps(screen: RequestsScreen) -> bool:
-    """Return whether the apps are listed, and the chosen request is done: its headers are complete."""
-    chosen = screen.chosen
-    return "GET /api/v1/apps" in listed(screen) and chosen is not None and chosen.is_finished
+async def choose_apps(pilot: Pilot[Any], screen: RequestsScreen) -> Exchange:
+    """Choose the request for the apps once it is done: its headers are complete."""
+
+    def sent() -> list[Exchange]:
+        log = screen.connection.log
+        return [exchange for exchange in log if exchange.path == "/apps" and exchange.is_finished]
+
+    await until(pilot, lambda: sent() and "GET /api/v1/apps" in listed(screen))
+    chosen = sent()[0]
+    screen.query_one(RowList).choose(str(chosen.number))
+    await until(pilot, lambda: screen.chosen is chosen)
+    return chosen
 
 
 async def test_requests_are_listed_live_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,8 +91,7 @@ async def test_the_log_does_not_contain_the_token(monkeypatch: pytest.MonkeyPatc
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "requests")
-        await until(pilot, lambda: has_sent_apps(screen))
-        chosen = screen.chosen
+        chosen = await choose_apps(pilot, screen)
         headers = dict(chosen.request_headers)
         assert "authorization" in headers
         assert TOKEN not in repr(list(app.connection.log)) + repr(headers)
@@ -99,7 +107,7 @@ async def test_c_copies_a_curl_command_with_the_token_as_a_variable(
         copied: list[str] = []
         monkeypatch.setattr(type(app), "copy", lambda self, text, what="": copied.append(text))
         screen = await show(pilot, "requests")
-        await until(pilot, lambda: has_sent_apps(screen))
+        await choose_apps(pilot, screen)
         await pilot.press("c")
         assert f"{server.base_url}/api/v1/" in copied[0]
         assert '--header "Authorization: Bearer $DRIO_TOKEN"' in copied[0]
@@ -154,6 +162,8 @@ async def test_a_long_response_is_truncated_and_can_be_opened_whole(monkeypatch:
         big.response_body = {"rows": list(range(20_000))}
         app.connection.log.add(big)
         app.log_count += 1
+        await until(pilot, lambda: "GET /api/v1/things/900" in listed(screen))
+        screen.query_one(RowList).choose("900")
         await until(pilot, lambda: "Cut here" in text_of(app))
         lines = screen.query_one("#response-body", JsonView)._lines
         assert len(lines.lines) == 5_000
