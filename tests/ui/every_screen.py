@@ -351,7 +351,7 @@ async def visit_editors(walk: Walk, app_screen: Any, resources: dict[str, list[A
             screen.show_page(0)
             await pilot.press("ctrl+g")
             overlay = await walk.wait_for("JumpOverlay")
-            await until(pilot, lambda overlay=overlay: overlay.query(".letter"))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+            await until(pilot, lambda overlay=overlay: overlay._targets)  # type: ignore[misc] # mypy cannot infer a lambda with a default
             await walk.visit("jump")
             await walk.close(overlay)
         await walk.close(screen)

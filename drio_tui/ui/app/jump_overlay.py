@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from string import ascii_uppercase, digits
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+from rich.segment import Segment
 from textual import events
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.geometry import Region, Size
 from textual.screen import ModalScreen, Screen
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static, Tab, Tabs
 
@@ -38,6 +39,7 @@ class JumpOverlay(SafeDismiss, ModalScreen[Target | None]):
     """Shows the letters over `below`; the result is the chosen target, None if another key was pressed."""
 
     AUTO_FOCUS = ""
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"jump-overlay--letter"}
 
     def __init__(self, below: Screen[Any]) -> None:
         super().__init__()
@@ -47,26 +49,30 @@ class JumpOverlay(SafeDismiss, ModalScreen[Target | None]):
 
     def compose(self) -> ComposeResult:
         yield Static("Press a letter to go there, Esc to stay.", id="hint")
-        yield from self._labels()
 
-    def _labels(self) -> Iterator[Static]:
-        """Yield a letter at each target of the screen below."""
+    def on_mount(self) -> None:
+        self._place_letters()
+
+    def _place_letters(self) -> None:
         self._placed_in = self.app.size
         self._targets = dict(zip(LETTERS, targets_of(self._below), strict=False))
-        for letter, target in self._targets.items():
-            label = Static(Content(f"{letter:^{target.cells}}"), classes="letter")
-            label.styles.offset = (target.x, target.y)
-            label.styles.width = target.cells
-            yield label
-
-    async def _place_letters(self) -> None:
-        await self.query(".letter").remove()
-        await self.mount(*self._labels())
+        self.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
         if event.size != self._placed_in:
             self.call_after_refresh(self._place_letters)  # the screen below has its new size by then
+
+    def render_line(self, y: int) -> Strip:
+        """Draw a line of the screen below with the letters over it: a widget for each would take as long as a form."""
+        line = super().render_line(y)
+        style = self.get_component_rich_style("jump-overlay--letter")
+        for letter, target in self._targets.items():
+            if target.y == y:
+                end = target.x + target.cells
+                drawn = Strip([Segment(f"{letter:^{target.cells}}", style)], target.cells)
+                line = Strip.join([line.crop(0, target.x), drawn, line.crop(end)])
+        return line
 
     def on_key(self, event: events.Key) -> None:
         event.stop()
