@@ -6,8 +6,9 @@ width is too small for two columns, a value is placed under its label.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -69,11 +70,18 @@ class Gap:
     """An empty line."""
 
 
-Block = Gap | Heading | Field | Entry | Paragraph
+@dataclass(frozen=True, slots=True)
+class LazyLine:
+    """One line, cut at the width, that `make` returns when it is drawn: of hundreds of lines, few are."""
+
+    make: Callable[[], Content]
 
 
-_Line = Content | tuple[Content, ...]
-"""A line, or its parts, which are joined only when it is drawn: of hundreds of lines, few are."""
+Block = Gap | Heading | Field | Entry | Paragraph | LazyLine
+
+
+_Line = Content | tuple[Content, ...] | Callable[[], Content]
+"""A line, or what it is made of when it is drawn: its parts, or a function."""
 
 
 def layout(blocks: Iterable[Block], width: int) -> list[Content]:
@@ -82,7 +90,9 @@ def layout(blocks: Iterable[Block], width: int) -> list[Content]:
 
 
 def _joined(line: _Line) -> Content:
-    return Content.assemble(*line) if isinstance(line, tuple) else line
+    if isinstance(line, Content):
+        return line
+    return Content.assemble(*line) if isinstance(line, tuple) else line()
 
 
 def _lay_out(blocks: Iterable[Block], width: int) -> list[_Line]:
@@ -114,7 +124,13 @@ def _lay_out(blocks: Iterable[Block], width: int) -> list[_Line]:
                     lines += _with_hanging_indent((Content(" " * (mark.cell_length + 1)),), (body,), width)
             case Paragraph(text, mark):
                 lines += _with_hanging_indent((mark, _SPACE) if mark else (), (text,), width)
+            case LazyLine(make):
+                lines.append(partial(_cut, make, width))
     return lines
+
+
+def _cut(make: Callable[[], Content], width: int) -> Content:
+    return make().truncate(width, ellipsis=True)
 
 
 def _with_hanging_indent(first: tuple[Content, ...], parts: tuple[Content, ...], width: int) -> list[_Line]:

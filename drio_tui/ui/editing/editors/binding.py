@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import on
@@ -130,11 +131,11 @@ class BindingEditor(Editor):
             if not search_text and candidate.integration is not integration:
                 integration = candidate.integration
                 name = candidate.integration.name if candidate.integration else "(integration unknown)"
-                rows.append(SearchRow(sanitize_line(name, 60, "$text-primary bold")))
-            line = self._operation_row(candidate, with_integration=bool(search_text))
+                rows.append(SearchRow(partial(sanitize_line, name, 60, "$text-primary bold")))
+            line = partial(self._operation_row, candidate, with_integration=bool(search_text))
             rows.append(SearchRow(line, candidate.operation.id))
         if not rows:
-            rows.append(SearchRow(Content.styled("No operation matches.", "$foreground-muted")))
+            rows.append(SearchRow(lambda: Content.styled("No operation matches.", "$foreground-muted")))
         return [*rows, new_resource_row(NEW_OPERATION, _new_operation_name(search_text))]
 
     def _operation_row(self, candidate: Candidate, *, with_integration: bool) -> Content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import on
@@ -19,7 +20,7 @@ from drio_tui.ui.base.keymap import Key, movement
 from drio_tui.ui.dialogs.select_dialog import new_name
 from drio_tui.ui.editing.editors.base import Editor, Notes, notify_at_end, status_text
 from drio_tui.ui.editing.editors.search_list import NEW, SearchList, SearchRow, new_resource_row
-from drio_tui.ui.widgets.rich_text import Document, Paragraph
+from drio_tui.ui.widgets.rich_text import Block, Document, Gap, Heading, LazyLine, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.lint.tool_chain import Chains, Line, ids
 from drio_tui.workspace.model.search import rank
@@ -126,8 +127,7 @@ class ChainEditor(Editor):
         if self.next_tools:
             options.highlighted = min(at or 0, len(self.next_tools) - 1)
         self.query_one(SearchList).refresh_rows()
-        lines = [Paragraph(line) for line in self._chain_lines(chains)]
-        self.query_one("#notes", Document).show(lines, keep_place=True)  # an app may have hundreds of them
+        self.query_one("#notes", Document).show(list(self._chain_blocks(chains)), keep_place=True)
 
     def _next_tool_lines(self, chains: Chains) -> Iterator[Content]:
         for number, tool in enumerate(self.next_tools):
@@ -145,32 +145,28 @@ class ChainEditor(Editor):
             disabled_reason = chains.why_not_linkable(self.tool, tool)
             if score is None or tool in self.next_tools:
                 continue
-            line = Content.assemble(
-                ("✗ ", "$text-error") if disabled_reason else ("+ ", "$text-accent"),
-                sanitize_line(name, 40, "$foreground-muted" if disabled_reason else ""),
-            )
+            line = partial(_tool_row, name, disabled_reason)
             penalty = 100 if disabled_reason and not search_text else 0
             ranked.append((score + penalty, number, SearchRow(line, tool, disabled_reason)))
         rows = [row for _, _, row in sorted(ranked, key=lambda entry: entry[:2])]
         if not rows:
-            rows.append(SearchRow(Content.styled("No other tool matches.", "$foreground-muted")))
+            rows.append(SearchRow(lambda: Content.styled("No other tool matches.", "$foreground-muted")))
         return [*rows, new_resource_row(NEW_TOOL, new_name(search_text, NEW_TOOL))]
 
-    def _chain_lines(self, chains: Chains) -> Iterator[Content]:
-        yield Content.styled("All chains", "bold $text-primary")
+    def _chain_blocks(self, chains: Chains) -> Iterator[Block]:
+        yield Heading(Content.styled("All chains", "bold $text-primary"))
         lines = chains.drawing()
         for line in lines:
             if line.start and line is not lines[0]:
-                yield Content()
-            yield self._chain_line(line, chains)
+                yield Gap()
+            yield LazyLine(partial(self._chain_line, line, chains))
         if not lines:
-            yield Content.styled("No tool hands its result on.", "$foreground-muted")
+            yield Paragraph(Content.styled("No tool hands its result on.", "$foreground-muted"))
         unchained = chains.isolated_tools()
         if unchained:
-            yield Content()
-            yield Content.styled("On their own", "bold $text-primary")
-            for tool in unchained[:40]:
-                yield self._chain_line(Line("", tool), chains)
+            yield Heading(Content.styled("On their own", "bold $text-primary"))
+            for tool in unchained:
+                yield LazyLine(partial(self._chain_line, Line("", tool), chains))
 
     def _chain_line(self, line: Line, chains: Chains) -> Content:
         style = "$text-accent bold" if line.tool == self.tool else "bold" if line.start else ""
@@ -234,6 +230,11 @@ class ChainEditor(Editor):
         if id not in self.next_tools:
             self.next_tools.append(id)
             self.mark_changed()
+
+
+def _tool_row(name: str, disabled_reason: str) -> Content:
+    mark = ("✗ ", "$text-error") if disabled_reason else ("+ ", "$text-accent")
+    return Content.assemble(mark, sanitize_line(name, 40, "$foreground-muted" if disabled_reason else ""))
 
 
 def _editor_of(widget: OptionList) -> ChainEditor:

@@ -21,7 +21,8 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import sanitize_line
 
-_MAX_ROWS = 300
+_MAX_ROWS = 100
+"""Rows in the list; the others are counted below it. Textual measures every row of a list before it is drawn."""
 NEW = "new"
 """The value of the row that creates a new resource."""
 
@@ -30,10 +31,10 @@ NEW = "new"
 class SearchRow:
     """A row of the list. Without a value it is a heading; `disabled_reason` says why it cannot be chosen.
 
-    A `pinned` row is always in the list, however many rows there are.
+    `line` returns its text when it is shown. A `pinned` row is always in the list, however many rows there are.
     """
 
-    line: Content
+    line: Callable[[], Content]
     value: Any = None
     disabled_reason: str = ""
     pinned: bool = False
@@ -102,11 +103,9 @@ class SearchList(Widget):
         options = self.query_one(OptionList)
         highlighted_row = self.highlighted_row
         target = value if value is not None else highlighted_row.value if highlighted_row is not None else None
-        self.shown = [
-            row for number, row in enumerate(self._rows(self.search_text)) if number < _MAX_ROWS or row.pinned
-        ]
+        self.shown = _shortened(self._rows(self.search_text), target)
         options.clear_options()
-        options.add_options([Option(row.line, disabled=row.value is None) for row in self.shown])
+        options.add_options([Option(row.line(), disabled=row.value is None) for row in self.shown])
         selectable = [number for number, row in enumerate(self.shown) if row.value is not None]
         at = next(
             (number for number in selectable if self.shown[number].value == target),
@@ -160,9 +159,19 @@ class SearchList(Widget):
             self.post_message(self.Chosen(self, self.shown[event.option_index]))
 
 
+def _shortened(rows: Sequence[SearchRow], target: Any) -> list[SearchRow]:
+    """Return the first rows, with the one of the value `target`, how many were left out, and what is pinned."""
+    first, rest = rows[:_MAX_ROWS], rows[_MAX_ROWS:]
+    kept = [row for row in rest if target is not None and row.value == target and not row.pinned]
+    pinned = [row for row in rest if row.pinned]
+    left_out = sum(row.value is not None for row in rest) - len(kept) - len(pinned)
+    more = [SearchRow(lambda: Content.styled(f"{left_out} more: type to find one", "$foreground-muted"))]
+    return [*first, *kept, *(more if left_out else []), *pinned]
+
+
 def new_resource_row(label: str, name: str) -> SearchRow:
     """Return the row that creates a new resource, called `name` unless that is empty."""
     line = Content.assemble("  ", (label, "$foreground-muted italic"))
     if name:
         line = Content.assemble(line, "  ", sanitize_line(f"called {name}", 60, "$foreground-muted"))
-    return SearchRow(line, NEW, pinned=True)
+    return SearchRow(lambda: line, NEW, pinned=True)

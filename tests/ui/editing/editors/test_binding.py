@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from drio_tui.ui.editing.editors.base import EditorContext
-from tests.ui.editing.editors.app import app_snapshot, tool
+from drio_tui.ui.editing.editors.search_list import NEW, SearchList
+from tests.ui.editing.editors.app import OPERATIONS, app_snapshot, bound, tool
 from tests.ui.editing.editors.stage import staged
 
 
@@ -80,3 +81,20 @@ async def test_an_operation_is_bound_with_the_mouse() -> None:
         await driver.pilot.click(offset=(lines[y].index("Take money"), y))
         await driver.settle()
         assert driver.editor.operation_id == "op_pay"
+
+
+async def test_of_many_operations_the_bound_one_is_listed_and_the_others_are_found_by_typing() -> None:
+    many = [
+        {"id": f"op_{n}", "integrationId": "int_2", "name": f"Read {n}", "method": "GET", "path": f"/{n}"}
+        for n in range(200)
+    ]
+    raw = tool("t_search") | {"binding": bound("op_150", "h_150")}
+    async with staged("tool", "binding", raw, app_snapshot(operation=[*OPERATIONS, *many])) as driver:
+        search = driver.editor.query_one(SearchList)
+        assert search.highlighted_row is not None
+        assert search.highlighted_row.value == "op_150"
+        assert "104 more: type to find one" in [row.line().plain for row in search.shown]
+        assert search.shown[-1].value == NEW
+        driver.editor.focus_first()
+        await driver.type("read 199")
+        assert search.highlighted_row.value == "op_199"
