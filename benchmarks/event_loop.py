@@ -49,15 +49,17 @@ class TimedLoop(asyncio.SelectorEventLoop):
         super().__init__()
         self.turns = Times()
         self._began = time.perf_counter()
+        self._cpu = 0.0
 
     def _process_events(self, event_list: Any) -> None:
         self._began = time.perf_counter()
         super()._process_events(event_list)  # type: ignore[misc]
 
     def _run_once(self) -> None:
-        cpu = time.thread_time()
         super()._run_once()  # type: ignore[misc]
-        self.turns.add(time.perf_counter() - self._began, time.thread_time() - cpu)
+        cpu = time.thread_time()  # once in a turn: it is a system call, which counts as time of the keys
+        self.turns.add(time.perf_counter() - self._began, cpu - self._cpu)
+        self._cpu = cpu
 
 
 def run(work: Coroutine[Any, Any, R]) -> R:
