@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.errors import DrioError
@@ -14,7 +15,7 @@ from drio_tui.cli.find import OpenedApp
 from drio_tui.cli.output import Styled, echo, echo_json, info, style, warn
 from drio_tui.cli.render import ascii_only
 from drio_tui.plan.changes import PlanView, ResourceChange, as_dict
-from drio_tui.plan.render import PlanLine, plan_lines
+from drio_tui.plan.render import PlanLine, plan_lines, time_left
 from drio_tui.plan.step_changes import changes_by_step
 from drio_tui.text import count_of, one_line
 
@@ -33,6 +34,7 @@ _TONES: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 _DONE = {"create": "created", "update": "changed", "delete": "deleted"}
 _INDENT = 4
+_NOTE_SECONDS = 10.0
 _NOT_UNDOABLE = "`undo` cannot take it back, since the history of changes was not written."
 _NOTHING_SENT = "This was a replay: nothing was sent, and nothing was changed."
 
@@ -179,14 +181,23 @@ def _repeated_hint(app: str, journal: Journal | None) -> str:
 
 
 class ResultsInOrder:
-    """Calls `show` with the results of a plan in the order of its steps, whatever the order in which they come."""
+    """Calls `show` with the results of a plan in the order of its steps, whatever the order in which they come.
+
+    From time to time it prints on stderr how long the plan still takes.
+    """
 
     def __init__(self, executor: Executor, show: Callable[[Result], None]) -> None:
         self._executor, self._show = executor, show
         self._waiting = deque(executor.steps)
+        self._noted_at = monotonic()
 
     def __call__(self, _: Result) -> None:
         """Show the results that have come, up to the first step without one."""
+        if monotonic() - self._noted_at >= _NOTE_SECONDS and (left := time_left(self._executor)):
+            self._noted_at = monotonic()
+            info(
+                f"{len(self._executor.steps) - len(self._executor.untried):,} of {len(self._executor.steps):,}, {left}"
+            )
         while self._waiting and (result := self._executor.result(self._waiting[0])) is not None:
             self._waiting.popleft()
             self._show(result)

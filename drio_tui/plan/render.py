@@ -18,13 +18,16 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from drio_tui.api import json_codec
 from drio_tui.plan.changes import PlanView, ResourceChange, redacted
 from drio_tui.schema.fields import MISSING
-from drio_tui.text import count_of, visible
+from drio_tui.text import count_of, duration, visible
 from drio_tui.workspace.saving.merge import dotted
+
+if TYPE_CHECKING:
+    from drio_tui.plan.executor import Executor
 
 Tone = Literal["create", "update", "rename", "delete", "conflict", "plain", "dim", "old", "new", "heading"]
 """How a line is coloured: by the action, or as an old or new line of a text."""
@@ -44,6 +47,8 @@ _LONGEST_WRAPPED, _MOST_WRAPPED = 10_000, 1_000
 """The most characters of a line, and the most lines, that are wrapped between words."""
 COMMENT_LIMIT = 60_000
 """The most characters of the Markdown; GitHub accepts 65,536 in a comment."""
+_SHORT = 5
+"""Seconds that a plan may take without a word about it; times are rounded to them."""
 _NOTES_LIMIT = COMMENT_LIMIT // 4
 """The most characters of the remarks in the Markdown."""
 
@@ -254,3 +259,11 @@ def _escaped(text: str) -> str:
     for character in r"\`*_{}[]<>#|~":
         result = result.replace(character, f"\\{character}")
     return result.replace("@", "@<!-- -->")
+
+
+def time_left(executor: Executor | None, *, before: str = "") -> str:
+    """Return how long a plan still takes, such as `about 25 s left` after `before`; empty if that is short."""
+    seconds = executor.seconds_left() if executor is not None else None
+    if seconds is None or seconds < _SHORT:
+        return ""
+    return f"{before}about {duration(_SHORT * round(seconds / _SHORT), short=True)} left"

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
 from drio_tui.api.exchange import Exchange
+from drio_tui.cli import review
 from drio_tui.session import _CommandExchanges
 from tests.cli.conftest import Faults, Runner
 
@@ -30,3 +36,18 @@ def test_requests_that_wait_together_are_reported_once() -> None:
     for _ in range(6):
         wait(30.0)
     assert shown == ["drio asks to wait 30 seconds (status 429)…"]
+
+
+def test_a_long_plan_says_from_time_to_time_how_long_it_takes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(review, "monotonic", lambda: seconds[0])
+    steps = [*range(1_000)]
+    executor: Any = SimpleNamespace(steps=steps, untried=steps[250:], result=lambda step: None)
+    results = review.ResultsInOrder(executor, lambda _: None)
+    for seconds_left, passed in ((None, 60), (3.0, 60), (72.0, 9), (72.0, 11), (60.0, 12)):
+        seconds[0] = passed
+        executor.seconds_left = lambda left=seconds_left: left
+        results(executor)
+    assert capsys.readouterr() == ("", "250 of 1,000, about 1 min 10 s left\n")

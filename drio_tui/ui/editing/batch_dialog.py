@@ -16,6 +16,7 @@ from textual.widgets import Button, Input, Static
 from drio_tui.api.errors import DrioError
 from drio_tui.plan.executor import Choice, Executor, Result
 from drio_tui.plan.record import PlanRecord, PlanSession, discard
+from drio_tui.plan.render import time_left
 from drio_tui.plan.state import StepState
 from drio_tui.plan.steps import Step
 from drio_tui.storage.files import os_error_text
@@ -26,7 +27,7 @@ from drio_tui.ui.base.messages import undo_hint
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
-from drio_tui.ui.plan.plan_panel import PlanPanel, time_left
+from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_rows import ItemState, PlanItem, item_states, items_of_steps
 from drio_tui.ui.plan.plan_tree import PlanTree
 from drio_tui.ui.screen import Requests
@@ -173,7 +174,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
 
     def _status(self, states: Collection[ItemState]) -> tuple[str, str]:
         if self._batch_running:
-            return f"running…{time_left(self.work)}", "$text-warning"
+            return f"running…{time_left(self.work, before=' · ')}", "$text-warning"
         is_done = all(state.progress == "done" for state in states)
         if is_done:
             return "done", "$text-success"

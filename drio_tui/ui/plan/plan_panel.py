@@ -12,16 +12,15 @@ from textual.widgets import Input, Static
 
 from drio_tui.plan.changes import PlanView
 from drio_tui.plan.executor import Executor
+from drio_tui.plan.render import time_left
 from drio_tui.plan.steps import Step
-from drio_tui.text import count_of, duration
+from drio_tui.text import count_of
 from drio_tui.ui.plan.plan_rows import ItemState, PlanItem, item_states
 from drio_tui.ui.plan.plan_tree import PlanTree
 from drio_tui.ui.widgets.filter_input import FilterInput
 
 _BAR = 24
 """The width of the progress bar in cells."""
-_SHORT = 5
-"""Seconds: what takes less is not said, and what takes longer is rounded to it."""
 
 
 class PlanPanel(Vertical):
@@ -79,7 +78,9 @@ class PlanPanel(Vertical):
 
     def show_progress(self, executor: Executor, key_of: Callable[[Step], str], text: str, style: str = "") -> None:
         """Show how far a plan got; `key_of` returns the key of the item of a step, `text` says what is going on."""
-        self.show_states(item_states(executor.steps, executor.state, key_of), f"{text}{time_left(executor)}", style)
+        self.show_states(
+            item_states(executor.steps, executor.state, key_of), f"{text}{time_left(executor, before=' · ')}", style
+        )
 
     def show_states(self, states: Mapping[str, ItemState], text: str, style: str = "") -> None:
         """Show the state of each item, the number of finished ones, and `text` (sanitized) beside it."""
@@ -142,14 +143,6 @@ class PlanPanel(Vertical):
         field.value = ""
         field.display = False
         return had_text
-
-
-def time_left(executor: Executor | None) -> str:
-    """Return how long a plan still takes as the end of a line, such as ` · about 25 s left`; empty if that is short."""
-    seconds = executor.seconds_left() if executor is not None else None
-    if seconds is None or seconds < _SHORT:
-        return ""
-    return f" · about {duration(_SHORT * round(seconds / _SHORT), short=True)} left"
 
 
 def progress_line(
