@@ -341,11 +341,13 @@ class Applier:
         left = await asyncio.to_thread(compare, plan.desired, form, base=keys, options=options)
         return Applied(app, tuple(results), self.group, base, left.changes)
 
-    def stop(self) -> None:
-        """Start no further step; the running ones are finished."""
+    def stop(self, *, cancel: bool = False) -> bool:
+        """Start no further step; the running ones are finished.
+
+        With `cancel`, end their requests too; return whether there were any.
+        """
         self._stopped = True
-        if self.executor is not None:
-            self.executor.stop()
+        return self.executor is not None and self.executor.stop(cancel=cancel)
 
     async def _carry_out(self, app: str, changes: list[Change], plan: DocumentPlan) -> list[Result]:
         planned = await asyncio.to_thread(plan_steps, changes, plan.comparison.ids, plan.snapshot)

@@ -180,13 +180,15 @@ class Executor:
 
     # -- the user's decisions ---------------------------------------------------------------------
 
-    def stop(self, *, cancel: bool = False) -> None:
-        """Start no further step; the running ones are finished and recorded. With `cancel`, end their requests too."""
+    def stop(self, *, cancel: bool = False) -> bool:
+        """Start no further step; the running ones are finished and recorded.
+
+        With `cancel`, end their requests too; return whether there were any.
+        """
         self._sender.stopped = True
         self._sender.cancelled = self._sender.cancelled or cancel
         self.backoff.give_up()
-        if cancel:
-            self.saver.stop(self.app)
+        return cancel and self.saver.stop(self.app)
 
     def skip(self, step: Step) -> None:
         """Skip a step, and with it those that depend on it."""

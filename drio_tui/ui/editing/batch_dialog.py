@@ -23,12 +23,13 @@ from drio_tui.storage.files import os_error_text
 from drio_tui.text import one_line
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.base.messages import undo_hint
+from drio_tui.ui.base.messages import RequestFailed, undo_hint
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_rows import ItemState, PlanItem, item_states, items_of_steps
+from drio_tui.ui.plan.plan_stop import PlanStop
 from drio_tui.ui.plan.plan_tree import PlanTree
 from drio_tui.ui.screen import Requests
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
@@ -57,7 +58,13 @@ class BatchDialog(Dialog[bool], Requests[bool]):
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "batch",
         "Deleting, and batches",
-        Key("batch.close", "escape", "close", "Close", "Close; the running step is finished, no other is started"),
+        Key(
+            "batch.close",
+            "escape",
+            "close",
+            "Close",
+            "Stop after the running requests, then cancel them; close when nothing runs",
+        ),
         Key("batch.go_on", "c", "decide('continue')", "Go on", "After a failure: go on with the others", show=False),
         Key("batch.stop", "s", "decide('stop')", "Stop", "After a failure: leave the others alone", show=False),
     )
@@ -96,6 +103,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         self._agree, self._confirm_name, self._danger = agree, name, danger
         self.work: Executor | None = None
         self._batch_running = False
+        self._stop = PlanStop()
         self._was_started = False
         self._plan_session: PlanSession | None = None
         self._pending_answer: asyncio.Future[Choice] | None = None
@@ -174,7 +182,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
 
     def _status(self, states: Collection[ItemState]) -> tuple[str, str]:
         if self._batch_running:
-            return f"running…{time_left(self.work, before=' · ')}", "$text-warning"
+            return f"{self._stop.text('running…')}{time_left(self.work, before=' · ')}", "$text-warning"
         is_done = all(state.progress == "done" for state in states)
         if is_done:
             return "done", "$text-success"
@@ -215,6 +223,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         if self._batch_running:
             return
         self._batch_running = True
+        self._stop.begin()
         self.query_one("#go", Button).disabled = True
 
         async def run(client: DrioClient) -> BatchDialog.Ended:
@@ -232,7 +241,8 @@ class BatchDialog(Dialog[bool], Requests[bool]):
                 self.post_message(self.Failed(result, left, answer))
                 return await answer
 
-            await work.run(on_result=lambda _: self.post_message(self.Progress()), on_failure=ask)
+            if not self._stop.wanted:
+                await work.run(on_result=lambda _: self.post_message(self.Progress()), on_failure=ask)
             if work.done:
                 await asyncio.to_thread(self._end_session, forget=True)
             return self.Ended()
@@ -253,6 +263,10 @@ class BatchDialog(Dialog[bool], Requests[bool]):
 
     def on_unmount(self) -> None:
         self._end_session(forget=False)
+
+    def on_request_failed(self, message: RequestFailed) -> None:
+        super().on_request_failed(message)
+        self.post_message(self.Ended())
 
     def on_batch_dialog_progress(self, message: Progress) -> None:
         self._fill()
@@ -302,9 +316,15 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         """Return the label of the button that goes on after failures; `untried` is whether steps have no result."""
         return "Retry and go on" if untried else "Retry the failed"
 
+    def running_task(self) -> str:
+        return f"“{one_line(self._title.rstrip('?'), 60)}”" if self._batch_running else ""
+
     def action_close(self) -> None:
-        if self.work is not None:
-            self.work.stop()
+        """Close the dialog; while the batch runs, stop it first, so that what came of its requests is shown."""
+        if self._batch_running and not self._stop.press(self.work):
+            self.action_decide("stop")
+            self._fill()
+            return
         self._end_session(forget=True)
         self.dismiss(self._was_started)
 
@@ -346,7 +366,7 @@ class InterruptedPlanDialog(BatchDialog):
 
     def action_forget(self) -> None:
         """Delete the plan, without doing the rest of it."""
-        if self.work is None:
+        if self.work is None and not self._batch_running:
             try:
                 discard(self.record.id)
             except OSError as error:

@@ -27,6 +27,7 @@ from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_rows import PlanItem
+from drio_tui.ui.plan.plan_stop import PlanStop
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.snapshot import Snapshot
@@ -89,6 +90,7 @@ class UpdateScreen(DrioScreen[bool]):
         self.executor: Executor | None = None
         self._plan_session: PlanSession | None = None
         self._redraw_scheduled = False
+        self._stop = PlanStop()
 
     def compose_body(self) -> ComposeResult:
         yield Static(sanitize_line(self._title, 200, "bold"), id="update-title")
@@ -150,6 +152,7 @@ class UpdateScreen(DrioScreen[bool]):
         if self.running or prepared is None:
             return
         self.running = True
+        self._stop.begin()
 
         async def run(client: DrioClient) -> UpdateScreen.Ended:
             if self.executor is None:
@@ -163,7 +166,8 @@ class UpdateScreen(DrioScreen[bool]):
                 self._plan_session = await asyncio.to_thread(
                     PlanSession.keep, executor, profile, server, self._title
                 )  # fmt: skip
-            await executor.run()
+            if not self._stop.wanted:
+                await executor.run()
             if executor.done:
                 await asyncio.to_thread(self._end_session, forget=True)
             return self.Ended()
@@ -183,7 +187,7 @@ class UpdateScreen(DrioScreen[bool]):
     def _show_progress(self) -> None:
         self._redraw_scheduled = False
         if self.executor is not None:
-            text = "updating… Esc stops" if self.running else "ended"
+            text = self._stop.text("updating…") if self.running else "ended"
             self.panel.show_progress(self.executor, lambda step: step.id, text, "$text-warning" if self.running else "")
 
     def on_update_screen_ended(self) -> None:
@@ -213,10 +217,11 @@ class UpdateScreen(DrioScreen[bool]):
         self.refresh_bindings()
 
     def action_back(self) -> None:
-        """Stop after the running requests; if nothing runs, empty the filter or go back."""
+        """Stop after the running requests, then cancel them; if nothing runs, empty the filter or go back."""
         if self.running:
-            if self.executor is not None:
-                self.executor.stop()
+            if self._stop.press(self.executor) and self.cancel_requests():
+                self.post_message(self.Ended())
+            self._show_progress()
         elif self.cancel_requests():
             self.dismiss(False)
         elif not self.panel.clear_filter():

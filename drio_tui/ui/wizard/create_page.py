@@ -106,7 +106,7 @@ class CreatePage(Page):
             return Content.assemble(("✓ ", "$text-success"), name, (f" is created.{tail} ", "$text-success"),
                                     "Deploy it, so that AI clients can use it.")  # fmt: skip
         if self.wizard.running:
-            status = ("stopping after this request…" if self.wizard.stopping else "creating…", "$text-warning")
+            status = (self.wizard.plan_stop.text("creating…"), "$text-warning")
         elif "failed" in states:
             status = (f"stopped. {undo_hint(self.wizard.drio.status, 'What is done stays done.')}", "$text-error")
         else:

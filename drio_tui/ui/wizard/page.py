@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from drio_tui.api.client import DrioClient
     from drio_tui.plan.steps import Step
+    from drio_tui.ui.plan.plan_stop import PlanStop
     from drio_tui.ui.widgets.row_list import RowList
     from drio_tui.wizard.draft_store import DraftSession
     from drio_tui.workspace.model.snapshot import Resource, Snapshot
@@ -28,7 +29,7 @@ class WizardView(ScreenContext, Protocol):
     wanted: str
     taken: dict[str, str] | None
     providers: tuple[Resource, ...]
-    stopping: bool
+    plan_stop: PlanStop
     draft_session: DraftSession
 
     @property

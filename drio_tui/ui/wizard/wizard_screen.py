@@ -22,6 +22,7 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.base.textual_internals.screens import all_screens
+from drio_tui.ui.plan.plan_stop import PlanStop
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.ui.wizard.page import KeepsDraft, Page
@@ -99,7 +100,7 @@ class WizardScreen(DrioScreen[None]):
         self.taken: dict[str, str] | None = None
         self.providers: tuple[Resource, ...] = ()
         self.executor: DraftExecutor | None = None
-        self.stopping = False
+        self.plan_stop = PlanStop()
         self._edited = not fresh
         self._page: Page | None = None
         self._page_name = ""
@@ -328,14 +329,10 @@ class WizardScreen(DrioScreen[None]):
             self._save_soon(name)
 
     def action_back(self) -> None:
-        """Stop after the current request while creating (the second time: cancel it); otherwise leave the wizard."""
+        """Stop after the running requests while creating, then cancel them; otherwise leave the wizard."""
         if self.running:
-            if self.stopping:
+            if self.plan_stop.press(self.executor):
                 self.cancel_requests()
-                return
-            self.stopping = True
-            if self.executor is not None:
-                self.executor.stop()
             self._update_page()
             return
         self._flush_input()
@@ -432,7 +429,8 @@ class WizardScreen(DrioScreen[None]):
             return
         from drio_tui.wizard.executor import DraftExecutor
 
-        self.running, self.stopping = True, False
+        self.running = True
+        self.plan_stop.begin()
         self.draft.page = "create"
 
         async def work(client: DrioClient) -> WizardScreen.RunFinished:
@@ -442,7 +440,8 @@ class WizardScreen(DrioScreen[None]):
                     get_saver(self.connection, client), self.draft, self.draft_session.save, on_change
                 )
             self.executor.replan()
-            await self.executor.run()
+            if not self.plan_stop.wanted:
+                await self.executor.run()
             if self.draft.app and self.executor.done:
                 # Saved before the end is shown: after a quit at this moment the draft must not be offered again.
                 self.draft.ended = True
@@ -462,7 +461,7 @@ class WizardScreen(DrioScreen[None]):
         self._update_page()
 
     def on_wizard_screen_run_finished(self, message: RunFinished) -> None:
-        self.running = self.stopping = False
+        self.running = False
         if message.error is not None:
             self.drio.show_error(message.error)
         if self.finished:

@@ -20,6 +20,7 @@ from drio_tui.text import visible
 from drio_tui.ui.base.themes import THEMES
 from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_rows import ItemState, PlanItem, items_of_steps, wrap
+from drio_tui.ui.plan.plan_stop import PlanStop
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict
 from tests.ui.driving import text_of, until
 
@@ -294,3 +295,26 @@ def test_wrapped_lines_fit_and_lose_no_character(text: str, width: int, first: i
     assert "".join(pieces).replace(" ", "") == shown_text.replace(" ", "")
     assert cell_len(pieces[0]) <= max(first, 2)
     assert all(cell_len(piece) <= width for piece in pieces[1:])
+
+
+def test_the_first_escape_stops_after_the_running_requests_and_the_next_ones_cancel_them() -> None:
+    class Plan:
+        requests = 1
+
+        def __init__(self) -> None:
+            self.calls: list[bool] = []
+
+        def stop(self, *, cancel: bool = False) -> bool:
+            self.calls.append(cancel)
+            return cancel and self.requests > 0
+
+    plan, stop = Plan(), PlanStop()
+    assert (stop.wanted, stop.text("applying…")) == (False, "applying… Esc stops")
+    assert [stop.press(plan) for _ in range(3)] == [False, False, False]
+    assert plan.calls == [False, True, True]
+    plan.requests = 0
+    assert stop.press(plan), "there is nothing to cancel: it can be left"
+    stop.begin()
+    assert not stop.wanted
+    assert [stop.press(None) for _ in range(3)] == [False, False, True]
+    assert stop.wanted

@@ -1,0 +1,63 @@
+"""Leaving a dialog or a screen while it changes something: the change is stopped first, and its outcome shown."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.editing.batch_dialog import BatchDialog
+from tests.ui.driving import at_once, running, text_of, until
+from tests.ui.editing.test_faults import TOOL_1
+from tests.ui.editing.test_saving import opened
+from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import SEARCH_TOOL
+
+
+@asynccontextmanager
+async def selected_tool(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Any, Any, TableServer]]:
+    """Provide the pilot, the screen of the small app with the cursor on its first tool, and its server."""
+    answers = drio_of()
+    answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
+    answers[f"PATCH {TOOL_1}"] = {"tool": SEARCH_TOOL | {"isEnabled": False}}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        app.navigator.open_app("app_1")
+        screen = await opened(pilot)
+        screen.tree_view.reveal(("tool", "tool_1"))
+        await until(pilot, lambda: screen.selected_node.about == ("tool", "tool_1"))
+        yield pilot, screen, server
+
+
+def notified(pilot: Any, text: str) -> bool:
+    return any(text in note.message for note in pilot.app._notifications)
+
+
+async def test_leaving_a_running_batch_stops_it_and_shows_its_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with selected_tool(monkeypatch) as (pilot, screen, server):
+        app: Any = pilot.app
+        server.hold(f"PATCH {TOOL_1}")
+        at_once(pilot, "x", "enter", "escape")
+        await until(pilot, lambda: server.asked("PATCH", TOOL_1))
+        assert isinstance(app.screen, BatchDialog)
+        assert "stopping after the running requests… Esc cancels them" in text_of(app)
+        dialog = app.screen
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        assert "is under way and may be cut off" in text_of(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is dialog)
+        server.release()
+        await until(pilot, lambda: app.screen is screen and not screen.loading_app)
+        assert notified(pilot, "Done.")
+
+        server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL | {"isEnabled": False}}
+        server.hold(f"PATCH {TOOL_1}")
+        at_once(pilot, "x", "enter", "escape", "escape")
+        await until(pilot, lambda: "Retry the failed" in text_of(app))
+        assert "it did not happen" in text_of(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen and not screen.loading_app)
