@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -27,6 +26,7 @@ from drio_tui.workspace.run.run_history import RunHistory
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
+    from drio_tui.ui.base.context import DrioContext
 
 
 class Exported(Message):
@@ -37,6 +37,16 @@ class Exported(Message):
         self.folder = folder
         self.names = names
         self.left_out = left_out
+
+
+class ExportReady(Message):
+    """It is known what to write in place of the files `replaced`."""
+
+    def __init__(self, target: ExportTarget, form: DocumentForm, replaced: list[Path]) -> None:
+        super().__init__()
+        self.target = target
+        self.form = form
+        self.replaced = replaced
 
 
 class ExportRefused(Message):
@@ -65,6 +75,8 @@ class ExportView(ScreenContext, Protocol):
 
     def exported(self, path: Path) -> None: ...
 
+    def show_work(self, text: str) -> None: ...
+
 
 class DocumentExport:
     """Writes an app to the files of a document."""
@@ -91,42 +103,58 @@ class DocumentExport:
                 replaced = await asyncio.to_thread(files_to_replace, folder, form.data)
             except NotExported as error:
                 return ExportRefused(target, form, error)
-            return await _write(target, form, replaced)
+            return ExportReady(target, form, replaced)
 
-        self._run(work, target)
-
-    def _run(self, work: Callable[[DrioClient], Awaitable[Message]], target: ExportTarget) -> None:
+        self._screen.show_work("Reading the app")
         self._screen.run_request(
             work, lambda message: message, group="export", failed=lambda error: ExportFailed(target, error), once=True
         )
 
+    def write(self, message: ExportReady) -> None:
+        """Write the document."""
+        screen = self._screen
+        screen.show_work("")
+
+        async def write() -> None:
+            try:
+                exported = await _write(message.target, message.form, message.replaced)
+            except DrioError as error:
+                if not screen.post_message(ExportFailed(message.target, error)):  # the screen was left
+                    screen.drio.show_error(error)
+            else:
+                if not screen.post_message(exported):
+                    _report(screen.drio, exported)
+
+        start_worker(screen.drio, write, group="export files")  # not a request, which Esc would leave half done
+
     def refused(self, message: ExportRefused) -> None:
         """Ask whether to overwrite the document that is there."""
+        self._screen.show_work("")
         start_worker(self._screen, self._confirm, message, group="ask", exclusive=True)
 
     async def _confirm(self, message: ExportRefused) -> None:
         body = f"{message.error.message}\nAll files of the document there are replaced."
         if await self._screen.drio.navigator.confirm("Overwrite the document?", body, agree="Overwrite"):
-
-            async def work(_: DrioClient) -> Message:
-                folder = path_of(message.target.path)
-                return await _write(message.target, message.form, await asyncio.to_thread(existing_files, folder))
-
-            self._run(work, message.target)
+            replaced = await asyncio.to_thread(existing_files, path_of(message.target.path))
+            self._screen.post_message(ExportReady(message.target, message.form, replaced))
 
     def failed(self, message: ExportFailed) -> None:
         """Ask again, with the reason."""
+        self._screen.show_work("")
         error = message.error
         self.ask(Path(), f"✗ {error.title}: {error.message}", message.target)
 
     def finished(self, message: Exported) -> None:
         """Say what was written, and show the document."""
-        screen = self._screen
-        text = f"{count_of(len(message.names), 'file')} in {shown_path(message.folder)}"
-        screen.drio.notify(sanitize_line(text, 200).plain, title="Exported", markup=False)
-        for reason in message.left_out[:3]:
-            screen.drio.notify(sanitize_line(reason, 300).plain, title="Not exported", severity="warning", markup=False)
-        screen.exported(message.folder)
+        _report(self._screen.drio, message)
+        self._screen.exported(message.folder)
+
+
+def _report(drio: DrioContext, exported: Exported) -> None:
+    text = f"{count_of(len(exported.names), 'file')} in {shown_path(exported.folder)}"
+    drio.notify(sanitize_line(text, 200).plain, title="Exported", markup=False)
+    for reason in exported.left_out[:3]:
+        drio.notify(sanitize_line(reason, 300).plain, title="Not exported", severity="warning", markup=False)
 
 
 def _form(snapshot: Snapshot, history: RunHistory, folder: Path) -> DocumentForm:

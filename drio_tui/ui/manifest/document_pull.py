@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
 
+from drio_tui.api.errors import DrioError
 from drio_tui.document_layout import ResourceName
 from drio_tui.manifest.export import named_files
 from drio_tui.manifest.opened import PlannedPull, key_of, plan_pull
@@ -23,6 +24,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.context import ScreenContext
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_rows import PlanItem
@@ -31,6 +33,7 @@ from drio_tui.ui.widgets.sanitize import sanitize_line
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
+    from drio_tui.ui.base.context import DrioContext
 
 
 class PullPlanned(Message):
@@ -55,6 +58,8 @@ class PullView(ScreenContext, Protocol):
     app_id: str
 
     def action_refresh(self) -> None: ...
+
+    def show_work(self, text: str) -> None: ...
 
 
 class PullDialog(Dialog[set[ResourceName] | None]):
@@ -133,10 +138,12 @@ class DocumentPull:
         async def work(client: DrioClient) -> PullPlanned:
             return PullPlanned(await plan_pull(client, app_id, path, os.environ))
 
+        self._screen.show_work("Reading what drio has")
         self._screen.run_request(work, lambda message: message, group="pull", once=True)
 
     def planned(self, message: PullPlanned) -> None:
         """Ask what to pull."""
+        self._screen.show_work("")
         planned = message.planned
         if not planned.result.changes:
             notes = " ".join(planned.result.notes[:2])
@@ -151,13 +158,25 @@ class DocumentPull:
         self._screen.drio.push_screen(PullDialog(planned.result), chosen)
 
     def _write(self, planned: PlannedPull, names: Collection[ResourceName]) -> None:
-        async def work(_: DrioClient) -> PullFinished:
-            return PullFinished(await planned.write(names, os.environ))
+        screen = self._screen
 
-        self._screen.run_request(work, lambda message: message, group="pull", once=True)
+        async def write() -> None:
+            try:
+                pulled = PullFinished(await planned.write(names, os.environ))
+            except DrioError as error:
+                screen.drio.show_error(error)
+            else:
+                if not screen.post_message(pulled):  # the screen was left
+                    _report(screen.drio, pulled)
+
+        start_worker(screen.drio, write, group="pull files")  # not a request, which Esc would leave half done
 
     def finished(self, message: PullFinished) -> None:
         """Say which files were changed, and compare them again."""
-        text = sanitize_line(f"Changed {named_files(message.names) or 'nothing'}.", 400).plain
-        self._screen.drio.notify(text, title="Pulled", markup=False)
+        _report(self._screen.drio, message)
         self._screen.action_refresh()
+
+
+def _report(drio: DrioContext, pulled: PullFinished) -> None:
+    text = sanitize_line(f"Changed {named_files(pulled.names) or 'nothing'}.", 400).plain
+    drio.notify(text, title="Pulled", markup=False)

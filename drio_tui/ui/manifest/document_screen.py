@@ -30,13 +30,20 @@ from drio_tui.plan.render import as_markdown
 from drio_tui.text import count_of
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.base.messages import undo_hint
+from drio_tui.ui.base.messages import RequestFailed, undo_hint
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.forms.external_editor import NoEditor, edit_file
 from drio_tui.ui.manifest.document_dialogs import SecretsDialog
-from drio_tui.ui.manifest.document_export import DocumentExport, Exported, ExportFailed, ExportRefused, path_of
+from drio_tui.ui.manifest.document_export import (
+    DocumentExport,
+    Exported,
+    ExportFailed,
+    ExportReady,
+    ExportRefused,
+    path_of,
+)
 from drio_tui.ui.manifest.document_pull import DocumentPull, PullFinished, PullPlanned
 from drio_tui.ui.manifest.document_texts import (
     about_lines,
@@ -48,6 +55,7 @@ from drio_tui.ui.manifest.document_texts import (
 )
 from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_rows import PlanItem
+from drio_tui.ui.plan.plan_stop import PlanStop
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.line_editor import LineEditor
@@ -61,7 +69,7 @@ Phase = Literal["", "reading", "compared", "applying", "applied"]
 _NOT_MEANWHILE = frozenset({
     "apply_changes", "pull_changes", "edit_document", "refresh", "toggle_prune", "export_app", "choose_document",
 })  # fmt: skip
-"""The actions that are disabled while the document is applied."""
+"""The actions that are disabled while the document is applied, or read for a pull or an export."""
 _REDRAW_SECONDS = 0.1
 """Seconds between two redraws of the progress."""
 
@@ -146,8 +154,9 @@ class DocumentScreen(DrioScreen[bool]):
         self._path: Path | None = None
         self._problems: tuple[DocumentProblem, ...] = ()
         self._applier: Applier | None = None
-        self._stopping = False
+        self._stop = PlanStop()
         self._needs_redraw = False
+        self._note = Content()
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="document-row"):
@@ -194,7 +203,9 @@ class DocumentScreen(DrioScreen[bool]):
     def _path_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         text = event.value.strip()
-        if text and self.phase != "applying":
+        if text and (reason := self._why_busy()):
+            self.notify(reason, title="Not now", severity="warning", markup=False)
+        elif text:
             self.compare(path_of(text))
 
     def compare(self, path: Path) -> None:
@@ -280,25 +291,22 @@ class DocumentScreen(DrioScreen[bool]):
         lines = about_lines(self.opened, self.drio.status.host)
         about.update(Content("\n").join([sanitize_line(line) for line in lines]))
 
-    def _show_note(self, text: str, style: str = "") -> None:
+    def _show_note(self, text: str | Content, style: str = "") -> None:
+        self._note = sanitize(text, style, multiline=True) if isinstance(text, str) else text
+        self.show_work("")
+
+    def show_work(self, text: str) -> None:
+        """Show what is being done (`Reading the app`) in place of the note; with an empty `text` the note again."""
+        content = sanitize_line(f"◌ {text}… Esc stops", style="$text-warning") if text else self._note
         note = self.query_one("#document-note", Static)
-        note.display = bool(text)
-        note.update(sanitize(text, style, multiline=True))
+        note.display = bool(content)
+        note.update(content)
 
     # -- applying -----------------------------------------------------------------------------------
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        if self.phase == "applying":
-            busy = (
-                "edit_document",
-                "apply_changes",
-                "pull_changes",
-                "refresh",
-                "toggle_prune",
-                "export_app",
-                "choose_document",
-            )
-            return "It is being applied: Esc stops after the running requests." if action in busy else None
+        if action in _NOT_MEANWHILE and (reason := self._why_busy()):
+            return reason
         match action:
             case "refresh" | "toggle_prune" | "pull_changes" if self._path is None:
                 return "Give a document first, then press Enter."
@@ -308,6 +316,14 @@ class DocumentScreen(DrioScreen[bool]):
                 return "Give a document first, then press Enter."
             case "apply_changes":
                 return self._why_not_applicable()
+        return None
+
+    def _why_busy(self) -> str | None:
+        """Return what is under way that the user has to wait for, as a sentence."""
+        if self.phase == "applying":
+            return "It is being applied: Esc stops after the running requests."
+        if self.has_request("pull") or self.has_request("export"):
+            return "The app is being read: Esc stops."
         return None
 
     def _why_not_applicable(self) -> str | None:
@@ -364,7 +380,8 @@ class DocumentScreen(DrioScreen[bool]):
         opened = self.opened
         if self.phase == "applying" or opened is None:
             return
-        self._applier, self._stopping, self.changed_app = applier, False, True
+        self._applier, self.changed_app = applier, True
+        self._stop.begin()
         self.phase = "applying"
 
         async def work(client: DrioClient) -> DocumentScreen.ApplyFinished:
@@ -389,7 +406,7 @@ class DocumentScreen(DrioScreen[bool]):
         executor = self._applier.executor if self._applier is not None else None
         if executor is None:
             return
-        text, style = ("stopping…", "$text-warning") if self._stopping else ("applying… Esc stops", "$text-warning")
+        text, style = self._stop.text("applying…"), "$text-warning"
         if self.phase != "applying":
             text, style = "applied", ""
         self.panel.show_progress(executor, key_of_step, text, style)
@@ -409,9 +426,7 @@ class DocumentScreen(DrioScreen[bool]):
             lines.append(Content.styled(f"✓ Applied: {done} done. {undo}", "$text-success"))
         if message.lock_error is not None:
             lines.append(sanitize(f"▲ {message.lock_error.title}: {message.lock_error.message}", "$text-warning"))
-        note = self.query_one("#document-note", Static)
-        note.display = True
-        note.update(Content("\n").join(lines))
+        self._show_note(Content("\n").join(lines))
         self.refresh_bindings()
 
     def on_document_screen_apply_failed(self, message: ApplyFailed) -> None:
@@ -423,7 +438,7 @@ class DocumentScreen(DrioScreen[bool]):
     # -- actions ------------------------------------------------------------------------------------
 
     def action_refresh(self) -> None:
-        if self._path is not None and self.phase != "applying":
+        if self._path is not None and not self._why_busy():
             self.compare(self._path)
 
     def action_toggle_prune(self) -> None:
@@ -462,6 +477,13 @@ class DocumentScreen(DrioScreen[bool]):
     def action_export_app(self) -> None:
         self.export.ask(self._path or Path(self.slug or "app"))
 
+    def on_request_failed(self, message: RequestFailed) -> None:
+        self.show_work("")
+        super().on_request_failed(message)
+
+    def on_export_ready(self, message: ExportReady) -> None:
+        self.export.write(message)
+
     def on_exported(self, message: Exported) -> None:
         self.export.finished(message)
 
@@ -484,16 +506,17 @@ class DocumentScreen(DrioScreen[bool]):
     def action_back(self) -> None:
         """Stop what is under way, else clear the filter, else leave the path, else close the screen."""
         if self.phase == "applying":
-            if self._applier is not None and not self._stopping:
-                self._stopping = True
-                self._applier.stop()
-                self._show_progress()
+            if self._stop.press(self._applier) and self.cancel_requests():
+                error = DrioError("What is different now was not read: r compares again.", title="You stopped it")
+                self.post_message(self.ApplyFailed(error))
+            self._show_progress()
         elif self.path_field.has_focus:
             self.set_focus(self.panel.plan_tree if self.panel.display else None)
         elif self.panel.clear_filter():
             pass
         elif self.cancel_requests():
             self.phase = "compared" if self.opened is not None else ""
+            self.show_work("")
         else:
             self.dismiss(self.changed_app)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
@@ -13,13 +14,16 @@ import pytest
 from drio_tui.api import yaml_reader
 from drio_tui.kinds import AUTH, INTEGRATION, TOOL
 from drio_tui.manifest.lock import FILE_NAME
+from drio_tui.manifest.opened import PlannedPull
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
+from drio_tui.ui.manifest import document_export
 from drio_tui.ui.manifest.document_dialogs import ExportDialog, SecretsDialog
 from drio_tui.ui.manifest.document_pull import PullDialog
 from drio_tui.ui.manifest.document_screen import DocumentScreen
 from drio_tui.ui.plan.plan_panel import PlanPanel
-from tests.ui.driving import text_of, until
+from tests.ui.driving import at_once, text_of, until
 from tests.ui.editing.test_saving import app_of, opened
+from tests.ui.idle import parked
 
 JSON = dict[str, Any]
 
@@ -500,3 +504,73 @@ async def test_the_file_is_edited_at_the_resource_and_at_the_first_error(
         await until(hand.pilot, lambda: "drio.json:2:" in hand.text)
         await hand.pilot.press("e")
         await until(hand.pilot, lambda: (tmp_path / "seen").read_text().endswith(f"+2 {hand.file}\n"))
+
+
+async def test_esc_stops_the_read_of_a_pull_but_no_file_that_is_written(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with document_screen(sandbox_process, monkeypatch, tmp_path) as hand:
+        gate = asyncio.Event()
+
+        def slow(write: Callable[..., Any]) -> Callable[..., Any]:
+            async def wait_and_write(*arguments: Any) -> Any:
+                with parked():
+                    await gate.wait()
+                return await write(*arguments)
+
+            return wait_and_write
+
+        monkeypatch.setattr(PlannedPull, "write", slow(PlannedPull.write))
+        monkeypatch.setattr(document_export, "_write", slow(document_export._write))
+        await hand.change_tool("show-contact", name="A contact")
+        at_once(hand.pilot, "p", "a", "escape")
+        await until(hand.pilot, lambda: any("Esc stops" in note.message for note in hand.app._notifications))
+        assert not hand.screen.has_request("pull")
+        assert hand.app.screen is hand.screen
+        assert "Reading what drio has" not in hand.text
+        await hand.pilot.press("p")
+        await hand.shown(PullDialog)
+        at_once(hand.pilot, "ctrl+s", "escape")
+        await hand.pilot.pause()
+        gate.set()
+        await until(hand.pilot, lambda: any(note.title == "Pulled" for note in hand.app._notifications))
+        assert "A contact" in hand.file.read_text()
+        assert hand.app.screen is hand.app_screen, "the screen was left, and what was written is said nevertheless"
+        gate.clear()
+        await hand.open()
+        await hand.compared()
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other" / "drio.json").write_text("{")
+        await hand.pilot.press("x")
+        dialog = await hand.shown(ExportDialog)
+        dialog.query_one(".-path").value = str(tmp_path / "other")
+        await hand.pilot.press("ctrl+s")
+        await hand.shown(ConfirmDialog)
+        hand.app.clear_notifications()
+        at_once(hand.pilot, "ctrl+s", "escape", "escape")
+        await hand.pilot.pause()
+        gate.set()
+        await until(hand.pilot, lambda: any(note.title == "Exported" for note in hand.app._notifications))
+
+
+async def test_esc_right_after_the_confirmation_stops_the_apply(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with document_screen(sandbox_process, monkeypatch, tmp_path) as hand:
+        hand.edit(lambda document: document["tools"]["show-contact"].update(name="Card"))
+        await hand.compare()
+        await hand.pilot.press("a")
+        await hand.shown(ConfirmDialog)
+        read = hand.app.connection.client.get
+
+        async def never_ends(*arguments: Any, **options: Any) -> Any:
+            with parked():
+                await asyncio.Event().wait()
+
+        monkeypatch.setattr(hand.app.connection.client, "get", never_ends)
+        at_once(hand.pilot, "ctrl+s", "escape", "escape")
+        await hand.applied()
+        assert "1 step of 1 not done" in hand.text
+        monkeypatch.setattr(hand.app.connection.client, "get", read)
+        await hand.pilot.press("a")
+        await until(hand.pilot, lambda: "✓ Applied: 1 step done" in hand.text)
