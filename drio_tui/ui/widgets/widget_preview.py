@@ -47,6 +47,7 @@ class WidgetPreview(ScrollView, can_focus=True):
         background: $background;
         color: $foreground;
         padding: 0 1;
+        overflow-y: scroll;  /* a bar that comes and goes would change the width the widget was rendered for */
         scrollbar-size-vertical: 1;
         scrollbar-size-horizontal: 1;
     }
