@@ -23,6 +23,7 @@ _INTERVAL_SECONDS = 0.5
 _HEADERS = ("time", "client", "method", "tool", "result", "ms", "bytes", "tokens")
 _FOLLOW_WIDTHS = (24, 18, 10, 20, 6, 6, 7, 6)
 """Cells of the columns with --follow, where later rows are not known yet; they get wider with what comes."""
+_APP_WIDTH = 16
 
 
 @click.command(epilog="Exit codes: 0 done, 1 failed or no sandbox is running, 2 usage, 130 Ctrl+C.")
@@ -62,27 +63,54 @@ async def _show(folder: Path, app: str | None, follow: bool, limit: int, as_json
     try:
         client: DrioClient = session.client
         feed = CallFeed(client, await find_app(client, app) if app else None)
-        printer = _Printer(as_json, _FOLLOW_WIDTHS if follow else None)
+        names = None if app or as_json else _AppNames(client)
+        printer = _Printer(as_json, _FOLLOW_WIDTHS if follow else None, names)
         new_calls = await feed.fetch(limit)
-        printer.show(new_calls)
+        await printer.show(new_calls)
         if not new_calls and not as_json:
             info("No client has called yet.")
         while follow:
             await asyncio.sleep(_INTERVAL_SECONDS)
-            printer.show(await feed.fetch())
+            await printer.show(await feed.fetch())
     finally:
         await session.aclose()
 
 
-class _Printer:
-    """Prints calls as they come, as one table or as lines of JSON. `widths` are the least ones of the columns."""
+class _AppNames:
+    """The slugs of apps by their ids; the apps are listed again for one that is not known."""
 
-    def __init__(self, as_json: bool, widths: Sequence[int] | None) -> None:
+    def __init__(self, client: DrioClient) -> None:
+        self._client = client
+        self._names: dict[str, str] = {}
+
+    async def of(self, ids: Sequence[str]) -> list[str]:
+        """Return the slug of each app; the id of one that has none, such as a deleted app."""
+        from drio_tui.kinds import APP
+
+        if not self._names.keys() >= set(ids):
+            listing = await self._client.list(APP)
+            self._names = {str(app.get("id")): str(app.get("slug") or app.get("id")) for app in listing.items}
+            self._names = {id: id for id in ids} | self._names
+        return [self._names[id] for id in ids]
+
+
+class _Printer:
+    """Prints calls as they come, as one table or as lines of JSON. `widths` are the least ones of the columns.
+
+    With `names` there is a column for the app.
+    """
+
+    def __init__(self, as_json: bool, widths: Sequence[int] | None, names: _AppNames | None = None) -> None:
         self._as_json = as_json
+        self._names = names
+        self._headers: Sequence[str] = _HEADERS
         self._widths = widths
+        if names is not None:
+            self._headers = (_HEADERS[0], "app", *_HEADERS[1:])
+            self._widths = None if widths is None else (widths[0], _APP_WIDTH, *widths[1:])
         self._has_header = False
 
-    def show(self, new_calls: Sequence[EndpointCall]) -> None:
+    async def show(self, new_calls: Sequence[EndpointCall]) -> None:
         """Print calls, below those before."""
         if not new_calls:
             return
@@ -91,8 +119,11 @@ class _Printer:
                 echo_json(call.wire, compact=True)
         else:
             rows = [_row(call) for call in new_calls]
-            self._widths = column_widths(_HEADERS, rows, self._widths)
-            lines = [*table(_HEADERS, rows, self._widths)]
+            if self._names is not None:
+                apps = await self._names.of([call.app_id for call in new_calls])
+                rows = [[row[0], format_value(app, 30), *row[1:]] for app, row in zip(apps, rows, strict=True)]
+            self._widths = column_widths(self._headers, rows, self._widths)
+            lines = [*table(self._headers, rows, self._widths)]
             for line in lines[1:] if self._has_header else lines:
                 echo(*line)
             self._has_header = True

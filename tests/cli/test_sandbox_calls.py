@@ -75,6 +75,9 @@ def test_calls_are_a_table_and_lines_of_json(app: AppOnSandbox, call: Call, call
     (newest,) = calls(app.slug, "--json", "--limit", "1").out.splitlines()
     assert json.loads(newest) == lines[1]
     assert [line["appId"] for line in map(json.loads, calls("--json").out.splitlines()) if line == lines[0]] == [app.id]
+    header, *rows = calls("--limit", "2").out.splitlines()
+    assert header.split()[:3] == ["TIME", "APP", "CLIENT"]
+    assert [row.split()[1] for row in rows] == [app.slug] * 2
     for _ in range(2):
         call("show-contact", {"contactId": "con_9999"})
     assert "▲ Tool Show Contact: 3 of its 3 calls failed" in on_sandbox("inspect", app.slug).out
@@ -99,14 +102,14 @@ def test_follow_prints_calls_as_they_come_and_ends_with_ctrl_c(
     assert (command.returncode, rest, errors) == (130, "", "Interrupted.\n")
 
 
-def test_batches_of_calls_are_rows_of_one_table(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_batches_of_calls_are_rows_of_one_table(capsys: pytest.CaptureFixture[str]) -> None:
     call = EndpointCall(
         1, "app_1", "2026-11-30T01:55:35.216Z", "Claude", "1", "", "tools/call", "", None, None, (), 200, False, "",
         0.01, 5, 2, {}
     )  # fmt: skip
     printer = _Printer(as_json=False, widths=_FOLLOW_WIDTHS)
     for tool in ("a", "a-tool-with-a-name-longer-than-its-column", "b", "c"):
-        printer.show([replace(call, tool=tool)])
+        await printer.show([replace(call, tool=tool)])
     header, first, *others = capsys.readouterr().out.splitlines()
     assert header.split()[:2] == ["TIME", "CLIENT"]
     assert first.index("ok") == header.index("RESULT")
