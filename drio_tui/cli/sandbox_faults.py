@@ -52,14 +52,10 @@ def on(names: tuple[str, ...], seed: int | None, data: Path | None, as_json: boo
     N matching requests), %N (every Nth) or ~P (with probability P), and @FROM-TO (in seconds from now). `sandbox
     faults list` shows the presets and the faults.
     """
-    from drio_tui.api.errors import BadRequest, UsageError
     from drio_tui.fault_lab import switch
 
     refuse_read_only("--read-only switches no fault on")
-    try:
-        state = run(_ask(data_folder(data), lambda client: switch(client, on=names, seed=seed)))
-    except BadRequest as error:
-        raise UsageError(error.field_errors[0].message if error.field_errors else error.message) from None
+    state = run(_ask(data_folder(data), lambda client: switch(client, on=names, seed=seed)))
     if as_json:
         echo_json(_state_as_json(state))
         return
@@ -157,8 +153,8 @@ def _state_as_json(state: FaultState) -> dict[str, object]:
 
 
 async def _ask(folder: Path, call: Callable[[DrioClient], Awaitable[FaultState]]) -> FaultState:
-    """Return what the running sandbox answers. Raises `DrioError`, also if none is running."""
-    from drio_tui.api.errors import DrioError
+    """Return what the running sandbox answers. Raises `DrioError`, also if none is running, and for an invalid rule."""
+    from drio_tui.api.errors import BadRequest, DrioError, UsageError
     from drio_tui.launcher import find_running
     from drio_tui.session import open_session
 
@@ -168,5 +164,7 @@ async def _ask(folder: Path, call: Callable[[DrioClient], Awaitable[FaultState]]
     session = await open_session(sandbox=True, running=running)
     try:
         return await call(session.client)
+    except BadRequest as error:
+        raise UsageError(error.field_errors[0].message if error.field_errors else error.message) from None
     finally:
         await session.aclose()

@@ -56,6 +56,11 @@ def test_an_invalid_rule_is_refused_with_the_reason(faults: Faults) -> None:
         "error: That does not work: POST:/tools=explode has an unknown fault 'explode': status"
     )
     assert faults("status").err.startswith("No faults are on.")
+    faults("on", "slow")
+    result = faults("off", "slow", "solw")
+    assert result.code == 2
+    assert "solw is no preset (slow, " in result.err
+    assert faults("off", "slow").err.startswith("No faults are on.")
 
 
 def test_without_a_sandbox_there_is_nothing_to_switch(drio: Runner, tmp_path: Path) -> None:

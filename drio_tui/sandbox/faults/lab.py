@@ -7,7 +7,7 @@ import secrets
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,12 +62,7 @@ class FaultLab:
 
     def switch_on(self, names: Sequence[str], seed: int | None = None) -> None:
         """Switch on presets and rules; one that is on begins again. Raises ValueError, and switches nothing on."""
-        parsed = {}
-        for name in names:
-            try:
-                parsed[name] = _rules_of(name)
-            except ValueError as error:
-                raise ValueError(f"{one_line(name, 120)} {error}") from None
+        parsed = parse_names(names)
         if len(self._active().keys() | parsed.keys()) > MAX_ENTRIES:
             raise ValueError(f"more than {MAX_ENTRIES} rules are on")
         if seed is not None:
@@ -181,6 +176,17 @@ class FaultLab:
 def _preset_as_wire(name: str) -> dict[str, Any]:
     preset = PRESETS[name]
     return {"name": name, "description": preset.description, "rules": [rule.text for rule in preset.rules]}
+
+
+def parse_names(names: Iterable[str]) -> dict[str, tuple[Rule, ...]]:
+    """Return the rules of presets, and rules as they are, by name. Raises ValueError for what is neither."""
+    parsed = {}
+    for name in names:
+        try:
+            parsed[name] = _rules_of(name)
+        except ValueError as error:
+            raise ValueError(f"{one_line(name, 120)} {error}") from None
+    return parsed
 
 
 def _rules_of(name: str) -> tuple[Rule, ...]:

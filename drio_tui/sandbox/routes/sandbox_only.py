@@ -13,6 +13,7 @@ from starlette.responses import Response
 from drio_tui import __version__
 from drio_tui.api.json_codec import loads
 from drio_tui.sandbox.core import Sandbox, json_response
+from drio_tui.sandbox.faults.lab import parse_names
 from drio_tui.sandbox.mcp.deployment_store import history
 from drio_tui.sandbox.mcp.draft_calls import load_draft_tool
 from drio_tui.sandbox.oauth import Principal
@@ -149,6 +150,10 @@ async def list_faults(sandbox: Sandbox, user: Principal) -> Response:  # noqa: A
 @router.post("/faults")
 async def switch_faults(sandbox: Sandbox, user: Principal, body: FaultsInput) -> Response:  # noqa: ARG001 - as above
     """Switch faults on and off; with an invalid one, nothing is switched."""
+    try:
+        parse_names(body.off)
+    except ValueError as error:
+        raise invalid([("off", str(error))]) from None
     try:
         sandbox.faults.switch_on(body.on, body.seed)
     except ValueError as error:
