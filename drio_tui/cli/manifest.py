@@ -105,8 +105,11 @@ def export(
             names = [path.resolve().relative_to(folder.resolve()).as_posix() for path in removed]
             echo_json({"directory": str(folder), "files": [*files], "removed": names, "notExported": omitted})
             return
-        count = f"{count_of(len(files), 'file')} to {folder}"
-        info(f"Wrote {folder / next(iter(files)) if len(files) == 1 else count}.")
+        if len(files) == 1:
+            info(f"Wrote {folder / next(iter(files))}.")
+        else:
+            directory = "the current directory" if folder == Path() else folder
+            info(f"Wrote {count_of(len(files), 'file')} to {directory}.")
         if removed:
             names = [path.resolve().relative_to(folder.resolve()).as_posix() for path in removed]
             info(f"Removed {one_line(named_files(names), 300)}, which it does not have any more.")

@@ -128,6 +128,15 @@ def test_export_overwrites_another_app_only_with_force(on_sandbox: Runner, app: 
     assert yaml.safe_load(main.read_text())["app"]["slug"] == app.slug
 
 
+def test_export_says_what_it_wrote(
+    on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "Wrote drio.yaml.\n" in on_sandbox("export", app.slug, "-o", ".").err
+    assert "Wrote 22 files to the current directory.\n" in on_sandbox("export", app.slug, "-o", ".", "--split").err
+    assert "Wrote 22 files to app.\n" in on_sandbox("export", app.slug, "-o", "app", "--split").err
+
+
 def test_export_writes_one_file(on_sandbox: Runner, app: AppOnSandbox, tmp_path: Path) -> None:
     path = tmp_path / "new" / "app.json"
     assert on_sandbox("export", app.slug, "-o", str(path)).code == 0
