@@ -25,7 +25,7 @@ def cannot_allow_reason(client: DrioClient | None, integration: Resource | None)
     if integration is None or integration.kind != "integration":
         return "Choose an integration first."
     if private_origin(integration.text("baseUrl"), client.transport.base_url) is None:
-        return "Its address is not private, so nothing has to be allowed."
+        return "Its address is public, or served by the sandbox itself: nothing has to be allowed."
     return ""
 
 
