@@ -413,12 +413,19 @@ async def _wait_for_process(process: _Process, folder: Path) -> RunningSandbox:
             return running
         if time.monotonic() > deadline:
             process.popen.kill()
-            raise SandboxFailed(f"it was not ready within {duration(START_SECONDS)}\n{process.log_tail()}".rstrip())
+            late = f"it was not ready within {duration(START_SECONDS)}"
+            raise _start_error(folder, f"{late}\n{process.log_tail()}".rstrip())
         await asyncio.sleep(_START_POLL_SECONDS)
     running = await _wait_until_ready(folder)  # another process may have got the lock first
     if running is None:
-        raise SandboxFailed(process.log_tail() or f"it ended with exit code {process.popen.returncode}")
+        message = process.log_tail().removeprefix("error: ")
+        raise _start_error(folder, message or f"it ended with exit code {process.popen.returncode}")
     return running
+
+
+def _start_error(folder: Path, message: str) -> SandboxFailed:
+    serve, reset = (paths.sandbox_command(name, folder) for name in ("serve", "reset"))
+    return SandboxFailed(message, hint=f"Run `{serve}` to see it start; `{reset}` empties it.")
 
 
 def _spawn(folder: Path, options: StartOptions) -> _Process:

@@ -193,6 +193,7 @@ async def test_a_start_failure_quotes_only_new_lines_of_the_log(background: Path
         await launcher.ensure_sandbox(background)
     assert "sandbox.db" in failure.value.message
     assert "last week" not in failure.value.message
+    assert f"`drio-tui sandbox reset --data {background}` empties it" in failure.value.hint
 
 
 async def test_a_long_log_is_rotated_at_the_next_start(background: Path) -> None:
