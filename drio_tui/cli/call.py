@@ -180,7 +180,7 @@ def call(
     if tool_run.failed:
         if as_json:
             raise SystemExit(1)
-        hint = "With --allow-private it may." if tool_run.private else ""
+        hint = "With --allow-private it may." if tool_run.private and tool_run.target == "here" else ""
         raise Failed(tool_run.error + (" It may have taken effect." if tool_run.unknown else ""), hint=hint)
     if not as_json:
         if tool_run.note:

@@ -269,6 +269,7 @@ def test_a_private_address_is_allowed_listed_and_revoked_in_a_running_sandbox(
     refused = on_sandbox(*call)
     hint = re.search(r"run `drio-tui (sandbox allow --data \S+ (127\.0\.0\.1:\d+))`", refused.err)
     assert hint is not None, refused.err
+    assert "--allow-private" not in refused.err  # it is for runs from this machine
     host = hint[2]
     warned = on_sandbox("check", own)
     assert f"Allow it: `drio-tui {hint[1]}`" in warned.out.replace("\n", " ")
