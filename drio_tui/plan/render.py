@@ -142,12 +142,12 @@ def inline(value: Any) -> str | None:
     if isinstance(value, str):
         if len(value) > LONG or "\n" in value:
             return None
-        return value if _is_plain(value) else json_codec.for_display(json_codec.dumps(value))
+        return value if is_plain(value) else json_codec.for_display(json_codec.dumps(value))
     text = json_codec.for_display(json_codec.dumps(value))
     return text if len(text) <= LONG else None
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
     """Return whether a text needs no quotes: it has no blanks at its ends, and is not read as another JSON value."""
     try:
         json_codec.loads(text)

@@ -15,6 +15,7 @@ from textual.widgets import Button, Static
 from drio_tui.api import json_codec
 from drio_tui.api.redact import HIDDEN, is_secret, is_secret_property, redact
 from drio_tui.kinds import Kind
+from drio_tui.plan.render import is_plain
 from drio_tui.schema.fields import MISSING
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -36,13 +37,18 @@ def no_name_of(_: str) -> None:
 
 
 def value_text(path: Path, value: Any, name_of: NameOf = no_name_of) -> str:
-    """Return a value as text, not sanitized: ids with the names of their resources, secrets hidden at any depth."""
+    """Return a value as text, not sanitized: ids with the names of their resources, secrets hidden at any depth.
+
+    A text that would look like another one, such as one with a blank at its end, is in quotes.
+    """
     if value is MISSING or value is None:
         return "—"
     if any(is_secret(name) for name in path) or is_secret_property(path[-1], value):
         return HIDDEN
     named = _with_names(redact(value), name_of)
-    return named if isinstance(named, str) else json_codec.dumps(named)
+    if isinstance(named, str):
+        return named if is_plain(named) else json_codec.for_display(json_codec.dumps(named))
+    return json_codec.dumps(named)
 
 
 def _with_names(value: Any, name_of: NameOf) -> Any:

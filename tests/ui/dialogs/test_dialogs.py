@@ -226,6 +226,22 @@ async def test_a_conflict_shows_why_both_sides_cannot_be_merged(
         assert dialog.choices == {}
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("Search Tickets", "Search Tickets"),
+        ("Search Tickets ", '"Search Tickets "'),
+        ("", '""'),
+        (None, "—"),
+        (30, "30"),
+        ("30", '"30"'),
+        ("é ", '"é "'),
+    ],
+)
+def test_reviews_show_values_that_differ_differently(value: Any, shown: str) -> None:
+    assert value_text(("name",), value) == shown
+
+
 def test_reviews_hide_secrets_at_any_depth() -> None:
     config = {"auth": [{"clientSecret": "s3cr3t", "scope": "read"}], "x": [{"name": "X-Api-Key", "value": "s3cr3t"}]}
     text = value_text(("config",), config)
