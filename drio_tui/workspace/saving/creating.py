@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
+from drio_tui.api.resource_type import Item
 from drio_tui.kinds import APP, Kind
 from drio_tui.storage.file_names import digest
 from drio_tui.workspace.saving.created_lookup import SentBody, find_created
@@ -104,11 +105,13 @@ class Creator:
             known=self._known_fingerprints(known, group, kind.name, parent), lost=new.secret,
             sent=fingerprints_of(without_paths(body, new.secret)),
         )  # fmt: skip
-        await requests.note_begin(entry)
-        self._fingerprinted.add((group, kind.name, parent))
+
+        def send() -> Coroutine[Any, Any, Item[Any]]:
+            self._fingerprinted.add((group, kind.name, parent))
+            return requests.client.create(kind, body, app=app, parent=parent)
+
         try:
-            request = requests.client.create(kind, body, app=app, parent=parent)
-            item = await requests.running.run(app, request, changes=True)
+            item = await requests.write(entry, send)
         except DrioError as error:
             if not error.outcome_unknown:
                 await requests.note_end(entry, "failed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.errors import DrioError, NotFound
@@ -68,9 +69,8 @@ class Deploys:
         if before is None or isinstance(before, DrioError):
             return refused_or_failed(before or NotFound("the app is not there any more", status=404))
         entry = new_entry("deploy", app, APP.name, app, APP.label(before))
-        await requests.note_begin(entry)
         try:
-            item = await requests.running.run(app, requests.client.deploy(app), changes=True)
+            item = await requests.write(entry, partial(requests.client.deploy, app))
         except DrioError as error:
             if not error.outcome_unknown:
                 await requests.note_end(entry, "failed")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import ApiError, DrioError, NotFound
@@ -16,6 +16,8 @@ from drio_tui.workspace.saving.history import Entry, State
 from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.merge import Object
 from drio_tui.workspace.saving.save_result import Failed, ReadBack, Refused
+
+T = TypeVar("T")
 
 
 class RecordedRequests:
@@ -30,6 +32,7 @@ class RecordedRequests:
         self.before_write = CancellableRequests()
         self._journal_of = journal_of
         self._journals: dict[Path, Journal] = {}
+        self._being_recorded: dict[str, str] = {}  # the apps of entries by their ids
 
     def journal(self, app: str) -> Journal | None:
         """Return the journal of an app, None if there is none; the same object each time."""
@@ -56,6 +59,27 @@ class RecordedRequests:
             return (await self.running.run(app, listing)).items
         except DrioError as error:
             return error
+
+    async def write(self, entry: Entry, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Record a change in the journal, then send its request.
+
+        Raises `RequestCancelled` if `stop_writes` is called meanwhile, else what the request raises.
+        """
+        self._being_recorded[entry.id] = entry.app
+        try:
+            await self.note_begin(entry)
+        finally:
+            is_stopped = self._being_recorded.pop(entry.id, None) is None
+        if is_stopped:
+            raise RequestCancelled(outcome_unknown=False)
+        return await self.running.run(entry.app, send(), changes=True)
+
+    def stop_writes(self, app: str) -> bool:
+        """Cancel the requests of changes of an app, running or about to be sent; return whether there were any."""
+        stopped = [id for id, its_app in self._being_recorded.items() if its_app == app]
+        for id in stopped:
+            del self._being_recorded[id]
+        return self.running.cancel(app) or bool(stopped)
 
     async def note_begin(self, entry: Entry) -> None:
         """Record a change before its request is sent, without blocking the event loop."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from drio_tui.api.client import DrioClient
@@ -103,11 +104,11 @@ class Saver:
         reading. A deploy is not cancelled: during a deploy no change is being written.
         """
         cancelled = self._requests.before_write.cancel(app)
-        return cancelled if self._deploys.is_running(app) else self._requests.running.cancel(app) or cancelled
+        return cancelled if self._deploys.is_running(app) else self._requests.stop_writes(app) or cancelled
 
     def stop_deploy(self, app: str) -> bool:
         """Cancel the running deploy of an app, or the writes it waits for; return whether there was a request."""
-        return self._requests.running.cancel(app)
+        return self._requests.stop_writes(app)
 
     def journal(self, app: str) -> Journal | None:
         """Return the journal of an app, None if there is none.
@@ -246,10 +247,8 @@ class Saver:
     ) -> Item[Any] | DrioError:
         """Send one request and record it in the journal."""
         kind = edit.kind
-        await self._requests.note_begin(entry)
         try:
-            request = write.send(self.client, kind, edit.app, edit.id)
-            item = await self._requests.running.run(edit.app, request, changes=True)
+            item = await self._requests.write(entry, partial(write.send, self.client, kind, edit.app, edit.id))
         except DrioError as error:
             # A write with an unknown outcome stays `unknown` in the journal; an undo reads the resource.
             if not error.outcome_unknown:
@@ -386,9 +385,8 @@ class Saver:
             "delete", app, kind.name, id, name, group=group, before=before, lost=lost, links=links,
             place=place, parent=parent if isinstance(parent, str) else "", undoes=undoes,
         )  # fmt: skip
-        await self._requests.note_begin(entry)
         try:
-            request_id = await self._requests.running.run(app, self.client.delete(kind, id, app=app), changes=True)
+            request_id = await self._requests.write(entry, partial(self.client.delete, kind, id, app=app))
         except DrioError as error:
             if not error.outcome_unknown:
                 await self._requests.note_end(entry, "failed")

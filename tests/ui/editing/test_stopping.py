@@ -56,7 +56,9 @@ async def test_leaving_a_running_batch_stops_it_and_shows_its_outcome(monkeypatc
 
         server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL | {"isEnabled": False}}
         server.hold(f"PATCH {TOOL_1}")
-        at_once(pilot, "x", "enter", "escape", "escape")
+        at_once(pilot, "x", "enter", "escape")
+        await until(pilot, lambda: server.asked("PATCH", TOOL_1) == 2)
+        await pilot.press("escape")
         await until(pilot, lambda: "Retry the failed" in text_of(app))
         assert "it did not happen" in text_of(app)
         await pilot.press("escape")

@@ -73,6 +73,37 @@ async def test_cancelled_read_writes_nothing(world: World) -> None:
     assert isinstance(await editor.saver.save(edit), Saved)
 
 
+@pytest.mark.parametrize("change", ["save", "create", "delete"])
+async def test_change_that_is_stopped_while_it_is_recorded_is_not_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    editor, loop = world.editor, asyncio.get_running_loop()
+    tool = world.ids["tool a"]
+    edit = await editor.edit(TOOL, world.app, tool, description="new")
+    begin = Journal.begin
+
+    async def stop() -> bool:
+        return editor.saver.stop(world.app)
+
+    def begin_and_stop(journal: Journal, entry: Any) -> None:
+        begin(journal, entry)
+        assert asyncio.run_coroutine_threadsafe(stop(), loop).result()
+
+    monkeypatch.setattr(Journal, "begin", begin_and_stop)
+    calls: dict[str, Callable[[], Awaitable[Any]]] = {
+        "save": lambda: editor.saver.save(edit),
+        "create": lambda: editor.saver.create(TOOL, world.app, {"name": "Not sent", "key": "not-sent"}),
+        "delete": lambda: editor.saver.delete(TOOL, world.app, tool),
+    }
+    outcome = await calls[change]()
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, RequestCancelled)
+    assert not [method for method, *_ in editor.sent if method != "GET"]
+    journal = editor.saver.journal(world.app)
+    assert journal is not None
+    assert journal.read().entries[-1].state == "failed"
+
+
 @pytest.mark.parametrize(("hanging", "read_back"), [("answer", "applied"), ("request", "not applied")])
 async def test_cancelled_write_is_read_back(world: World, hanging: str, read_back: str) -> None:
     """F10 F12: whether the change was made is read back, and it is undone if it was."""
