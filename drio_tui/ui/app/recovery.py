@@ -89,7 +89,7 @@ class Recovery:
 
     def offer(self) -> None:
         """Offer the edits that were kept when the program ended, for the connection in use, once."""
-        if self.offered:
+        if self.offered or not self._app.is_running:  # it is called later, when the program may be ending
             return
         if not self._may_interrupt:
             self._offer_later()

@@ -158,3 +158,11 @@ async def test_text_typed_in_the_wizard_is_kept_in_its_draft(monkeypatch: pytest
         expected = ["Look"] if take else []
         assert [resource.name for resource in wizard.draft.added] == expected
         await until(pilot, lambda: [resource.name for resource in draft_store.load().drafts[0].added] == expected)
+
+
+async def test_kept_edits_are_not_offered_while_the_program_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        recovery = pilot.app.recovery
+    recovery.offered = False
+    recovery.offer()
+    assert not recovery.offered
