@@ -145,8 +145,9 @@ async def test_an_app_is_exported_edited_in_the_file_and_applied_in_part(
         assert hand.changes() == {"tools/show-contact": "update"}, "what was left stays to be applied"
         await hand.pilot.press("escape")
         screen = await opened(hand.pilot)
+        hand.app.clear_notifications()
         await hand.pilot.press("z")
-        await until(hand.pilot, lambda: not screen.has_request("undo") and hand.app._notifications)
+        await until(hand.pilot, lambda: not screen.has_request("change") and hand.app._notifications)
         assert (await hand.tools())["search-contacts"]["description"] != "Finds every contact."
 
 
