@@ -154,6 +154,11 @@ class SafeDismiss(IgnoresStaleSizes, OpensAtOnce):
     """
 
     _pending_result: tuple[Any] | None = None
+    _waiting_dialogs: tuple[Callable[[], None], ...] = ()
+
+    def when_uncovered(self, open_dialog: Callable[[], None]) -> None:
+        """Call `open_dialog` once nothing covers this screen any more; never, if it is removed before."""
+        self._waiting_dialogs = (*self._waiting_dialogs, open_dialog)
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """Remove the screen with `result`, now or once nothing covers it."""
@@ -165,6 +170,17 @@ class SafeDismiss(IgnoresStaleSizes, OpensAtOnce):
     def on_screen_resume(self) -> None:
         if self._pending_result is not None:
             self.call_later(self._dismiss_pending)
+        elif self._waiting_dialogs:
+            self.call_later(self._open_waiting_dialog)
+
+    def _open_waiting_dialog(self) -> None:
+        """Open the first dialog that waits; the next one follows when this screen is uncovered again."""
+        if self._waiting_dialogs and self.is_active:
+            open_dialog, *others = self._waiting_dialogs
+            self._waiting_dialogs = tuple(others)
+            open_dialog()
+            if self.is_active:  # it is not wanted any more
+                self._open_waiting_dialog()
 
     def _dismiss_pending(self) -> None:
         """Dismiss, but return nothing: Textual would await the result, and a screen cannot await its own removal."""

@@ -31,7 +31,7 @@ from drio_tui.ui.app.navigation import SCREENS, SIGNED_OUT_SCREENS, Navigator, m
 from drio_tui.ui.app.preload import Preloader
 from drio_tui.ui.app.recovery import Recovery
 from drio_tui.ui.app.start_screen import StartScreen
-from drio_tui.ui.app.terminal import TerminalApp
+from drio_tui.ui.app.waiting_dialogs import WaitingDialogsApp
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.connection import Connection
 from drio_tui.ui.base.keymap import DisablesActions, Key
@@ -83,7 +83,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class DrioApp(TerminalApp, inherit_bindings=False):
+class DrioApp(WaitingDialogsApp, inherit_bindings=False):
     """The app `drio-tui` runs. It owns the connection, and the objects that open screens, keep edits, handle failures.
 
     Screens know it as a `DrioContext`.

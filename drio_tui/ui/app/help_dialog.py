@@ -28,6 +28,7 @@ class HelpDialog(Dialog[None]):
     """
 
     CSS_PATH = stylesheet("help")
+    WAITS = False
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "help",
         "Help",

@@ -37,6 +37,7 @@ class TooSmallDialog(Dialog[None], inherit_bindings=False):
     }
     """
 
+    WAITS = False
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "too_small",
         "Terminal too small",

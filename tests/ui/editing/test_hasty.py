@@ -93,6 +93,30 @@ async def test_a_save_that_ends_while_covered_closes_only_the_edit_screen(
             screen = await edit_of(pilot)
 
 
+async def test_a_question_waits_until_its_screen_is_shown_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is typed in another area, or in a dialog that was opened meanwhile, does not answer it."""
+    async with editing_tool(monkeypatch) as (pilot, screen, server):
+        set_field(screen, "name", "Mine")
+        set_field(screen, "description", "Mine too")  # several changes are reviewed
+        for go, come_back in (("go('requests')", "go('apps')"), ("help", "screen.dismiss")):
+            server.hold(f"GET {TOOL_1}")
+            asked = server.asked("GET", TOOL_1)
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda asked=asked: server.asked("GET", TOOL_1) > asked)  # type: ignore[misc]
+            await pilot.app.run_action(go)
+            await until(pilot, lambda: pilot.app.screen is not screen)
+            covering = pilot.app.screen
+            server.release()
+            await until(pilot, lambda: screen._waiting_dialogs)
+            assert pilot.app.screen is covering
+            await pilot.app.run_action(come_back)
+            await until(pilot, lambda: isinstance(pilot.app.screen, ReviewDialog) and pilot.app.screen.focused)
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is screen and not screen._saving)
+        assert any("waits there for your answer" in note.message for note in pilot.app._notifications)
+        assert not server.asked("PATCH", TOOL_1)
+
+
 async def test_keys_pressed_while_the_form_is_mounting_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
     """F5 (read again) and Esc (leave) do not break a screen whose form is not mounted yet."""
     answers = drio_of()

@@ -10,6 +10,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.screen import Screen
+from textual.worker import Worker, active_worker
 
 if TYPE_CHECKING:
     _ScreenBase = Screen[Any]
@@ -131,6 +132,25 @@ def screen_of_active_pump() -> Screen[Any] | None:
     while pump is not None and not isinstance(pump, Screen):
         pump = pump._parent
     return pump
+
+
+def current_worker() -> Worker[Any] | None:
+    """Return the worker that is running; None outside of workers."""
+    return active_worker.get(None)
+
+
+def opening_screen(app: App[Any]) -> Screen[Any] | None:
+    """Return the screen whose worker, or whose message handler, is running; None if it is the app's own."""
+    worker = current_worker()
+    if worker is None:
+        return screen_of_active_pump()
+    node = worker.node
+    return None if node is app else next((one for one in node.ancestors_with_self if isinstance(one, Screen)), None)
+
+
+def is_covered(app: App[Any], screen: Screen[Any]) -> bool:
+    """Return whether `screen` is open, but below another one or in a mode that is not shown."""
+    return app.screen is not screen and screen in all_screens(app)
 
 
 async def replace_screens(app: App[Any], mode: str, index: int, screen: Screen[Any]) -> None:
