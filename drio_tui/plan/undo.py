@@ -111,6 +111,11 @@ async def undo_last(saver: Saver, app: str) -> list[UndoStep]:
     journal = saver.journal(app)
     if journal is None:
         return []
+    with saver.stoppable(app):
+        return await _undo_last(saver, journal, app)
+
+
+async def _undo_last(saver: Saver, journal: Journal, app: str) -> list[UndoStep]:
     await saver.single_flight.wait_idle(app)
     history = await asyncio.to_thread(journal.read)
     history = await _reconcile(saver, journal, history, [entry for entry in history.entries if entry.undoes])
@@ -138,12 +143,13 @@ async def undo(saver: Saver, app: str, entry: Entry, *, alone: bool = False, for
     journal = saver.journal(app)
     if journal is None:
         return [UndoStep(entry, None, "No history is kept")]
-    await saver.single_flight.wait_idle(app)
-    history = await asyncio.to_thread(journal.read)
-    group = [entry] if alone else history.group(entry)
-    history = await _reconcile(saver, journal, history, group)
-    entries = [current for old in group if (current := history.get(old.id))]
-    return await _undo_all(saver, journal, entries, force=force)
+    with saver.stoppable(app):
+        await saver.single_flight.wait_idle(app)
+        history = await asyncio.to_thread(journal.read)
+        group = [entry] if alone else history.group(entry)
+        history = await _reconcile(saver, journal, history, group)
+        entries = [current for old in group if (current := history.get(old.id))]
+        return await _undo_all(saver, journal, entries, force=force)
 
 
 async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, force: bool = False) -> list[UndoStep]:

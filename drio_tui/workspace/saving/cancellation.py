@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+from collections import Counter
+from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
 from drio_tui.api.errors import DrioError
@@ -28,12 +30,30 @@ class CancellableRequests:
     def __init__(self) -> None:
         self._running: dict[asyncio.Task[Any], str] = {}
         self._cancelled: set[asyncio.Task[Any]] = set()
+        self._changes: Counter[str] = Counter()
+        self._stopped: set[str] = set()
+
+    @contextlib.contextmanager
+    def change(self, app: str) -> Iterator[None]:
+        """A change of an app that makes several requests: `cancel` between two of them prevents the next one."""
+        self._changes[app] += 1
+        try:
+            yield
+        finally:
+            self._changes[app] -= 1
+            if not self._changes[app]:
+                del self._changes[app]
+                self._stopped.discard(app)
 
     async def run(self, app: str, request: Coroutine[Any, Any, T], *, changes: bool = False) -> T:
         """Await a request. Raises `RequestCancelled` if `cancel` is called meanwhile, else what the request raises.
 
         `changes` is true for a request that changes something.
         """
+        if app in self._stopped:
+            self._stopped.discard(app)
+            request.close()
+            raise RequestCancelled(outcome_unknown=False)
         task = asyncio.create_task(request)
         self._running[task] = app
         try:
@@ -47,9 +67,11 @@ class CancellableRequests:
             self._cancelled.discard(task)
 
     def cancel(self, app: str) -> bool:
-        """Cancel all running requests of an app; return whether there were any."""
+        """Cancel all running requests of an app, or the next one of a change; return whether there is any."""
         tasks = [task for task, task_app in self._running.items() if task_app == app and not task.done()]
         for task in tasks:
             self._cancelled.add(task)
             task.cancel()
-        return bool(tasks)
+        if not tasks and app in self._changes:
+            self._stopped.add(app)
+        return bool(tasks) or app in self._changes

@@ -465,3 +465,17 @@ async def test_ids_that_no_url_can_contain_send_nothing(id: str) -> None:
         assert isinstance(await saver.delete(TOOL, "app_1", id, base=raw), Failed)
         await client.aclose()
         assert server.requests == []
+
+
+async def test_an_undo_is_stopped_while_it_reads_the_journal(world: World) -> None:
+    """F10: nothing is undone, and the next undo is not stopped."""
+    editor, app = world.editor, world.app
+    edit = await editor.edit(TOOL, app, world.ids["tool a"], description="new")
+    await editor.saver.save(edit)
+    undoing = asyncio.create_task(undo_last(editor.saver, app))
+    await asyncio.sleep(0)
+    assert editor.saver.stop(app)
+    (step,) = await undoing
+    assert "nothing was written" in step.problem
+    (step,) = await undo_last(editor.saver, app)
+    assert step.ok

@@ -1,0 +1,25 @@
+"""Cancelling the requests of an app, also between two requests of one change."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from drio_tui.workspace.saving.cancellation import CancellableRequests, RequestCancelled
+
+
+async def test_a_change_is_stopped_between_two_of_its_requests_and_the_next_change_is_not() -> None:
+    requests = CancellableRequests()
+    assert not requests.cancel("app_1")
+    with requests.change("app_1"), requests.change("app_1"):
+        assert not requests.cancel("app_2")
+        assert requests.cancel("app_1")
+        assert await requests.run("app_2", asyncio.sleep(0, "another app")) == "another app"
+        with pytest.raises(RequestCancelled) as raised:
+            await requests.run("app_1", asyncio.sleep(0, "sent"), changes=True)
+        assert not raised.value.outcome_unknown, "nothing was sent"
+        assert await requests.run("app_1", asyncio.sleep(0, "the reading back")) == "the reading back"
+        requests.cancel("app_1")
+    assert not requests.cancel("app_1")
+    assert await requests.run("app_1", asyncio.sleep(0, "the next change")) == "the next change"
