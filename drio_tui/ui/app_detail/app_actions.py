@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
@@ -58,6 +58,10 @@ class UndoFinished(Message):
     def __init__(self, steps: list[UndoStep]) -> None:
         super().__init__()
         self.steps = steps
+
+
+class ChangeEnded(Message):
+    """A copy, a rebind or an undo ended, or was cancelled."""
 
 
 class AppActions:
@@ -176,7 +180,20 @@ class AppActions:
                 await duplicate(get_saver(screen.connection, client), kind, screen.app_id, raw), resource
             )
 
-        screen.run_request(copy, lambda message: message, group="change", once=True)
+        self._start_change(copy, "copying")
+
+    def _start_change(self, call: Callable[[DrioClient], Awaitable[Message]], doing: str) -> None:
+        """Make a change that `call` carries out, whose message ends it; `doing` is shown meanwhile."""
+        screen = self._screen
+
+        async def change(client: DrioClient) -> Message:
+            try:
+                return await call(client)
+            finally:
+                screen.post_message(ChangeEnded())
+
+        if screen.run_request(change, lambda message: message, group="change", once=True) is not None:
+            screen.changing = doing
 
     def copy_finished(self, message: CopyFinished) -> None:
         copy = message.copy
@@ -198,7 +215,7 @@ class AppActions:
         async def bind(client: DrioClient) -> Message:
             return RebindFinished(await rebind(screen.drio, client, screen.app_id, resource), resource.name)
 
-        screen.run_request(bind, lambda message: message, group="change", once=True)
+        self._start_change(bind, "rebinding")
 
     def rebind_finished(self, message: RebindFinished) -> None:
         if message.outcome is None:
@@ -272,7 +289,7 @@ class AppActions:
         async def undo(client: DrioClient) -> Message:
             return UndoFinished(await undo_last(get_saver(screen.connection, client), screen.app_id))
 
-        screen.run_request(undo, lambda message: message, group="change", once=True)
+        self._start_change(undo, "undoing")
 
     def undo_finished(self, message: UndoFinished) -> None:
         text, all_undone = undo_report(message.steps)

@@ -128,6 +128,8 @@ class AppScreen(AppTreeScreen):
 
     def disabled_reason(self, action: str, parameters: tuple[object, ...]) -> str | None:
         match action:
+            case "undo_change" | "duplicate_resource" | "rebind_tool" if self.has_request("change"):
+                return "The last change is under way. Esc stops it."
             case "next_hit" if not self.filter_text and not self.live.marks:
                 return "There is no filter, and no change by others: press / to set a filter."
             case "problems" if self.outline is not None and not self.outline.problems:
@@ -308,6 +310,17 @@ class AppScreen(AppTreeScreen):
 
     def on_edit_form_ready(self, message: EditFormReady) -> None:
         self.actions.bulk.edit_form_ready(message)
+
+    def on_change_ended(self) -> None:
+        self.changing = ""
+
+    def running_task(self) -> str:
+        return "A change of the app" if self.has_request("change") else ""
+
+    @property
+    def holds_input(self) -> bool:
+        """Whether the form of several resources is about to open: what is typed is meant for it."""
+        return super().holds_input or self.has_request("bulk")
 
     def on_copy_finished(self, message: CopyFinished) -> None:
         self.actions.copy_finished(message)

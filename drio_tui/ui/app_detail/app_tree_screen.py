@@ -56,6 +56,9 @@ class AppTreeScreen(DrioScreen[None]):
     loading_app: var[bool] = var(False, init=False)
     """Whether parts are still being loaded."""
 
+    changing: var[str] = var("", init=False)
+    """Which change of the app is under way (`copying`); empty if none is."""
+
     filter_text: var[str] = var("", init=False)
     """The text of the filter field."""
 
@@ -308,6 +311,9 @@ class AppTreeScreen(DrioScreen[None]):
     def watch_loading_app(self) -> None:
         self._update_note(self.drio.status)
 
+    def watch_changing(self) -> None:
+        self._update_note(self.drio.status)
+
     def watch_filter_text(self) -> None:
         self.tree_view.filter(self.filter_text)
         self._update_note(self.drio.status)
@@ -338,6 +344,8 @@ class AppTreeScreen(DrioScreen[None]):
             parts.append((f"● {len(self.marked)} marked", "$text-accent"))
         root = self.outline.root
         errors, warnings = root.errors + root.errors_below, root.warnings + root.warnings_below
+        if self.changing and self.has_request("change"):
+            parts.append((f"◌ {self.changing}… Esc stops", "$text-warning"))
         if self.loading_app:
             parts.append(("◌ reading…", "$text-warning"))
         elif status.phase in UNREACHABLE or self.snapshot.is_stale:

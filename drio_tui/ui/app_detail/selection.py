@@ -93,6 +93,7 @@ class AppView(ScreenContext, Protocol):
     app_id: str
     snapshot: Snapshot
     reveal_when_loaded: ResourceKey | None
+    changing: str
 
     @property
     def selected_node(self) -> TreeNode | None: ...

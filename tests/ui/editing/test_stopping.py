@@ -10,6 +10,7 @@ import pytest
 
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.batch_dialog import BatchDialog
+from drio_tui.ui.editing.bulk_dialog import BulkDialog
 from tests.ui.driving import at_once, running, text_of, until
 from tests.ui.editing.test_faults import TOOL_1
 from tests.ui.editing.test_saving import opened
@@ -18,12 +19,18 @@ from tests.workspace.small_app import SEARCH_TOOL
 
 
 @asynccontextmanager
-async def selected_tool(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Any, Any, TableServer]]:
-    """Provide the pilot, the screen of the small app with the cursor on its first tool, and its server."""
+async def selected_tool(
+    monkeypatch: pytest.MonkeyPatch, *, hold: str = ""
+) -> AsyncIterator[tuple[Any, Any, TableServer]]:
+    """Provide the pilot, the screen of the small app with the cursor on its first tool, and its server.
+
+    The server does not answer the route `hold`.
+    """
     answers = drio_of()
     answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
     answers[f"PATCH {TOOL_1}"] = {"tool": SEARCH_TOOL | {"isEnabled": False}}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        server.hold(hold)
         app: Any = pilot.app
         app.navigator.open_app("app_1")
         screen = await opened(pilot)
@@ -40,8 +47,9 @@ async def test_leaving_a_running_batch_stops_it_and_shows_its_outcome(monkeypatc
     async with selected_tool(monkeypatch) as (pilot, screen, server):
         app: Any = pilot.app
         server.hold(f"PATCH {TOOL_1}")
-        at_once(pilot, "x", "enter", "escape")
+        at_once(pilot, "x", "enter")
         await until(pilot, lambda: server.asked("PATCH", TOOL_1))
+        await pilot.press("escape")
         assert isinstance(app.screen, BatchDialog)
         assert "stopping after the running requests… Esc cancels them" in text_of(app)
         dialog = app.screen
@@ -56,10 +64,49 @@ async def test_leaving_a_running_batch_stops_it_and_shows_its_outcome(monkeypatc
 
         server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL | {"isEnabled": False}}
         server.hold(f"PATCH {TOOL_1}")
-        at_once(pilot, "x", "enter", "escape")
+        at_once(pilot, "x", "enter")
         await until(pilot, lambda: server.asked("PATCH", TOOL_1) == 2)
-        await pilot.press("escape")
+        at_once(pilot, "escape", "escape")
         await until(pilot, lambda: "Retry the failed" in text_of(app))
         assert "it did not happen" in text_of(app)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen and not screen.loading_app)
+
+
+async def test_a_change_of_the_app_is_shown_while_it_runs_and_no_second_one_is_ignored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with selected_tool(monkeypatch) as (pilot, screen, server):
+        app: Any = pilot.app
+        tools = "/apps/app_1/tools"
+        server.answers[f"POST {tools}"] = (201, {"tool": SEARCH_TOOL | {"id": "tool_9", "name": "Copy"}})
+        server.hold(f"POST {tools}")
+        at_once(pilot, "c", "z")
+        await until(pilot, lambda: server.asked("POST", tools))
+        assert "◌ copying… Esc stops" in text_of(app)
+        assert notified(pilot, "The last change is under way.")
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        server.release()
+        await until(pilot, lambda: notified(pilot, "Copied.") and not screen.loading_app)
+        assert "copying" not in text_of(app)
+        server.hold(f"POST {tools}")
+        at_once(pilot, "c", "escape")
+        # Esc came between two requests, or while the last one ran.
+        await until(pilot, lambda: notified(pilot, "nothing was written") or notified(pilot, "it did not happen"))
+        assert "copying" not in text_of(app)
+
+
+async def test_what_is_typed_after_the_key_of_a_form_of_several_resources_goes_into_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with selected_tool(monkeypatch, hold="GET /openapi.json") as (pilot, screen, _server):
+        app: Any = pilot.app
+        await until(pilot, lambda: len(screen.snapshot.resources("tool")) > 1)
+        for tool in screen.snapshot.resources("tool"):
+            screen.selection.marked[tool.key] = None
+        at_once(pilot, "e", *"xD")
+        await until(pilot, lambda: isinstance(app.screen, BulkDialog) and app.screen.form is not None)
+        assert [*app.screen._form_values().values()] == ["xD"]
