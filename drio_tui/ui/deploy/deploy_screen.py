@@ -23,6 +23,7 @@ from drio_tui.text import count_of
 from drio_tui.tool_calls.token_count import kilobytes
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.messages import RequestFailed
 from drio_tui.ui.base.services import get_saver
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.base.workers import start_worker
@@ -247,7 +248,7 @@ class DeployScreen(DrioScreen[str | None]):
             return
         self._inspecting = True
         self.page = 2
-        self._update_status()
+        self.update_status()
 
         async def inspect(_client: DrioClient) -> DeployScreen.EndpointInspected:
             async with connect(endpoint, on_exchange=self.connection.log_exchange) as mcp_client:
@@ -267,7 +268,7 @@ class DeployScreen(DrioScreen[str | None]):
         self._show_rows("#tools", tool_rows(endpoint_view.tools, endpoint_view.differences) if endpoint_view else [])
         if message.error is not None:
             self.drio.show_error(message.error)
-        self._update_status()
+        self.update_status()
         self._show_details()
 
     # -- deploying --------------------------------------------------------------------------------
@@ -277,6 +278,8 @@ class DeployScreen(DrioScreen[str | None]):
         match action:
             case "deploy_now" | "deploy_anyway" | "refresh" | "edit_diagnostic" | "restore_earlier" if self.deploying:
                 return "A deploy is under way."
+            case "deploy_now" | "deploy_anyway" | "refresh" | "restore_earlier" if self.rollback.doing:
+                return f"{self.rollback.doing}. Esc stops."
             case "deploy_now" | "deploy_anyway" if self._attempted:
                 return "It was deployed, or tried, just now. r looks again; then it can be deployed again."
             case "deploy_now" | "deploy_anyway" if report is None:
@@ -331,7 +334,7 @@ class DeployScreen(DrioScreen[str | None]):
 
     def on_deploy_screen_step_started(self, message: StepStarted) -> None:
         self._steps.append(message.text)
-        self._update_status()
+        self.update_status()
 
     def on_deploy_screen_deploy_finished(self, message: DeployFinished) -> None:
         self.deploying = False
@@ -344,13 +347,13 @@ class DeployScreen(DrioScreen[str | None]):
             self._show_endpoint(outcome.endpoint)
             for notice in outcome.notices:
                 self.notify(sanitize_line(notice, 300).plain, severity="warning", markup=False)
-            self._update_status()
+            self.update_status()
             self.action_look()
         else:
-            self._update_status(outcome)
+            self.update_status(outcome)
 
     def running_task(self) -> str:
-        return "The deploy" if self.deploying else ""
+        return "The deploy" if self.deploying or self.rollback.publishing else ""
 
     def action_back(self) -> None:
         """Stop waiting for a running deploy and look up its outcome; the second time ask to leave. Otherwise leave."""
@@ -361,13 +364,17 @@ class DeployScreen(DrioScreen[str | None]):
             else:
                 self._stopped = True
                 self._steps.append("You stopped waiting. Looking whether it happened")
-                self._update_status()
+                self.update_status()
+        elif self.rollback.publishing:
+            if not self.rollback.stop():
+                self.drio.navigator.back()
         elif not self.cancel_requests():
             self.dismiss(self._new_endpoint)
         else:
             stopped = Failed(DrioError("You stopped the reading.", title="Not checked"))
             self._inspecting = False
-            self._update_status(stopped if self.report is None else None)
+            self.rollback.end()
+            self.update_status(stopped if self.report is None else None)
             self._show_details()
 
     def reconnected(self) -> None:
@@ -377,17 +384,17 @@ class DeployScreen(DrioScreen[str | None]):
 
     def session_changed(self) -> None:
         """Run the preflight again, or close, but do not leave a deploy that is running."""
-        if not self.deploying:
+        if not (self.deploying or self.rollback.publishing):
             super().session_changed()
 
     # -- display ----------------------------------------------------------------------------------
 
     def watch_report(self) -> None:
-        self._update_status()
+        self.update_status()
 
     def watch_deploying(self) -> None:
         self.set_class(self.deploying, "-deploying")
-        self._update_status()
+        self.update_status()
 
     def watch_page(self) -> None:
         self.query_one(TabStrip).chosen = self.page
@@ -447,7 +454,7 @@ class DeployScreen(DrioScreen[str | None]):
             return sanitize_line("v connects to the endpoint as an AI client does, and compares what it shows.", 200)
         return sanitize_line("The endpoint offers no tool.", 80)
 
-    def _update_status(self, outcome: Refused | Failed | Unknown | None = None) -> None:
+    def update_status(self, outcome: Refused | Failed | Unknown | None = None) -> None:
         """Update the heading, the counts on the tabs, and the status lines."""
         app = self.snapshot.app if self.snapshot else None
         name = app.name if app else self.app_id
@@ -466,6 +473,8 @@ class DeployScreen(DrioScreen[str | None]):
         if self.deploying:
             step = self._steps[-1] if self._steps else "Waiting"
             return [sanitize_line(f"◌ {step}…{'' if self._stopped else '   Esc stops waiting.'}", 200, "$text-warning")]
+        if self.rollback.doing:
+            return [sanitize_line(f"◌ {self.rollback.doing}… Esc stops.", 200, "$text-warning")]
         if self.deployed is not None:
             return deployed_lines(self.deployed, self.seen, inspecting=self._inspecting)
         if self.report is None:
@@ -533,6 +542,10 @@ class DeployScreen(DrioScreen[str | None]):
 
     def action_restore_earlier(self) -> None:
         self.rollback.restore_earlier()
+
+    def on_request_failed(self, message: RequestFailed) -> None:
+        self.rollback.end()
+        super().on_request_failed(message)
 
     def on_deployments_loaded(self, message: rollback.DeploymentsLoaded) -> None:
         self.rollback.deployments_loaded(message)

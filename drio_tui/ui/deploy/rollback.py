@@ -55,12 +55,45 @@ class DeployView(ScreenContext, Protocol):
 
     def action_refresh(self) -> None: ...
 
+    def update_status(self) -> None: ...
+
 
 class Rollback:
-    """Lists the earlier deployments of an app, and publishes the one that the user chooses."""
+    """Lists the earlier deployments of an app, and publishes the one that the user chooses.
+
+    Attributes:
+        doing: What is under way, without a full stop (`Publishing 1.0.0 again`); empty if nothing is.
+    """
 
     def __init__(self, screen: DeployView) -> None:
         self._screen = screen
+        self._stopped = False
+        self.doing = ""
+
+    @property
+    def publishing(self) -> bool:
+        """Whether an earlier deployment is being published again."""
+        return bool(self.doing) and self._screen.has_request("restore")
+
+    def _begin(self, doing: str) -> None:
+        self._stopped, self.doing = False, doing
+        self._screen.update_status()
+
+    def end(self) -> None:
+        """Nothing is under way any more."""
+        if self.doing:
+            self.doing = ""
+            self._screen.update_status()
+
+    def stop(self) -> bool:
+        """Stop waiting for the publishing, and look up its outcome; return False the second time, or if it cannot."""
+        screen = self._screen
+        client = screen.connection.client
+        if client is None or self._stopped or not get_saver(screen.connection, client).stop_deploy(screen.app_id):
+            return False
+        self._stopped, self.doing = True, "You stopped waiting. Looking whether it happened"
+        self._screen.update_status()
+        return True
 
     def can_restore(self) -> bool:
         """Return whether the connected drio keeps earlier deployments: only the sandbox does."""
@@ -74,10 +107,12 @@ class Rollback:
         async def load(client: DrioClient) -> DeploymentsLoaded:
             return DeploymentsLoaded(await deployments(client, screen.app_id))
 
-        screen.run_request(load, lambda message: message, group="earlier", once=True)
+        if screen.run_request(load, lambda message: message, group="earlier", once=True) is not None:
+            self._begin("Reading the earlier deployments")
 
     def deployments_loaded(self, message: DeploymentsLoaded) -> None:
         screen = self._screen
+        self.end()
         choices = [
             Choice(earlier.version, earlier.version, _summary(earlier))
             for earlier in message.deployments
@@ -103,10 +138,12 @@ class Rollback:
                 await asyncio.to_thread(records.restored, outcome.of, outcome.version, outcome.endpoint)
             return RestoreFinished(outcome)
 
-        screen.run_request(work, lambda message: message, group="restore", once=True)
+        if screen.run_request(work, lambda message: message, group="restore", once=True) is not None:
+            self._begin(f"Publishing {version} again")
 
     def restore_finished(self, message: RestoreFinished) -> None:
         screen, outcome = self._screen, message.outcome
+        self.end()
         if isinstance(outcome, DrioError):
             screen.drio.show_error(outcome)
         else:

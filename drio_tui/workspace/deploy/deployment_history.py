@@ -48,16 +48,21 @@ async def deployments(client: DrioClient, app: str) -> list[Deployment]:
 
 
 async def restore(saver: Saver, app: str, version: str) -> Restored | DrioError:
-    """Publish an earlier deployment again, after the saves and deploys under way. The draft is unchanged."""
+    """Publish an earlier deployment again, after the saves and deploys under way. The draft is unchanged.
+
+    If its response is lost, or `stop_deploy` cancels it, the deployments show whether it happened.
+    """
 
     async def work() -> Restored | DrioError:
         await saver.single_flight.wait_idle(app)
         path = path_of("/sandbox/apps/{app}/restore", app=app)
+        before: list[Deployment] = []
         try:
-            body = {"version": version}
-            reply = await saver.client.transport.request("POST", path, json=body, at_origin=True)
+            before = await saver.send(app, deployments(saver.client, app), changes=False)
+            request = saver.client.transport.request("POST", path, json={"version": version}, at_origin=True)
+            reply = await saver.send(app, request, changes=True)
         except DrioError as error:
-            return error
+            return await _read_back(saver, app, version, before) if error.outcome_unknown else error
         raw = reply.data if isinstance(reply.data, dict) else {}
         app_raw = raw.get("app")
         live_version = app_raw.get("version") if isinstance(app_raw, dict) else None
@@ -67,6 +72,18 @@ async def restore(saver: Saver, app: str, version: str) -> Restored | DrioError:
         return Restored(version, live_version, endpoint if isinstance(endpoint, str) else "")
 
     return await saver.single_flight.run((app, "restore"), work)
+
+
+async def _read_back(saver: Saver, app: str, version: str, before: list[Deployment]) -> Restored | DrioError:
+    """Return whether the deployments show that `version` was published again; `before` are those from before it."""
+    unknown = OutcomeUnknown(f"reading again does not show that {version} is live again; it may still happen")
+    try:
+        now = await saver.send(app, deployments(saver.client, app), changes=False)
+    except DrioError:
+        return unknown
+    known = {deployment.version for deployment in before}
+    live = next((deployment for deployment in now if deployment.live and deployment.version not in known), None)
+    return Restored(version, live.version, "") if live is not None and live.restored_from == version else unknown
 
 
 def _earlier(raw: dict[str, Any]) -> Deployment:

@@ -115,6 +115,10 @@ class Saver:
         """Cancel the running deploy of an app, or the writes it waits for; return whether there was a request."""
         return self._requests.stop_writes(app)
 
+    async def send(self, app: str, request: Coroutine[Any, Any, T], *, changes: bool) -> T:
+        """Await a request about an app that is not recorded; `stop_deploy` cancels it. Raises `DrioError`."""
+        return await self._requests.running.run(app, request, changes=changes)
+
     def journal(self, app: str) -> Journal | None:
         """Return the journal of an app, None if there is none.
 

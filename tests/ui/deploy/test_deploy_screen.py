@@ -22,6 +22,7 @@ from drio_tui.workspace.deploy.deployer import Deployed, deploy
 from drio_tui.workspace.deploy.deployment_history import deployments, restore
 from tests.ui.driving import open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of
+from tests.ui.idle import parked
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.lint.test_preflight import sound
 
@@ -255,6 +256,42 @@ async def test_an_earlier_deployment_can_be_restored_on_the_sandbox(
         await until(pilot, lambda: "No earlier deploy from this machine is known" in text_of(app))
         monkeypatch.setattr(app.connection.client.transport, "_server", "nginx")
         assert screen.check_action("restore_earlier", ()) is False
+
+
+async def test_leaving_while_an_earlier_deployment_is_published_shows_the_outcome(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, opened, _client):
+        app: Any = pilot.app
+        saver = get_saver(app.connection, app.connection.client)
+        for _ in range(2):
+            assert isinstance(await deploy(saver, opened.app_id, DeployRecordStore("", "")), Deployed)
+        await open_deploy_screen(pilot)
+        transport = app.connection.client.transport
+        request = transport.request
+
+        async def lose_response(method: str, path: str, **options: Any) -> Any:
+            reply = await request(method, path, **options)
+            if path.endswith("/restore"):
+                with parked():
+                    await asyncio.Event().wait()
+            return reply
+
+        monkeypatch.setattr(transport, "request", lose_response)
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, SelectDialog))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Publishing 1.1.0 again… Esc stops" in text_of(app))
+        await pilot.press("D")
+        assert deploy_count(pilot) == 2
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, DeployScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: any("1.1.0 is live again" in note.message for note in app._notifications))
+        await until(pilot, lambda: app.screen.report and app.screen.snapshot.app.text("version") == "1.3.0")
+        assert "Publishing" not in text_of(app)
 
 
 async def test_after_a_restore_the_draft_is_compared_with_the_live_config(
