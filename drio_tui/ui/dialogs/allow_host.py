@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from drio_tui.api.errors import DrioError
@@ -29,6 +31,17 @@ def cannot_allow_reason(client: DrioClient | None, integration: Resource | None)
     return ""
 
 
+@contextlib.contextmanager
+def _reports_a_stop(drio: DrioContext, host: str) -> Iterator[None]:
+    """Say that the outcome is not known if the user stops waiting for the request of the block, or leaves."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        text = f"You stopped waiting. A on the integration shows whether the sandbox may call {host}."
+        drio.notify(sanitize_line(text, 200).plain, severity="warning", markup=False)
+        raise
+
+
 async def ask_to_allow(drio: DrioContext, client: DrioClient, origin: Origin, why: str = "") -> bool:
     """Ask whether the sandbox may call an origin and allow it; return whether it may now.
 
@@ -39,7 +52,8 @@ async def ask_to_allow(drio: DrioContext, client: DrioClient, origin: Origin, wh
     body += undo_promise(drio.status, "The sandbox remembers it; A on the integration takes it back.")
     if not await drio.navigator.confirm(f"Let the sandbox call {host}?", body.lstrip("\n"), agree="Allow"):
         return False
-    await allow(client, origin)
+    with _reports_a_stop(drio, host):
+        await allow(client, origin)
     drio.notify(sanitize_line(f"The sandbox may call {host}.", 200).plain, title="Allowed", markup=False)
     return True
 
@@ -71,7 +85,8 @@ async def toggle_allowed(drio: DrioContext, client: DrioClient, base_url: str) -
             f"Stop the sandbox from calling {host}?", "Calls of its tools will fail.", agree="Revoke"
         ):
             return False
-        await revoke(client, origin)
+        with _reports_a_stop(drio, host):
+            await revoke(client, origin)
         drio.notify(sanitize_line(f"The sandbox may no longer call {host}.", 200).plain, title="Revoked", markup=False)
     except DrioError as error:
         drio.show_error(error)

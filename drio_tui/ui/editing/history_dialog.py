@@ -187,6 +187,9 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
         )
         self._read()
 
+    def running_task(self) -> str:
+        return "The undo" if self.has_request("undo") else ""
+
     def action_close(self) -> None:
         """Close the dialog; while a change is undone, stop its request first, so that its outcome is shown."""
         client = self.connection.client

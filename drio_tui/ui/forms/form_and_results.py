@@ -39,6 +39,9 @@ class FormAndResultsScreen(DrioScreen[None]):
         """Show a text above the form and the results."""
         self.query_one("#status", Static).update(text)
 
+    def running_task(self) -> str:
+        return "What you sent" if self.busy and self.may_have_effect else ""
+
     def action_back(self) -> None:
         """Stop what is running, else stop loading, else go from the results to the form, else go back one screen."""
         if self.busy:

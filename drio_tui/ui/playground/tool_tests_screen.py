@@ -354,10 +354,18 @@ class ToolTestsScreen(DrioScreen[None]):
         rows = self.query_one(RowList)
         (self.query_one("#details") if rows.has_focus else rows).focus()
 
+    def running_task(self) -> str:
+        return "A call of the tests" if self._may_have_effect else ""
+
+    @property
+    def _may_have_effect(self) -> bool:
+        """Whether a test is running whose call may change something."""
+        return bool(self.running_names) and self.bound is not None and not self.bound.only_reads
+
     def action_back(self) -> None:
         """Stop the tests, else go back one screen."""
+        unsafe = self._may_have_effect
         if self.cancel_requests():
-            unsafe = bool(self.running_names) and self.bound is not None and not self.bound.only_reads
             text = "▲ Stopped. A call may have taken effect all the same." if unsafe else "Stopped."
             self._status = Content.styled(text, "$text-warning")
             self.running_names = frozenset()

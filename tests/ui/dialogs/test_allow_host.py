@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from drio_tui.tool_calls.egress import parse_origin
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.deploy.deploy_screen import DeployScreen
+from drio_tui.ui.dialogs import allow_host
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
 from tests.sandbox.mcp.conftest import Upstream, upstream
 from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.driving import running, text_of, until
+from tests.ui.idle import parked
 from tests.ui.playground.test_playground_screen import answered, playground
 
 __all__ = ["upstream"]
@@ -101,6 +104,16 @@ async def test_a_allows_the_host_on_a_diagnostic_and_revokes_it_on_the_integrati
         assert allowed is not None
         assert parse_origin(host) not in allowed
         assert app_screen.disabled_reason("allow_host", ()) is None
+
+        async def never_ends(*_arguments: Any) -> None:
+            with parked():
+                await asyncio.Event().wait()
+
+        monkeypatch.setattr(allow_host, "allow", never_ends)
+        await pilot.press("A")
+        await confirm(pilot, f"Let the sandbox call {host}?")
+        await pilot.press("escape")
+        await until(pilot, lambda: any("You stopped waiting." in note.message for note in app._notifications))
         app_screen.tree_view.reveal(("tool", local["tool"]))
         await pilot.pause()
         assert app_screen.disabled_reason("allow_host", ()) == "Choose an integration first."

@@ -27,6 +27,7 @@ from drio_tui.ui.playground.chain_step_dialog import ChainStepDialog
 from drio_tui.ui.playground.playground_dialogs import CredentialsDialog, RunHistoryDialog
 from drio_tui.ui.playground.playground_screen import PlaygroundScreen
 from drio_tui.ui.widgets.widget_preview import WidgetPreview
+from drio_tui.workspace.run import sandbox_runner
 from drio_tui.workspace.run.tool_run import Run
 from tests.sandbox.mcp.conftest import Upstream, http_response, upstream
 from tests.sandbox_fixtures import SandboxProcess
@@ -195,9 +196,22 @@ async def test_a_tool_that_is_not_read_only_asks_first_and_is_hidden_in_read_onl
         await pilot.press("escape")
         await until(pilot, lambda: "Not run." in text_of(pilot.app))
         assert screen.run_shown is None
+        gate, run_in_sandbox = asyncio.Event(), sandbox_runner.run_in_sandbox
+
+        async def run_slowly(*arguments: Any) -> Any:
+            with parked():
+                await gate.wait()
+            return await run_in_sandbox(*arguments)
+
+        monkeypatch.setattr(sandbox_runner, "run_in_sandbox", run_slowly)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press("right", "enter")
+        await until(pilot, lambda: "running… Esc stops it" in text_of(pilot.app))
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: "What you sent is under way" in text_of(pilot.app))
+        await pilot.press("escape")
+        gate.set()
         await answered(pilot, screen)
         assert not screen.run_shown.error
         assert screen.run_shown.structured["status"] == "pending"
