@@ -19,7 +19,7 @@ from textual.widgets import Static
 from drio_tui.ui.base.textual_internals import screens
 from drio_tui.ui.base.textual_internals.app import has_started
 from tests.ui.base.textual_internals.small_apps import Lean, Lists, TwoModes
-from tests.ui.idle import idle
+from tests.ui.idle import PATIENCE, idle
 
 
 async def test_all_screens_returns_the_screens_of_every_mode() -> None:
@@ -144,5 +144,7 @@ async def test_a_screen_has_the_classes_of_its_size_before_it_is_laid_out(monkey
         assert set(layouts) == {(120, True), (60, False)}
         frames.clear()
         screen.refresh(layout=True)
-        await idle()
+        async with asyncio.timeout(PATIENCE):
+            while not frames:
+                await idle()
         assert frames == [(Color.parse("blue"), True)]
