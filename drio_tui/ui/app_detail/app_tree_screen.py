@@ -298,6 +298,8 @@ class AppTreeScreen(DrioScreen[None]):
     def _redraw(self) -> None:
         if self._needs_redraw and self.is_mounted:
             self._needs_redraw = False
+            if self.loading_app:
+                self.live.parts_read()
             self._build_outline()
 
     # -- display -----------------------------------------------------------------------------------

@@ -118,6 +118,7 @@ class LiveUpdates:
         self._turn = 0
         self._held: Checked | None = None
         self._read_position = 0
+        self._compared: set[str] = set()  # kinds of the current read
         self._last_key: ResourceKey | None = None
 
     # -- when ---------------------------------------------------------------------------------------
@@ -148,11 +149,23 @@ class LiveUpdates:
         self._read_position = self._screen.connection.own_writes.position
         self._held = None
         self._etag = ""
+        self._compared.clear()
+
+    def parts_read(self) -> None:
+        """Compare what is read by now with the last read, before the tree shows it: what was deleted stays in it."""
+        if self._baseline.contents:
+            self._compare_read()
 
     def read_finished(self) -> None:
         """Compare the app, as it was just read, with the last read."""
-        self._compare(contents_of(self._screen.snapshot), self._read_position)
+        self._compare_read()
         self.poller.read()
+
+    def _compare_read(self) -> None:
+        contents = contents_of(self._screen.snapshot)
+        new = {kind: resources for kind, resources in contents.items() if kind not in self._compared}
+        self._compared |= new.keys()
+        self._compare(new, self._read_position)
 
     def saved(self, resource: Resource) -> None:
         """Note a resource as drio returned it to an own save."""

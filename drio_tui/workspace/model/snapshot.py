@@ -104,11 +104,15 @@ Update = PartLoaded | PartFailed | AppFailed | UnknownProperties
 
 @dataclass(slots=True)
 class SnapshotPart:
-    """All resources of one kind. In state `waiting` or `failed` they are from the previous read."""
+    """All resources of one kind. In state `waiting` or `failed` they are from the previous read.
+
+    `arrived` are those of the current read, which come in several updates.
+    """
 
     state: State = "waiting"
     resources: dict[str, Resource] = field(default_factory=dict)
     failures: dict[str, DrioError] = field(default_factory=dict)
+    arrived: dict[str, Resource] = field(default_factory=dict)
 
     @property
     def error(self) -> DrioError | None:
@@ -169,8 +173,10 @@ class Snapshot:
             case PartLoaded(kind=kind, resources=resources, first=first, last=last):
                 part = self.parts[kind]
                 if first:
-                    part.resources = {}
-                part.resources.update((resource.id, resource) for resource in resources)
+                    part.arrived = {}
+                part.arrived.update((resource.id, resource) for resource in resources)
+                # Until all have arrived, those of the previous read stay.
+                part.resources = part.arrived if last else {**part.resources, **part.arrived}
                 if last:
                     part.state = "failed" if part.failures else "ready"
                     if kind == "tool":

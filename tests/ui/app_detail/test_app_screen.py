@@ -203,8 +203,11 @@ async def test_a_refresh_keeps_the_cursor_and_the_open_nodes(monkeypatch: pytest
         assert "First" in titles(screen)
         config["widgets"] = []
         server.answers.update(drio_of(config))
+        server.hold("GET /apps/app_1/auth")  # the tree is drawn before all has been read
         await pilot.press("r")
-        await until(pilot, lambda: not screen.loading_app and screen.selected_node.kind == "deleted")
+        await until(pilot, lambda: screen.selected_node.kind == "deleted")
+        server.release()
+        await until(pilot, lambda: not screen.loading_app)
         assert screen.selected_node.key == ("widget", "widget_1")
         await pilot.press("h")
         await until(pilot, lambda: ("widget", "widget_1") not in screen.outline.by_key)

@@ -86,6 +86,17 @@ def test_failed_read_after_a_stopped_one_leaves_the_parts_as_they_were_read_last
     assert snapshot.resource("operation", SEARCH["id"])
 
 
+def test_resources_that_arrive_in_parts_replace_those_of_the_previous_read_at_the_end() -> None:
+    snapshot = snapshot_of(small_config())
+    new = {**SEARCH, "id": "operation_new"}
+    snapshot.begin()
+    snapshot.apply(PartLoaded("operation", (), last=False))
+    snapshot.apply(PartLoaded("operation", resources_of("operation", [new], lambda raw: ""), first=False, last=False))
+    assert {SEARCH["id"], "operation_new"} <= {resource.id for resource in snapshot.resources("operation")}
+    snapshot.apply(PartLoaded("operation", (), first=False))
+    assert [resource.id for resource in snapshot.resources("operation")] == ["operation_new"]
+
+
 def test_app_that_was_never_read_has_failed() -> None:
     snapshot = Snapshot("app_1")
     snapshot.begin()
