@@ -25,7 +25,7 @@ from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
 from drio_tui.ui.screen import Requests
 from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
-from drio_tui.workspace.saving.history import History, entry_text
+from drio_tui.workspace.saving.history import Entry, History, entry_text
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -135,7 +135,10 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
                 undo_state = Content.styled("✓ can be undone", "$text-success")
             else:  # the reason is shown below the list
                 undo_state = Content.styled("✗ cannot be", "$foreground-muted")
-            rows.append(Row(entry.id, (Content(_when(entry.at)), sanitize_line(entry_text(entry), 120), undo_state)))
+            what = sanitize_line(entry_text(entry), 120)
+            if _is_unknown(self._history, entry):
+                what = Content.styled("? ", "$text-warning") + what
+            rows.append(Row(entry.id, (Content(_when(entry.at)), what, undo_state)))
         show_rows(self.query_one(RowList), rows)
         self._show_notes(self.query_one(RowList).key)
         if not rows:
@@ -155,6 +158,8 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
                 if reason
                 else "\n".join(undo_notes(entry)) or "Everything can be brought back."
             )
+            if not reason and _is_unknown(self._history, entry):
+                text = f"? It is not known whether this happened. Undoing it looks first.\n{text}"
             self.query_one("#about", Static).update(sanitize(text, multiline=True))
 
     @on(Button.Pressed)
@@ -198,6 +203,11 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
             get_saver(self.connection, client).stop(self._app_id)
         else:
             self.dismiss(self._anything_undone)
+
+
+def _is_unknown(history: History, entry: Entry) -> bool:
+    """Return whether the response to a change was lost, or the program was left before it came."""
+    return entry.state in ("unknown", "unresolved") and not history.is_undone(entry)
 
 
 def _when(at: float) -> str:

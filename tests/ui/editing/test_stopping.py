@@ -71,6 +71,10 @@ async def test_leaving_a_running_batch_stops_it_and_shows_its_outcome(monkeypatc
         assert "it did not happen" in text_of(app)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen and not screen.loading_app)
+        # It may still arrive at the server.
+        await pilot.press("H")
+        await until(pilot, lambda: "? It is not known whether this happened." in text_of(app))
+        assert "? changed tool" in text_of(app)
 
 
 async def test_a_change_of_the_app_is_shown_while_it_runs_and_no_second_one_is_ignored(
