@@ -153,6 +153,12 @@ class SafeDismiss(IgnoresStaleSizes, OpensAtOnce):
     or by another area) is removed when it is uncovered, and further calls do nothing.
     """
 
+    WAITS: ClassVar[bool] = False
+    """Whether it waits while the screen that opens it is covered, or in another area: its keys are not meant yet.
+
+    True for dialogs, and for screens that are opened once a response came.
+    """
+
     _pending_result: tuple[Any] | None = None
     _waiting_dialogs: tuple[Callable[[], None], ...] = ()
 

@@ -29,7 +29,7 @@ class WaitingDialogsApp(TerminalApp, inherit_bindings=False):
         mode: str | None = None,
     ) -> Any:
         opener = opening_screen(self)
-        waits = getattr(screen, "WAITS", False)  # of `Dialog`, which is not needed for the first frame
+        waits = isinstance(screen, SafeDismiss) and screen.WAITS
         if waits and isinstance(screen, Screen) and isinstance(opener, SafeDismiss) and is_covered(self, opener):
             result = self._push_when_uncovered(opener, screen, callback)
             return result if wait_for_dismiss else AwaitComplete()

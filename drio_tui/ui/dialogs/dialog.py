@@ -67,9 +67,7 @@ class Dialog(SafeDismiss, ModalScreen[S], Leavable[S]):
     but for help and quitting.
     """
 
-    WAITS: ClassVar[bool] = True
-    """Whether it waits while the screen that opens it is covered, or in another area: its keys are not meant yet."""
-
+    WAITS = True
     TYPED: ClassVar[str] = ""
     """What is typed into the fields, for the question before quitting (`the pasted sample`); empty if none is asked."""
 

@@ -70,6 +70,7 @@ class OperationScreen(FormAndResultsScreen, KeepsEdit[None]):
     `edit` is what was typed for it and is kept, to go on with.
     """
 
+    WAITS = True
     AREA = "explorer"
     FORM_ID = "values"
     PAGES = ("response", "headers", "request", "details")

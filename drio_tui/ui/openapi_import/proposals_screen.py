@@ -90,6 +90,7 @@ class ProposalsScreen(DrioScreen[bool]):
     `changed` is called after each decision, and while texts are typed. If texts were being edited, they still are.
     """
 
+    WAITS = True
     AREA = "apps"
     CSS_PATH = stylesheet("openapi_import")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(

@@ -319,6 +319,9 @@ class WizardScreen(DrioScreen[None]):
             self.call_later(self.run_plan)
         self._save_soon(name)
 
+    def running_task(self) -> str:
+        return "Creating the app" if self.running else ""
+
     def action_previous(self) -> None:
         if self.running:
             return

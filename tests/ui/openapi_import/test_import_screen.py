@@ -32,6 +32,7 @@ from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.driving import click_button, open_first_app, running, text_of, until
 from tests.ui.editing.test_kept import kept_edits
 from tests.ui.editing.test_kept_forms import offered_again
+from tests.ui.idle import parked
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import small_config
 
@@ -381,8 +382,22 @@ async def test_proposals_are_refused_and_edited_in_one_list_and_then_created(
         body = {"templateId": "blank", "name": "Field", "slug": f"field-{uuid.uuid4().hex[:8]}"}
         app = (await client.create(APP, body)).raw["id"]
         await client.create(TOOL, {"name": "Mine", "key": "my-tool"}, app=app)
-        await open_import_screen_of(pilot, app, source)
-        await pilot.press("space", "down", "space", "down", "space", "t")
+        screen = await open_import_screen_of(pilot, app, source)
+        await pilot.press("space", "down", "space", "down", "space")
+        gate, propose = asyncio.Event(), screen._propose
+
+        async def propose_slowly(*arguments: Any) -> Any:
+            with parked():
+                await gate.wait()
+            return await propose(*arguments)
+
+        monkeypatch.setattr(screen, "_propose", propose_slowly)
+        await pilot.press("t", "3")  # they are shown where they belong, also if they come later
+        await until(pilot, lambda: program.current_mode == "requests")
+        gate.set()
+        await until(pilot, lambda: not screen.has_request("plan"))
+        assert len(program.screen_stack) == 1
+        await pilot.press("2")
         await until(pilot, lambda: isinstance(program.screen, ProposalsScreen) and program.screen.current)
         assert "▸ ✓ Name: List customers (list-customers)" in text_of(program)
         assert "✓ Chain: → Get customer: customerId from $.results[*].id" in text_of(program)
