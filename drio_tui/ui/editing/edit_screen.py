@@ -307,6 +307,14 @@ class EditScreen(SaveScreen):
             changed = not same_json(self.form.model.value(), self._start_value)
         return changed or any(editor.dirty for editor in self.editors)
 
+    def go_on_from(self, raw: dict[str, Any]) -> None:
+        sent, self.base, self._remote = self._sent, raw, {}
+        if self.form is not None:
+            self._start_value = {name: sent[name] for name in self.form.model.value() if name in sent}
+        for editor in self.editors:
+            editor.base = {name: raw[name] for name in editor.properties if name in raw}
+        self._show_remote_change()
+
     def unsaved_input(self) -> str:
         return f"your edits of the {self.kind.title.lower()}" if self.dirty else ""
 

@@ -23,6 +23,7 @@ from drio_tui.api.errors import (
     UsageError,
     top_property,
 )
+from drio_tui.api.json_values import same_json
 from drio_tui.kinds import KINDS
 from drio_tui.text import duration, sentence
 from drio_tui.ui.base.services import forbidden_reason, get_saver
@@ -103,6 +104,8 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
         self._parent_deleted = False
         self._save_attempted = False
         self._signed_in_again = False
+        self._sent: dict[str, Any] = {}
+        self._saved_id = ""
 
     @property
     @abstractmethod
@@ -138,6 +141,10 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
         """Show that there is no form, for this reason."""
 
     @abstractmethod
+    def go_on_from(self, raw: dict[str, Any]) -> None:
+        """Go on editing the resource `raw`, as it was saved, with what was typed since Ctrl+S."""
+
+    @abstractmethod
     def _take_json(self) -> bool:
         """Distribute what was typed as JSON to the other pages; return False if it does not parse."""
 
@@ -153,7 +160,7 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
 
     def dismiss(self, result: str | None = None) -> AwaitComplete:
         self.discard_kept_edit()
-        return super().dismiss(result)
+        return super().dismiss(result or self._saved_id or None)
 
     # -- starting a save --------------------------------------------------------------------------
 
@@ -228,7 +235,7 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
             return
         self._show_banner(_SAVING, "working")
         self._saving = True
-        local = self.edited_resource()
+        local = self._sent = self.edited_resource()
         again = tuple(name for editor in self.editors if editor.is_mounted for name in editor.resend)
         call = self._create if self.is_new or self.deleted else self._save
 
@@ -342,10 +349,24 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
     def _finish_save(self, raw: Mapping[str, Any], what: str) -> None:
         self.edit_file.forget()
         text = what or "nothing was left to write"
+        goes_on = not self.is_new and not self.deleted and self._was_typed_since_sent()
+        if goes_on:
+            text += "\nWhat you typed meanwhile is not saved yet."
         title = f"Saved {self.kind.title.lower()} {self.kind.label(raw)}"
         self.notify(sanitize(text, multiline=True).plain, title=sanitize_line(title, 100).plain, markup=False)
+        if goes_on:
+            self._saved_id = self.target.id
+            self._show_banner("")
+            self.go_on_from(dict(raw))
+            self.schedule_keep()
+            return
         self.saved = dict(raw)
         self.dismiss(str(raw.get("id", "")))
+
+    def _was_typed_since_sent(self) -> bool:
+        """Return whether anything was typed while the last save ran."""
+        has_draft = self._json_page is not None and self._json_page.draft is not None
+        return not self._take_json() or has_draft or not same_json(self.edited_resource(), self._sent)
 
     def _ask_for_sign_in(self, error: ApiError, again: bool) -> None:
         """The token was refused and cannot be renewed: ask for a new sign-in, then save again, once."""

@@ -93,6 +93,28 @@ async def test_a_save_that_ends_while_covered_closes_only_the_edit_screen(
             screen = await edit_of(pilot)
 
 
+async def test_what_is_typed_while_a_save_runs_is_neither_saved_nor_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with editing_tool(monkeypatch) as (pilot, screen, server):
+        below = pilot.app.screen_stack[-2]
+        before = SEARCH_TOOL["name"]
+        set_field(screen, "name", "Mine")
+        server.hold(f"PATCH {TOOL_1}")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: server.asked("PATCH", TOOL_1))
+        set_field(screen, "name", before)  # back to what it was when the form was opened
+        server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL | {"name": "Mine"}}
+        server.release()
+        await until(pilot, lambda: any("not saved yet" in note.message for note in pilot.app._notifications))
+        assert pilot.app.screen is screen
+        assert (screen.edited_resource()["name"], screen.dirty, screen._saving) == (before, True, False)
+        server.answers[f"PATCH {TOOL_1}"] = {"tool": SEARCH_TOOL}
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is below)
+        bodies = [body for method, _, body in server.requests if method == "PATCH"]
+        assert [body["name"] for body in bodies] == ["Mine", before]
+        assert below.snapshot.resource("tool", "tool_1").name == before
+
+
 async def test_a_question_waits_until_its_screen_is_shown_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is typed in another area, or in a dialog that was opened meanwhile, does not answer it."""
     async with editing_tool(monkeypatch) as (pilot, screen, server):
