@@ -272,7 +272,7 @@ class CallsScreen(FilteredListScreen):
             else:
                 self.post_message(self.SampleKept())
 
-        start_worker(self, keep, group="sample", exclusive=True)
+        start_worker(self.drio, keep, group="sample", exclusive=True)  # not a request, which Esc would stop
 
     def on_calls_screen_sample_kept(self, message: SampleKept) -> None:
         text = message.error or "Kept: the widget's editor tries its mappings on this result."

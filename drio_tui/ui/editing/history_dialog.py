@@ -170,6 +170,9 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
             self.action_close()
 
     def action_undo(self) -> None:
+        if self.has_request("undo"):
+            self.notify("A change is being undone. Esc stops it.", title="Not now", severity="warning", markup=False)
+            return
         entry = self._history.get(self.query_one(RowList).key or "")
         if entry is None:
             return

@@ -133,7 +133,7 @@ class RunActions:
             else:
                 screen.post_message(PlaygroundNotice("Kept: the widget's editor tries its mappings on this result."))
 
-        start_worker(screen, keep, group="sample", exclusive=True)
+        start_worker(screen.drio, keep, group="sample", exclusive=True)  # not a request, which Esc would stop
 
     def save_as_test(self) -> None:
         """Open the tests of the run's tool, with a new one that expects what the run has returned."""
