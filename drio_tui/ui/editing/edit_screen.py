@@ -315,6 +315,15 @@ class EditScreen(SaveScreen):
             editor.base = {name: raw[name] for name in editor.properties if name in raw}
         self._show_remote_change()
 
+    def edit_created(self, local: dict[str, Any]) -> None:
+        id = str(local.get("id", ""))
+        target = EditTarget(
+            self.target.app, self.kind.name, id, self._parent_id, base=self.saved, local=local,
+            draft=(self._json_page.draft or "") if self._json_page is not None else "",
+            texts=self.form.model.invalid_texts if self.form is not None else {},
+        )  # fmt: skip
+        self.drio.push_screen(EditScreen(target, self.snapshot))
+
     def unsaved_input(self) -> str:
         return f"your edits of the {self.kind.title.lower()}" if self.dirty else ""
 

@@ -145,6 +145,10 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
         """Go on editing the resource `raw`, as it was saved, with what was typed since Ctrl+S."""
 
     @abstractmethod
+    def edit_created(self, local: dict[str, Any]) -> None:
+        """Open the resource that was created, in place of this screen, with `local`: what was typed since Ctrl+S."""
+
+    @abstractmethod
     def _take_json(self) -> bool:
         """Distribute what was typed as JSON to the other pages; return False if it does not parse."""
 
@@ -349,19 +353,25 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
     def _finish_save(self, raw: Mapping[str, Any], what: str) -> None:
         self.edit_file.forget()
         text = what or "nothing was left to write"
-        goes_on = not self.is_new and not self.deleted and self._was_typed_since_sent()
-        if goes_on:
+        was_typed = self._was_typed_since_sent()
+        is_created = self.is_new or self.deleted
+        if was_typed:
             text += "\nWhat you typed meanwhile is not saved yet."
         title = f"Saved {self.kind.title.lower()} {self.kind.label(raw)}"
         self.notify(sanitize(text, multiline=True).plain, title=sanitize_line(title, 100).plain, markup=False)
-        if goes_on:
+        if was_typed and not is_created:
             self._saved_id = self.target.id
             self._show_banner("")
             self.go_on_from(dict(raw))
             self.schedule_keep()
             return
+        edited = self.edited_resource() if was_typed else {}
         self.saved = dict(raw)
+        is_shown = self.is_active
         self.dismiss(str(raw.get("id", "")))
+        if was_typed and is_shown:
+            typed = {name: value for name, value in edited.items() if not same_json(value, self._sent.get(name))}
+            self.edit_created({**raw, **typed})
 
     def _was_typed_since_sent(self) -> bool:
         """Return whether anything was typed while the last save ran."""

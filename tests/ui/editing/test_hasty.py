@@ -115,6 +115,25 @@ async def test_what_is_typed_while_a_save_runs_is_neither_saved_nor_lost(monkeyp
         assert below.snapshot.resource("tool", "tool_1").name == before
 
 
+async def test_what_is_typed_while_a_resource_is_created_is_shown_in_its_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with editing_tool(monkeypatch) as (pilot, _screen, server):
+        await pilot.press("escape")
+        below = await opened(pilot)
+        made = SEARCH_TOOL | {"id": "tool_9", "name": "New", "key": "new"}
+        server.answers["POST /apps/app_1/tools"] = (201, {"tool": made})
+        below.actions.open_edit(EditTarget("app_1", "tool"))
+        creating = await edit_of(pilot)
+        set_field(creating, "name", "New")
+        server.hold("POST /apps/app_1/tools")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools"))
+        set_field(creating, "name", "Newer")
+        server.release()
+        await until(pilot, lambda: pilot.app.screen is not creating)
+        editing = await edit_of(pilot)
+        assert (editing.target.id, editing.edited_resource()["name"], editing.dirty) == ("tool_9", "Newer", True)
+
+
 async def test_a_question_waits_until_its_screen_is_shown_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is typed in another area, or in a dialog that was opened meanwhile, does not answer it."""
     async with editing_tool(monkeypatch) as (pilot, screen, server):
