@@ -188,7 +188,8 @@ class AppActions:
 
         async def change(client: DrioClient) -> Message:
             try:
-                return await call(client)
+                with get_saver(screen.connection, client).stoppable(screen.app_id):
+                    return await call(client)
             finally:
                 screen.post_message(ChangeEnded())
 

@@ -35,7 +35,7 @@ class CancellableRequests:
 
     @contextlib.contextmanager
     def change(self, app: str) -> Iterator[None]:
-        """A change of an app that makes several requests: `cancel` between two of them prevents the next one."""
+        """A change of an app that makes several requests: after `cancel` no further one of them changes anything."""
         self._changes[app] += 1
         try:
             yield
@@ -48,10 +48,10 @@ class CancellableRequests:
     async def run(self, app: str, request: Coroutine[Any, Any, T], *, changes: bool = False) -> T:
         """Await a request. Raises `RequestCancelled` if `cancel` is called meanwhile, else what the request raises.
 
-        `changes` is true for a request that changes something.
+        `changes` is true for a request that changes something. It is not sent in a `change` that was cancelled; others
+        are, since they read what came of those before.
         """
-        if app in self._stopped:
-            self._stopped.discard(app)
+        if changes and app in self._stopped:
             request.close()
             raise RequestCancelled(outcome_unknown=False)
         task = asyncio.create_task(request)
@@ -67,11 +67,11 @@ class CancellableRequests:
             self._cancelled.discard(task)
 
     def cancel(self, app: str) -> bool:
-        """Cancel all running requests of an app, or the next one of a change; return whether there is any."""
+        """Cancel all running requests of an app, and the rest of its `change`; return whether there is either."""
         tasks = [task for task, task_app in self._running.items() if task_app == app and not task.done()]
         for task in tasks:
             self._cancelled.add(task)
             task.cancel()
-        if not tasks and app in self._changes:
+        if app in self._changes:
             self._stopped.add(app)
         return bool(tasks) or app in self._changes

@@ -98,7 +98,7 @@ class Saver:
         """Why changes could not be undone, by id of their entry; `undo_last` skips them."""
 
     def stop(self, app: str) -> bool:
-        """Cancel the running request for a change of an app, or its next one; return whether there is one.
+        """Cancel the running request for a change of an app, and the rest of it; return whether there is one.
 
         A change that is still being read, or waits for a deploy, ends with `Failed`, and nothing is written. One that
         is being written is read back, as after a lost response, and ends with `Unknown`; a second `stop` cancels the
@@ -108,7 +108,7 @@ class Saver:
         return cancelled if self._deploys.is_running(app) else self._requests.stop_writes(app) or cancelled
 
     def stoppable(self, app: str) -> AbstractContextManager[None]:
-        """Return the context of changes of an app that belong together: `stop` ends them between two requests too."""
+        """Return the context of changes of an app that belong together: after `stop` no further one is sent."""
         return self._requests.running.change(app)
 
     def stop_deploy(self, app: str) -> bool:

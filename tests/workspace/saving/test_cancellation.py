@@ -1,4 +1,4 @@
-"""Cancelling the requests of an app, also between two requests of one change."""
+"""Cancelling the requests of an app, and the rest of a change that makes several."""
 
 from __future__ import annotations
 
@@ -23,3 +23,19 @@ async def test_a_change_is_stopped_between_two_of_its_requests_and_the_next_chan
         requests.cancel("app_1")
     assert not requests.cancel("app_1")
     assert await requests.run("app_1", asyncio.sleep(0, "the next change")) == "the next change"
+
+
+async def test_after_a_cancelled_request_of_a_change_the_others_are_not_sent() -> None:
+    requests = CancellableRequests()
+    with requests.change("app_1"):
+        running = asyncio.create_task(requests.run("app_1", asyncio.Event().wait(), changes=True))
+        await asyncio.sleep(0)
+        assert requests.cancel("app_1")
+        with pytest.raises(RequestCancelled) as raised:
+            await running
+        assert raised.value.outcome_unknown
+        assert await requests.run("app_1", asyncio.sleep(0, "the reading back")) == "the reading back"
+        for _ in range(2):
+            with pytest.raises(RequestCancelled) as raised:
+                await requests.run("app_1", asyncio.sleep(0, "sent"), changes=True)
+            assert not raised.value.outcome_unknown
