@@ -30,6 +30,7 @@ from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.editing.create import create_resource, initial_values
 from drio_tui.ui.editing.edit_pages import editable, form_properties, make_pages
 from drio_tui.ui.editing.edit_target import EditTarget
+from drio_tui.ui.editing.editors import editor_properties
 from drio_tui.ui.editing.editors.base import Editor
 from drio_tui.ui.editing.model_view import ModelPage
 from drio_tui.ui.editing.save_flow import SaveScreen
@@ -308,11 +309,14 @@ class EditScreen(SaveScreen):
         return changed or any(editor.dirty for editor in self.editors)
 
     def go_on_from(self, raw: dict[str, Any]) -> None:
-        sent, self.base, self._remote = self._sent, raw, {}
+        # The form does not have what others changed and the save merged: the next save compares it with what was sent.
+        set_by_server = set(self.kind.fixed) - editor_properties(self.kind.name)
+        self.base = self._sent_without_secrets | {name: raw[name] for name in raw if name in set_by_server}
+        self._remote = {}
         if self.form is not None:
-            self._start_value = {name: sent[name] for name in self.form.model.value() if name in sent}
+            self._start_value = {name: self._sent[name] for name in self.form.model.value() if name in self._sent}
         for editor in self.editors:
-            editor.base = {name: raw[name] for name in editor.properties if name in raw}
+            editor.base = {name: self.base[name] for name in editor.properties if name in self.base}
         self._show_remote_change()
 
     def edit_created(self, local: dict[str, Any]) -> None:

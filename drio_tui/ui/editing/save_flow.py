@@ -105,6 +105,7 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
         self._save_attempted = False
         self._signed_in_again = False
         self._sent: dict[str, Any] = {}
+        self._sent_without_secrets: dict[str, Any] = {}
         self._saved_id = ""
 
     @property
@@ -240,6 +241,7 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
         self._show_banner(_SAVING, "working")
         self._saving = True
         local = self._sent = self.edited_resource()
+        self._sent_without_secrets = self.edited_resource(secrets=False)
         again = tuple(name for editor in self.editors if editor.is_mounted for name in editor.resend)
         call = self._create if self.is_new or self.deleted else self._save
 
@@ -366,12 +368,18 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
             self.schedule_keep()
             return
         edited = self.edited_resource() if was_typed else {}
+        typed = {name: value for name, value in edited.items() if not same_json(value, self._sent.get(name))}
         self.saved = dict(raw)
-        is_shown = self.is_active
-        self.dismiss(str(raw.get("id", "")))
-        if was_typed and is_shown:
-            typed = {name: value for name, value in edited.items() if not same_json(value, self._sent.get(name))}
-            self.edit_created({**raw, **typed})
+
+        def go_on() -> None:
+            self.dismiss(str(raw.get("id", "")))
+            if was_typed:
+                self.edit_created({**raw, **typed})
+
+        if self.is_active or not was_typed:
+            go_on()
+        else:
+            self.when_uncovered(go_on)
 
     def _was_typed_since_sent(self) -> bool:
         """Return whether anything was typed while the last save ran."""

@@ -97,25 +97,31 @@ async def test_what_is_typed_while_a_save_runs_is_neither_saved_nor_lost(monkeyp
     async with editing_tool(monkeypatch) as (pilot, screen, server):
         below = pilot.app.screen_stack[-2]
         before = SEARCH_TOOL["name"]
+        theirs = SEARCH_TOOL | {"description": "By somebody else"}
+        server.answers[f"GET {TOOL_1}"] = {"tool": theirs}
+        server.answers[f"PATCH {TOOL_1}"] = {"tool": theirs | {"name": "Mine"}}
         set_field(screen, "name", "Mine")
         server.hold(f"PATCH {TOOL_1}")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: server.asked("PATCH", TOOL_1))
         set_field(screen, "name", before)  # back to what it was when the form was opened
-        server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL | {"name": "Mine"}}
+        server.answers[f"GET {TOOL_1}"] = {"tool": theirs | {"name": "Mine"}}
         server.release()
         await until(pilot, lambda: any("not saved yet" in note.message for note in pilot.app._notifications))
         assert pilot.app.screen is screen
         assert (screen.edited_resource()["name"], screen.dirty, screen._saving) == (before, True, False)
-        server.answers[f"PATCH {TOOL_1}"] = {"tool": SEARCH_TOOL}
+        server.answers[f"PATCH {TOOL_1}"] = {"tool": theirs}
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is below)
         bodies = [body for method, _, body in server.requests if method == "PATCH"]
-        assert [body["name"] for body in bodies] == ["Mine", before]
+        assert bodies == [{"name": "Mine"}, {"name": before}]
         assert below.snapshot.resource("tool", "tool_1").name == before
 
 
-async def test_what_is_typed_while_a_resource_is_created_is_shown_in_its_form(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("covered", [False, True])
+async def test_what_is_typed_while_a_resource_is_created_is_shown_in_its_form(
+    monkeypatch: pytest.MonkeyPatch, covered: bool
+) -> None:
     async with editing_tool(monkeypatch) as (pilot, _screen, server):
         await pilot.press("escape")
         below = await opened(pilot)
@@ -128,8 +134,15 @@ async def test_what_is_typed_while_a_resource_is_created_is_shown_in_its_form(mo
         await pilot.press("ctrl+s")
         await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools"))
         set_field(creating, "name", "Newer")
+        if covered:
+            await pilot.press("f1")
+            await until(pilot, lambda: isinstance(pilot.app.screen, HelpDialog))
         server.release()
-        await until(pilot, lambda: pilot.app.screen is not creating)
+        await until(pilot, lambda: creating.saved)
+        if covered:
+            assert isinstance(pilot.app.screen, HelpDialog)
+            await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen not in (creating, below))
         editing = await edit_of(pilot)
         assert (editing.target.id, editing.edited_resource()["name"], editing.dirty) == ("tool_9", "Newer", True)
 
