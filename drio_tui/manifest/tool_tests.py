@@ -17,7 +17,7 @@ from drio_tui.evaluation.tool_test import ToolTest
 from drio_tui.manifest.document import Document, FileTimes, file_times, load_document, read_document
 from drio_tui.manifest.edits import CannotEdit, edited
 from drio_tui.manifest.known_documents import known_document
-from drio_tui.manifest.problems import BadDocument
+from drio_tui.manifest.problems import BadDocument, DocumentProblem
 from drio_tui.manifest.secret import Secret, revealed
 from drio_tui.manifest.source import Source
 from drio_tui.manifest.substitutions import (
@@ -86,15 +86,19 @@ class TestFiles:
             return KeptTests(local=local)
         times = file_times(path)
         try:
-            tests = read_document(path).data.get(TESTS, {}).get(tool, [])
+            document = read_document(path)
+            tests = document.data.get(TESTS, {}).get(tool, [])
+            if is_substitution(tests):
+                problem = f"The tests of {tool} are in another file, by $file."
+                return KeptTests(path, local=local, problem=problem, times=times)
+            if problems := [*_misshapen(document, tool, tests)]:
+                raise BadDocument(problems)
         except BadDocument as error:
             return KeptTests(path, local=local, problem=str(error), times=times)
-        if not isinstance(tests, list):
-            problem = f"The tests of {tool} are in another file, by $file."
-            return KeptTests(path, local=local, problem=problem, times=times)
-        written = tuple(test for test in tests if isinstance(test, dict))
-        names = [test.get("name") for test in written]
-        return KeptTests(path, written, tuple(test for test in local if test.get("name") not in names), times=times)
+        names = [test.get("name") for test in tests]
+        return KeptTests(
+            path, tuple(tests), tuple(test for test in local if test.get("name") not in names), times=times
+        )
 
     def read_if_changed(self, tool: str, before: KeptTests) -> KeptTests | None:
         """Return the tests of the tool if the files of the document have changed since `before` was read."""
@@ -128,6 +132,8 @@ class TestFiles:
         current = self.read(tool)
         if any(getattr(current, place) != getattr(before, place) for place in places):
             raise NotWritten("They were changed after they were read here.", hint="Read them again, with r.")
+        if "document" in places and current.problem:  # what could not be read would be overwritten
+            raise NotWritten(current.problem, hint="Change them there.")
         if "document" in places and after.path is not None:
             write_tests(after.path, tool, [*after.document])
         if "local" in places:
@@ -136,9 +142,28 @@ class TestFiles:
 
 
 def document_tests(document: Document, environ: Mapping[str, str], secrets: Mapping[str, str]) -> list[ToolTest]:
-    """Return the tests of a document with the values of its substitutions. Raises `BadDocument` if one is missing."""
+    """Return the tests of a document with the values of its substitutions.
+
+    Raises `BadDocument` if one is missing, and for what is no list of objects: a test that is not run must not pass.
+    """
     section = revealed(document.resolve_tests(environ, secrets) or {})
+    if problems := [
+        problem
+        for name in document.data.get(TESTS, {})
+        for problem in _misshapen(document, name, section.get(unescape(name)))
+    ]:
+        raise BadDocument(problems)
     return tests_in(section)
+
+
+def _misshapen(document: Document, tool: str, tests: Any) -> Iterator[DocumentProblem]:
+    """Yield what keeps the value of a tool in the section `tests` from being a list of objects."""
+    if not isinstance(tests, list):
+        yield document.problem((TESTS, tool), "The tests of a tool are a list.", code="schema")
+        return
+    for index, test in enumerate(tests):
+        if not isinstance(test, dict):
+            yield document.problem((TESTS, tool, index), "A test is an object.", code="schema")
 
 
 def local_tests(

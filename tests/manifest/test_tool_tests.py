@@ -169,6 +169,21 @@ def test_the_tests_of_a_tool_are_in_its_document_and_on_this_machine(folder: Pat
     assert files.read("search-contacts").problem
 
 
+@pytest.mark.parametrize("tests", ["[{name: a}, half typed]", "half typed", "", "[null]", "{a: {name: a}}"])
+def test_what_is_no_list_of_tests_is_reported_and_not_overwritten(tmp_path: Path, tests: str) -> None:
+    files = TestFiles("https://drio.example", "app_1")
+    path = tmp_path / "drio.yaml"
+    path.write_text(f"{EXAMPLE}tests:\n  show-contact: [{{name: b}}]\n  search-contacts: {tests}\n", encoding="utf-8")
+    remember(KnownDocument(files.server, files.app_id, str(path)))
+    text, kept = path.read_text(), files.read("search-contacts")
+    assert "tests.search-contacts" in kept.problem
+    with pytest.raises(BadDocument, match=r"tests\.search-contacts"):  # a test that is not run does not pass
+        document_tests(read_document(path), {}, {})
+    with pytest.raises(NotWritten, match=r"tests\.search-contacts"):
+        files.save("search-contacts", kept, replace(kept, document=({"name": "new"},)), ["document"])
+    assert path.read_text() == text
+
+
 def test_variables_and_secrets_of_local_tests_are_resolved() -> None:
     section: Any = {"search": [{"name": "a", "arguments": {"q": {"$env": "WHO"}, "$$env": {"$secret": "TOKEN"}}}]}
     (test,) = local_tests(section, {"WHO": "ada", "TOKEN": "sesame-street"})
