@@ -79,6 +79,12 @@ async def follow(
                 f"no result has {one_line(', '.join(step.absent), 200)} of {one_line(step.bound.title, 80)}",
                 hint=f"--take {step.absent[0]}='$.…' says where it is.",
             )
+        if left_out := [name for name in step.places if name in places and name not in step.arguments]:
+            raise UsageError(
+                f"row {row} of {one_line(chain.newest.title, 80)} has no {one_line(left_out[0], 80)} for "
+                f"{one_line(step.bound.title, 80)} at {one_line(places[left_out[0]], 120)}",
+                hint="--row takes another row, --take another path.",
+            )
         if options.keep:
             try:
                 chain.keep(step)

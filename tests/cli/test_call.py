@@ -203,6 +203,10 @@ def test_a_chain_goes_on_with_a_row_and_what_was_chosen_is_kept(on_sandbox: Runn
     ):
         refused = on_sandbox(*search, "--then", "show-contact", *options)
         assert (refused.code, message in refused.err) == (2, True), refused.err
+    # What was asked for is not left out of the call, though it is optional.
+    left_out = on_sandbox(*search, "--then", "search-tickets", "--take", "q=$.results[*].gone", "--row", "2")
+    assert (left_out.code, left_out.out) == (2, ""), left_out.err
+    assert "row 2 of Search Contacts has no q for Search Tickets at $.results[*].gone" in left_out.err
     wrong = on_sandbox("call", desk, "search-contacts", "--args", '{"limit": 1000}', "--then", "search-contacts")
     assert "a tool of a chain is run once" in wrong.err  # said before the first tool is run
 
