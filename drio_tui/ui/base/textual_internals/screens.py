@@ -144,8 +144,9 @@ def opening_screen(app: App[Any]) -> Screen[Any] | None:
     worker = current_worker()
     if worker is None:
         return screen_of_active_pump()
-    node = worker.node
-    return None if node is app else next((one for one in node.ancestors_with_self if isinstance(one, Screen)), None)
+    if worker.node is app:
+        return None
+    return next((node for node in worker.node.ancestors_with_self if isinstance(node, Screen)), None)
 
 
 def is_covered(app: App[Any], screen: Screen[Any]) -> bool:
