@@ -162,9 +162,15 @@ class SearchList(Widget):
 def _shortened(rows: Sequence[SearchRow], target: Any) -> list[SearchRow]:
     """Return the first rows, with the one of the value `target`, how many were left out, and what is pinned."""
     first, rest = rows[:_MAX_ROWS], rows[_MAX_ROWS:]
-    kept = [row for row in rest if target is not None and row.value == target and not row.pinned]
+    kept: list[SearchRow] = []
+    heading: list[SearchRow] = []
+    for row in rest:
+        if row.value is None:
+            heading = [row]
+        elif row.value == target and not row.pinned:
+            kept = [*heading, row]
     pinned = [row for row in rest if row.pinned]
-    left_out = sum(row.value is not None for row in rest) - len(kept) - len(pinned)
+    left_out = sum(row.value is not None for row in rest) - bool(kept) - len(pinned)
     more = [SearchRow(lambda: Content.styled(f"{left_out} more: type to find one", "$foreground-muted"))]
     return [*first, *kept, *(more if left_out else []), *pinned]
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from textual.content import Content
+
 from drio_tui.ui.editing.editors.base import EditorContext
-from drio_tui.ui.editing.editors.search_list import NEW, SearchList
+from drio_tui.ui.editing.editors.search_list import NEW, SearchList, SearchRow, _shortened
 from tests.ui.editing.editors.app import OPERATIONS, app_snapshot, bound, tool
 from tests.ui.editing.editors.stage import staged
 
@@ -98,3 +102,17 @@ async def test_of_many_operations_the_bound_one_is_listed_and_the_others_are_fou
         driver.editor.focus_first()
         await driver.type("read 199")
         assert search.highlighted_row.value == "op_199"
+
+
+def test_a_chosen_row_of_those_that_are_left_out_is_listed_below_its_heading() -> None:
+    def row(text: str, value: str | None = None) -> SearchRow:
+        return SearchRow(partial(Content, text), value)
+
+    rows = [row("A"), *(row(f"a {n}", f"a_{n}") for n in range(120)), row("B"), row("b 1", "b_1"), row("b 2", "b_2")]
+    for target, expected in {
+        "b_2": ["a 98", "B", "b 2", "22 more: type to find one"],
+        "a_110": ["a 98", "a 110", "22 more: type to find one"],
+        "a_3": ["a 98", "23 more: type to find one"],
+        None: ["a 98", "23 more: type to find one"],
+    }.items():
+        assert [shown.line().plain for shown in _shortened(rows, target)[100 - 1 :]] == expected
