@@ -78,8 +78,8 @@ class FaultsDialog(Dialog[None], Requests[None]):
         self.run_request(call, self.Loaded, group=group, once=True)
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        if self.state is None:
-            self.query_one("#done", Static).update("The faults could not be read.")
+        text = "The faults could not be read." if self.state is None else _summary(self.state, self._command)
+        self.query_one("#done", Static).update(text)
         self._closes_when_switched = False
         super().on_request_failed(message)
 

@@ -13,6 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from drio_tui import fault_lab
+from drio_tui.api.errors import ServerError
 from drio_tui.ui.base import connection
 from drio_tui.ui.dialogs import faults_dialog
 from drio_tui.ui.dialogs.faults_dialog import FaultsDialog
@@ -127,14 +128,22 @@ async def test_a_click_on_the_faults_opens_the_dialog(drio: Any, http: httpx.Cli
 async def test_keys_after_a_switch_wait_for_its_response(
     drio: Any, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    failures = [ServerError("down")]
+
     async def slow_switch(client: Any, **names: Any) -> Any:
         for _ in range(10):
             await fault_lab.fetch(client)
+        if failures:
+            raise failures.pop()
         return await fault_lab.switch(client, **names)
 
     monkeypatch.setattr(faults_dialog, "switch", slow_switch)
     async with drio(size=(80, 24)) as pilot:
-        await lab(pilot)
+        dialog = await lab(pilot)
+        at_once(pilot, "space", "escape")
+        await until(pilot, lambda: not failures and "They end with the sandbox." in text_of(pilot.app))
+        assert pilot.app.screen is dialog
+        assert "switching…" not in text_of(pilot.app)
         at_once(pilot, "space", "down", "space", "escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, FaultsDialog))
         assert len(names_on(http)) == 2
