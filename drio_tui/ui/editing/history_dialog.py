@@ -65,7 +65,7 @@ def _of_changes(what: str, steps: list[UndoStep]) -> list[str]:
 
 
 class HistoryDialog(Dialog[bool], Requests[bool]):
-    """Lists the changes of an app; the result is whether anything was undone."""
+    """Lists the changes of an app; the result is whether an undo was started."""
 
     CSS_PATH = stylesheet("editing")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -93,7 +93,7 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
         super().__init__()
         self._app_id = app_id
         self._history = History()
-        self._anything_undone = False
+        self._undo_was_started = False
         self._stops_undo = False
 
     def compose(self) -> ComposeResult:
@@ -184,12 +184,11 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
         async def undo_entry(client: DrioClient) -> HistoryDialog.Undone:
             return self.Undone(await undo(get_saver(self.connection, client), self._app_id, entry))
 
-        self._stops_undo = False
+        self._stops_undo, self._undo_was_started = False, True
         self.run_request(undo_entry, lambda message: message, group="undo", once=True)
 
     def on_history_dialog_undone(self, message: Undone) -> None:
         text, all_undone = undo_report(message.steps)
-        self._anything_undone = True
         self.notify(
             sanitize(text, multiline=True).plain, severity="information" if all_undone else "warning", markup=False
         )
@@ -205,7 +204,7 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
             self._stops_undo = True
             get_saver(self.connection, client).stop(self._app_id)
         else:
-            self.dismiss(self._anything_undone)
+            self.dismiss(self._undo_was_started)
 
 
 def _is_unknown(history: History, entry: Entry) -> bool:

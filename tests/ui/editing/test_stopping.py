@@ -114,3 +114,21 @@ async def test_what_is_typed_after_the_key_of_a_form_of_several_resources_goes_i
         at_once(pilot, "e", *"xD")
         await until(pilot, lambda: isinstance(app.screen, BulkDialog) and app.screen.form is not None)
         assert [*app.screen._form_values().values()] == ["xD"]
+
+
+async def test_an_app_is_read_again_after_its_history_was_left_during_an_undo(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with selected_tool(monkeypatch) as (pilot, screen, server):
+        app: Any = pilot.app
+        at_once(pilot, "x", "enter")
+        await until(pilot, lambda: app.screen is screen and server.asked("PATCH", TOOL_1) and not screen.loading_app)
+        server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL | {"isEnabled": False}}
+        await pilot.press("H")
+        await until(pilot, lambda: "can be undone" in text_of(app))
+        server.hold(f"PATCH {TOOL_1}")
+        await pilot.press("z")
+        await until(pilot, lambda: server.asked("PATCH", TOOL_1) == 2)
+        server.hold(f"GET {TOOL_1}")
+        read = server.asked("GET", "/apps/app_1/config")
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: app.screen is screen and not screen.loading_app)
+        assert server.asked("GET", "/apps/app_1/config") > read
