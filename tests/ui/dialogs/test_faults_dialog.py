@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from tests.sandbox_fixtures import SandboxProcess
 from tests.ui.driving import at_once, click_button, running, show, text_of, until
 from tests.ui.editing.test_faults import banner
 from tests.ui.editing.test_saving import edit_of, opened, set_field
+from tests.ui.idle import parked
 from tests.ui.signin.test_signin_screen import browsing, signing_in, stored_tokens
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.ui.test_hostile_text import unsafe
@@ -128,22 +130,27 @@ async def test_a_click_on_the_faults_opens_the_dialog(drio: Any, http: httpx.Cli
 async def test_keys_after_a_switch_wait_for_its_response(
     drio: Any, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failures = [ServerError("down")]
+    gate = asyncio.Event()
+
+    async def failing_switch(*_arguments: Any, **_names: Any) -> Any:
+        with parked():
+            await gate.wait()
+        raise ServerError("down")
 
     async def slow_switch(client: Any, **names: Any) -> Any:
         for _ in range(10):
             await fault_lab.fetch(client)
-        if failures:
-            raise failures.pop()
         return await fault_lab.switch(client, **names)
 
-    monkeypatch.setattr(faults_dialog, "switch", slow_switch)
     async with drio(size=(80, 24)) as pilot:
         dialog = await lab(pilot)
-        at_once(pilot, "space", "escape")
-        await until(pilot, lambda: not failures and "They end with the sandbox." in text_of(pilot.app))
+        monkeypatch.setattr(faults_dialog, "switch", failing_switch)
+        await pilot.press("space", "escape")
+        await until(pilot, lambda: "switching…" in text_of(pilot.app))
+        gate.set()
+        await until(pilot, lambda: "They end with the sandbox." in text_of(pilot.app))
         assert pilot.app.screen is dialog
-        assert "switching…" not in text_of(pilot.app)
+        monkeypatch.setattr(faults_dialog, "switch", slow_switch)
         at_once(pilot, "space", "down", "space", "escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, FaultsDialog))
         assert len(names_on(http)) == 2
