@@ -14,7 +14,8 @@ from textual.screen import Screen
 
 from drio_tui.ui.app.terminal import TerminalApp
 from drio_tui.ui.base.textual_internals.screens import current_worker, is_covered, mode_of, opening_screen
-from drio_tui.ui.screen import DrioScreen, SafeDismiss
+from drio_tui.ui.screen import SafeDismiss
+from drio_tui.ui.widgets.status_line import AREAS
 
 
 class WaitingDialogsApp(TerminalApp, inherit_bindings=False):
@@ -58,6 +59,5 @@ class WaitingDialogsApp(TerminalApp, inherit_bindings=False):
 
         opener.when_uncovered(open_dialog)
         if (mode := mode_of(self, opener)) != self.current_mode:
-            area = opener.AREA if isinstance(opener, DrioScreen) else mode
-            self.notify("A dialog waits there for your answer.", title=area.capitalize(), markup=False)
+            self.notify("A dialog waits there for your answer.", title=dict(AREAS).get(mode, mode), markup=False)
         return result

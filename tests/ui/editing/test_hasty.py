@@ -9,12 +9,13 @@ from textual.widgets import Button
 
 from drio_tui.ui.app.help_dialog import HelpDialog
 from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.edit_screen import EditScreen
 from drio_tui.ui.editing.edit_target import EditTarget
 from drio_tui.ui.editing.review_dialog import ReviewDialog
 from drio_tui.workspace.saving import unsaved_edits
-from tests.ui.driving import at_once, running, until
+from tests.ui.driving import at_once, running, show, until
 from tests.ui.editing.test_faults import TOOL_1, editing_tool
 from tests.ui.editing.test_saving import edit_of, opened, set_field
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -169,6 +170,16 @@ async def test_a_question_waits_until_its_screen_is_shown_again(monkeypatch: pyt
             await until(pilot, lambda: pilot.app.screen is screen and not screen._saving)
         assert any("waits there for your answer" in note.message for note in pilot.app._notifications)
         assert not server.asked("PATCH", TOOL_1)
+
+
+async def test_a_question_that_waits_names_its_area_as_the_navigation_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        explorer = await show(pilot, "explorer")
+        await show(pilot, "apps")
+        start_worker(explorer, pilot.app.navigator.confirm, "Go on?", group="question")
+        await until(pilot, lambda: "API" in [note.title for note in pilot.app._notifications])
+        await show(pilot, "explorer")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
 
 
 async def test_keys_pressed_while_the_form_is_mounting_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
