@@ -197,6 +197,20 @@ def create_body(kind: str, key: str, entry: Object, id_of: Callable[[str, str], 
     return identity | to_api(kind, given, id_of)
 
 
+def short_binding(binding: Any) -> Any:
+    """Return the binding of a tool in a document as an export writes it: the operation alone where it says no more."""
+    if not isinstance(binding, dict):
+        return binding
+    binding = without_binding_type(binding)
+    return binding["operation"] if binding.keys() == {"operation"} else binding
+
+
+def without_binding_type(binding: dict[str, Any]) -> dict[str, Any]:
+    """Return a binding without its type, if that is the only one there is."""
+    is_left_out = binding.get("type") in (BINDING_TYPE, None)
+    return {name: value for name, value in binding.items() if name != "type" or not is_left_out}
+
+
 def _value_to_api(kind: str, name: str, value: Any, id_of: Callable[[str, str], str]) -> Any:
     match kind, name, value:
         case "integration", "auth", str():

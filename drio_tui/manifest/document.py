@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.api.yaml_reader import Location
-from drio_tui.document_layout import ORDER, TEMPLATE, TESTS, ResourceName, entries, unescape
+from drio_tui.document_layout import ORDER, TEMPLATE, TESTS, ResourceName, entries, short_binding, unescape
 from drio_tui.manifest.problems import BadDocument, DocumentProblem
 from drio_tui.manifest.secret import Secret
 from drio_tui.manifest.source import BadSource, Source, read_source
@@ -127,7 +127,7 @@ class Document:
 
         A secret is a `Secret`. Raises `BadDocument` with every variable and secret that is missing.
         """
-        return self._resolved(self.app_data, environ, secrets)
+        return with_short_bindings(self._resolved(self.app_data, environ, secrets))
 
     def resolve_tests(self, environ: Mapping[str, str], secrets: Mapping[str, str]) -> Any:
         """Return the section `tests` as `resolve` returns the rest; None if there is none."""
@@ -158,6 +158,22 @@ class Document:
             raise BadDocument(problems, hint=SECRETS_HINT if missing_secret else "")
         resolved: dict[str, Any] = substituted(data, values)
         return resolved
+
+
+def with_short_bindings(form: dict[str, Any]) -> dict[str, Any]:
+    """Return a document form with each binding as an export writes it, so that both ways to write one are equal."""
+    tools = form.get("tools")
+    if not isinstance(tools, dict):
+        return form
+    return {
+        **form,
+        "tools": {
+            key: {**tool, "binding": short_binding(tool["binding"])}
+            if isinstance(tool, dict) and "binding" in tool
+            else tool
+            for key, tool in tools.items()
+        },
+    }
 
 
 def substituted(value: Any, values: Mapping[Location, Any], location: Location = ()) -> Any:

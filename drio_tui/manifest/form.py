@@ -14,7 +14,6 @@ from drio_tui.api.errors import DrioError
 from drio_tui.api.patterns import KEY
 from drio_tui.api.redact import is_secret_schema
 from drio_tui.document_layout import (
-    BINDING_TYPE,
     OPERATIONS,
     PROPERTIES,
     SECTIONS,
@@ -23,6 +22,8 @@ from drio_tui.document_layout import (
     entry_at,
     normalized,
     place,
+    short_binding,
+    without_binding_type,
 )
 from drio_tui.kinds import KINDS
 from drio_tui.naming import kebab, unused
@@ -241,11 +242,9 @@ class _Export:
     def _binding(self, binding: Object) -> Any:
         operation = self._key("operation", binding.get("integrationOperationId"))
         rest = {name: value for name, value in binding.items() if name != "integrationOperationId"}
-        if rest.get("type") in (BINDING_TYPE, None):
-            rest.pop("type", None)
         if operation is None:
-            return rest or None
-        return {"operation": operation} | rest if rest else operation
+            return without_binding_type(rest) or None
+        return short_binding({"operation": operation} | rest)
 
     def _action(self, action: Any) -> Any:
         if not isinstance(action, dict):

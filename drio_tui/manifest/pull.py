@@ -30,7 +30,7 @@ from drio_tui.document_layout import (
     place,
     unescape,
 )
-from drio_tui.manifest.document import COLLECTIONS, Document, substituted
+from drio_tui.manifest.document import COLLECTIONS, Document, substituted, with_short_bindings
 from drio_tui.manifest.edits import CannotEdit, edited
 from drio_tui.manifest.export import document_files
 from drio_tui.manifest.form import DocumentForm
@@ -100,8 +100,7 @@ def desired_of(document: Document, environ: Mapping[str, str]) -> Object:
         for location, substitution in document.substitutions.items()
         if isinstance(substitution, SecretValue)
     }
-    desired: Object = substituted(document.app_data, values | document.known_values(environ))
-    return desired
+    return with_short_bindings(substituted(document.app_data, values | document.known_values(environ)))
 
 
 def pull(

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from drio_tui.api.json_values import same_json
 from drio_tui.api.yaml_reader import Location
-from drio_tui.document_layout import ResourceName, escape, place, unescape
+from drio_tui.document_layout import ResourceName, escape, place, short_binding, unescape
 from drio_tui.manifest.compare import BOTH_ADDED
 from drio_tui.manifest.document import Document, substituted
 from drio_tui.manifest.substitutions import EnvValue, FileValue, SecretValue
@@ -99,6 +99,8 @@ class EntryPull:
                     self.add(path, name, item)
             return
         local = substituted(value, self.puller.known, location)
+        if (self.name[0], plain_path) == ("tool", ("binding",)):
+            local = short_binding(local)
         if _same(local, current, default):
             return
         if current is MISSING and not is_known and (self.base is None or value_at(self.base, plain_path) is MISSING):

@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui.api import yaml_reader
-from drio_tui.document_layout import escape_names
+from drio_tui.document_layout import escape_names, short_binding
 from drio_tui.manifest.document import Document, load_document, read_document
+from drio_tui.manifest.form import to_document
 from drio_tui.manifest.problems import BadDocument
+from drio_tui.manifest.pull import desired_of, pull
 from drio_tui.manifest.secret import Secret
 from drio_tui.manifest.source import BadSource, json_nodes, parse_source
 from drio_tui.manifest.substitutions import read_dotenv
+from tests.manifest.apps import snapshot_of
 
 DOCUMENT = """\
 app:
@@ -70,6 +73,22 @@ def test_substitutions_are_replaced_by_their_values(tmp_path: Path) -> None:
         "https://helpdesk.example.com"
     )
     assert document.secret_names() == ["HELPDESK_KEY"]
+
+
+@pytest.mark.parametrize("binding", ["up/x", "{operation: up/x}", "{type: integration_operation, operation: up/x}"])
+def test_a_binding_is_the_same_however_it_is_written(tmp_path: Path, binding: str) -> None:
+    """Else the plan after an apply has a conflict, since an export has the short one."""
+    integrations = "integrations: {up: {operations: {x: {method: GET, path: /x}}}}"
+    document = read(
+        tmp_path, **{"drio.yaml": f"app: {{slug: a}}\n{integrations}\ntools: {{t: {{binding: {binding}}}}}\n"}
+    )
+    for desired in (document.resolve({}, {}), desired_of(document, {})):
+        assert desired["tools"] == {"t": {"binding": "up/x"}}
+    form = to_document(snapshot_of(document.resolve({}, {})))
+    assert form.data["tools"]["t"]["binding"] == "up/x"
+    assert not [change for change in pull(document, form, {}).changes if "binding" in str(change.fields)]
+    kept = {"operation": "up/x", "x-owner": "ada"}
+    assert short_binding({"type": "integration_operation"} | kept) == kept
 
 
 def test_a_missing_secret_and_a_missing_variable_name_their_lines(tmp_path: Path) -> None:
