@@ -325,7 +325,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
             self.action_decide("stop")
             self._fill()
             return
-        self._end_session(forget=True)
+        self._end_session(forget=not self._batch_running)  # what a batch that hangs has not done is offered again
         self.dismiss(self._was_started)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,6 +76,22 @@ async def test_leaving_a_running_batch_stops_it_and_shows_its_outcome(monkeypatc
         await pilot.press("H")
         await until(pilot, lambda: "? It is not known whether this happened." in text_of(app))
         assert "? changed tool" in text_of(app)
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+async def test_a_batch_that_is_left_while_it_hangs_is_offered_again(
+    monkeypatch: pytest.MonkeyPatch, is_running: bool
+) -> None:
+    async with selected_tool(monkeypatch) as (pilot, screen, _):
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BatchDialog) and pilot.app.screen.focused)
+        dialog: Any = pilot.app.screen
+        forgotten: list[bool] = []
+        dialog._plan_session = SimpleNamespace(close=lambda *, forget: forgotten.append(forget))
+        dialog._batch_running = is_running  # and nothing that can be cancelled
+        await pilot.press(*["escape"] * 3 if is_running else ["escape"])
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert forgotten == [not is_running]
 
 
 async def test_a_change_of_the_app_is_shown_while_it_runs_and_no_second_one_is_ignored(
