@@ -56,7 +56,7 @@ def loads(data: bytes | str) -> Any:
     except ValueError:
         # The only other cause is Python's limit on the digits of an int, whose parsing takes quadratic time.
         raise MalformedJson("a whole number has more digits than can be read") from None
-    if data.count("[") + data.count("{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+    if data.count("[") + data.count("{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         raise MalformedJson("nested too deeply to be read")
     return value
 
@@ -110,7 +110,8 @@ def parse_number(literal: str) -> float | Decimal:
     return value if Decimal(shortest) == exact else exact
 
 
-def _deeper_than(value: Any, limit: int) -> bool:
+def is_deeper(value: Any, limit: int) -> bool:
+    """Return whether a value is nested more than `limit` levels deep."""
     level = [value] if type(value) in (dict, list) else []
     for _ in range(limit):
         inner: list[Any] = []

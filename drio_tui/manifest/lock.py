@@ -223,6 +223,11 @@ def _write_entry(path: Path, target: str, entry: Object) -> None:
         return
     targets[target] = entry
     content["targets"] = dict(sorted(targets.items()))
+    if json_codec.is_deeper(content, json_codec.MAX_DEPTH):  # nobody could read the file any more
+        raise InvalidLock(
+            f"{path}: what is applied is nested too deeply for it",
+            hint="Nest the schemas of the document less deeply; --no-lock applies it without a lock file.",
+        )
     text = json_codec.dumps(content, indent=2) + "\n"
     write_public(path, text.encode("ascii"))
 

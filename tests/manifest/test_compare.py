@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from drio_tui.document_layout import SECTIONS, entry_at
 from drio_tui.manifest.compare import BOTH_ADDED, Change, Comparison, Options, compare
 from drio_tui.manifest.form import DocumentForm, to_document
-from drio_tui.manifest.lock import Base, has_changed, hash_of, read_base, write_base
+from drio_tui.manifest.lock import Base, InvalidLock, has_changed, hash_of, read_base, write_base
 from drio_tui.manifest.new_base import base_after, base_before
 from drio_tui.manifest.secret import Secret
 from drio_tui.plan.changes import as_dict
@@ -537,6 +537,17 @@ def test_the_lock_file_keeps_other_targets_and_no_secret(tmp_path):
     assert has_changed("k-124", other.secrets["auth/key#config.apiKey"]) is True
     assert has_changed("k-124", "other:hash") is None
     assert [path.name for path in tmp_path.iterdir()] == ["drio.lock.json"]
+
+
+def test_the_lock_file_stays_readable_where_a_document_is_nested_too_deeply(tmp_path):
+    schema: Object = {}
+    for _ in range(62):  # a document can be read with it
+        schema = {"properties": {"a": schema}}
+    base = Base("app_1", applied=app())
+    write_base(tmp_path, "one acme", base)
+    with pytest.raises(InvalidLock, match="nested too deeply"):
+        write_base(tmp_path, "one deep", Base("app_2", applied={"integrations": {"i": {"inputSchema": schema}}}))
+    assert read_base(tmp_path, "one acme") == base
 
 
 def test_the_lock_file_does_not_keep_the_entry_of_a_former_slug(tmp_path):
