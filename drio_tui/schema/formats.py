@@ -74,7 +74,10 @@ def _date_time(text: str) -> str:
 
 
 def json_schema(value: Any) -> str:
-    """Return the first error of a value as a JSON Schema (2020-12), with its path. Checks the common keywords."""
+    """Return the first error of a value as a JSON Schema (2020-12), with its path: what follows the value's name.
+
+    Checks the common keywords.
+    """
     pending: list[tuple[str, Any]] = [("", value)]
     while pending:
         path, schema = pending.pop()
@@ -92,13 +95,13 @@ def json_schema(value: Any) -> str:
             if isinstance(subschemas, Mapping):
                 pending += [(f"{prefix}{keyword}.{name}", subschema) for name, subschema in subschemas.items()]
             elif subschemas is not None:
-                return f"{keyword} must be an object{at_path}"
+                return f"needs an object as {keyword}{at_path}"
         for keyword in ("allOf", "anyOf", "oneOf", "prefixItems"):
             subschemas = schema.get(keyword)
             if isinstance(subschemas, list) and subschemas:
                 pending += [(f"{prefix}{keyword}.{number}", subschema) for number, subschema in enumerate(subschemas)]
             elif subschemas is not None:
-                return f"{keyword} must be a list of at least one schema{at_path}"
+                return f"needs a list of at least one schema as {keyword}{at_path}"
         for keyword in ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"):
             if keyword in schema:
                 pending.append((f"{prefix}{keyword}", schema[keyword]))
@@ -111,26 +114,26 @@ def _keyword_error(schema: Mapping[str, Any]) -> str:
     type_names = type_value if isinstance(type_value, list) else [type_value]
     for name in type_names:
         if not isinstance(name, str) or name not in _TYPES:
-            return f"type {name if isinstance(name, str) else '?'} is not a JSON type"
+            return f"needs a JSON type instead of {name if isinstance(name, str) else '?'}"
     if not type_names or len(set(type_names)) != len(type_names):
-        return "type must name each type once"
+        return "must name each type once"
     required = schema.get("required", [])
     if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
-        return "required must be a list of names"
+        return "needs a list of names as required"
     if "enum" in schema and not isinstance(schema["enum"], list):
-        return "enum must be a list"
+        return "needs a list as enum"
     for keyword in ("title", "description", "$ref", "pattern", "format"):
         if keyword in schema and not isinstance(schema[keyword], str):
-            return f"{keyword} must be text"
+            return f"needs text as {keyword}"
     if "pattern" in schema:
         try:
             re.compile(schema["pattern"])
         except (re.error, OverflowError, RecursionError):
-            return "pattern is not a regular expression" if not _ecma_only(schema["pattern"]) else ""
+            return "has a pattern that is no regular expression" if not _ecma_only(schema["pattern"]) else ""
     for keyword in ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"):
         value = schema.get(keyword, 0)
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            return f"{keyword} must be a whole number from 0"
+            return f"needs a whole number from 0 as {keyword}"
     return ""
 
 

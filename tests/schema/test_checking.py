@@ -250,6 +250,7 @@ def test_an_invalid_schema_gives_an_error_with_its_path(schema: Any) -> None:
     assert formats.json_schema({"type": "object", "properties": {"deep": schema}}).endswith("properties.deep") or (
         "properties.deep.items" in formats.json_schema({"properties": {"deep": schema}})
     )
+    assert formats.json_schema(schema).split()[0] in ("must", "needs")  # it follows a name, or It
     with pytest.raises(SchemaError):
         Draft202012Validator.check_schema(schema)
 

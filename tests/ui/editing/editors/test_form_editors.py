@@ -136,7 +136,7 @@ async def test_an_invalid_schema_is_rejected_with_the_path_of_the_error() -> Non
         driver.editor.set_field("outputSchema", {"$ref": "#/$defs/gone"})
         await driver.settle()
         errors = {error.path: error.message for error in driver.editor.validate()}
-        assert errors["inputSchema"] == "type strin is not a JSON type at properties.id"
+        assert errors["inputSchema"] == "needs a JSON type instead of strin at properties.id"
         assert errors["outputSchema"] == "refers to #/$defs/gone, which is not in it"
 
 
