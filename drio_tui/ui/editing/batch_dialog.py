@@ -233,13 +233,18 @@ class BatchDialog(Dialog[bool], Requests[bool]):
             work = self.work
             await self._keep_batch(work, client)
 
+            accepted: set[str] = set()  # problems that the user went on after: of many alike, one is asked about
+
             async def ask(result: Result) -> Choice:
                 left = work.left
-                if not left:
+                if not left or result.problem in accepted:
                     return "continue"
                 answer: asyncio.Future[Choice] = asyncio.get_running_loop().create_future()
                 self.post_message(self.Failed(result, left, answer))
-                return await answer
+                choice = await answer
+                if choice == "continue":
+                    accepted.add(result.problem)
+                return choice
 
             if not self._stop.wanted:
                 await work.run(on_result=lambda _: self.post_message(self.Progress()), on_failure=ask)

@@ -350,6 +350,7 @@ async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfi
     failing = "PATCH /apps/app_1/tools/tool_06"
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         server.next_answers[failing] = [409, 409]
+        server.next_answers["PATCH /apps/app_1/tools/tool_09"] = [409]  # of two alike, one is asked about
         pilot.app.navigator.open_app("app_1")
         screen = await opened(pilot)
         for tool in tools:
@@ -378,7 +379,8 @@ async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfi
         await until(pilot, lambda: pilot.app.screen is screen)
         assert not plan_files()
         sent = [path for method, path, _ in server.requests if method == "PATCH"]
-        assert sorted(sent) == sorted([f"/apps/app_1/tools/{tool['id']}" for tool in tools] + [failing[6:]] * 2)
+        repeated = [failing[6:], failing[6:], "/apps/app_1/tools/tool_09"]
+        assert sorted(sent) == sorted([f"/apps/app_1/tools/{tool['id']}" for tool in tools] + repeated)
 
 
 def broken_config() -> dict[str, Any]:
