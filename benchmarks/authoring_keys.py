@@ -250,6 +250,9 @@ class Pages:
             await self.keys.press("form: Ctrl+G and a letter", "ctrl+g")
             assert isinstance(self.app.screen, JumpOverlay)
             await self.keys.press("form: Ctrl+G and a letter", letter)
+        edit.show_page(0)
+        await self.keys.settle()
+        await self.keys.press("form: type", *"of the shop", *["tab"] * 3, *"shown to all", *["backspace"] * 8)
         await self.close(2)
 
     async def tests(self) -> None:

@@ -140,9 +140,17 @@ class Keyboard:
         self.loop.turns = Times()
 
     def rows(self) -> list[Row]:
-        """Return the rows of the report: the 95th percentile of the keys' processor time, and the longest turn."""
+        """Return the rows of the report: the 95th percentile of the keys' processor time, and the longest turn.
+
+        Pages whose names begin alike, up to a colon, have a row together, with the keys that open dialogs there.
+        """
         rows = []
+        together: dict[str, Times] = {}
         for page, times in self.pages.items():
+            whole = together.setdefault(page.partition(":")[0], Times())
+            whole.wall += times.wall
+            whole.cpu += times.cpu
+        for page, times in {**self.pages, **{f"{name}: all keys": times for name, times in together.items()}}.items():
             note = f"processor p50 {_share(times.cpu, 0.5):.1f}, max {max(times.cpu):.1f}; "
             note += f"clock p50 {_share(times.wall, 0.5):.1f}, p95 {_share(times.wall, 0.95):.1f}, "
             note += f"max {max(times.wall):.1f}; {len(times.cpu)} keys"
