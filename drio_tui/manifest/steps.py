@@ -253,7 +253,7 @@ class _Planner:
             if (link.source[0], link.path) != ("tool", "widgetId")
         }
         delete_id = self.delete_ids[change.id]
-        waiting = self._waiting_for(self._let_wait(change, delete_id)) if kind == "operation" else set()
+        waiting = self._waiting_for(self._let_wait(change, delete_id))
         after = [
             step.id
             for step in self.steps
@@ -273,17 +273,20 @@ class _Planner:
         )  # fmt: skip
 
     def _let_wait(self, change: Change, delete_id: str) -> set[str]:
-        """Let the create of an operation with the key of a deleted one wait for the delete; return its step's id.
+        """Let the steps that give the key of a deleted resource to another wait for the delete; return their ids.
 
-        It is in another integration: keys of operations are unique in the app.
+        Keys of operations are unique in the app: the other one may be in another integration.
         """
         key = change.key.rpartition("/")[2]
-        creates: set[str] = set()
+        takers: set[str] = set()
         for index, step in enumerate(self.steps):
-            if (step.verb, step.kind) == ("create", "operation") and step.body.get("key") == key:
+            is_taken = step.body.get("key") == key or any(
+                field.path == ("key",) and field.after == key for field in step.changes
+            )
+            if is_taken and step.kind == change.kind and step.verb in ("create", "update"):
                 self.steps[index] = replace(step, after=(*step.after, delete_id))
-                creates.add(step.id)
-        return creates
+                takers.add(step.id)
+        return takers
 
     def _waiting_for(self, ids: set[str]) -> set[str]:
         """Return the ids with those of the steps that wait for them, directly or through others."""

@@ -194,6 +194,10 @@ def test_killed_edited_and_applied_again(tmp_path: Path) -> None:
         kills=[([_cleared, ("replace", "search-contacts", "third"), ("remove", "third")], 1, "before", False)],
         edits=[_cleared, ("chain", "show-contact", "search-contacts")],
     )  # fmt: skip
+    @example(  # the lock has the key of the renamed tool, which the new tool has in drio; both become one again
+        kills=[([("rename", "search-contacts", "fourth"), ("add", "search-contacts", "one")], 2, "after", False)],
+        edits=[("remove", "fourth")],
+    )
     @given(_kills, _edits)
     def check(kills: list[tuple[Any, ...]], edits: list[tuple[Any, ...]]) -> None:
         run_in_new_loop(live(tmp_path / str(next(numbers)), kills, edits))
