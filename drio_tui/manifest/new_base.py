@@ -52,11 +52,26 @@ def base_before(
     known = {**old.begun_ids, **{name: id for name, id in ids.items() if name[0] != "app" and name not in left}}
     new_ids = {name: id for name, id in known.items() if old.ids.get(name) != id}
     order = old.order or tuple(matching.document_key("tool", key) for key in form.data.get("tools", {}))
+    created = {change.name for change in plan_changes if change.action == "create"}
+    settled = {**old.renamed, **_settled_renames(desired, matching, old, created)}
     deletes = {change.id for change in plan_changes if change.action == "delete"}
     undeclared = _unknown(old) | _undeclared_now(matching, desired, left) | {id: {} for id in deletes}
     return replace(
-        old, order=order, begun=(*earlier, *seen, *begun), begun_ids=new_ids, undeclared=undeclared
+        old, order=order, begun=(*earlier, *seen, *begun), begun_ids=new_ids, renamed=settled, undeclared=undeclared
     )  # fmt: skip
+
+
+def _settled_renames(
+    desired: Object, matching: Matching, old: Base | None, created: Collection[ResourceName] = ()
+) -> dict[ResourceName, str]:
+    """Return the former keys (`was`) that no resource has to be renamed from: it has its new key, or never existed."""
+    return {
+        (kind, key): was
+        for kind, key, entry in entries(desired)
+        if (kind, key) in matching.current or (kind, key) in created
+        if isinstance(was := entry.get(WAS), str)
+        and ((kind, key) not in matching.renamed or (old is not None and old.renamed.get((kind, key)) == was))
+    }
 
 
 Undeclared = dict[str, Digests | None]
@@ -196,13 +211,7 @@ def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iter
     for where, secret in _sent_secrets(sent):
         secrets[where] = hash_of(secret.value)
     order = _order_after(desired, matching, old, ids)
-    renamed = {
-        (kind, key): was
-        for kind, key, entry in entries(desired)
-        if (kind, key) in matching.current
-        and isinstance(was := entry.get(WAS), str)
-        and ((kind, key) not in matching.renamed or (old is not None and old.renamed.get((kind, key)) == was))
-    }
+    renamed = _settled_renames(desired, matching, old)
     keys = {name: key for name, key in (old.keys if old else {}).items() if old and ids.get(name) == old.ids.get(name)}
     return Base(app_id, ids, order, applied, secrets, renamed=renamed, keys=keys, undeclared=undeclared)
 

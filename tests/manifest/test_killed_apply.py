@@ -184,6 +184,7 @@ _kills = st.lists(
     st.tuples(_edits, st.integers(1, 6), st.sampled_from(["before", "after"]), st.booleans()), min_size=1, max_size=3
 )
 _cleared = ("clear", "search-contacts", "description", "")
+_renamed = ("rename", "search-contacts", "fourth")
 
 
 def test_killed_edited_and_applied_again(tmp_path: Path) -> None:
@@ -195,8 +196,12 @@ def test_killed_edited_and_applied_again(tmp_path: Path) -> None:
         edits=[_cleared, ("chain", "show-contact", "search-contacts")],
     )  # fmt: skip
     @example(  # the lock has the key of the renamed tool, which the new tool has in drio; both become one again
-        kills=[([("rename", "search-contacts", "fourth"), ("add", "search-contacts", "one")], 2, "after", False)],
+        kills=[([_renamed, ("add", "search-contacts", "one")], 2, "after", False)],
         edits=[("remove", "fourth")],
+    )
+    @example(  # each of two new tools `was` the other one: nothing to rename, also once both exist
+        kills=[([("add", "third", "one"), _renamed, ("swap", "third", "fourth")], 1, "after", False)],
+        edits=[("edit", "search-contacts", "name", "one")],
     )
     @given(_kills, _edits)
     def check(kills: list[tuple[Any, ...]], edits: list[tuple[Any, ...]]) -> None:
