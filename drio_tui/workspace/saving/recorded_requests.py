@@ -32,7 +32,6 @@ class RecordedRequests:
         self.before_write = CancellableRequests()
         self._journal_of = journal_of
         self._journals: dict[Path, Journal] = {}
-        self._being_recorded: dict[str, str] = {}  # the apps of entries by their ids
 
     def journal(self, app: str) -> Journal | None:
         """Return the journal of an app, None if there is none; the same object each time."""
@@ -63,23 +62,11 @@ class RecordedRequests:
     async def write(self, entry: Entry, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Record a change in the journal, then send its request.
 
-        Raises `RequestCancelled` if `stop_writes` is called meanwhile, else what the request raises.
+        Raises `RequestCancelled` if the change is cancelled meanwhile, else what the request raises.
         """
-        self._being_recorded[entry.id] = entry.app
-        try:
+        with self.running.change(entry.app):
             await self.note_begin(entry)
-        finally:
-            is_stopped = self._being_recorded.pop(entry.id, None) is None
-        if is_stopped:
-            raise RequestCancelled(outcome_unknown=False)
-        return await self.running.run(entry.app, send(), changes=True)
-
-    def stop_writes(self, app: str) -> bool:
-        """Cancel the requests of changes of an app, running or about to be sent; return whether there were any."""
-        stopped = [id for id, its_app in self._being_recorded.items() if its_app == app]
-        for id in stopped:
-            del self._being_recorded[id]
-        return self.running.cancel(app) or bool(stopped)
+            return await self.running.run(entry.app, send(), changes=True)
 
     async def note_begin(self, entry: Entry) -> None:
         """Record a change before its request is sent, without blocking the event loop."""

@@ -105,7 +105,7 @@ class Saver:
         reading. A deploy is not cancelled: during a deploy no change is being written.
         """
         cancelled = self._requests.before_write.cancel(app)
-        return cancelled if self._deploys.is_running(app) else self._requests.stop_writes(app) or cancelled
+        return cancelled if self._deploys.is_running(app) else self._requests.running.cancel(app) or cancelled
 
     def stoppable(self, app: str) -> AbstractContextManager[None]:
         """Return the context of changes of an app that belong together: after `stop` no further one is sent."""
@@ -113,7 +113,7 @@ class Saver:
 
     def stop_deploy(self, app: str) -> bool:
         """Cancel the running deploy of an app, or the writes it waits for; return whether there was a request."""
-        return self._requests.stop_writes(app)
+        return self._requests.running.cancel(app)
 
     async def send(self, app: str, request: Coroutine[Any, Any, T], *, changes: bool) -> T:
         """Await a request about an app that is not recorded; `stop_deploy` cancels it. Raises `DrioError`."""
