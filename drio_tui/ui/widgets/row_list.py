@@ -222,7 +222,7 @@ class RowList(ScrollView, can_focus=True):
         If it was at the top, rows that come above it are scrolled into view; otherwise its row stays where it is.
         """
         was_top = self.cursor == 0 and self.scroll_offset.y == 0
-        above = self.cursor - self.scroll_offset.y
+        above = max(0, self.size.height - 2) if was_top else self.cursor - self.scroll_offset.y
         before, wanted, cursor = self._rows, list(self._wanted), self.cursor
         self._rows = rows
         if self._has_placeholders:
@@ -234,7 +234,7 @@ class RowList(ScrollView, can_focus=True):
         if index is None or (follow_top and was_top):
             index = min(self.cursor, max(0, len(rows) - 1)) if not (follow_top and was_top) else 0
         elif index != self.cursor:
-            self.scroll_to(y=max(0, index - (max(0, self.size.height - 2) if was_top else above)), animate=False)
+            self.scroll_to(y=max(0, index - above), animate=False)
         self.set_reactive(RowList.cursor, index)
         self._post_moved()
         if self._wanted != wanted or self._columns != self._drawn_columns:
