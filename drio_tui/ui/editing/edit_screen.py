@@ -308,7 +308,7 @@ class EditScreen(SaveScreen):
             changed = not same_json(self.form.model.value(), self._start_value)
         return changed or any(editor.dirty for editor in self.editors)
 
-    def go_on_from(self, raw: dict[str, Any]) -> None:
+    def continue_editing(self, raw: dict[str, Any]) -> None:
         # The form does not have what others changed and the save merged: the next save compares it with what was sent.
         set_by_server = set(self.kind.fixed) - editor_properties(self.kind.name)
         self.base = self._sent_without_secrets | {name: raw[name] for name in raw if name in set_by_server}

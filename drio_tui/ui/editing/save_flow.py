@@ -142,12 +142,12 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
         """Show that there is no form, for this reason."""
 
     @abstractmethod
-    def go_on_from(self, raw: dict[str, Any]) -> None:
-        """Go on editing the resource `raw`, as it was saved, with what was typed since Ctrl+S."""
+    def continue_editing(self, raw: dict[str, Any]) -> None:
+        """Keep the form open for the saved resource `raw`: what was typed during the save is unsaved now."""
 
     @abstractmethod
     def edit_created(self, local: dict[str, Any]) -> None:
-        """Open the resource that was created, in place of this screen, with `local`: what was typed since Ctrl+S."""
+        """Open the form of the created resource with the values `local`, which have what was typed meanwhile."""
 
     @abstractmethod
     def _take_json(self) -> bool:
@@ -364,7 +364,7 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
         if was_typed and not is_created:
             self._saved_id = self.target.id
             self._show_banner("")
-            self.go_on_from(dict(raw))
+            self.continue_editing(dict(raw))
             self.schedule_keep()
             return
         edited = self.edited_resource() if was_typed else {}
