@@ -210,6 +210,10 @@ class _Import:
             into = find_resource(snapshot, INTEGRATION, options["into"]).raw if options["into"] else None
             server = server_of(snapshot)
             plan = await self._make_plan(document, chosen, present, auth, into, server)
+            if not self._json:
+                _print_skipped(plan)
+                if not plan.resources:
+                    info(f"There is nothing to create: {nothing_reason(len(document.operations), len(chosen))}")
             if options["dry_run"]:
                 self._print_plan(plan, checked)
             else:
@@ -376,7 +380,6 @@ class _Import:
         if self._json:
             echo_json(plan.as_dict() | {"checked": [problem.as_dict() for problem in checked]})
             return
-        _print_skipped(plan)
         for resource in plan.resources:
             if resource.kind == "tool" and resource.changes:
                 echo(f"would set {format_value(resource.about, 160)}")
@@ -409,7 +412,6 @@ class _Import:
                     warn(f"  {result.problem}")
 
         if not self._json:
-            _print_skipped(plan)
             _print_problems((*plan.problems, *checked))
         if plan.resources and not self._options["yes"]:
             for resource in creates.steps:
@@ -462,8 +464,18 @@ def _print_skipped(plan: Plan) -> None:
             info(f"  {one_line(skipped.source, 120)} ({one_line(skipped.key, 64)})")
         if len(plan.skipped) > 20:
             info(f"  and {len(plan.skipped) - 20} more (--json has all)")
-    if not plan.resources:
-        info("There is nothing to create.")
+
+
+def nothing_reason(operations: int, chosen: int) -> str:
+    """Return why a plan creates nothing, as the end of a sentence, with what to do about it.
+
+    It is of `chosen` ones of the `operations` of a document; both are counts.
+    """
+    if not operations:
+        return "the document has no operations."
+    if not chosen:
+        return "no operation of the document can be taken. Without --all they are listed, with the reasons."
+    return "the app has all that is taken. --update brings it up to date with the document."
 
 
 def _print_problems(problems: tuple[DocumentProblem, ...]) -> None:

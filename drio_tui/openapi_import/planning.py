@@ -250,7 +250,7 @@ class _Planner:
             self._main_url = base_url
             error = why_no_base(base_url) if base_url else "The document names none that can be used."
             if error:
-                raise ImportFailed(f"There is no base URL for its operations. {error}", hint="Give the base URL.")
+                raise ImportFailed(f"There is no base URL for its operations. {error}", hint="--server URL gives it.")
 
     # --- existing resources ----------------------------------------------------------------------
 

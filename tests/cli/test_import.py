@@ -137,7 +137,26 @@ def test_an_invalid_selection_is_an_error_and_creates_nothing(
     assert result.out == ""
     assert result.error["code"] == code
     assert message in result.error["message"]
+    if "--server" in arguments:
+        assert result.error["hint"] == "--server URL gives it."
     assert on_sandbox("inspect", app, "--json").json["integrations"] == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "reason"),
+    [
+        ({}, "the document has no operations."),
+        ({"/a": {"trace": {}}}, "no operation of the document can be taken. Without --all they are listed, with the"),
+    ],
+)
+def test_an_import_of_nothing_gives_the_reason(
+    on_sandbox: Runner, app: str, tmp_path: Path, paths: dict[str, object], reason: str
+) -> None:
+    document = {"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "paths": paths}
+    (tmp_path / "t.json").write_text(json.dumps(document | {"servers": [{"url": "https://t.example"}]}))
+    result = on_sandbox("import", app, str(tmp_path / "t.json"), "--all", "--no-check", "--dry-run")
+    assert (result.code, result.out) == (0, "")
+    assert f"There is nothing to create: {reason}" in result.err
 
 
 def test_an_unsupported_document_is_an_error(drio: Runner, tmp_path: Path) -> None:
@@ -167,7 +186,7 @@ def test_a_repeated_import_creates_nothing_and_lists_what_exists(on_sandbox: Run
     assert again.code == 0, again.err
     assert again.out == ""
     assert "5 operations of these the app has already:\n  GET /pets (list-pets)" in again.err
-    assert "There is nothing to create." in again.err
+    assert "There is nothing to create: the app has all that is taken. --update " in again.err
     planned = on_sandbox("import", app, pets, "--all", "--no-check", "--dry-run", "--json").json
     assert planned["resources"] == []
     assert planned["skipped"][0] == {"source": "GET /pets", "key": "list-pets"}
