@@ -97,6 +97,7 @@ class EditScreen(SaveScreen):
         self.snapshot = snapshot
         self._json_model: FormModel | None = None
         self._start_value: dict[str, Any] | None = None
+        self._fields_note = ""  # where the fields of the form come from
         self._page = 0
         self._pages: list[Widget] = []
         self._model_page: ModelPage | None = None
@@ -164,9 +165,10 @@ class EditScreen(SaveScreen):
     def _new_title(self) -> str:
         return f"new {self.kind.title.lower()}"
 
-    def _heading(self, note: str = "") -> Content:
+    def _heading(self, note: str = "", saved: dict[str, Any] | None = None) -> Content:
+        """Return the heading, with the name of the resource as it was `saved` last, or read."""
         title = self.kind.title
-        name = self._new_title() if self.is_new else f"{title}  {self.kind.label(self.base)}"
+        name = self._new_title() if self.is_new else f"{title}  {self.kind.label(saved or self.base)}"
         purpose = f"  for {self.target.requested_by}" if self.target.requested_by else ""
         return Content.assemble(
             sanitize_line(f"{self.kind.symbol} {name}", 120, "bold"),
@@ -209,8 +211,8 @@ class EditScreen(SaveScreen):
             await self.query_one("#content").mount(self._model_page)
         self.is_filled = True
         word = "describes" if message.fresh else "described"
-        note = f"fields as this server {word} them" if made.from_server else "fields as this version knows them"
-        self.query_one("#heading", Static).update(self._heading(note))
+        self._fields_note = f"fields as {f'this server {word}' if made.from_server else 'this version knows'} them"
+        self.query_one("#heading", Static).update(self._heading(self._fields_note))
         self.form.focus_first()
         if self.target.in_external_editor:
             self.call_after_refresh(self.action_outside)
@@ -313,6 +315,7 @@ class EditScreen(SaveScreen):
         set_by_server = set(self.kind.fixed) - editor_properties(self.kind.name)
         self.base = self._sent_without_secrets | {name: raw[name] for name in raw if name in set_by_server}
         self._remote = {}
+        self.query_one("#heading", Static).update(self._heading(self._fields_note, raw))
         if self.form is not None:
             self._start_value = {name: self._sent[name] for name in self.form.model.value() if name in self._sent}
         for editor in self.editors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from textual.widgets import Button
+from textual.widgets import Button, Static
 
 from drio_tui.ui.app.help_dialog import HelpDialog
 from drio_tui.ui.app_detail.app_screen import AppScreen
@@ -111,6 +111,7 @@ async def test_what_is_typed_while_a_save_runs_is_neither_saved_nor_lost(monkeyp
         await until(pilot, lambda: any("not saved yet" in note.message for note in pilot.app._notifications))
         assert pilot.app.screen is screen
         assert (screen.edited_resource()["name"], screen.dirty, screen._saving) == (before, True, False)
+        assert "Tool  Mine   fields as " in str(screen.query_one("#heading", Static).content), "it is saved as that"
         server.answers[f"PATCH {TOOL_1}"] = {"tool": theirs}
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is below)
