@@ -195,7 +195,7 @@ class DocumentScreen(DrioScreen[bool]):
     # -- opening ------------------------------------------------------------------------------------
 
     def on_document_screen_known_document_found(self, message: KnownDocumentFound) -> None:
-        if message.document is not None and not self.phase:
+        if message.document is not None and not self.phase and not self.path_field.value:
             self.path_field.value = shown_path(message.document.path)
             self.compare(Path(message.document.path))
 

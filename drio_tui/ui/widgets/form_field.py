@@ -110,6 +110,8 @@ class FormField(Vertical):
     def set_value(self, value: str) -> None:
         """Set the text without posting `Changed`."""
         field = self.query_one(Input)
+        if field.value == value:
+            return  # the cursor stays where it is
         with field.prevent(Input.Changed):
             field.value = value
             field.cursor_position = len(value)

@@ -50,7 +50,7 @@ class BasicsPage(Page):
     def on_mount(self) -> None:
         for path in ("name", "slug", "companyUrl"):
             self.field(path).set_value(self.draft.basics.get(path, ""))
-        self.update_content()
+        self._show_slug()
 
     def field(self, path: str) -> FormField:
         """Return the field of a property."""
@@ -62,17 +62,18 @@ class BasicsPage(Page):
         input.action_select_all()
 
     def flush_input(self) -> None:
-        for field in self.query(FormField):
-            self._set_value(field, field.value)
+        for path in ("slug", "name", "companyUrl"):  # the slug before the name, which may change the slug
+            self._set_value(self.field(path), self.field(path).value)
         for area in self.query(TextArea):
             if self.draft.basics.get(area.id or "", "") != area.text:
                 self.draft.basics[area.id or ""] = area.text
                 self.mark_edited()
 
     @on(FormField.Changed)
-    def _field_changed(self, event: FormField.Changed) -> None:
+    @on(TextArea.Changed)
+    def _changed(self, event: FormField.Changed | TextArea.Changed) -> None:
         event.stop()
-        self._set_value(event.form_field, event.form_field.value)
+        self.flush_input()
 
     def _set_value(self, form_field: FormField, value: str) -> None:
         path = form_field.path
@@ -91,11 +92,6 @@ class BasicsPage(Page):
             self._validate(path)
         self.mark_edited()
 
-    @on(TextArea.Changed)
-    def _area_changed(self, event: TextArea.Changed) -> None:
-        event.stop()
-        self.flush_input()
-
     def _update_slug(self) -> None:
         """Derive the slug from the name, unless the user edited the slug."""
         if not self.draft.own_slug and not self.draft.app:
@@ -103,6 +99,10 @@ class BasicsPage(Page):
 
     def update_content(self) -> None:
         """Check the slug again: the slugs in use are loaded."""
+        self.flush_input()  # first, so that a slug typed just now is not replaced
+        self._show_slug()
+
+    def _show_slug(self) -> None:
         self._update_slug()
         self.field("slug").set_value(self.draft.basics.get("slug", ""))
         self._validate("slug")

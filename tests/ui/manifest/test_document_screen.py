@@ -13,6 +13,7 @@ import pytest
 
 from drio_tui.api import yaml_reader
 from drio_tui.kinds import AUTH, INTEGRATION, TOOL
+from drio_tui.manifest.known_documents import KnownDocument
 from drio_tui.manifest.lock import FILE_NAME
 from drio_tui.manifest.opened import PlannedPull
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
@@ -245,6 +246,17 @@ async def test_the_last_document_is_offered_and_compared(
         await hand.open()
         await hand.compared()
         assert hand.screen.path_field.value == str(hand.folder)
+
+
+async def test_a_path_typed_while_the_last_document_is_looked_up_is_kept(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with document_screen(sandbox_process, monkeypatch, tmp_path, export=False) as hand:
+        document = hand.screen.KnownDocumentFound(KnownDocument("", hand.app_id, str(tmp_path)))
+        hand.screen.path_field.value = "typed"
+        hand.screen.post_message(document)
+        await hand.pilot.pause()
+        assert (hand.screen.path_field.value, hand.screen.phase) == ("typed", "")
 
 
 async def test_a_secret_is_asked_for_only_when_it_is_sent(

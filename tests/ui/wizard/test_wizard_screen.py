@@ -198,6 +198,20 @@ async def test_esc_keeps_a_draft_that_apps_offers_to_resume_or_delete(
         assert draft_store.load().drafts == []
 
 
+@pytest.mark.parametrize("path", ["name", "slug"])
+async def test_a_value_typed_while_the_slugs_in_use_arrive_is_kept(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        wizard = await open_wizard(pilot, "support")
+        fill(wizard, name="Owls", slug="owls-of-acme")
+        await until(pilot, lambda: wizard.draft.own_slug)
+        fill(wizard, **{path: "typed"})
+        input = wizard._page.field(path).query_one("Input")
+        input.cursor_position = 2
+        wizard.post_message(wizard.Apps([]))  # handled before the change: that one comes by way of the field's parents
+        await until(pilot, lambda: wizard.draft.basics[path] == "typed")
+        assert (input.value, input.cursor_position) == ("typed", 2)
+
+
 async def test_a_suggested_name_follows_the_template_until_it_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         wizard = await open_wizard(pilot, "support")
