@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
     from tests.sandbox_fixtures import InProcessSandbox
 
 Object = dict[str, Any]
-EXAMPLES = int(os.environ.get("DRIO_TEST_APPLY_EXAMPLES", "4"))
-"""How many generated apps are applied; a long run sets more."""
+EXAMPLES = settings().max_examples // 6
+"""How many generated apps are applied: each makes many requests."""
 
 
 class Author:

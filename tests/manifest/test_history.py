@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,8 @@ from tests.sandbox_fixtures import in_process, run_in_new_loop
 from tests.wizard.conftest import Killed, KillingTransport
 
 Object = dict[str, Any]
-EXAMPLES = int(os.environ.get("DRIO_TEST_HISTORY_EXAMPLES", "6"))
-"""How many histories are tried; a long run sets more."""
+EXAMPLES = settings().max_examples // 4
+"""How many histories are tried: each makes many requests."""
 
 _keys = st.sampled_from(["search-contacts", "show-contact", "third", "fourth"])
 _texts = st.sampled_from(["one", "two", "three", "four"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["author"]
 Object = dict[str, Any]
-EXAMPLES = int(os.environ.get("DRIO_TEST_HISTORY_EXAMPLES", "6"))
-"""How many histories are tried; a long run sets more."""
+EXAMPLES = settings().max_examples // 4
+"""How many histories are tried: each makes many requests."""
 
 
 async def kill(author: Author, document: Object, at: int, when: str, **options: Any) -> bool:
