@@ -301,7 +301,12 @@ class DrioApp(WaitingDialogsApp, inherit_bindings=False):
         self.navigator.sign_in_again(message)
 
     def on_notice(self, message: Notice) -> None:
-        self.notify(sanitize(message.text).plain, title=sanitize(message.title).plain, markup=False)
+        self.notify(
+            sanitize(message.text).plain,
+            title=sanitize(message.title).plain,
+            severity="warning" if message.warning else "information",
+            markup=False,
+        )
 
     def on_backend_ready(self, message: BackendReady) -> None:
         self._prepare_next_screens()

@@ -134,9 +134,10 @@ class SignInWanted(Message):
 
 
 class Notice(Message):
-    """A notification for the user that is not an error."""
+    """A notification for the user that is not an error, on whatever screen is shown; a `warning` or plain."""
 
-    def __init__(self, text: str, *, title: str = "") -> None:
+    def __init__(self, text: str, *, title: str = "", warning: bool = False) -> None:
         super().__init__()
         self.text = text
         self.title = title
+        self.warning = warning

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +19,14 @@ from drio_tui.tool_calls.tools import tool_name
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
-from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.filtered_list_screen import FilteredListScreen
-from drio_tui.ui.playground.run_blocks import run_store_of
+from drio_tui.ui.playground.run_blocks import keep_sample
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.deploy.endpoint_calls import CallFeed, EndpointCall
 from drio_tui.workspace.run.bound_tool import bound_of
-from drio_tui.workspace.run.run_history import NotKept
 from drio_tui.workspace.run.tool_run import inner_value
 
 if TYPE_CHECKING:
@@ -68,13 +65,6 @@ class CallsScreen(FilteredListScreen):
         def __init__(self, calls: list[EndpointCall], error: DrioError | None = None) -> None:
             super().__init__()
             self.calls = calls
-            self.error = error
-
-    class SampleKept(Message):
-        """A result was kept as a sample, or not, for the reason `error`."""
-
-        def __init__(self, error: str = "") -> None:
-            super().__init__()
             self.error = error
 
     def __init__(self, app_id: str, snapshot: Snapshot) -> None:
@@ -262,21 +252,7 @@ class CallsScreen(FilteredListScreen):
         except DrioError as error:
             self.drio.show_error(error)
             return
-        run_store = run_store_of(self.connection, self.app_id)
-
-        async def keep() -> None:
-            try:
-                await asyncio.to_thread(run_store.save_sample, tool_id, value)
-            except NotKept as error:
-                self.post_message(self.SampleKept(str(error)))
-            else:
-                self.post_message(self.SampleKept())
-
-        start_worker(self.drio, keep, group="sample", exclusive=True)  # not a request, which Esc would stop
-
-    def on_calls_screen_sample_kept(self, message: SampleKept) -> None:
-        text = message.error or "Kept: the widget's editor tries its mappings on this result."
-        self.drio.notify(text, severity="warning" if message.error else "information", markup=False)
+        keep_sample(self.drio, self.app_id, tool_id, value)
 
     def action_copy_json(self) -> None:
         call = self.chosen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,15 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from textual.content import Content
 
 from drio_tui.ui.base.context import ScreenContext
-from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.playground.chain_step_dialog import LOOKING, ChainStepDialog
-from drio_tui.ui.playground.run_actions import PlaygroundNotice
-from drio_tui.ui.playground.run_blocks import chain_blocks
+from drio_tui.ui.playground.run_blocks import chain_blocks, keep_in_store
 from drio_tui.ui.playground.step_finder import StepFinder, StepFound
 from drio_tui.ui.widgets.rich_text import Block, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.run.chain_runner import Chain, Step
-from drio_tui.workspace.run.run_history import NotKept
 
 if TYPE_CHECKING:
     from drio_tui.workspace.model.snapshot import Snapshot
@@ -120,14 +116,7 @@ class ChainSteps:
             screen.show_chain()
         if chain is None or step is None:
             return
-
-        async def keep() -> None:
-            try:
-                await asyncio.to_thread(chain.keep, step)
-            except NotKept as error:
-                screen.post_message(PlaygroundNotice(f"The choice is not kept. {error}", warning=True))
-
-        start_worker(screen.drio, keep, group="keep-choice")  # not a request, which Esc would stop
+        keep_in_store(screen.drio, partial(chain.keep, step), group="keep-choice", not_kept="The choice is not kept.")
         await screen.set_tool(step.bound, arguments=step.arguments)
         if step.absent:
             screen.show_form()

@@ -39,6 +39,7 @@ from drio_tui.ui.playground.run_actions import PlaygroundNotice, RunActions, Run
 from drio_tui.ui.playground.run_blocks import (
     NOT_RUN,
     draw_not_run,
+    keep_in_store,
     local_runner_of,
     mapping_blocks,
     request_blocks,
@@ -57,7 +58,6 @@ from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.bound_tool import BoundTool, bound_of
 from drio_tui.workspace.run.chain_choices import ChainChoices
-from drio_tui.workspace.run.run_history import NotKept
 from drio_tui.workspace.run.text_renderer import render_widget
 from drio_tui.workspace.run.tool_run import TARGETS, Run, Target, fill_widget
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
@@ -488,14 +488,7 @@ class PlaygroundScreen(FormAndResultsScreen, KeepsEdit[None]):
         failed_page = "request" if run.failed and run.response is not None else "widget"
         self.show_page(failed_page if run.failed else "result" if bound.widget is None else "widget")
         run_store = run_store_of(self.connection, self.app_id)
-
-        async def keep() -> None:
-            try:
-                await asyncio.to_thread(run_store.add, run)
-            except NotKept as error:
-                self.post_message(PlaygroundNotice(f"The run is not kept. {error}", warning=True))
-
-        start_worker(self.app, keep, group="keep-run")
+        keep_in_store(self.drio, partial(run_store.add, run), group="keep-run", not_kept="The run is not kept.")
 
     # -- earlier runs and the chain ---------------------------------------------------------------
 

@@ -11,13 +11,11 @@ from textual.message import Message
 
 from drio_tui.api.errors import DrioError
 from drio_tui.ui.base.context import ScreenContext
-from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.playground import playground_dialogs as dialogs
 from drio_tui.ui.playground import tool_runner as running
-from drio_tui.ui.playground.run_blocks import local_runner_of, run_store_of
+from drio_tui.ui.playground.run_blocks import keep_sample, local_runner_of, run_store_of
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.run import preview_page as pages
-from drio_tui.workspace.run.run_history import NotKept
 from drio_tui.workspace.run.tool_run import Run, inner_value
 
 if TYPE_CHECKING:
@@ -121,19 +119,8 @@ class RunActions:
         """Keep the result as the sample of the widget."""
         screen = self._screen
         run, bound = screen.run_shown, screen.run_bound
-        if run is None or bound is None:
-            return
-        run_store = run_store_of(screen.connection, screen.app_id)
-
-        async def keep() -> None:
-            try:
-                await asyncio.to_thread(run_store.save_sample, bound.id, run.value)
-            except NotKept as error:
-                screen.post_message(PlaygroundNotice(str(error), warning=True))
-            else:
-                screen.post_message(PlaygroundNotice("Kept: the widget's editor tries its mappings on this result."))
-
-        start_worker(screen.drio, keep, group="sample", exclusive=True)  # not a request, which Esc would stop
+        if run is not None and bound is not None:
+            keep_sample(screen.drio, screen.app_id, bound.id, run.value)
 
     def save_as_test(self) -> None:
         """Open the tests of the run's tool, with a new one that expects what the run has returned."""

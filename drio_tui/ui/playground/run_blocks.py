@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from textual.content import Content
@@ -12,13 +14,15 @@ from textual.content import Content
 from drio_tui.api import json_codec
 from drio_tui.schema.jsontext import pretty
 from drio_tui.text import count_of, duration
+from drio_tui.ui.base.messages import Notice
+from drio_tui.ui.base.workers import start_worker
 from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.sanitize import sanitize, sanitize_line
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.bound_tool import BoundTool
 from drio_tui.workspace.run.chain_runner import Chain, Step
 from drio_tui.workspace.run.local_runner import LocalRunner
-from drio_tui.workspace.run.run_history import RunHistory
+from drio_tui.workspace.run.run_history import NotKept, RunHistory
 from drio_tui.workspace.run.schema_examples import sample_of
 from drio_tui.workspace.run.text_renderer import RenderedWidget
 from drio_tui.workspace.run.tool_run import TARGETS, Request, Run, Target, fill_widget, mapping_outcomes
@@ -26,6 +30,7 @@ from drio_tui.workspace.run.tool_run import TARGETS, Request, Run, Target, fill_
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.ui.base.connection import Connection
+    from drio_tui.ui.base.context import DrioContext
 
 _MAX_LENGTH = 20_000
 _MARKS = {"found": ("✓", "$text-success"), "nothing": ("✗", "$text-error"), "wrong": ("✗", "$text-error"),
@@ -44,6 +49,34 @@ def local_runner_of(client: DrioClient) -> LocalRunner:
 def run_store_of(connection: Connection, app_id: str) -> RunHistory:
     """Return the stored runs and samples of an app."""
     return RunHistory(connection.server, app_id)
+
+
+def keep_in_store(
+    drio: DrioContext, keep: Callable[[], object], *, group: str, kept: str = "", not_kept: str = ""
+) -> None:
+    """Call `keep`, which stores something and may block, in a worker of the app, which Esc does not stop.
+
+    The outcome is shown on whatever screen is current then: `kept`, if given, or the reason why not, after `not_kept`.
+    """
+
+    async def work() -> None:
+        try:
+            await asyncio.to_thread(keep)
+        except NotKept as error:
+            drio.post_message(Notice(f"{not_kept} {error}".strip(), warning=True))
+        else:
+            if kept:
+                drio.post_message(Notice(kept))
+
+    start_worker(drio, work, group=group)
+
+
+def keep_sample(drio: DrioContext, app_id: str, tool_id: str, value: Any) -> None:
+    """Keep a result of a tool as the sample of its widget."""
+    keep_in_store(
+        drio, partial(run_store_of(drio.connection, app_id).save_sample, tool_id, value), group="sample",
+        kept="Kept: the widget's editor tries its mappings on this result.",
+    )  # fmt: skip
 
 
 # --- before the first run -------------------------------------------------------------------------

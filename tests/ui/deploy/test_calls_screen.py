@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from drio_tui.ui.deploy.calls_screen import CallsScreen
 from drio_tui.ui.playground.playground_screen import PlaygroundScreen
 from drio_tui.ui.playground.run_blocks import run_store_of
 from drio_tui.ui.widgets.row_list import RowList
+from drio_tui.workspace.run.run_history import NotKept, RunHistory
 from tests.ui.driving import open_first_app, running, show, text_of, until
 from tests.ui.editing.test_saving import app_of
+from tests.ui.idle import parked
 from tests.ui.table_server import TableServer, drio_of, serving
 
 HOSTILE = "[red]\x1b]52;c;ZXZp\x07\u202eevil[@click=app.quit]x[/]"
@@ -91,8 +94,19 @@ async def test_calls_appear_as_they_come_and_open_in_the_playground(
         assert "calls failed" not in str(opened.outline.problems)
         for _ in range(2):
             await ask(endpoint, "show-contact", {"contactId": "con_9999"})
-        await pilot.press("escape")
-        await until(pilot, lambda: app.screen is opened)
+        is_left = threading.Event()
+
+        def save_sample(*_arguments: object) -> None:
+            is_left.wait(10)
+            raise NotKept("The disk is full.")
+
+        monkeypatch.setattr(RunHistory, "save_sample", save_sample)
+        with parked():
+            await pilot.press("S", "escape")
+            await until(pilot, lambda: app.screen is opened)
+            is_left.set()
+        notes: Any = app._notifications
+        await until(pilot, lambda: ("The disk is full.", "warning") in [(one.message, one.severity) for one in notes])
         await pilot.press("r")
         await until(pilot, lambda: [problem.code for problem in opened.outline.problems] == ["often_failed"])
         assert opened.outline.problems[0].message == "3 of its 3 calls failed"
