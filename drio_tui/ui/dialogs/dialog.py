@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import events, on
 from textual.binding import BindingType
@@ -13,6 +13,9 @@ from textual.widgets import Button, Input, TextArea
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.screen import Leavable, SafeDismiss
+
+if TYPE_CHECKING:
+    from drio_tui.ui.base.context import DrioContext
 
 S = TypeVar("S")
 
@@ -63,13 +66,13 @@ class Dialog(SafeDismiss, ModalScreen[S], Leavable[S]):
     """The base class of dialogs.
 
     In every dialog the field or list to fill in has the focus first; without one it is `ButtonRow.default`.
-    Ctrl+S presses the action, wherever the focus is; Esc leaves. The keys of the program do not count in dialogs,
-    but for help and quitting.
+    Ctrl+S presses the action, wherever the focus is; Esc leaves, by `action_leave` where something is typed. The keys
+    of the program do not count in dialogs, but for help and quitting.
     """
 
     WAITS = True
     TYPED: ClassVar[str] = ""
-    """What is typed into the fields, for the question before quitting (`the pasted sample`); empty if none is asked."""
+    """What is typed into the fields, for the question before leaving or quitting (`the sample`); empty for none."""
 
     _initial_texts: list[str] | None = None
 
@@ -112,6 +115,10 @@ class Dialog(SafeDismiss, ModalScreen[S], Leavable[S]):
         row = self.buttons
         if row is not None:
             self.set_focus(row.default)
+
+    def action_leave(self) -> None:
+        """Close without a result; ask first if something typed would be lost."""
+        cast("DrioContext", self.app).navigator.back()
 
     def action_confirm(self) -> None:
         row = self.buttons

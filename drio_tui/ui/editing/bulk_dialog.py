@@ -197,6 +197,12 @@ class BulkDialog(BatchDialog, KeepsEdit[bool]):
         is_typed = self.form is not None and not self._is_begun and is_edited(self.form)
         return f"what you typed in “{one_line(self.bulk_form.title, 60)}”" if is_typed else ""
 
+    def action_close(self) -> None:
+        if self.unsaved_input() and not self._batch_running:
+            self.action_leave()
+        else:
+            super().action_close()
+
     def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
         form = self.form
         if form is None or (self._plan_session is not None) or not is_edited(form):

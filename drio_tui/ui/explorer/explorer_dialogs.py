@@ -157,9 +157,6 @@ class RawRequestDialog(Dialog[PreparedRequest | None], KeepsEdit[PreparedRequest
             headers["Content-Type"] = media_type
         self.dismiss(replace(self._request, url=origin + target, headers=headers, body=body))
 
-    def action_leave(self) -> None:
-        self.dismiss(None)
-
 
 HistoryChoice = tuple[Literal["edit", "run"], PastRequest]
 

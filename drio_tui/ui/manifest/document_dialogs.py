@@ -85,9 +85,6 @@ class SecretsDialog(Dialog[dict[str, str] | None]):
         self.query_one(".-error", Static).update(message)
         list(self.query(Input))[empty].focus()
 
-    def action_leave(self) -> None:
-        self.dismiss(None)
-
 
 @dataclass(frozen=True, slots=True)
 class ExportTarget:
@@ -151,6 +148,3 @@ class ExportDialog(Dialog[ExportTarget | None]):
         is_json = self.query_one("#format", Segments).chosen == 1
         split = self.query_one("#files", Segments).chosen == 1
         self.dismiss(ExportTarget(path, split, "json" if is_json else "yaml"))
-
-    def action_leave(self) -> None:
-        self.dismiss(None)

@@ -345,7 +345,7 @@ class ToolTextsDialog(Dialog[ToolTexts | None]):
         "tool_texts",
         "Texts of a proposed tool",
         Key("tool_texts.take", "ctrl+s", "take", "Take", "Take the texts", priority=True),
-        Key("tool_texts.close", "escape", "close", "Leave", "Leave the texts as they are"),
+        Key("tool_texts.close", "escape", "leave", "Leave", "Leave the texts as they are"),
     )
 
     def __init__(
@@ -420,9 +420,6 @@ class ToolTextsDialog(Dialog[ToolTexts | None]):
             self.query_one("#tool-texts-note", Static).update(sanitize(f"✗ {text}", "$text-error"))
             return
         self.dismiss((name, key, description))
-
-    def action_close(self) -> None:
-        self.dismiss(None)
 
 
 def _reason(proposal: Proposal, part: Part) -> str:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -92,7 +93,8 @@ class ChainStepDialog(Dialog[Step], LoadsContent):
         self._is_edit = False  # whether it is looked for since the result was edited
         self._then: Callable[[], None] | None = None  # what the user wants to do with it
         self._is_formatting = False
-        self._text = ""  # the result as it was formatted, and then edited
+        self._formatted = ""  # the result as it was formatted
+        self._text = ""  # the same, as it was edited
         self._progress: Timer | None = None
         self._is_valid = True
         self._rows_shown: object = None
@@ -324,7 +326,7 @@ class ChainStepDialog(Dialog[Step], LoadsContent):
         message.stop()
         holder = self.query_one("#json", Vertical)
         if message.text is not None:
-            self._text = message.text
+            self._text = self._formatted = message.text
             await holder.mount(TextEditor(message.text))
         else:
             await holder.mount(JsonView(self._chain.newest.value))
@@ -372,10 +374,14 @@ class ChainStepDialog(Dialog[Step], LoadsContent):
         self._chain.skip()
         self._find_step()
 
-    def action_leave(self) -> None:
-        self._finder.cancel()
-        self._chain.restore(self._before)
-        self.dismiss(None)
+    def unsaved_input(self) -> str:
+        return self.TYPED if any(area.text != self._formatted for area in self.query(TextArea)) else ""
+
+    def dismiss(self, result: Step | None = None) -> AwaitComplete:
+        if result is None:
+            self._finder.cancel()
+            self._chain.restore(self._before)
+        return super().dismiss(result)
 
 
 def _cell(value: Any, path: str) -> str:

@@ -75,9 +75,6 @@ class CredentialsDialog(Dialog[dict[str, str] | None]):
             return
         self.dismiss(values)
 
-    def action_leave(self) -> None:
-        self.dismiss(None)
-
 
 RunChoice = tuple[Literal["run", "show"], Run]
 

@@ -127,7 +127,17 @@ async def test_help_and_quitting_work_in_dialogs_and_what_is_typed_is_not_lost(
         await pilot.pause()
         await press("escape", SampleDialog)
         assert dialog.query_one(TextArea).text == "?{}"
-        await pilot.press("backspace", "ctrl+q")
+        await press("escape", ConfirmDialog)
+        assert "You would lose the pasted sample." in text_of(app)
+        await press("escape", SampleDialog)
+        assert dialog.query_one(TextArea).text == "?{}"
+        await press("escape", ConfirmDialog)
+        app.screen.query_one("#yes").press()
+        await until(pilot, lambda: isinstance(app.screen, RecoveryDialog))
+        app.push_screen(dialog := SampleDialog("{}"))
+        await until(pilot, lambda: app.screen is dialog and dialog.focused is not None)
+        await press("escape", RecoveryDialog)  # nothing was typed
+        await pilot.press("ctrl+q")
         await until(pilot, lambda: app._exit)
 
 

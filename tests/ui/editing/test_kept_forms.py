@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.editing.bulk_dialog import BulkDialog
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.explorer.explorer_dialogs import RawRequestDialog
@@ -38,6 +39,14 @@ async def offered_again(pilot: Any, what: str, screen_type: type, widget: str = 
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(app.screen, screen_type) and app.screen.query(widget))
     return app.screen
+
+
+async def leave(pilot: Any, lost: str) -> None:
+    """Press Esc, and agree to lose what is typed."""
+    await pilot.press("escape")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog) and pilot.app.screen.focused)
+    assert f"You would lose {lost}" in text_of(pilot.app)
+    await pilot.press("right", "enter")
 
 
 async def test_what_is_typed_into_any_form_is_kept_and_offered_after_a_sign_in_change(
@@ -79,7 +88,7 @@ async def test_what_is_typed_into_any_form_is_kept_and_offered_after_a_sign_in_c
         await planned(pilot, dialog, len(tools))
         assert dialog.form.model.to_patch() == {"description": "Both"}
         assert len(dialog.query_one(PlanTree).included) == len(tools) - 1
-        await pilot.press("escape")
+        await leave(pilot, "what you typed in")
         await until(pilot, lambda: not kept_edits())
 
         app.navigator.open_tool("app_1", "tool_1")
@@ -110,7 +119,7 @@ async def test_what_is_typed_into_any_form_is_kept_and_offered_after_a_sign_in_c
         assert "s3cr3t" not in "".join(path.read_text() for path in unsaved_edits.folder().glob("*.json"))
         dialog = await offered_again(pilot, "request by hand POST /api/v3/apps", RawRequestDialog, "TextEditor")
         assert json.loads(dialog.query_one(TextEditor).text) == {"name": "By hand"}
-        await pilot.press("escape")
+        await leave(pilot, "the request that you wrote")
         await until(pilot, lambda: [edit.kind for edit in kept_edits()] == ["request"])  # that of the form
         unsaved_edits.discard(kept_edits()[0].id)
         await pilot.press(*"key")

@@ -135,9 +135,12 @@ async def test_a_tool_is_run_inspected_chained_kept_and_run_again(
         await until(pilot, lambda: "Next: Show Contact" in text_of(pilot.app))
         await pilot.press("f5")
         await until(pilot, lambda: pilot.app.screen.query(TextEditor))
-        editor = pilot.app.screen.query_one(TextEditor)
+        dialog: Any = pilot.app.screen
+        editor = dialog.query_one(TextEditor)
+        assert not dialog.unsaved_input()
         editor.text = "{"
         await until(pilot, lambda: "not taken over" in text_of(pilot.app))
+        assert dialog.unsaved_input() == "your edit of the result"
         editor.text = json.dumps({"contactId": "con_1002"})
         await until(pilot, lambda: "con_1002  $.contactId" in text_of(pilot.app))
         assert "the same name" in text_of(pilot.app)

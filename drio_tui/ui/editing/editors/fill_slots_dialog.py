@@ -141,6 +141,3 @@ class FillSlotsDialog(Dialog[list[SlotChange] | None]):
 
     def action_take(self) -> None:
         self.dismiss(self._chosen())
-
-    def action_leave(self) -> None:
-        self.dismiss(None)

@@ -116,6 +116,3 @@ class SampleDialog(Dialog[tuple[str, Any] | None]):
 
     def _show_error(self, problem: str) -> None:
         self.query_one(Notes).show_lines([status_text("bad", f"What is pasted {problem}"), Content()])
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
