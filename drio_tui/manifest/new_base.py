@@ -53,25 +53,20 @@ def base_before(
     new_ids = {name: id for name, id in known.items() if old.ids.get(name) != id}
     order = old.order or tuple(matching.document_key("tool", key) for key in form.data.get("tools", {}))
     created = {change.name for change in plan_changes if change.action == "create"}
-    settled = {**old.renamed, **_settled_renames(desired, matching, old, created)}
+    used_up = {(kind, key): was for kind, key, was in _former_keys(desired) if (kind, key) in created}
     deletes = {change.id for change in plan_changes if change.action == "delete"}
     undeclared = _unknown(old) | _undeclared_now(matching, desired, left) | {id: {} for id in deletes}
     return replace(
-        old, order=order, begun=(*earlier, *seen, *begun), begun_ids=new_ids, renamed=settled, undeclared=undeclared
+        old, order=order, begun=(*earlier, *seen, *begun), begun_ids=new_ids,
+        renamed={**old.renamed, **used_up}, undeclared=undeclared,
     )  # fmt: skip
 
 
-def _settled_renames(
-    desired: Object, matching: Matching, old: Base | None, created: Collection[ResourceName] = ()
-) -> dict[ResourceName, str]:
-    """Return the former keys (`was`) that no resource has to be renamed from: it has its new key, or never existed."""
-    return {
-        (kind, key): was
-        for kind, key, entry in entries(desired)
-        if (kind, key) in matching.current or (kind, key) in created
-        if isinstance(was := entry.get(WAS), str)
-        and ((kind, key) not in matching.renamed or (old is not None and old.renamed.get((kind, key)) == was))
-    }
+def _former_keys(desired: Object) -> Iterator[tuple[str, str, str]]:
+    """Yield the kind, key and former key (`was`) of the entries that have one."""
+    for kind, key, entry in entries(desired):
+        if isinstance(was := entry.get(WAS), str):
+            yield kind, key, was
 
 
 Undeclared = dict[str, Digests | None]
@@ -211,7 +206,12 @@ def base_after(desired: Object, form: DocumentForm, old: Base | None, sent: Iter
     for where, secret in _sent_secrets(sent):
         secrets[where] = hash_of(secret.value)
     order = _order_after(desired, matching, old, ids)
-    renamed = _settled_renames(desired, matching, old)
+    renamed = {
+        (kind, key): was
+        for kind, key, was in _former_keys(desired)
+        if (kind, key) in matching.current
+        and ((kind, key) not in matching.renamed or (old is not None and old.renamed.get((kind, key)) == was))
+    }
     keys = {name: key for name, key in (old.keys if old else {}).items() if old and ids.get(name) == old.ids.get(name)}
     return Base(app_id, ids, order, applied, secrets, renamed=renamed, keys=keys, undeclared=undeclared)
 

@@ -202,6 +202,10 @@ def test_killed_edited_and_applied_again(tmp_path: Path) -> None:
         kills=[([("add", "third", "one"), _renamed, ("swap", "third", "fourth")], 1, "after", False)],
         edits=[("edit", "search-contacts", "name", "one")],
     )
+    @example(  # killed after both tools of a swap had their keys
+        kills=[([_cleared, ("swap", "show-contact", "search-contacts"), ("add", "fourth", "one")], 4, "after", False)],
+        edits=[("edit", "search-contacts", "name", "one")],
+    )
     @given(_kills, _edits)
     def check(kills: list[tuple[Any, ...]], edits: list[tuple[Any, ...]]) -> None:
         run_in_new_loop(live(tmp_path / str(next(numbers)), kills, edits))
