@@ -130,7 +130,7 @@ class Executor:
     @property
     def done(self) -> bool:
         """Whether every step is done or skipped, by the user or because it depends on a skipped one."""
-        return all(self._is_finished(step) for step in self.steps)
+        return all(self.state(step).state in ("done", "skipped") for step in self.steps)
 
     @property
     def complete(self) -> bool:
@@ -158,17 +158,14 @@ class Executor:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """The number of finished steps and of all steps."""
-        return sum(self._is_finished(step) for step in self.steps), len(self.steps)
+        """The number of steps that are done and of all steps."""
+        return sum(self.state(step).state == "done" for step in self.steps), len(self.steps)
 
     @property
     def ids(self) -> dict[str, str]:
         """The ids by ref: those of the created resources, and those given; empty for one that does not exist yet."""
         made = {step.ref: self.state(step).made for step in self.steps if step.verb == "create" and step.ref}
         return {**self.given_ids, **made}
-
-    def _is_finished(self, step: Step) -> bool:
-        return self.state(step).state in ("done", "skipped")
 
     def store_with(self, save: Callable[[], Awaitable[None]]) -> None:
         """Store the state with `save` from now on."""

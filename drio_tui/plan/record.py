@@ -76,9 +76,8 @@ class PlanRecord:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """The number of finished steps and of all steps."""
-        finished = sum(self.state.step(step.id).state in ("done", "skipped") for step in self.steps)
-        return finished, len(self.steps)
+        """The number of steps that are done and of all steps."""
+        return sum(self.state.step(step.id).state == "done" for step in self.steps), len(self.steps)
 
     @property
     def lost(self) -> tuple[str, ...]:

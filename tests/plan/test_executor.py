@@ -131,6 +131,7 @@ async def test_failed_step_keeps_only_its_dependents_from_running(world: World) 
     assert states.pop("create:auth") == "failed"
     assert set(states.values()) == {"skipped"}
     assert len(results) == 10
+    assert executor.counts == (0, 10)
     assert executor.state(executor.steps[1]).why == "It needs this first: Create desk"
     await executor.run()
     assert executor.complete

@@ -53,6 +53,7 @@ async def test_stored_plan_is_read_as_it_was(isolated: Path) -> None:
     await session.save()
     record.state.steps["u"].state = "done"
     record.state.steps["d"] = StepState("failed", why="no", fields={"a": "b"}, maybe=True)
+    record.state.steps["x"] = StepState("skipped", why="It needs this first: Detach")
     await session.save()
     assert not load_records().records, "it is being carried out"
     with pytest.raises(FileInUse):
@@ -60,6 +61,7 @@ async def test_stored_plan_is_read_as_it_was(isolated: Path) -> None:
     session.close()
     (loaded,) = load_records("me", "http://drio").records
     assert (loaded.steps, loaded.state, loaded.ids) == (record.steps, record.state, record.ids)
+    assert loaded.counts == (1, len(record.steps)), "what was skipped since another failed is not done"
     assert (loaded.title, loaded.app, loaded.group) == (record.title, record.app, record.group)
     assert not load_records("other").records
     assert not load_records("me", "http://other").records
