@@ -148,7 +148,7 @@ def move(
     async def work() -> None:
         async with opened_app(app, options) as opened:
             target = find_resource(opened.snapshot, INTEGRATION, integration)
-            moved = find_resources(opened.snapshot, OPERATION, operations)
+            moved = find_resources(opened.snapshot, OPERATION, operations, to_move=True)
 
             def make(operations: list[Resource]) -> BulkPlan:
                 return move_operations(opened.snapshot, operations, target)

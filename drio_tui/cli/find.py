@@ -13,6 +13,7 @@ from drio_tui.cli.common import effective_options, not_found_error
 from drio_tui.cli.output import info
 from drio_tui.cli.read import find_app
 from drio_tui.kinds import KINDS, OPERATION, Kind
+from drio_tui.plan.key_order import is_made_of, key_before, temporary_key
 from drio_tui.session import Session, command_session
 from drio_tui.text import first_names, one_line
 from drio_tui.workspace.model.search import named, reference_name
@@ -64,16 +65,19 @@ def connection_of(options: dict[str, Any]) -> dict[str, Any]:
     return effective_options(options["profile"], options["base_url"], options["sandbox"])
 
 
-def find_resources(snapshot: Snapshot, kind: Kind[Any], names: Iterable[str]) -> list[Resource]:
+def find_resources(
+    snapshot: Snapshot, kind: Kind[Any], names: Iterable[str], *, to_move: bool = False
+) -> list[Resource]:
     """Return the resources of a kind that `names` mean, in their order, each once.
 
-    A name is an id, key, slug or name, or a glob pattern (`*`, `?`, `[…]`) for keys, slugs and names. Raises `NotFound`
-    for one that means nothing, and `UsageError` if several resources have the same name.
+    A name is an id, key, slug or name, or a glob pattern (`*`, `?`, `[…]`) for keys, slugs and names. `to_move` finds
+    an operation that gave its key away in an interrupted move by that key too, and not beside what was made of it.
+    Raises `NotFound` for one that means nothing, and `UsageError` if several resources have the same name.
     """
     resources = [resource for resource in snapshot.resources(kind.name) if not resource.made_up]
     found: dict[str, Resource] = {}
     for name in names:
-        matches = _exact_matches(snapshot, kind, resources, name)
+        matches = _exact_matches(snapshot, kind, resources, name, to_move=to_move)
         if len(matches) > 1:
             listed = ", ".join(f"{one_line(match.name, 60)} ({one_line(match.id, 80)})" for match in matches)
             raise UsageError(
@@ -81,7 +85,10 @@ def find_resources(snapshot: Snapshot, kind: Kind[Any], names: Iterable[str]) ->
                 hint="Name one of them by its id, the text in parentheses.",
             )
         if not matches and not _GLOB_CHARACTERS.isdisjoint(name):
-            matches = [resource for resource in resources if any(fnmatchcase(text, name) for text in _names(resource))]
+            texts = {resource.id: _names(resource, to_move=to_move) for resource in resources}
+            matches = [
+                resource for resource in resources if any(fnmatchcase(text, name) for text in texts[resource.id])
+            ]
         if not matches:
             raise _not_found(kind, name, resources)
         found |= {resource.id: resource for resource in matches}
@@ -96,9 +103,15 @@ def find_resource(snapshot: Snapshot, kind: Kind[Any], name: str) -> Resource:
     return resources[0]
 
 
-def _exact_matches(snapshot: Snapshot, kind: Kind[Any], resources: Sequence[Resource], name: str) -> list[Resource]:
+def _exact_matches(
+    snapshot: Snapshot, kind: Kind[Any], resources: Sequence[Resource], name: str, *, to_move: bool = False
+) -> list[Resource]:
     """Return the resources with this id, else with this key, slug or name: those of the first that any has."""
     matches = named(resources, name, lambda resource, property_name: resource.text(property_name))
+    if to_move and not matches:
+        matches = [resource for resource in resources if resource.text("key") == temporary_key(name, resource.id)]
+    if to_move and len(matches) > 1:
+        matches = [one for one in matches if not any(is_made_of(other, one) for other in matches)]
     if matches:
         return matches
     integration, slash, operation = name.partition("/")
@@ -108,7 +121,7 @@ def _exact_matches(snapshot: Snapshot, kind: Kind[Any], resources: Sequence[Reso
         parent.id for parent in _exact_matches(snapshot, KINDS["integration"], _integrations(snapshot), integration)
     }
     inside = [resource for resource in resources if _parent_of(resource) in parents]
-    return _exact_matches(snapshot, kind, inside, operation)
+    return _exact_matches(snapshot, kind, inside, operation, to_move=to_move)
 
 
 def _integrations(snapshot: Snapshot) -> list[Resource]:
@@ -119,8 +132,9 @@ def _parent_of(operation: Resource) -> str:
     return operation.text("integrationId") or operation.parent_id
 
 
-def _names(resource: Resource) -> list[str]:
-    return [text for text in map(resource.text, ("key", "slug", "name")) if text]
+def _names(resource: Resource, *, to_move: bool = False) -> list[str]:
+    before = key_before(resource.text("key"), resource.id) if to_move else None
+    return [text for text in (*map(resource.text, ("key", "slug", "name")), before) if text]
 
 
 def _not_found(kind: Kind[Any], name: str, resources: Sequence[Resource]) -> Exception:

@@ -11,6 +11,7 @@ from drio_tui.naming import KEY_MAX
 from drio_tui.plan.steps import Step
 from drio_tui.schema.fields import MISSING
 from drio_tui.storage.file_names import digest
+from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.saving.merge import FieldChange
 
 
@@ -28,15 +29,31 @@ class KeyChange:
     was: str = ""
 
 
+def shortened_key(key: str) -> str:
+    """Return what `temporary_key` keeps of a key: all of it, unless it is long."""
+    return key[: KEY_MAX - 9].rstrip("-")
+
+
 def temporary_key(key: str, id: str) -> str:
     """Return a key that no other resource has, for a resource that is to get or had `key`; `id` makes it unique."""
-    return f"{key[: KEY_MAX - 9]}-{digest(id)[:8]}"
+    return f"{shortened_key(key)}-{digest(id)[:8]}"
 
 
 def key_before(key: str, id: str) -> str | None:
-    """Return the key of which `temporary_key` made `key` for this id, None if it did not."""
+    """Return the `shortened_key` of which `temporary_key` made `key` for this id, None if it did not."""
     own_key = key.removesuffix(f"-{digest(id)[:8]}")
     return own_key if own_key and own_key != key else None
+
+
+def is_made_of(new: Resource, old: Resource) -> bool:
+    """Return whether an interrupted move made the operation `new` of `old`: it has the key that `old` gave away.
+
+    Of a long key only the beginning is known, which others may share.
+    """
+    key, new_key = key_before(old.text("key"), old.id), new.text("key")
+    return key == new_key or (
+        key == shortened_key(new_key) and all(new.text(name) == old.text(name) for name in ("method", "path"))
+    )
 
 
 def order_by_keys(steps: Sequence[Step], changes: Sequence[KeyChange]) -> list[Step]:

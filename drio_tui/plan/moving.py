@@ -7,13 +7,14 @@ operation. A move that was interrupted goes on when it is planned again: what ga
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from drio_tui.kinds import OPERATION, TOOL
 from drio_tui.plan.bulk import BulkPlan, can_be_changed
 from drio_tui.plan.changes import ResourceChange
 from drio_tui.plan.duplicate import create_body
-from drio_tui.plan.key_order import key_before, temporary_key
+from drio_tui.plan.key_order import is_made_of, key_before, shortened_key, temporary_key
 from drio_tui.plan.steps import Step
 from drio_tui.text import first_names
 from drio_tui.workspace.lint.binding import binding_state
@@ -44,15 +45,15 @@ class _Move:
         self._snapshot, self._integration = snapshot, integration
         self._links = Links(snapshot)
         self._positions = {resource.key: position for position, resource in enumerate(snapshot)}
-        existing = [one for one in snapshot.resources("operation") if can_be_changed(one)]
-        self._in_target = {one.text("key"): one for one in existing if integration_of(one) == integration.id}
-        """The operations of the integration, by key."""
-        self._left_over = {
-            key: one
-            for one in existing
-            if integration_of(one) != integration.id and (key := key_before(one.text("key"), one.id))
-        }
-        """What gave its key away in a move that was interrupted, by that key."""
+        self._in_target: dict[str, list[Resource]] = defaultdict(list)
+        """The operations of the integration, by shortened key."""
+        self._left_over: dict[str, list[Resource]] = defaultdict(list)
+        """What gave its key away in a move that was interrupted, by that key, shortened."""
+        for one in filter(can_be_changed, snapshot.resources("operation")):
+            if integration_of(one) == integration.id:
+                self._in_target[shortened_key(one.text("key"))].append(one)
+            elif key := key_before(one.text("key"), one.id):
+                self._left_over[key].append(one)
         self._steps: list[Step] = []
         self._shown: dict[str, ResourceChange] = {}
         self._groups: dict[str, str] = {}
@@ -62,7 +63,8 @@ class _Move:
         moved: dict[str, Resource] = {}
         for operation in operations:
             is_moved = integration_of(operation) != self._integration.id
-            one = operation if is_moved else self._left_over.get(operation.text("key"))
+            left_over = () if is_moved else self._left_over[shortened_key(operation.text("key"))]
+            one = operation if is_moved else next((one for one in left_over if is_made_of(operation, one)), None)
             if one is not None and one.kind == OPERATION.name and can_be_changed(one):
                 moved[one.id] = one
         for operation in moved.values():
@@ -87,7 +89,7 @@ class _Move:
             )  # fmt: skip
             self._steps.append(free)
             base, needed = {**base, "key": other_key}, (free.id,)
-        existing = self._in_target.get(key) if own_key is not None else None
+        existing = next((one for one in self._in_target[own_key or ""] if is_made_of(one, operation)), None)
         if existing is None:
             ref = f"move:{id}"
             body = create_body(OPERATION, operation.raw) | ({"key": key} if key else {})

@@ -212,6 +212,26 @@ def test_operations_are_moved_though_answers_are_lost(on_sandbox: Runner, app: A
     ]
 
 
+def test_the_same_move_again_does_the_rest_after_a_refusal(
+    on_sandbox: Runner, app: AppOnSandbox, faults: Faults
+) -> None:
+    on_sandbox("add", app.slug, "integration", "name=CRM", "key=crm", "baseUrl=https://crm.example.com", "--yes")
+    command = ("move", app.slug, "get-con[t]act", "helpdesk/add-note", "Get ticket", "crm", "--yes")
+    for rule in ("POST:**/operations=status:400*3", "DELETE:**/operations/{id}=status:400*3"):
+        assert faults("on", rule).code == 0
+        result = on_sandbox(*command)
+        assert result.code == 1
+        assert "the same command again does the rest" in result.err
+    assert len(app.list("operations")) == 10
+    result = on_sandbox(*command)
+    assert (result.code, result.out.count("deleted operation")) == (0, 3), result.err
+    operations = app.list("operations")
+    moved = {
+        key for key, one in operations.items() if one["integrationId"] != operations["search-contacts"]["integrationId"]
+    }
+    assert (len(operations), moved) == (7, {"get-contact", "add-note", "get-ticket"})
+
+
 def test_hostile_text_is_harmless_in_the_plan_and_the_results(on_sandbox: Runner, app: AppOnSandbox) -> None:
     """F55."""
     hostile = "a \x1b]52;c;ZXZp\x07 \x9b31m \u202e b\nforged"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drio_tui.api.patterns import KEY
 from drio_tui.kinds import INTEGRATION, KINDS, TOOL
+from drio_tui.naming import KEY_MAX
 from drio_tui.plan.bulk import BulkPlan, edit_all, is_repeatable
 from drio_tui.plan.executor import Executor
+from drio_tui.plan.key_order import is_made_of, temporary_key
 from drio_tui.plan.moving import move_operations
 from drio_tui.plan.renaming import rename_by_pattern
 from drio_tui.plan.replacing import PROPERTIES, Replacement, replace_text
@@ -333,6 +337,20 @@ async def test_an_interrupted_move_goes_on_in_a_new_plan(world: World) -> None:
             row for row in wiring(before) if row[0] != "operation"
         ]
         assert move_operations(now, [operation], named(now, "integration", goal)).steps == ()
+
+
+@pytest.mark.parametrize("key", ["find", "a" * 90 + "-" + "b" * 9, "a-" * 49 + "aa"])
+def test_a_key_that_is_given_away_is_valid_and_recognized(key: str) -> None:
+    def operation(id: str, key: str, path: str = "/a") -> Resource:
+        return Resource("operation", id, {"id": id, "key": key, "method": "GET", "path": path})
+
+    given_away = temporary_key(key, "operation_1")
+    assert re.fullmatch(KEY, given_away)
+    assert len(given_away) <= KEY_MAX
+    old = operation("operation_1", given_away)
+    assert is_made_of(operation("operation_2", key), old)
+    assert not is_made_of(operation("operation_2", f"{key[:-1]}z", "/b"), old)
+    assert not is_made_of(old, operation("operation_2", key))
 
 
 async def test_keys_that_are_exchanged_and_replaced_texts_are_restored_by_undo(world: World) -> None:
