@@ -161,7 +161,7 @@ def _may_be_undoable(journal: History, entry: Entry) -> bool:
 def _why_not_undoable(journal: History, entry: Entry) -> str | None:
     from drio_tui.plan.undo import why_not_undoable
 
-    return why_not_undoable(journal, entry)
+    return why_not_undoable(journal, entry, with_group=True)
 
 
 def _group_lines(journal: History, group: Sequence[Entry]) -> list[str]:

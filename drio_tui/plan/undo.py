@@ -57,8 +57,12 @@ class UndoStep:
         return self.why_not or (problem(self.outcome) if self.outcome else "")
 
 
-def why_not_undoable(history: History, entry: Entry) -> str | None:
-    """Return why the change cannot be undone, None if it can, as far as known without a request to the server."""
+def why_not_undoable(history: History, entry: Entry, *, with_group: bool = False) -> str | None:
+    """Return why the change cannot be undone, None if it can, as far as known without a request to the server.
+
+    `with_group`: what was deleted together with the change is created again before.
+    """
+    group = entry.group if with_group else ""
     kind = KINDS.get(entry.kind)
     if entry.state == "failed":
         return "It did not happen"
@@ -77,7 +81,7 @@ def why_not_undoable(history: History, entry: Entry) -> str | None:
     if entry.what == "delete":
         if entry.before is None:
             return "What it was like is not known"
-        if entry.parent and _is_deleted(history, entry.parent):
+        if entry.parent and _is_deleted(history, entry.parent, group):
             parent = KINDS[kind.parent[1]].title.lower() if kind.parent else "parent"
             return f"Its {parent} was deleted too; undo that first"
         return None
@@ -87,7 +91,7 @@ def why_not_undoable(history: History, entry: Entry) -> str | None:
             if entry.part == "binding":
                 return "It was rebound, and drio has no way back to the previous schema"
             return "Only a secret changed, and secrets are not kept" if entry.lost else "It changed nothing"
-    return "It has been deleted since; undo that first" if _is_deleted(history, entry.resource) else None
+    return "It has been deleted since; undo that first" if _is_deleted(history, entry.resource, group) else None
 
 
 def undo_notes(entry: Entry) -> tuple[str, ...]:
@@ -472,11 +476,18 @@ async def _mark_undone(journal: Journal, entry: Entry, group: str) -> None:
     await asyncio.to_thread(journal.end, replace(marker, state="done"))
 
 
-def _is_deleted(history: History, id: str) -> bool:
-    """Return whether the resource was deleted according to the journal, and not created again."""
+def _is_deleted(history: History, id: str, group: str) -> bool:
+    """Return whether the resource was deleted according to the journal, and not created again.
+
+    A delete of `group` from which it can be created again does not count.
+    """
     current = history.current(id)
     return any(
-        entry.what == "delete" and entry.state == "done" and entry.resource == current and not history.is_undone(entry)
+        entry.what == "delete"
+        and entry.state == "done"
+        and entry.resource == current
+        and not history.is_undone(entry)
+        and not (group and entry.group == group and entry.before is not None)
         for entry in history.entries
     )
 

@@ -210,6 +210,9 @@ def test_operations_are_moved_though_answers_are_lost(on_sandbox: Runner, app: A
     assert [(tool["nextToolIds"], tool["widgetId"]) for tool in tools.values()] == [
         (tool["nextToolIds"], tool["widgetId"]) for tool in before.values()
     ]
+    preview = on_sandbox("undo", app.slug, "--dry-run").out
+    assert (preview.count("undo: "), preview.count("stays: ")) == (8, 0)
+    assert on_sandbox("undo", app.slug, "--yes").out.count("✓") == 8
 
 
 def test_the_same_move_again_does_the_rest_after_a_refusal(

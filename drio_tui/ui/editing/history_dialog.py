@@ -131,7 +131,7 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
                 continue  # nothing was changed
             if self._history.is_undone(entry):
                 undo_state = Content.styled("undone already", "$foreground-muted")
-            elif why_not_undoable(self._history, entry) is None:
+            elif why_not_undoable(self._history, entry, with_group=True) is None:
                 undo_state = Content.styled("✓ can be undone", "$text-success")
             else:  # the reason is shown below the list
                 undo_state = Content.styled("✗ cannot be", "$foreground-muted")
@@ -150,9 +150,11 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
 
     def _show_notes(self, key: str | None) -> None:
         entry = self._history.get(key or "")
-        self.query_one("#undo", Button).disabled = entry is None or why_not_undoable(self._history, entry) is not None
+        self.query_one("#undo", Button).disabled = (
+            entry is None or why_not_undoable(self._history, entry, with_group=True) is not None
+        )
         if entry is not None:
-            reason = why_not_undoable(self._history, entry)
+            reason = why_not_undoable(self._history, entry, with_group=True)
             text = (
                 f"It cannot be undone: {reason}."
                 if reason
@@ -176,7 +178,7 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
         entry = self._history.get(self.query_one(RowList).key or "")
         if entry is None:
             return
-        reason = why_not_undoable(self._history, entry)
+        reason = why_not_undoable(self._history, entry, with_group=True)
         if reason:
             self.notify(sanitize_line(reason, 200).plain, title="Not undone", severity="warning", markup=False)
             return
