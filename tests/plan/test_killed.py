@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 SOME = {"before": (1, 3, 8), "after": (1, 4, 9)}
 """The requests at which a short test run kills a plan."""
+REQUESTS = 17
+"""Of the whole plan."""
 
 
 @pytest.mark.parametrize(
-    ("at", "when"), [(at, when) for when in SOME for at in (range(1, 20) if THOROUGH else SOME[when])]
+    ("at", "when"), [(at, when) for when in SOME for at in (range(1, REQUESTS + 1) if THOROUGH else SOME[when])]
 )
 async def test_a_plan_killed_at_any_request_goes_on_without_loss_or_duplicates(
     sandbox: InProcessSandbox, world: World, at: int, when: str
