@@ -187,8 +187,10 @@ class _ArgumentReader:
             pass
         elif where == "header" and (not _TOKEN.fullmatch(name) or name.lower() in OWN_HEADERS):
             self._leave_out(name, required, "is a header that is set automatically or cannot be sent")
-        elif where not in ("path", "query", "header") or (_CONTROL.search(name)):
+        elif where not in ("path", "query", "header"):
             self._leave_out(name, required, f"goes to {where[:20]!r}, where nothing can be sent")
+        elif _CONTROL.search(name):
+            self._leave_out(name, required, "has control characters in its name")
         else:
             self._add_parameter(where, name, parameter, required)
 

@@ -419,6 +419,7 @@ def test_an_invalid_path_blocks_the_operation(path: str) -> None:
         ({"parameters": [{"in": "query"}]}, "A parameter has no name or no place"),
         ({"parameters": [parameter("id", "path")]}, "The parameter id is not part of the path"),
         ({"parameters": [parameter("a", "moon")]}, "goes to 'moon', where nothing can be sent"),
+        ({"parameters": [parameter("a\x1b", "query")]}, "has control characters in its name: it is left out."),
     ],
 )
 def test_optional_parts_that_cannot_be_sent_are_left_out_with_a_note(value: Any, message: str) -> None:
