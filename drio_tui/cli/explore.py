@@ -164,7 +164,8 @@ def _print_parameter(parameter: Parameter) -> None:
 
 def example_command(operation: Operation, origin: str) -> str:
     """Return a `drio-tui api` command for an operation, with an example of each required value; quoted for a shell."""
-    media_type, body = operation.media_type, example_body(operation)
+    media_type = operation.media_type if operation.method not in SAFE else ""  # `api GET` sends no body
+    body = example_body(operation) if media_type else None
     if media_type and (content_kind(media_type) != "json" or not isinstance(body, dict) or redact(body) != body):
         return _piped_command(operation, origin, body)
     path, fields = path_argument(origin, operation.path), list[str]()

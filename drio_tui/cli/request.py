@@ -131,7 +131,7 @@ def api(
             url = _url(session, path)
             if dry_run:
                 shown = redacted_content(Content(media_type, _encoded(body, is_json=is_json))) if has_body else None
-                _print_request(method, url, extra_headers, shown, as_json=as_json)
+                _print_request(method, url, extra_headers, shown, as_json=as_json, is_text=not is_json)
                 return
             if method not in _READING:
                 ask_before(f"Send {method} {one_line(str(url), 300)}?", yes=yes)
@@ -245,8 +245,10 @@ def _path(url: httpx.URL) -> str:
     return url.raw_path.decode("ascii")
 
 
-def _print_request(method: str, url: httpx.URL, headers: dict[str, str], body: Any, *, as_json: bool) -> None:
-    """Print a request; its body is already without secrets."""
+def _print_request(
+    method: str, url: httpx.URL, headers: dict[str, str], body: Any, *, as_json: bool, is_text: bool
+) -> None:
+    """Print a request; its body is already without secrets, and printed as JSON unless it `is_text`."""
     address = redacted_url(str(url))
     if as_json:
         echo_json({"method": method, "url": address, **({"headers": headers} if headers else {}), "body": body})
@@ -254,7 +256,7 @@ def _print_request(method: str, url: httpx.URL, headers: dict[str, str], body: A
     echo(f"{method} {one_line(address, 2_000)}")
     for name, value in headers.items():
         echo(f"{name}: {one_line(value, 2_000)}")
-    if isinstance(body, str):
+    if is_text and isinstance(body, str):
         echo(body)
     elif body is not None:
         echo_json(body)

@@ -12,7 +12,7 @@ from drio_tui.api.redact import HIDDEN, redact, redact_headers, redacted_url
 from drio_tui.api.transport import USER_AGENT, Transport
 from drio_tui.schema.jsontext import pretty
 from drio_tui.tool_calls.redaction import secret_names
-from drio_tui.tool_calls.requests import SAFE, BadArgument, PreparedRequest, build
+from drio_tui.tool_calls.requests import SAFE, BadArgument, PreparedRequest, build, content_kind
 
 if TYPE_CHECKING:
     from drio_tui.explorer.server_api import Operation
@@ -107,7 +107,8 @@ def request_text(request: PreparedRequest) -> str:
     content = content_of(request)
     if content is not None:
         body = redacted_content(content)
-        lines += ["", body if isinstance(body, str) else pretty(body)]
+        is_text = isinstance(body, str) and content_kind(content.media_type) != "json"
+        lines += ["", body if is_text else pretty(body)]
     return "\n".join(lines)
 
 

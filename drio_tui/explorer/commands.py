@@ -6,8 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from drio_tui.api import curl, json_codec
-from drio_tui.api.content import redacted_content
-from drio_tui.api.redact import HIDDEN, redact_headers, redacted_pairs, redacted_url
+from drio_tui.api.redact import HIDDEN, redact, redact_headers, redacted_pairs, redacted_url
 from drio_tui.explorer.calls import content_of, target_of
 from drio_tui.tool_calls.requests import FORM, PreparedRequest
 from drio_tui.urls import path_argument
@@ -41,13 +40,16 @@ def as_drio_tui(request: PreparedRequest, connection: Sequence[str] = ()) -> str
 
 
 def _body(request: PreparedRequest) -> str | None:
-    """Return the body without secrets, as it is sent otherwise."""
+    """Return the body without secrets: as it is sent, unless one is hidden."""
     content = content_of(request)
     if content is None:
         return None
-    body = redacted_content(content)
-    if isinstance(body, str):
-        return body
+    text = content.data.decode("utf-8", "replace")
     if content.media_type.partition(";")[0].strip().lower() == FORM:
-        return redacted_pairs(content.data.decode("ascii", "replace"))
-    return json_codec.dumps(body).replace(json_codec.dumps(HIDDEN)[1:-1], HIDDEN)
+        return redacted_pairs(text)
+    try:
+        body = json_codec.loads(content.data)
+    except json_codec.MalformedJson:
+        return str(redact(text))
+    shown = redact(body)
+    return text if shown == body else json_codec.dumps(shown).replace(json_codec.dumps(HIDDEN)[1:-1], HIDDEN)

@@ -13,6 +13,7 @@ import pytest
 from drio_tui.api.transport import Transport
 from drio_tui.cli import explore, request
 from drio_tui.cli.values import Inputs, parse_assignment
+from drio_tui.explorer import calls
 from drio_tui.explorer.server_api import open_server_api
 from drio_tui.schema.openapi import request_body
 from tests.auth.httpd import HttpServer, Reply, Request, json_reply
@@ -225,7 +226,10 @@ async def test_the_example_of_a_body_that_is_no_json_object_is_piped() -> None:
             "requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": {
                 "type": "object", "required": ["code"], "properties": {"code": {"type": "string"}}}}}},
             "responses": {"200": {"description": "ok"}},
-        }}},
+        }}, "/text": {
+            "put": {"requestBody": {"content": {"application/json": {"schema": {"type": "string"}}}}},
+            "get": {"requestBody": {"content": {"application/json": {"schema": {"properties": {"a": {}}}}}}},
+        }},
     }  # fmt: skip
     async with HttpServer(ServerOfDocument(document)) as server:
         transport = Transport(f"{server.origin}/api/v1")
@@ -236,4 +240,11 @@ async def test_the_example_of_a_body_that_is_no_json_object_is_piped() -> None:
                     "printf %s code=code | drio-tui api POST '/api/v3/apps/{id}/lines?at=7'"
                     " --header 'Content-Type: application/x-www-form-urlencoded' --input -"
                 )
+                text = await server_api.operation("PUT /text")
+                command = """printf %s '"text"' | drio-tui api PUT /api/v3/text --input -"""
+                assert explore.example_command(text, server_api.origin) == command
+                reading = await server_api.operation("GET /text")
+                assert explore.example_command(reading, server_api.origin) == "drio-tui api GET /api/v3/text"
+                sent = calls.prepare(text, server_api.origin, {"body": "text"})
+                assert calls.request_text(sent).endswith('\n\n"text"')
         await transport.aclose()
