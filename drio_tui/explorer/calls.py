@@ -12,7 +12,7 @@ from drio_tui.api.redact import HIDDEN, redact, redact_headers, redacted_url
 from drio_tui.api.transport import USER_AGENT, Transport
 from drio_tui.schema.jsontext import pretty
 from drio_tui.tool_calls.redaction import secret_names
-from drio_tui.tool_calls.requests import SAFE, BadArgument, PreparedRequest, build, content_kind
+from drio_tui.tool_calls.requests import JSON, SAFE, BadArgument, PreparedRequest, build, content_kind
 
 if TYPE_CHECKING:
     from drio_tui.explorer.server_api import Operation
@@ -85,12 +85,14 @@ def target_of(request: PreparedRequest) -> str:
     return rest[slash:] if slash >= 0 else "/"
 
 
+def media_type_of(request: PreparedRequest) -> str:
+    """Return the media type that the body of a request has, or would have."""
+    return next((value for name, value in request.headers.items() if name.lower() == "content-type"), JSON)
+
+
 def content_of(request: PreparedRequest) -> Content | None:
     """Return the body of a request with its media type; None if it has none."""
-    if request.body is None:
-        return None
-    kinds = [value for name, value in request.headers.items() if name.lower() == "content-type"]
-    return Content(kinds[0] if kinds else "application/json", request.body)
+    return None if request.body is None else Content(media_type_of(request), request.body)
 
 
 def is_safe(request: PreparedRequest) -> bool:

@@ -85,7 +85,8 @@ class OperationDetail:
 
     `key` is the suggested key of both, not yet unique. The operation's `inputSchema` has extensions that say where
     arguments go (`x-in`, `x-name` and others); `seen` is the tool as clients get it in the list of tools.
-    `obstacle` is the reason why no request can be made for it. `summary` and `description` are as in the document.
+    `obstacle` is the reason why no request can be made for it. `summary` and `description` are as in the document, and
+    `body_types` the media types of its body, also of one that cannot be sent.
     """
 
     id: str
@@ -100,6 +101,7 @@ class OperationDetail:
     responses: tuple[Response, ...] = ()
     summary: str = ""
     description: str = ""
+    body_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +135,6 @@ def detail_from_json(value: dict[str, Any]) -> OperationDetail:
         Response(response["status"], response["description"], tuple(response["media_types"]))
         for response in value["responses"]
     )
-    return OperationDetail(**{**value, "notes": tuple(value["notes"]), "responses": responses})
+    return OperationDetail(
+        **{**value, "notes": tuple(value["notes"]), "responses": responses, "body_types": tuple(value["body_types"])}
+    )

@@ -148,7 +148,7 @@ class OpenApiParser:
         return OperationDetail(
             id, key, operation, tool, seen, tokens(compact(seen)), size(seen), tuple(notes), request.obstacle,
             tuple(self._responses(source)), title_of(_text(source.value, "summary"), _LONGEST_SUMMARY),
-            shortened(_text(source.value, "description"), _OPERATION_DESCRIPTION),
+            shortened(_text(source.value, "description"), _OPERATION_DESCRIPTION), self._body_types(source),
         )  # fmt: skip
 
     # --- private ---------------------------------------------------------------------------------
@@ -229,12 +229,18 @@ class OpenApiParser:
             except UnresolvedReference as error:
                 yield Response(str(status)[:20], str(error))
                 continue
-            content = response.get("content") if isinstance(response, dict) else None
             yield Response(
                 str(status)[:20],
                 shortened(_text(response, "description"), _RESPONSE_DESCRIPTION),
-                tuple(str(kind)[:100] for kind in list(content)[:10]) if isinstance(content, dict) else (),
+                _media_types(response),
             )
+
+    def _body_types(self, operation: _Operation) -> tuple[str, ...]:
+        """Return the media types of the body."""
+        try:
+            return _media_types(self.references.follow(operation.value.get("requestBody")))
+        except UnresolvedReference:
+            return ()
 
     def _outline(self, operation: _Operation) -> OperationSummary:
         value = operation.value
@@ -362,6 +368,12 @@ def _json_of(content: dict[str, Any]) -> dict[str, Any] | None:
     by_type = {str(kind).partition(";")[0].strip().lower(): media for kind, media in content.items()}
     names = [JSON, *(name for name in by_type if content_kind(name) == "json"), "*/*", "application/*"]
     return next((by_type[name] for name in names if isinstance(by_type.get(name), dict)), None)
+
+
+def _media_types(described: Any) -> tuple[str, ...]:
+    """Return the media types of a body or a response."""
+    content = described.get("content") if isinstance(described, dict) else None
+    return tuple(str(kind)[:100] for kind in list(content)[:10]) if isinstance(content, dict) else ()
 
 
 def _text(mapping: Any, name: str) -> str:

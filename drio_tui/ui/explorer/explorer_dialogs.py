@@ -16,11 +16,11 @@ from textual.widgets import Button, Input, Static, TextArea
 
 from drio_tui.api import json_codec
 from drio_tui.api.redact import redacted_url
-from drio_tui.explorer.calls import content_of, target_of
+from drio_tui.explorer.calls import media_type_of, target_of
 from drio_tui.explorer.history import ExplorerHistory, PastRequest
 from drio_tui.schema.jsontext import pretty
 from drio_tui.text import duration
-from drio_tui.tool_calls.requests import JSON, PreparedRequest, content_kind
+from drio_tui.tool_calls.requests import JSON, PreparedRequest, content_kind, is_media_type
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
@@ -29,6 +29,7 @@ from drio_tui.ui.explorer.operation_blocks import METHOD_STYLES, status_content
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.forms.keeps_edit import RAW_REQUEST, KeepsEdit
 from drio_tui.ui.widgets.json_view import JsonView
+from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
@@ -67,7 +68,7 @@ class SendDialog(Dialog[bool]):
 
 
 class RawRequestDialog(Dialog[PreparedRequest | None], KeepsEdit[PreparedRequest | None]):
-    """Edits path, query and body of a request by hand; the result is the request to send, None to leave.
+    """Edits path, query, media type and body of a request by hand; the result is the request, None to leave.
 
     `edit` is a kept edit of one, to go on with.
     """
@@ -85,26 +86,37 @@ class RawRequestDialog(Dialog[PreparedRequest | None], KeepsEdit[PreparedRequest
     def __init__(self, request: PreparedRequest, operation_id: str, edit: UnsavedEdit | None = None) -> None:
         super().__init__()
         self._request, self._operation_id = request, operation_id
-        content = content_of(request)
-        self._unedited = target_of(request), content.data.decode("utf-8", "replace") if content else ""
+        text = (request.body or b"").decode("utf-8", "replace")
+        self._unedited = target_of(request), media_type_of(request), text
         self._begin_with = self._unedited
         if edit is not None:
             self.kept_edit_id = edit.id
-            body = edit.local.get("body")
-            self._begin_with = str(edit.local["target"]), edit.draft if body is None else pretty(body)
+            body, media_type = edit.local.get("body"), str(edit.local.get("mediaType") or self._unedited[1])
+            self._begin_with = str(edit.local["target"]), media_type, edit.draft if body is None else pretty(body)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="explorer-box") as box:
             box.border_title = sanitize_line(f"{self._request.method} as it is written", 60)
             box.border_subtitle = "Ctrl+R sends it · Esc leaves"
             yield Static("Path and query", classes="-label")
-            yield Input(self._begin_with[0], id="target")
+            target = LineEditor(self._begin_with[0])
+            target.id = "target"
+            yield target
+            yield Static("Content-Type of the body", classes="-label")
+            media_type = LineEditor(self._begin_with[1], placeholder=JSON)
+            media_type.id = "media-type"
+            yield media_type
             yield Static("Body", classes="-label")
-            yield TextEditor(self._begin_with[1])
+            yield TextEditor(self._begin_with[2])
             yield Static(id="message")
 
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
+        self.query_one("#target").focus()
+
+    def _written(self) -> tuple[str, str, str]:
+        """Return the path with the query, the media type and the body as they are written."""
+        target, media_type = (self.query_one(id, Input).value for id in ("#target", "#media-type"))
+        return target, media_type, self.query_one(TextEditor).text
 
     @on(Input.Changed)
     @on(TextArea.Changed)
@@ -113,14 +125,14 @@ class RawRequestDialog(Dialog[PreparedRequest | None], KeepsEdit[PreparedRequest
 
     def unsaved_edit(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
         """Return what is written, without secrets: those in the query, and in a body that is JSON."""
-        target, text = self.query_one(Input).value, self.query_one(TextEditor).text
-        if (target, text) == self._unedited:
+        target, media_type, text = written = self._written()
+        if written == self._unedited:
             return None
         body, draft = None, text
         with contextlib.suppress(json_codec.MalformedJson):
             body, draft = json_codec.loads(text), ""
         hidden = redacted_url(target) != target
-        local = {"target": target.partition("?")[0] if hidden else target, "body": body}
+        local = {"target": target.partition("?")[0] if hidden else target, "body": body, "mediaType": media_type}
         return self.new_edit(
             RAW_REQUEST, f"{self._request.method} {target}" if not hidden else str(local["target"]), why,
             resource=self._operation_id, local=local, draft=draft, lost=("the query",) if hidden else (),
@@ -136,13 +148,17 @@ class RawRequestDialog(Dialog[PreparedRequest | None], KeepsEdit[PreparedRequest
 
     def action_send(self) -> None:
         """Close with the request; a body that is sent as JSON has to be JSON."""
-        target, text = self.query_one(Input).value.strip(), self.query_one(TextEditor).text
-        content = content_of(self._request)
-        media_type = content.media_type if content else JSON
-        problem = "" if target.startswith("/") and target.isascii() and " " not in target else (
-            "The path has to begin with a slash and to be percent-encoded."
-        )  # fmt: skip
-        if text.strip() and content_kind(media_type) == "json" and not problem:
+        target, media_type, text = self._written()
+        target, media_type = target.strip(), media_type.strip() or JSON
+        body = self._body(media_type, text) if text.strip() else None
+        problem = ""
+        if not (target.startswith("/") and target.isascii() and target.isprintable() and " " not in target):
+            problem = "The path has to begin with a slash and to be percent-encoded."
+        elif body is not None and not is_media_type(media_type):
+            problem = "The Content-Type is no media type, such as text/plain."
+        elif body is not None and media_type.lower().startswith("multipart/") and "boundary=" not in media_type.lower():
+            problem = "The Content-Type has to name the boundary: …; boundary=…"
+        elif body is not None and content_kind(media_type) == "json":
             try:
                 json_codec.loads(text)
             except json_codec.MalformedJson as error:
@@ -152,10 +168,15 @@ class RawRequestDialog(Dialog[PreparedRequest | None], KeepsEdit[PreparedRequest
             return
         origin = self._request.url.removesuffix(target_of(self._request))
         headers = {name: value for name, value in self._request.headers.items() if name.lower() != "content-type"}
-        body = text.encode() if text.strip() else None
         if body is not None:
             headers["Content-Type"] = media_type
         self.dismiss(replace(self._request, url=origin + target, headers=headers, body=body))
+
+    @staticmethod
+    def _body(media_type: str, text: str) -> bytes:
+        """Return the body as it is sent; the lines of a multipart body end with CRLF (RFC 2046 section 4.1.1)."""
+        is_multipart = media_type.lower().startswith("multipart/")
+        return (text.replace("\n", "\r\n") if is_multipart else text).encode()
 
 
 HistoryChoice = tuple[Literal["edit", "run"], PastRequest]

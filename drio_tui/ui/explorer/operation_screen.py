@@ -26,7 +26,7 @@ from drio_tui.explorer.server_api import Operation, origin_of
 from drio_tui.schema.fields import SchemaReader
 from drio_tui.schema.form import FormModel
 from drio_tui.tool_calls.redaction import secret_names
-from drio_tui.tool_calls.requests import SAFE, PreparedRequest
+from drio_tui.tool_calls.requests import JSON, SAFE, PreparedRequest, is_media_type
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
@@ -381,7 +381,10 @@ class OperationScreen(FormAndResultsScreen, KeepsEdit[None]):
         if client is None:
             return None
         origin = origin_of(client.transport.base_url)
-        return PreparedRequest(self.operation.method, origin + self.operation.path, {"Accept": "application/json"})
+        headers = {"Accept": "application/json"}
+        if types := [kind for kind in self.operation.detail.body_types if is_media_type(kind)]:
+            headers["Content-Type"] = JSON if JSON in types else types[0]
+        return PreparedRequest(self.operation.method, origin + self.operation.path, headers)
 
     # -- copying and history ----------------------------------------------------------------------
 

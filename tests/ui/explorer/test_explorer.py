@@ -13,10 +13,11 @@ from textual.widgets import Input
 from drio_tui.ui.explorer.explorer_dialogs import RequestHistoryDialog, SendDialog
 from drio_tui.ui.explorer.explorer_screen import ExplorerScreen
 from drio_tui.ui.explorer.operation_screen import OperationScreen
+from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.row_list import RowList
 from tests.auth.httpd import HttpServer
-from tests.explorer.servers import ServerOfDocument, large
+from tests.explorer.servers import V3, ServerOfDocument, large
 from tests.ui.driving import running, text_of, until
 from tests.ui.hostile_data import HOSTILE
 from tests.ui.test_hostile_text import unsafe
@@ -93,8 +94,9 @@ async def test_a_newer_api_is_listed_filled_in_sent_paged_and_sent_again(monkeyp
 
 async def test_a_change_is_shown_whole_before_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[str] = []
-    served = ServerOfDocument()
-    async with explorer_of(served, monkeypatch) as (pilot, _):
+    upload = {"post": {"requestBody": {"required": True, "content": {"multipart/form-data": {}}}}}
+    served = ServerOfDocument(V3 | {"paths": V3["paths"] | {"/upload": upload}})
+    async with explorer_of(served, monkeypatch) as (pilot, explorer):
         app: Any = pilot.app
         screen = await open_operation(pilot, "POST /apps")
         assert screen.form is not None
@@ -128,6 +130,23 @@ async def test_a_change_is_shown_whole_before_it_is_sent(monkeypatch: pytest.Mon
         await until(pilot, lambda: isinstance(app.screen, SendDialog))
         await pilot.press("right", "enter")
         await until(pilot, lambda: served.calls[-1] == "POST /api/v3/apps?dry_run=true")
+        await until(pilot, lambda: not screen.busy)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is explorer)
+        upload_screen = await open_operation(pilot, "POST /upload")  # a body that no form can make
+        assert "F6 writes it by hand" in text_of(app)
+        await pilot.press("f6")
+        await until(pilot, lambda: app.screen.query("#media-type"))
+        app.screen.query_one(TextEditor).text = "--x\n\n1\n--x--\n"
+        await pilot.press("ctrl+r")
+        assert "has to name the boundary" in text_of(app)
+        app.screen.query_one("#media-type", Input).value += "; boundary=x"
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: isinstance(app.screen, SendDialog))
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: upload_screen.response is not None)
+        assert served.requests[-1].headers["content-type"] == "multipart/form-data; boundary=x"
+        assert served.requests[-1].body == b"--x\r\n\r\n1\r\n--x--\r\n"
         await pilot.press("3")
         await until(pilot, lambda: "POST" in text_of(app))
         assert "s3cr3t" not in repr(list(app.connection.log))
