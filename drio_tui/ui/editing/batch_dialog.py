@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
@@ -321,6 +322,9 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         """Return the label of the button that goes on after failures; `untried` is whether steps have no result."""
         return "Retry and go on" if untried else "Retry the failed"
 
+    def dismiss(self, result: bool | None = None) -> AwaitComplete:
+        return super().dismiss(self._was_started if result is None else result)
+
     def running_task(self) -> str:
         return f"“{one_line(self._title.rstrip('?'), 60)}”" if self._batch_running else ""
 
@@ -331,7 +335,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
             self._fill()
             return
         self._end_session(forget=not self._batch_running)  # what a batch that hangs has not done is offered again
-        self.dismiss(self._was_started)
+        self.dismiss()
 
 
 class InterruptedPlanDialog(BatchDialog):

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.bulk_dialog import BulkDialog
 from drio_tui.ui.editing.bulk_forms import common_values
 from drio_tui.ui.plan.plan_tree import PlanTree
+from drio_tui.ui.screen import SafeDismiss
 from tests.ui.driving import text_of, until
 from tests.ui.editing.test_saving import app_of
 
@@ -89,6 +91,15 @@ async def test_marked_resources_are_edited_renamed_and_moved_and_all_texts_repla
         await until(pilot, lambda: str(dialog.query_one("#go").label) == "Plan the rest again")
         await pilot.press("ctrl+s")
         (item,) = await planned(pilot, dialog, 1)
+        await pilot.press("escape")  # what was done already is shown, whether the rest is done or not
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is dialog)
+        results: list[bool | None] = []
+        with monkeypatch.context() as patched:
+            patched.setattr(SafeDismiss, "dismiss", lambda _, result=None: results.append(result))
+            dialog.dismiss(None)
+        assert results == [True]
         assert (item.change.fields[0].before, item.change.fields[0].after) == ("Others", "Same")
         await pilot.press("ctrl+s")
         await done()
