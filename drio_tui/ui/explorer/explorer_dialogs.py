@@ -176,7 +176,7 @@ class RawRequestDialog(Dialog[PreparedRequest | None], KeepsEdit[PreparedRequest
     def _body(media_type: str, text: str) -> bytes:
         """Return the body as it is sent; the lines of a multipart body end with CRLF (RFC 2046 section 4.1.1)."""
         is_multipart = media_type.lower().startswith("multipart/")
-        return (text.replace("\n", "\r\n") if is_multipart else text).encode()
+        return (text.replace("\r\n", "\n").replace("\n", "\r\n") if is_multipart else text).encode()
 
 
 HistoryChoice = tuple[Literal["edit", "run"], PastRequest]

@@ -214,6 +214,9 @@ class OperationScreen(FormAndResultsScreen, KeepsEdit[None]):
         edit = self.edit_of_form(form, REQUEST, f"{operation.method} {operation.path}", why, resource=operation.id)
         return without_arguments(edit, secret_names(operation.schema))
 
+    def unsaved_input(self) -> str:
+        return "the request that you wrote by hand" if self._by_hand is not None else ""
+
     def edit_when_left(self) -> UnsavedEdit | None:
         return self.unsaved_edit(self.REASON)
 

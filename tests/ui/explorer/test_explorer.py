@@ -143,8 +143,17 @@ async def test_a_change_is_shown_whole_before_it_is_sent(monkeypatch: pytest.Mon
         app.screen.query_one("#media-type", Input).value += "; boundary=x"
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(app.screen, SendDialog))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is upload_screen and not upload_screen.busy)
+        await pilot.press("escape")
+        await until(pilot, lambda: "You would lose the request that you wrote by hand." in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is upload_screen)
+        await pilot.press("f6", "ctrl+r")
+        await until(pilot, lambda: isinstance(app.screen, SendDialog))
         await pilot.press("right", "enter")
         await until(pilot, lambda: upload_screen.response is not None)
+        assert not upload_screen.unsaved_input()
         assert served.requests[-1].headers["content-type"] == "multipart/form-data; boundary=x"
         assert served.requests[-1].body == b"--x\r\n\r\n1\r\n--x--\r\n"
         await pilot.press("3")
