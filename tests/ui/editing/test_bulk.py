@@ -11,6 +11,7 @@ from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.select_dialog import SelectDialog
 from drio_tui.ui.editing.bulk_dialog import BulkDialog
 from drio_tui.ui.editing.bulk_forms import common_values
+from drio_tui.ui.plan.plan_panel import PlanPanel
 from drio_tui.ui.plan.plan_tree import PlanTree
 from drio_tui.ui.screen import SafeDismiss
 from tests.ui.driving import text_of, until
@@ -139,6 +140,9 @@ async def test_marked_resources_are_edited_renamed_and_moved_and_all_texts_repla
         dialog = await dialog_of(pilot)
         await planned(pilot, dialog, 1)
         assert "drio cannot move an operation" in text_of(pilot.app)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: dialog.has_class("-short"))
+        assert dialog.query_one(PlanPanel).size.height > 14  # the plan has the room of the form that there is not
         await pilot.press("ctrl+s")
         await done()
         moved = (await client.list(OPERATION, app=app, parent=target)).items
