@@ -379,6 +379,8 @@ class ToolTextsDialog(Dialog[ToolTexts | None]):
 
     def on_mount(self) -> None:
         self.query_one("#tool-name", Input).focus()
+        if self._typed == self._unedited:  # the field for the description makes all line ends alike
+            self._typed = self._unedited = self._current()
         self._show_length()
 
     @on(Input.Changed)

@@ -444,7 +444,8 @@ async def test_texts_of_proposals_are_kept_while_they_are_typed_and_offered_at_t
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operation = {"get": {"summary": "Get token", "responses": {"200": {"description": "ok"}}}}
-    paths = PETS["paths"] | {"/auth/old": operation, "/auth/token": operation}
+    old = {"get": operation["get"] | {"description": "One line.\r\nAnother one."}}
+    paths = PETS["paths"] | {"/auth/old": old, "/auth/token": operation}
     (tmp_path / "api.json").write_text(json.dumps({**PETS, "paths": paths}))
     async with serving(TableServer(drio_of(small_config()))) as server, running(server.base_url, monkeypatch) as pilot:
         program: Any = pilot.app
@@ -455,8 +456,13 @@ async def test_texts_of_proposals_are_kept_while_they_are_typed_and_offered_at_t
         assert not kept_edits()
         last = screen._proposals.all[-1].id
         assert last == "GET /auth/token"
-        # Refuses the annotations of the last two operations.
-        await pilot.press("G", "right", "right", "space", "up", "space", "down", "left", "left", "enter")
+        # Refuses the annotations of the last two operations, and the better description of the last but one.
+        await pilot.press("G", "right", "right", "space", "up", "space", "left", "space", "enter")
+        await until(pilot, lambda: isinstance(program.screen, ToolTextsDialog))
+        assert "\r\n" in program.screen._proposal.tool["description"]
+        await pilot.press("escape")  # nothing was typed, though the field shows all line ends alike
+        await until(pilot, lambda: isinstance(program.screen, ProposalsScreen))
+        await pilot.press("down", "left", "enter")
         await until(pilot, lambda: isinstance(program.screen, ToolTextsDialog))
         await pilot.press("end", *" A", "ctrl+s")
         await until(pilot, lambda: isinstance(program.screen, ProposalsScreen))
