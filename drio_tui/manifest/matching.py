@@ -16,10 +16,11 @@ from drio_tui.workspace.saving.merge import Object, Path, value_at, with_value
 class Matching:
     """The entries of a document and the resources of an app that they describe.
 
-    `current` has the key that the resource of an entry has in drio, `renamed` those whose `was` names it. `unmatched`
-    are the resources that no entry describes, `deleted_elsewhere` the entries whose resource was there at the last
-    apply and is not there now; `deleted_by_begun` are those that an apply which did not end has deleted.
-    `renamed_in_drio` are the entries whose resource got another key in drio, with their names at the last apply.
+    `current` has the key that the resource of an entry has in drio, `renamed` those that have to get another one.
+    `matched_by_was` are the entries whose `was` tells their resource. `unmatched` are the resources that no entry
+    describes, `deleted_elsewhere` the entries whose resource was there at the last apply and is not there now;
+    `deleted_by_begun` are those that an apply which did not end has deleted. `renamed_in_drio` are the entries whose
+    resource got another key in drio, with their names at the last apply.
     """
 
     def __init__(self, desired: Object, form: DocumentForm, base: Base | None) -> None:
@@ -30,6 +31,7 @@ class Matching:
         }
         self.current: dict[ResourceName, str] = {}
         self.renamed: dict[ResourceName, str] = {}
+        self.matched_by_was: set[ResourceName] = set()
         self.renamed_in_drio: dict[ResourceName, ResourceName] = {}
         self.deleted_elsewhere: set[ResourceName] = set()
         self.deleted_by_begun: set[ResourceName] = set()
@@ -159,6 +161,7 @@ class Matching:
 
     def _claim_renamed(self, name: ResourceName, key: str) -> None:
         self._claim(name, key)
+        self.matched_by_was.add(name)
         if key != self._key_in_drio(*name):
             self.renamed[name] = key
 
@@ -170,7 +173,7 @@ class Matching:
         begun = {(kind, id) for (kind, _), id in (self.base.begun_ids if self.base else {}).items()}
         for name, key in self.current.items():
             kind, id = name[0], self.form.ids[name[0], key]
-            former = self._base_names.get((kind, id))
+            former = self._base_names.get((kind, id), name if (kind, id) in begun else None)
             if former is None or (kind, key) in self.form.derived:
                 continue
             known = self.base.keys.get(former, "") if self.base else ""

@@ -45,20 +45,26 @@ def base_before(
     left = _left_conflicts(matching, old, {change.name for change in plan_changes})
     seen = _seen_values(matching, desired, app, left, [change for change in plan_changes if change.action == "delete"])
     old = old or Base(app)
-    renamed = {(change.kind, change.was): change.id for change in plan_changes if change.action == "rename"}
+    to_rename = {(change.kind, change.was): change.id for change in plan_changes if change.action == "rename"}
     earlier = tuple(  # what they have created may have another key soon
-        replace(change, id=change.id or renamed.get((change.kind, change.key), "")) for change in old.begun
+        replace(change, id=change.id or to_rename.get((change.kind, change.key), "")) for change in old.begun
     )
-    known = {**old.begun_ids, **{name: id for name, id in ids.items() if name[0] != "app" and name not in left}}
-    new_ids = {name: id for name, id in known.items() if old.ids.get(name) != id}
+    now = {name: id for name, id in ids.items() if name[0] != "app" and name not in left}
+    begun_ids = {name: id for name, id in old.begun_ids.items() if id not in now.values()} | now
+    new_ids = {name: id for name, id in begun_ids.items() if old.ids.get(name) != id}
     order = old.order or tuple(matching.document_key("tool", key) for key in form.data.get("tools", {}))
-    created = {change.name for change in plan_changes if change.action == "create"}
-    used_up = {(kind, key): was for kind, key, was in _former_keys(desired) if (kind, key) in created}
+    # What needs no `was` to be found again by its key must not be found by one, of a resource that is created only now.
+    renamed = {
+        (kind, key): was
+        for kind, key, was in _former_keys(desired)
+        if old.renamed.get((kind, key)) == was
+        or (kind, key) not in matching.matched_by_was
+        or ids.get((kind, key)) not in old.ids.values()
+    }
     deletes = {change.id for change in plan_changes if change.action == "delete"}
     undeclared = _unknown(old) | _undeclared_now(matching, desired, left) | {id: {} for id in deletes}
     return replace(
-        old, order=order, begun=(*earlier, *seen, *begun), begun_ids=new_ids,
-        renamed={**old.renamed, **used_up}, undeclared=undeclared,
+        old, order=order, begun=(*earlier, *seen, *begun), begun_ids=new_ids, renamed=renamed, undeclared=undeclared
     )  # fmt: skip
 
 

@@ -162,6 +162,32 @@ async def test_what_someone_changes_after_a_killed_apply_is_a_conflict(author, w
     assert [change.name for change in find_drift(document, plan.form, author.base).changes] == ["search-contacts"]
 
 
+async def test_a_new_tool_that_killed_applies_rename_to_and_fro_stays_the_same_tool(author: Author) -> None:
+    world = World(author)
+    await author.apply(world.document)
+    world.document["tools"]["third"] = {"name": "Third", "was": "fourth"}  # names nothing
+    await kill(author, world.document, 1, "after")
+    id = (await world.form()).ids["tool", "third"]
+    await world.rename("third", "fourth")
+    await kill(author, world.document, 1, "after", prune=True)
+    await world.rename("fourth", "third")
+    await author.apply(world.document, prune=True)
+    assert (await world.form()).ids["tool", "third"] == id
+
+
+async def test_a_refused_rename_is_made_by_the_next_apply_without_an_earlier_lock_file(author: Author) -> None:
+    world = World(author)
+    await author.apply(world.document)
+    id = (await world.form()).ids["tool", "show-contact"]
+    author.base = None
+    await world.rename("show-contact", "third")
+    author.editor.network.refuse = [400] * 5
+    assert (await author.apply(world.document)).failed
+    author.editor.network.refuse = []
+    await author.apply(world.document)
+    assert (await world.form()).ids["tool", "third"] == id
+
+
 _keys = st.sampled_from(["search-contacts", "show-contact", "third", "fourth"])
 _edits = st.lists(
     st.one_of(
