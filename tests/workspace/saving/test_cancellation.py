@@ -25,6 +25,25 @@ async def test_a_change_is_stopped_between_two_of_its_requests_and_the_next_chan
     assert await requests.run("app_1", asyncio.sleep(0, "the next change")) == "the next change"
 
 
+async def test_a_change_that_begins_after_another_one_was_cancelled_is_made() -> None:
+    requests = CancellableRequests()
+    is_cancelled = asyncio.Event()
+
+    async def change() -> str:
+        with requests.change("app_1"):
+            await is_cancelled.wait()
+            return await requests.run("app_1", asyncio.sleep(0, "sent"), changes=True)
+
+    cancelled = asyncio.create_task(change())
+    await asyncio.sleep(0)
+    assert requests.cancel("app_1")
+    later = asyncio.create_task(change())
+    is_cancelled.set()
+    with pytest.raises(RequestCancelled):
+        await cancelled
+    assert await later == "sent"
+
+
 async def test_after_a_cancelled_request_of_a_change_the_others_are_not_sent() -> None:
     requests = CancellableRequests()
     with requests.change("app_1"):
