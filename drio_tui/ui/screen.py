@@ -42,6 +42,11 @@ S = TypeVar("S")
 class Leavable(Screen[S]):
     """A screen or dialog that is left, or quit, with a question if something would be lost: it overrides these."""
 
+    @property
+    def drio(self) -> DrioContext:
+        """The app, with its type."""
+        return cast("DrioContext", self.app)
+
     def unsaved_input(self) -> str:
         """Return what would be lost by leaving now (`your edits of the tool`); empty if nothing would."""
         return ""
@@ -75,11 +80,6 @@ class Requests(LoadsContent, Leavable[S]):
     """
 
     _first_requests: tuple[Worker[None], ...] = ()
-
-    @property
-    def drio(self) -> DrioContext:
-        """The app, with its type."""
-        return cast("DrioContext", self.app)
 
     @property
     def connection(self) -> Connection:

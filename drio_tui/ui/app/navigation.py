@@ -293,11 +293,11 @@ class Navigator:
         """Run a coroutine function that asks before something is left, instead of an earlier one."""
         start_worker(self._app, work, group="leave", exclusive=True)
 
-    def back(self) -> None:
-        """Go back one screen, if there is one below in this area; ask first when something would be lost."""
+    def back(self, screen: Screen[Any] | None = None) -> None:
+        """Leave `screen`, by default the current one, if there is one below; ask first when something would be lost."""
         if len(self._app.screen_stack) < 2:
             return
-        screen = self._app.screen
+        screen = screen or self._app.screen
         if reason := _leaving_reason(screen):
             self._ask(partial(self._confirm_back, screen, reason))
         else:

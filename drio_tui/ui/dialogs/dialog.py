@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import ClassVar, TypeVar
 
 from textual import events, on
 from textual.binding import BindingType
@@ -13,9 +13,6 @@ from textual.widgets import Button, Input, TextArea
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.screen import Leavable, SafeDismiss
-
-if TYPE_CHECKING:
-    from drio_tui.ui.base.context import DrioContext
 
 S = TypeVar("S")
 
@@ -66,8 +63,8 @@ class Dialog(SafeDismiss, ModalScreen[S], Leavable[S]):
     """The base class of dialogs.
 
     In every dialog the field or list to fill in has the focus first; without one it is `ButtonRow.default`.
-    Ctrl+S presses the action, wherever the focus is; Esc leaves, by `action_leave` where something is typed. The keys
-    of the program do not count in dialogs, but for help and quitting.
+    Ctrl+S presses the action, wherever the focus is; Esc leaves. In a dialog with input it is bound to `action_leave`,
+    which asks first. The keys of the program do not count in dialogs, but for help and quitting.
     """
 
     WAITS = True
@@ -118,7 +115,7 @@ class Dialog(SafeDismiss, ModalScreen[S], Leavable[S]):
 
     def action_leave(self) -> None:
         """Close without a result; ask first if something typed would be lost."""
-        cast("DrioContext", self.app).navigator.back()
+        self.drio.navigator.back(self)
 
     def action_confirm(self) -> None:
         row = self.buttons

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -25,9 +25,6 @@ from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.sanitize import sanitize_line
 from drio_tui.workspace.saving import unsaved_edits
 from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
-
-if TYPE_CHECKING:
-    from drio_tui.ui.base.context import DrioContext
 
 
 def target_for(edit: UnsavedEdit) -> EditTarget:
@@ -125,8 +122,7 @@ class RecoveryDialog(Dialog[UnsavedEdit | None]):
     async def _confirm_and_forget(self, key: str) -> None:
         edit = self._edits[key]
         warning = f"What was typed in {one_line(what_of(edit), 120)} is gone for good then."
-        navigator = cast("DrioContext", self.app).navigator
-        if not await navigator.confirm("Forget this edit?", warning, agree="Forget it"):
+        if not await self.drio.navigator.confirm("Forget this edit?", warning, agree="Forget it"):
             return
         try:
             unsaved_edits.discard(key)

@@ -22,8 +22,9 @@ from drio_tui.ui.editing.conflict_dialog import ConflictDialog
 from drio_tui.ui.editing.editors.sample import SampleDialog
 from drio_tui.ui.editing.recovery_dialog import RecoveryDialog
 from drio_tui.ui.editing.review_dialog import ReviewDialog, value_text
+from drio_tui.ui.manifest.document_dialogs import SecretsDialog
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict
-from tests.ui.driving import running, text_of, until
+from tests.ui.driving import open_first_app, running, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import small_config, snapshot_of
 
@@ -139,6 +140,19 @@ async def test_help_and_quitting_work_in_dialogs_and_what_is_typed_is_not_lost(
         await press("escape", RecoveryDialog)  # nothing was typed
         await pilot.press("ctrl+q")
         await until(pilot, lambda: app._exit)
+
+
+async def test_a_dialog_left_twice_leaves_the_screen_below_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        await open_first_app(pilot)
+        below, dialog = app.screen, SecretsDialog(["TOKEN"])
+        app.push_screen(dialog)
+        await until(pilot, lambda: app.screen is dialog and dialog.is_mounted)
+        for _ in range(2):
+            dialog.query_one("#cancel", Button).press()
+        await until(pilot, lambda: app.screen is not dialog)
+        assert app.screen is below
 
 
 @pytest.mark.parametrize(("name", "result"), [("confirm", True), ("confirm-danger", True), ("review", True)])
