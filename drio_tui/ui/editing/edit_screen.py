@@ -165,10 +165,10 @@ class EditScreen(SaveScreen):
     def _new_title(self) -> str:
         return f"new {self.kind.title.lower()}"
 
-    def _heading(self, note: str = "", saved: dict[str, Any] | None = None) -> Content:
-        """Return the heading, with the name of the resource as it was `saved` last, or read."""
+    def _heading(self, note: str = "") -> Content:
+        """Return the heading, with the name of the resource as it was saved or read last."""
         title = self.kind.title
-        name = self._new_title() if self.is_new else f"{title}  {self.kind.label(saved or self.base)}"
+        name = self._new_title() if self.is_new else f"{title}  {self.kind.label(self.base)}"
         purpose = f"  for {self.target.requested_by}" if self.target.requested_by else ""
         return Content.assemble(
             sanitize_line(f"{self.kind.symbol} {name}", 120, "bold"),
@@ -315,7 +315,7 @@ class EditScreen(SaveScreen):
         set_by_server = set(self.kind.fixed) - editor_properties(self.kind.name)
         self.base = self._sent_without_secrets | {name: raw[name] for name in raw if name in set_by_server}
         self._remote = {}
-        self.query_one("#heading", Static).update(self._heading(self._fields_note, raw))
+        self.query_one("#heading", Static).update(self._heading(self._fields_note))
         if self.form is not None:
             self._start_value = {name: self._sent[name] for name in self.form.model.value() if name in self._sent}
         for editor in self.editors:
