@@ -213,7 +213,7 @@ class _Import:
             if not self._json:
                 _print_skipped(plan)
                 if not plan.resources:
-                    info(f"There is nothing to create: {nothing_reason(len(document.operations), len(chosen))}")
+                    info(f"There is nothing to create: {_nothing_reason(len(document.operations), len(chosen))}")
             if options["dry_run"]:
                 self._print_plan(plan, checked)
             else:
@@ -466,16 +466,16 @@ def _print_skipped(plan: Plan) -> None:
             info(f"  and {len(plan.skipped) - 20} more (--json has all)")
 
 
-def nothing_reason(operations: int, chosen: int) -> str:
+def _nothing_reason(operations: int, chosen: int) -> str:
     """Return why a plan creates nothing, as the end of a sentence, with what to do about it.
 
-    It is of `chosen` ones of the `operations` of a document; both are counts.
+    `operations` is how many the document has, `chosen` how many of them were chosen.
     """
     if not operations:
         return "the document has no operations."
     if not chosen:
         return "no operation of the document can be taken. Without --all they are listed, with the reasons."
-    return "the app has all that is taken. --update brings it up to date with the document."
+    return "the app has every chosen operation already. --update brings it up to date with the document."
 
 
 def _print_problems(problems: tuple[DocumentProblem, ...]) -> None:

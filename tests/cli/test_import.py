@@ -186,7 +186,7 @@ def test_a_repeated_import_creates_nothing_and_lists_what_exists(on_sandbox: Run
     assert again.code == 0, again.err
     assert again.out == ""
     assert "5 operations of these the app has already:\n  GET /pets (list-pets)" in again.err
-    assert "There is nothing to create: the app has all that is taken. --update " in again.err
+    assert "There is nothing to create: the app has every chosen operation already. --update " in again.err
     planned = on_sandbox("import", app, pets, "--all", "--no-check", "--dry-run", "--json").json
     assert planned["resources"] == []
     assert planned["skipped"][0] == {"source": "GET /pets", "key": "list-pets"}

@@ -134,7 +134,7 @@ class SignInWanted(Message):
 
 
 class Notice(Message):
-    """A notification for the user that is not an error, on whatever screen is shown; a `warning` or plain."""
+    """A notification for the user that is not an error, on whatever screen is shown; `warning` is its severity."""
 
     def __init__(self, text: str, *, title: str = "", warning: bool = False) -> None:
         super().__init__()

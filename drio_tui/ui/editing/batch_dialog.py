@@ -323,6 +323,7 @@ class BatchDialog(Dialog[bool], Requests[bool]):
         return "Retry and go on" if untried else "Retry the failed"
 
     def dismiss(self, result: bool | None = None) -> AwaitComplete:
+        """Close. Without a result it is whether the batch was started, however the dialog is left."""
         return super().dismiss(self._was_started if result is None else result)
 
     def running_task(self) -> str:

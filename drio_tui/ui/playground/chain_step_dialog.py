@@ -94,7 +94,7 @@ class ChainStepDialog(Dialog[Step], LoadsContent):
         self._then: Callable[[], None] | None = None  # what the user wants to do with it
         self._is_formatting = False
         self._formatted = ""  # the result as it was formatted
-        self._text = ""  # the same, as it was edited
+        self._text = ""  # the result as it was edited
         self._progress: Timer | None = None
         self._is_valid = True
         self._rows_shown: object = None
