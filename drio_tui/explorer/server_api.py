@@ -180,8 +180,15 @@ class ServerApi:
 
     @property
     def problems(self) -> tuple[DocumentProblem, ...]:
-        """The defects of the document that were tolerated and belong to no operation."""
-        return tuple(problem for problem in self.document.problems if not problem.operation)
+        """The defects of the document that were tolerated and belong to no operation; with servers that are no use."""
+        tolerated = [problem for problem in self.document.problems if not problem.operation]
+        listed = [("servers", self.document.servers)]
+        listed += [(f"servers of {operation.id}", operation.servers) for operation in self._operations.values()]
+        for where, servers in listed:
+            if servers and not any(server.url for server in servers):
+                message = f"none can be used, so the paths begin at the host: {servers[0].problem}"
+                tolerated.append(DocumentProblem(message, where))
+        return tuple(tolerated)
 
     @cached_property
     def origin(self) -> str:

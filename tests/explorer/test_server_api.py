@@ -18,7 +18,7 @@ from drio_tui.explorer.known import known_operations, remember
 from drio_tui.explorer.server_api import NoDescription, ServerApi, open_server_api, type_text
 from drio_tui.urls import path_argument
 from tests.auth.httpd import HTML, HttpServer
-from tests.explorer.servers import APP, ServerOfDocument
+from tests.explorer.servers import APP, V3, ServerOfDocument
 
 
 @asynccontextmanager
@@ -54,6 +54,23 @@ async def test_operations_are_listed_with_their_problems_and_found_by_path_or_id
             await calls_of_broken(server_api)
         remember("http://127.0.0.1:1/api/v1/", server_api)
     assert ("GET", "/api/v3/apps", "List apps") in known_operations("http://127.0.0.1:1/api/v1")
+
+
+async def test_servers_that_are_no_use_are_problems() -> None:
+    unusable = {"servers": [{"url": "{x}/v2"}], "get": {}}
+    served = ServerOfDocument({
+        "openapi": "3.0.3", "info": {"title": "t"}, "servers": [{"url": "https://{host}.example.com/v9"}, {"url": 5}],
+        "paths": {"/a": {"get": {}}, "/b": unusable},
+    })  # fmt: skip
+    async with opened(served) as (server_api, _):
+        prefix = "none can be used, so the paths begin at the host: Its variable"
+        assert {problem.where: problem.message for problem in server_api.problems} == {
+            "servers": f"{prefix} host has no default: fill in https://{{host}}.example.com/v9.",
+            "servers of GET /b": f"{prefix} x has no default: fill in {{x}}/v2.",
+        }
+        assert {server_api.path_of(operation) for operation in server_api.operations} == {"/a", "/b"}
+    async with opened(ServerOfDocument(V3)) as (server_api, _):
+        assert [problem.where for problem in server_api.problems] == ["paths./broken"]
 
 
 async def calls_of_broken(server_api: ServerApi) -> None:
