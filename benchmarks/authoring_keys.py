@@ -291,8 +291,8 @@ class Pages:
         keys = (*["down"] * 8, "space", "right", "space", "down", "right", "space", "pagedown", "right", "space")
         await self.keys.press("proposals: cursor and take", *keys, *["left"] * 4, "space", "space", "end", "home")
         await self.keys.press("proposals: take of all", *("a", "a", "right") * 5)
-        await self.keys.press("proposals: edit", "e", *"name of it", "tab", "tab", *"described", "escape")
-        await self.close()
+        await self.keys.press("proposals: edit", "e", *"name of it", "tab", "tab", *"described")
+        await self.close(2)
 
     async def bulk(self) -> None:
         """Replacing text in 600 resources: typing, and the cursor in the changes."""
