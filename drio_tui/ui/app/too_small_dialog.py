@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.dialogs.dialog import Dialog
 
 SMALLEST = Size(44, 12)
@@ -68,5 +69,7 @@ class TooSmallDialog(Dialog[None], inherit_bindings=False):
             return
         text = "Make it bigger"
         if size.width >= 24 and size.height >= 3:
-            text += f"\n{size.width}×{size.height} → {SMALLEST.width}×{SMALLEST.height}\nq quits"
+            is_asked = any(isinstance(screen, ConfirmDialog) for screen in self.app.screen_stack)
+            text += f"\n{size.width}×{size.height} → {SMALLEST.width}×{SMALLEST.height}"
+            text += "\nto answer a question" if is_asked else "\nq quits"
         self.query_one(Static).update(text)

@@ -24,6 +24,7 @@ from drio_tui.ui.app.navigation import SCREENS
 from drio_tui.ui.app.too_small_dialog import SMALLEST, TooSmallDialog
 from drio_tui.ui.base import connection, keymap
 from drio_tui.ui.base.launch_options import LaunchOptions
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmDialog
 from drio_tui.ui.widgets.row_list import RowList
 from tests.ui.driving import open_first_app, running, show, text_of, until
 from tests.ui.idle import idle
@@ -341,9 +342,16 @@ async def test_screens_opened_while_the_terminal_is_too_small_appear_later(
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "templates")
-        await pilot.resize_terminal(20, 5)
+        await pilot.resize_terminal(30, 6)
         await until(pilot, lambda: isinstance(app.screen, TooSmallDialog))
         covered = app.screen
+        assert "q quits" in text_of(app)
+        question = ConfirmDialog("Quit?", agree="Quit")  # what q asks if something was typed
+        app.push_screen(question)
+        await until(pilot, lambda: app.screen is not covered and "to answer a question" in text_of(app))
+        app.screen.dismiss()
+        question.dismiss(False)
+        await until(pilot, lambda: app.screen is covered and "q quits" in text_of(app))
         await app.run_action("help")
         await until(pilot, lambda: isinstance(app.screen, TooSmallDialog) and app.screen is not covered)
         await pilot.resize_terminal(80, 24)
