@@ -50,16 +50,17 @@ def base_before(
         replace(change, id=change.id or to_rename.get((change.kind, change.key), "")) for change in old.begun
     )
     now = {name: id for name, id in ids.items() if name[0] != "app" and name not in left}
-    begun_ids = {name: id for name, id in old.begun_ids.items() if id not in now.values()} | now
+    named_now, named_before = set(now.values()), set(old.ids.values())
+    begun_ids = {name: id for name, id in old.begun_ids.items() if id not in named_now} | now
     new_ids = {name: id for name, id in begun_ids.items() if old.ids.get(name) != id}
     order = old.order or tuple(matching.document_key("tool", key) for key in form.data.get("tools", {}))
-    # What needs no `was` to be found again by its key must not be found by one, of a resource that is created only now.
+    # A `was` without which the resource is found again is used up: it could name one that is created only now.
     renamed = {
         (kind, key): was
         for kind, key, was in _former_keys(desired)
         if old.renamed.get((kind, key)) == was
         or (kind, key) not in matching.matched_by_was
-        or ids.get((kind, key)) not in old.ids.values()
+        or ids.get((kind, key)) not in named_before
     }
     deletes = {change.id for change in plan_changes if change.action == "delete"}
     undeclared = _unknown(old) | _undeclared_now(matching, desired, left) | {id: {} for id in deletes}

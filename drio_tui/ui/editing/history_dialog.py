@@ -150,11 +150,9 @@ class HistoryDialog(Dialog[bool], Requests[bool]):
 
     def _show_notes(self, key: str | None) -> None:
         entry = self._history.get(key or "")
-        self.query_one("#undo", Button).disabled = (
-            entry is None or why_not_undoable(self._history, entry, with_group=True) is not None
-        )
+        reason = why_not_undoable(self._history, entry, with_group=True) if entry is not None else None
+        self.query_one("#undo", Button).disabled = entry is None or reason is not None
         if entry is not None:
-            reason = why_not_undoable(self._history, entry, with_group=True)
             text = (
                 f"It cannot be undone: {reason}."
                 if reason
