@@ -85,9 +85,10 @@ def find_resources(
                 hint="Name one of them by its id, the text in parentheses.",
             )
         if not matches and not _GLOB_CHARACTERS.isdisjoint(name):
-            texts = {resource.id: _names(resource, to_move=to_move) for resource in resources}
             matches = [
-                resource for resource in resources if any(fnmatchcase(text, name) for text in texts[resource.id])
+                resource
+                for resource in resources
+                if any(fnmatchcase(text, name) for text in _names(resource, to_move=to_move))
             ]
         if not matches:
             raise _not_found(kind, name, resources)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from drio_tui.api import curl, json_codec
 from drio_tui.api.redact import HIDDEN, redact, redact_headers, redacted_pairs, redacted_url
 from drio_tui.explorer.calls import content_of, target_of
-from drio_tui.tool_calls.requests import FORM, PreparedRequest
+from drio_tui.tool_calls.requests import PreparedRequest, content_kind
 from drio_tui.urls import path_argument
 
 SECRET = "SECRET"  # noqa: S105 - the name of a shell variable
@@ -45,7 +45,7 @@ def _body(request: PreparedRequest) -> str | None:
     if content is None:
         return None
     text = content.data.decode("utf-8", "replace")
-    if content.media_type.partition(";")[0].strip().lower() == FORM:
+    if content_kind(content.media_type) == "form":
         return redacted_pairs(text)
     try:
         body = json_codec.loads(content.data)

@@ -143,11 +143,11 @@ class SaveScreen(DrioScreen[str | None], KeepsEdit[str | None]):
 
     @abstractmethod
     def continue_editing(self, raw: dict[str, Any]) -> None:
-        """Keep the form open for the saved resource `raw`: what was typed during the save is unsaved now."""
+        """Keep the form open after a save: `raw` is the saved resource, and what was typed meanwhile is unsaved."""
 
     @abstractmethod
     def edit_created(self, local: dict[str, Any]) -> None:
-        """Open the form of the created resource with the values `local`, which have what was typed meanwhile."""
+        """Open the form of the created resource; `local` are its values with those typed meanwhile."""
 
     @abstractmethod
     def _take_json(self) -> bool:

@@ -150,13 +150,16 @@ class RawRequestDialog(Dialog[PreparedRequest | None], KeepsEdit[PreparedRequest
         """Close with the request; a body that is sent as JSON has to be JSON."""
         target, media_type, text = self._written()
         target, media_type = target.strip(), media_type.strip() or JSON
-        body = self._body(media_type, text) if text.strip() else None
+        is_multipart = media_type.lower().startswith("multipart/")
+        if is_multipart:  # its lines end with CRLF (RFC 2046 section 4.1.1)
+            text = text.replace("\r\n", "\n").replace("\n", "\r\n")
+        body = text.encode() if text.strip() else None
         problem = ""
         if not (target.startswith("/") and target.isascii() and target.isprintable() and " " not in target):
             problem = "The path has to begin with a slash and to be percent-encoded."
         elif body is not None and not is_media_type(media_type):
             problem = "The Content-Type is no media type, such as text/plain."
-        elif body is not None and media_type.lower().startswith("multipart/") and "boundary=" not in media_type.lower():
+        elif body is not None and is_multipart and "boundary=" not in media_type.lower():
             problem = "The Content-Type has to name the boundary: …; boundary=…"
         elif body is not None and content_kind(media_type) == "json":
             try:
@@ -171,12 +174,6 @@ class RawRequestDialog(Dialog[PreparedRequest | None], KeepsEdit[PreparedRequest
         if body is not None:
             headers["Content-Type"] = media_type
         self.dismiss(replace(self._request, url=origin + target, headers=headers, body=body))
-
-    @staticmethod
-    def _body(media_type: str, text: str) -> bytes:
-        """Return the body as it is sent; the lines of a multipart body end with CRLF (RFC 2046 section 4.1.1)."""
-        is_multipart = media_type.lower().startswith("multipart/")
-        return (text.replace("\r\n", "\n").replace("\n", "\r\n") if is_multipart else text).encode()
 
 
 HistoryChoice = tuple[Literal["edit", "run"], PastRequest]
